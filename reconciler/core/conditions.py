@@ -1,0 +1,72 @@
+"""Conditions as metav1.Condition, such that kstatus (Flux, Argo CD, `kubectl wait`) reads them right.
+
+`Ready` is always there. `Reconciling`, `Stalled` and `Drifted` are abnormal-true: absent when false (facts of
+kstatus: Stalled=True means failed, Reconciling=True means in progress, otherwise Ready decides).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+MESSAGE_LIMIT = 300
+
+READY = "Ready"
+RECONCILING = "Reconciling"
+STALLED = "Stalled"
+DRIFTED = "Drifted"
+HEALTHY = "Healthy"
+
+_ORDER = (READY, RECONCILING, STALLED, HEALTHY, DRIFTED)
+
+
+@dataclass(frozen=True)
+class Condition:
+    type: str
+    status: str
+    """"True", "False" or "Unknown"."""
+    reason: str
+    message: str = ""
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with whole seconds, the form of every time in status."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Text for a condition or an Event: control characters gone, cut by code points."""
+    clean = "".join(c if c.isprintable() else " " for c in text).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def settle(
+    old: Iterable[Mapping[str, Any]], new: Sequence[Condition], generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """Render conditions; lastTransitionTime moves only when `status` flips, so a no-op pass writes nothing new."""
+    before = {condition["type"]: condition for condition in old}
+    rendered = []
+    for condition in sorted(new, key=lambda c: (_ORDER.index(c.type) if c.type in _ORDER else len(_ORDER), c.type)):
+        previous = before.get(condition.type)
+        same = previous is not None and previous.get("status") == condition.status
+        rendered.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "observedGeneration": generation,
+                "lastTransitionTime": previous["lastTransitionTime"] if previous and same else stamp(now),
+                "reason": condition.reason,
+                "message": clip(condition.message),
+            }
+        )
+    return rendered
+
+
+def find(conditions: Iterable[Mapping[str, Any]], kind: str) -> Mapping[str, Any] | None:
+    return next((condition for condition in conditions if condition.get("type") == kind), None)

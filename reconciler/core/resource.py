@@ -1,0 +1,131 @@
+"""A custom resource as the API server returned it, and the names of everything written on it.
+
+`Resource` wraps the JSON object and is never changed in place: a write returns a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+LEGACY_GROUP = "sagemaker.aws.amazon.com"
+GITOPS_GROUP = "sagemaker-gitops.dev"
+LEGACY_API_VERSION = f"{LEGACY_GROUP}/v1"
+GITOPS_API_VERSION = f"{GITOPS_GROUP}/v1alpha1"
+
+FINALIZER = "sagemaker-operator-finalizer"
+"""The archived operator's own finalizer, kept so that its objects are taken over in place."""
+
+_PREFIX = f"{GITOPS_GROUP}/"
+
+
+class Annotation:
+    """Annotation keys (design 3.3). The first group is written by the sync, the second by people."""
+
+    REVISION = _PREFIX + "revision"
+    COMMIT = _PREFIX + "commit"
+    PATH = _PREFIX + "path"
+    OWNER = _PREFIX + "owner"
+    AUTHOR = _PREFIX + "author"
+    SUBJECT = _PREFIX + "subject"
+    APPLIED_HASH = _PREFIX + "applied-hash"
+    APPROXIMATE = _PREFIX + "approximate"
+
+    REQUESTED_AT = _PREFIX + "requestedAt"
+    FLUX_REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+    RETRY = _PREFIX + "retry"
+    RUN = _PREFIX + "run"
+    DRIFT_MODE = _PREFIX + "drift-mode"
+    ON_CHANGE = _PREFIX + "on-change"
+    DELETION_POLICY = _PREFIX + "deletion-policy"
+    ADOPT = _PREFIX + "adopt"
+    SUSPEND = _PREFIX + "suspend"
+    PRUNE = _PREFIX + "prune"
+    APPROVE_PRUNE = _PREFIX + "approve-prune"
+
+
+class Key(NamedTuple):
+    """Identity of an object inside one cluster; the work queue and every index are keyed by it."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    body: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.namespace, self.name)
+
+    @property
+    def kind(self) -> str:
+        return str(self.body["kind"])
+
+    @property
+    def api_version(self) -> str:
+        return str(self.body["apiVersion"])
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.body["metadata"]
+        return metadata
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.metadata.get("namespace", ""))
+
+    @property
+    def uid(self) -> str:
+        return str(self.metadata.get("uid", ""))
+
+    @property
+    def resource_version(self) -> str:
+        return str(self.metadata.get("resourceVersion", ""))
+
+    @property
+    def generation(self) -> int:
+        return int(self.metadata.get("generation", 0))
+
+    @property
+    def deleting(self) -> bool:
+        return bool(self.metadata.get("deletionTimestamp"))
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.metadata.get("finalizers") or ())
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.metadata.get("annotations") or {}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.metadata.get("labels") or {}
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        return self.body.get("spec") or {}
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        return self.body.get("status") or {}
+
+    def with_status(self, status: Mapping[str, Any]) -> Resource:
+        return Resource({**self.body, "status": dict(status)})
+
+    def with_metadata(self, **changes: Any) -> Resource:
+        return Resource({**self.body, "metadata": {**self.metadata, **changes}})
+
+    def with_spec(self, spec: Mapping[str, Any]) -> Resource:
+        return Resource({**self.body, "spec": dict(spec)})
