@@ -29,7 +29,7 @@ def digest(parts: Sequence[Any]) -> str:
 def remote_name(prefix: str, suffix: str, limit: int = NAME_LIMIT) -> str:
     """`<prefix>-<suffix>` as SageMaker accepts it: lower case, dots to hyphens, cut to fit, no trailing hyphen."""
     cleaned = re.sub(r"[^a-z0-9-]", "-", prefix.lower())
-    cut = re.sub(r"-+", "-", cleaned)[: limit - len(suffix) - 1].strip("-")
+    cut = cleaned[: limit - len(suffix) - 1].rstrip("-")
     return f"{cut}-{suffix}" if cut else suffix
 
 
