@@ -171,7 +171,8 @@ class Snapshot(Protocol):
 
     def files(self, path: str) -> Sequence[TreeFile]:
         """All entries below `path`, sorted by full path. Links, submodules and oversize blobs come as they are:
-        `core/manifests.py` turns them into rejections."""
+        `core/manifests.py` turns them into rejections.
+        """
         ...
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
