@@ -49,6 +49,8 @@ class TransientError(ReconcileError):
 
 class ThrottledError(TransientError):
     reason = "Throttled"
+    retry_after_s: float | None = None
+    """When the one who throttles (or our own limiter) says how long to hold back."""
 
 
 class CredentialsError(TransientError):

@@ -1,0 +1,1 @@
+"""Each adapter translates one outside world and its errors; none knows another."""

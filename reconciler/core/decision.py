@@ -1,0 +1,97 @@
+"""A decision is a value: printed by plan, asserted in tests, written to status, carried out unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from reconciler.core.naming import digest
+
+
+class Phase(Enum):
+    """How far along an object is; conditions are rendered from it and from nothing else."""
+
+    READY = "Ready"
+    ACTING = "Acting"
+    WAITING = "Waiting"
+    STALLED = "Stalled"
+    RELEASED = "Released"
+    """Nothing of ours is left to do in AWS: the finalizer goes."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One mutating AWS request with literal parameters."""
+
+    operation: str
+    params: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """Equal for a request that would say the same thing again; tags do not count."""
+        return digest([self.operation, {key: value for key, value in self.params.items() if key != "Tags"}])
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a call in this very pass."""
+
+    call: Call
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A Kubernetes Event, emitted after the status that goes with it was written."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+class Pace(Enum):
+    """How soon a remote thing may move: the observer's interval follows."""
+
+    FAST = "fast"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A remote thing whose movement shall wake this object."""
+
+    remote: str
+    """SageMaker's own word: TrainingJob, Endpoint, ..."""
+    name: str
+    pace: Pace
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One drifted place. Paths are JSON Pointers into the resource."""
+
+    plane: Literal["git", "sagemaker"]
+    path: str
+    desired: str
+    live: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    phase: Phase
+    reason: str
+    message: str = ""
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """The kind's own status fields, whole: legacy fields and records. Conditions and drift are added by `core.status`."""
+    calls: tuple[Call, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    drift_reason: str = ""
+    healthy: bool | None = None
+    """Only for what serves: whether it serves now, whatever Ready says."""
+    look_again: timedelta | None = None
+    """A deadline of the decision's own; movement of what is watched wakes it anyway."""

@@ -1,0 +1,85 @@
+"""What the runtime needs to know of a custom resource, and what one pass over it may look at.
+
+A kind reads (`observe`) and decides (`decide`); it never writes. The worker calls, in this order, `as_written`,
+`observe`, `decide`, carries the calls out and, when there were any, observes and decides once more with the replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from reconciler.core.decision import Decision, Reply
+from reconciler.core.resource import Resource
+from reconciler.core.schema import Schema
+from reconciler.core.shapes import Structure
+
+
+class View(Protocol):
+    """SageMaker as one account, role and region sees it. Reading cannot write."""
+
+    def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
+        """The newest List summary; None when not listed, which proves nothing. Costs no request."""
+
+    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
+        """Describe, remembered until the List summary moves. None: the service says it is not there."""
+
+    def tags(self, arn: str) -> Mapping[str, str] | None:
+        """The tags of a thing, read now. None: no right to read them."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who we are: part of every digest and of every owner tag."""
+
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Everything one decision may depend on."""
+
+    resource: Resource
+    identity: Identity
+    spec: Mapping[str, Any]
+    """The spec as its author wrote it: without what the archived operator wrote back."""
+    request: Mapping[str, Any]
+    """The spec as SageMaker's parameters (`shapes.to_request`)."""
+    content: Any
+    """The spec as digests see it (`shapes.canonical`)."""
+    past: Mapping[str, Any]
+    """Status as last written."""
+    now: datetime
+    on_change: str
+    """Run or Reject: what a changed job spec means."""
+    drift_mode: str
+    """Correct, Warn or Ignore."""
+    retain: bool = False
+    """Deletion leaves everything in AWS as it is."""
+    doubt: bool = False
+    """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
+    replies: tuple[Reply, ...] = ()
+    seen: Any = None
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """Tokens that people set and that are to act in this pass: run, retry."""
+
+    def reply(self, operation: str) -> Reply | None:
+        return next((reply for reply in self.replies if reply.call.operation == operation), None)
+
+
+@dataclass(frozen=True)
+class Kind:
+    schema: Schema
+    observe: Callable[[View, Pass], Any]
+    decide: Callable[[Pass], Decision]
+    failing: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
+    """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
+    as_written: Callable[[Resource], Mapping[str, Any]]
+    """The spec without the archived operator's write-backs."""
+    shape: Structure | None = None
+
+    @property
+    def name(self) -> str:
+        return self.schema.kind
