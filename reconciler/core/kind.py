@@ -11,23 +11,39 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from reconciler.core.decision import Decision, Reply
+from reconciler.core.decision import Call, Decision, Reply
+from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.resource import Resource
 from reconciler.core.schema import Schema
 from reconciler.core.shapes import Structure
 
 
 class View(Protocol):
-    """SageMaker as one account, role and region sees it. Reading cannot write."""
+    """SageMaker as one account, role and region sees it. Reading cannot write; what keeps a sweep from working is
+    raised here, so that it reaches the condition of every object that waits for it."""
 
     def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
         """The newest List summary; None when not listed, which proves nothing. Costs no request."""
+
+    def unlisted(self, remote: str, name: str) -> bool:
+        """Whether a complete sweep begun after the name was first watched did not list it."""
 
     def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
         """Describe, remembered until the List summary moves. None: the service says it is not there."""
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    call: Call
+    error: ReconcileError
+
+    @property
+    def received(self) -> bool:
+        """Whether the service may have carried the call out: false when it answered with a refusal."""
+        return isinstance(self.error, LostReplyError)
 
 
 @dataclass(frozen=True)
@@ -45,10 +61,7 @@ class Pass:
     identity: Identity
     spec: Mapping[str, Any]
     """The spec as its author wrote it: without what the archived operator wrote back."""
-    request: Mapping[str, Any]
-    """The spec as SageMaker's parameters (`shapes.to_request`)."""
-    content: Any
-    """The spec as digests see it (`shapes.canonical`)."""
+    shape: Structure
     past: Mapping[str, Any]
     """Status as last written."""
     now: datetime
@@ -64,6 +77,8 @@ class Pass:
     seen: Any = None
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that people set and that are to act in this pass: run, retry."""
+    failure: Failure | None = None
+    """The call of this pass that did not go through."""
 
     def reply(self, operation: str) -> Reply | None:
         return next((reply for reply in self.replies if reply.call.operation == operation), None)

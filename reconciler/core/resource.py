@@ -23,6 +23,7 @@ _PREFIX = f"{GITOPS_GROUP}/"
 class Annotation:
     """Annotation keys (design 3.3). The first group is written by the sync, the second by people."""
 
+    REPO = _PREFIX + "repo"
     REVISION = _PREFIX + "revision"
     COMMIT = _PREFIX + "commit"
     PATH = _PREFIX + "path"
