@@ -1,0 +1,162 @@
+"""HostingDeployment: models, an endpoint configuration and an endpoint, held together by content."""
+
+from __future__ import annotations
+
+from reconciler.core.rules import AtLeastOne, AtMostOne, Requires, at
+from reconciler.core.schema import Column, Difference, Nested, Schema, Source
+from reconciler.core.shapes import Field, List, Scalar
+from reconciler.core.status_schema import integer, internal, many, number, pairs, record, status, string, time
+from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
+
+SCHEMA = Schema(
+    kind="HostingDeployment",
+    plural="hostingdeployments",
+    doc="A SageMaker endpoint with its models and configuration; every change is a guarded rollout.",
+    columns=(
+        Column("Status", ".status.endpointStatus"),
+        Column("Sagemaker-endpoint-name", ".status.endpointName"),
+        *ADDED_COLUMNS,
+    ),
+    sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
+    differences=(
+        TAGS,
+        Difference("EndpointConfigName", leave_out=True),
+        Difference("EndpointName", required=False, min_length=0),
+        # Names an entry of spec.models, and the archived operator wanted one. Endpoints of inference components have none
+        # and are not for this kind.
+        Difference("ProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
+        Difference("ShadowProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
+        Difference("ProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253),
+        Difference("ShadowProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253),
+        Difference("ExcludeRetainedVariantProperties", max_items=3, digest=False),
+        Difference("RetainAllVariantProperties", digest=False),
+        Difference("RetainDeploymentConfig", digest=False),
+        Difference("DeploymentConfig", digest=False),
+        # The archived operator's users could write an empty one.
+        Difference("ProductionVariants.VariantName", min_length=1),
+    ),
+    nested=(
+        Nested(
+            field=Field(
+                "models", List(Scalar("string")), api="Models", required=True, doc="Models that variants name."
+            ),
+            source=Source("CreateModel"),
+            differences=(
+                Difference("ModelName", leave_out=True),
+                Difference("Tags", leave_out=True),
+                Difference("ExecutionRoleArn", required=True),
+                # Here it is the hostname of one of the containers, see `added`.
+                Difference("PrimaryContainer", leave_out=True),
+                Difference("Containers", min_items=1),
+            ),
+            added=(
+                Field(
+                    "name", Scalar("string", min_length=1, max_length=253), required=True, doc="What variants call it."
+                ),
+                Field("primaryContainer", Scalar("string"), doc="containerHostname of the container that serves."),
+            ),
+        ),
+    ),
+    added=(
+        *ROOT,
+        Field(
+            "revisionHistoryLimit",
+            Scalar("integer", minimum=2, maximum=50, format="int32"),
+            digest=False,
+            doc="Rollouts kept in status and as a rollback target (default 10).",
+        ),
+    ),
+    rules=(
+        at(
+            "productionVariants",
+            AtLeastOne(("instanceType", "serverlessConfig", "instancePools")),
+            AtMostOne(("instanceType", "serverlessConfig", "instancePools")),
+        ),
+        at(
+            "shadowProductionVariants",
+            AtLeastOne(("instanceType", "serverlessConfig", "instancePools")),
+            AtMostOne(("instanceType", "serverlessConfig", "instancePools")),
+        ),
+        at("deploymentConfig", AtMostOne(("blueGreenUpdatePolicy", "rollingUpdatePolicy"))),
+        at(
+            "deploymentConfig.blueGreenUpdatePolicy.trafficRoutingConfiguration",
+            Requires("type", ("canarySize",), equals="CANARY"),
+            Requires("type", ("linearStepSize",), equals="LINEAR"),
+        ),
+    ),
+    status=status(
+        record(
+            endpointName=string(),
+            endpointConfigName=string(),
+            endpointUrl=string(),
+            endpointStatus=string(),
+            endpointArn=string(),
+            creationTime=time(),
+            lastModifiedTime=time(),
+            lastCheckTime=time(),
+            failureReason=string(),
+            additional=string(),
+            modelNames=pairs(),
+            productionVariants=many(
+                record(
+                    variantName=string(),
+                    currentInstanceCount=integer(),
+                    desiredInstanceCount=integer(),
+                    currentWeight=number(),
+                    desiredWeight=number(),
+                    deployedImages=many(record(resolutionTime=time(), resolvedImage=string(), specifiedImage=string())),
+                )
+            ),
+        ),
+        Field(
+            "rollout",
+            internal(
+                phase=string(),
+                desiredHash=string(),
+                currentHash=string(),
+                stableHash=string(),
+                startedAt=time(),
+                stage=string(),
+                revision=string(),
+                requested=record(hash=string(), endpointConfigName=string()),
+                previous=record(hash=string(), endpointConfigName=string()),
+                lastModifiedTime=time(),
+                requestedAt=time(),
+                attempt=integer(),
+                evidence=string(),
+            ),
+            doc="The rollout that is on its way or was the last.",
+        ),
+        Field(
+            "history",
+            many(
+                internal(
+                    id=integer(),
+                    hash=string(),
+                    endpointConfigName=string(),
+                    revision=string(),
+                    author=string(),
+                    subject=string(),
+                    path=string(),
+                    initiatedBy=string(),
+                    startedAt=time(),
+                    finishedAt=time(),
+                    result=string(),
+                    reason=string(),
+                    rollbackOf=integer(),
+                )
+            ),
+            doc="Rollouts, newest first; an id is never given again.",
+        ),
+        Field(
+            "quarantine",
+            many(
+                internal(hash=string(), endpointConfigName=string(), revision=string(), since=time(), reason=string())
+            ),
+            doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
+        ),
+        Field("endpoint", internal(name=string(), arn=string(), creationTime=time(), region=string())),
+        Field("models", many(internal(name=string(), arn=string(), hash=string(), creationTime=time()))),
+        Field("configs", many(internal(name=string(), arn=string(), hash=string(), creationTime=time()))),
+    ),
+)

@@ -1,0 +1,31 @@
+"""Columns and spec fields that several kinds have in common."""
+
+from __future__ import annotations
+
+from reconciler.core.schema import Column, Difference
+from reconciler.core.shapes import Field, Scalar
+
+CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
+
+ADDED_COLUMNS = (
+    Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+    Column("Drift", ".status.drift.state"),
+    Column("Revision", ".status.source.shortRevision"),
+    Column("Age", ".metadata.creationTimestamp", type="date"),
+    Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+)
+"""After the archived operator's own columns, which scripts find by name and by position."""
+
+REGION = Field(
+    "region", Scalar("string", min_length=1), required=True, doc="AWS region of everything this object makes."
+)
+SAGEMAKER_ENDPOINT = Field(
+    "sageMakerEndpoint",
+    # Anchored at the start only, as the archived operator had it.
+    Scalar("string", pattern="(https|http)://.*"),
+    digest=False,
+    doc="URL of the SageMaker API to use instead of the region's own.",
+)
+
+TAGS = Difference("Tags", digest=False)
+ROOT = (REGION, SAGEMAKER_ENDPOINT)
