@@ -1,0 +1,297 @@
+"""Reads one bare repository on this disk: commits, trees, blobs, ancestry and who changed what.
+
+Objects come from GitPython's persistent `cat-file` pair, so nothing is checked out: no link is followed, and no filter,
+hook, attribute or submodule has a place to act. Every count and size is bounded. Knows no remote; `git.py` fills the store.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from git import GitError, Repo
+
+from reconciler.adapters.git_process import Bounds, Finished, GitHome, run
+from reconciler.core.lru import Lru
+from reconciler.core.source import (
+    SUBMODULE,
+    Commit,
+    Provenance,
+    RepositoryRejectedError,
+    Revision,
+    SourceError,
+    TreeFile,
+    is_sha,
+)
+
+_DIRECTORY = 0o040000
+_LOCAL = Bounds(30)
+_COMMIT_BYTES = 1024 * 1024
+_LATIN = frozenset({"latin-1", "latin1", "iso-8859-1", "iso8859-1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """What one commit may make us read."""
+
+    files: int = 20_000
+    depth: int = 32
+    tree_bytes: int = 8 * 1024 * 1024
+    blob_bytes: int = 4 * 1024 * 1024
+    commits: int = 2_000  # of one provenance walk
+    walk_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    mode: int
+    name: str
+    sha: str
+
+
+class Store:
+    """An open bare repository. Safe for many threads: GitPython's reader pair is used by one at a time."""
+
+    def __init__(self, path: Path, home: GitHome, limits: ReadLimits) -> None:
+        self.path = path
+        self.limits = limits
+        self.broken = False
+        self._home = home
+        self._lock = threading.Lock()
+        self._trees: Lru[str, tuple[_Entry, ...]] = Lru(4_096)
+        self._sizes: Lru[str, int] = Lru(100_000)
+        self._repo = Repo(path, expand_vars=False)
+        # GitPython hands our whole environment down; these win over what may have come in with it, say from a git hook.
+        objects = {
+            "GIT_DIR": str(path),
+            "GIT_OBJECT_DIRECTORY": str(path / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        }
+        self._repo.git.update_environment(**home.local_environment, **objects)
+
+    def release(self) -> None:
+        """End the reader processes; they start again when something is read."""
+        with self._lock:
+            self._repo.git.clear_cache()
+
+    def git(self, *arguments: str, bounds: Bounds = _LOCAL, consume: Callable[[bytes], bool] | None = None) -> Finished:
+        """Run one local command."""
+        command = ["git", f"--git-dir={self.path}", *arguments]
+        return run(command, self._home.local_environment, self.path, bounds, consume=consume)
+
+    def size(self, sha: str) -> int | None:
+        """Size of an object; None when it is not here."""
+        with self._lock:
+            if (known := self._sizes.get(sha)) is not None:
+                return known
+            try:
+                _, _, size = self._repo.git.get_object_header(sha)
+            except ValueError:
+                return None
+            except (GitError, OSError) as error:
+                raise self.corrupted(sha) from error
+            return self._sizes.put(sha, size)
+
+    def load(self, sha: str, kind: str, limit: int) -> bytes:
+        """Contents of an object that must be here."""
+        size = self.size(sha)
+        if size is None:
+            raise self.corrupted(sha)
+        if size > limit:
+            raise RepositoryRejectedError(
+                f"the {kind} {sha[:12]} has {size} bytes, more than the {limit} allowed", "RepositoryTooLarge"
+            )
+        with self._lock:
+            try:
+                _, found, _, data = self._repo.git.get_object_data(sha)
+            except (GitError, ValueError, OSError) as error:
+                raise self.corrupted(sha) from error
+        if found not in (kind, kind.encode()):
+            raise RepositoryRejectedError(f"{sha[:12]} is not a {kind}")
+        return data
+
+    def tree(self, sha: str) -> tuple[_Entry, ...]:
+        with self._lock:
+            known = self._trees.get(sha)
+        if known is not None:
+            return known
+        entries = tuple(_tree_entries(self.load(sha, "tree", self.limits.tree_bytes), len(sha) // 2))
+        with self._lock:
+            return self._trees.put(sha, entries)
+
+    def is_ancestor(self, sha: str, head: str) -> bool:
+        return self.git("merge-base", "--is-ancestor", sha, head).code == 0
+
+    def corrupted(self, sha: str) -> SourceError:
+        """The cache lies: forget its readers; the next fetch builds it anew."""
+        self.broken = True
+        with contextlib.suppress(GitError, OSError):
+            self._repo.git.clear_cache()
+        return SourceError("CacheCorrupted", f"object {sha[:12]} cannot be read from the cache; it will be rebuilt")
+
+
+def _tree_entries(data: bytes, id_length: int) -> Iterator[_Entry]:
+    position = 0
+    while position < len(data):
+        space, end = data.find(b" ", position), data.find(b"\0", position)
+        name = data[space + 1 : end]
+        if not position < space < end or end + id_length >= len(data) or not name or b"/" in name:
+            raise RepositoryRejectedError("a directory of the repository is malformed")
+        try:
+            mode = int(data[position:space], 8)
+        except ValueError:
+            raise RepositoryRejectedError("a directory of the repository is malformed") from None
+        position = end + 1 + id_length
+        yield _Entry(mode, name.decode("utf-8", "surrogateescape"), data[end + 1 : position].hex())
+
+
+class StoreSnapshot:
+    """`core.source.Snapshot` over a Store."""
+
+    def __init__(self, store: Store, revision: Revision) -> None:
+        self._store = store
+        self._limits = store.limits
+        self.revision = revision
+        self._root, self.commit = _commit(revision.sha, store.load(revision.sha, "commit", _COMMIT_BYTES))
+
+    def tree_id(self, path: str) -> str | None:
+        found = self._root
+        for position, part in enumerate(parts := PurePosixPath(path).parts):
+            entry = next((entry for entry in self._store.tree(found) if entry.name == part), None)
+            if entry is None:
+                return None
+            if entry.mode != _DIRECTORY:
+                raise SourceError("InvalidPath", f"{'/'.join(parts[: position + 1])} is not a directory")
+            found = entry.sha
+        return found
+
+    def files(self, path: str) -> Sequence[TreeFile]:
+        root = self.tree_id(path)
+        found: list[TreeFile] = []
+        pending = [(PurePosixPath(path).as_posix().removeprefix("."), root, 0)] if root else []
+        seen = 0
+        while pending:
+            above, tree, depth = pending.pop()
+            if depth > self._limits.depth:
+                raise RepositoryRejectedError(f"directories are nested more than {self._limits.depth} levels deep")
+            for entry in self._store.tree(tree):
+                # Directories count too: trees that share subtrees are small in Git and endless when walked.
+                seen += 1
+                if seen > self._limits.files:
+                    raise RepositoryRejectedError(f"more than {self._limits.files} files", "RepositoryTooLarge")
+                name = f"{above}/{entry.name}" if above else entry.name
+                if entry.mode == _DIRECTORY:
+                    pending.append((name, entry.sha, depth + 1))
+                else:
+                    found.append(TreeFile(name, entry.sha, self._size(entry), entry.mode))
+        return sorted(found, key=lambda file: file.path)
+
+    def _size(self, entry: _Entry) -> int:
+        if entry.mode == SUBMODULE:  # a commit of another repository
+            return 0
+        size = self._store.size(entry.sha)
+        if size is None:
+            raise self._store.corrupted(entry.sha)
+        return size
+
+    def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        for blob in blobs:
+            yield blob, self._store.load(blob, "blob", self._limits.blob_bytes)
+
+    def contains(self, sha: str) -> bool:
+        if not is_sha(sha):
+            return False
+        return sha == self.revision.sha or self._store.is_ancestor(sha, self.revision.sha)
+
+    def provenance(self, since: str | None, paths: Iterable[str]) -> Mapping[str, Provenance]:
+        """See `Snapshot`. What did not change since `since` is looked for before it, within the same bounds."""
+        wanted = dict.fromkeys(paths)
+        found: dict[str, str] = {}
+        if since and since != self.revision.sha and is_sha(since) and self._store.size(since) is not None:
+            found = _Walk(self._store, wanted).newest(self.revision.sha, f"^{since}")
+        missing = [path for path in wanted if path not in found]
+        if missing:
+            found |= _Walk(self._store, missing).newest(self.revision.sha)
+        commits = {sha: self._load_commit(sha) for sha in set(found.values())}
+        head = Provenance(self.commit, approximate=True)
+        return {path: Provenance(commits[found[path]]) if path in found else head for path in wanted}
+
+    def _load_commit(self, sha: str) -> Commit:
+        return _commit(sha, self._store.load(sha, "commit", _COMMIT_BYTES))[1]
+
+
+class _Walk:
+    """One `git log`, read while it runs and ended as soon as every path was met."""
+
+    _PATHS = 100  # more make git slower than looking at everything
+
+    def __init__(self, store: Store, paths: Iterable[str]) -> None:
+        self._store = store
+        self._paths = list(paths)
+        self._missing = set(self._paths)
+        self._found: dict[str, str] = {}
+        self._tail = b""
+        self._commit = ""
+        self._path_follows = False
+
+    def newest(self, *revisions: str) -> dict[str, str]:
+        """Path to commit. Raw output: a path always follows a line that starts with a colon, so no name can pose as a commit."""
+        if not self._missing:
+            return {}
+        limits = self._store.limits
+        narrowed = self._paths if len(self._paths) <= self._PATHS else []
+        command = [
+            "log",
+            "-z",
+            "--raw",
+            "--no-abbrev",
+            "--no-renames",
+            "--no-merges",
+            "--format=%H",
+            f"--max-count={limits.commits}",
+        ]
+        # Out of time is out of bounds: what was found counts, the rest is approximate.
+        with contextlib.suppress(SourceError):
+            self._store.git(*command, *revisions, "--", *narrowed, bounds=Bounds(limits.walk_s), consume=self._take)
+        return self._found
+
+    def _take(self, piece: bytes) -> bool:
+        *tokens, self._tail = (self._tail + piece).split(b"\0")
+        for token in tokens:
+            if self._path_follows:
+                self._path_follows = False
+                path = token.decode("utf-8", "surrogateescape")
+                if path in self._missing:
+                    self._missing.discard(path)
+                    self._found[path] = self._commit
+            elif token.lstrip(b"\n").startswith(b":"):
+                self._path_follows = True
+            else:
+                self._commit = token.strip().decode("ascii", "replace")
+        return bool(self._missing)
+
+
+def _commit(sha: str, data: bytes) -> tuple[str, Commit]:
+    """Root tree and the commit. Parsed here, because a commit names its own text encoding and some of those are traps."""
+    head, _, message = data.partition(b"\n\n")
+    fields: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        fields.setdefault(key, value)
+    tree = fields.get(b"tree", b"").decode("ascii", "replace")
+    if not is_sha(tree):
+        raise RepositoryRejectedError(f"the commit {sha[:12]} is malformed")
+    encoding = "latin-1" if fields.get(b"encoding", b"").decode("ascii", "replace").lower() in _LATIN else "utf-8"
+    author = fields.get(b"author", b"").partition(b"<")[0].decode(encoding, "replace")
+    subject = message.strip().partition(b"\n")[0].decode(encoding, "replace")
+    return tree, Commit.of(sha, author, subject, _when(fields.get(b"committer", b"")))
+
+
+def _when(committer: bytes) -> datetime:
+    """The committer's time. A time that no calendar has becomes the epoch."""
+    try:
+        return datetime.fromtimestamp(int(committer.rpartition(b">")[2].split()[0]), UTC)
+    except (ValueError, IndexError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
