@@ -1,0 +1,1 @@
+"""Kubernetes: raw JSON over the kubernetes package's connections, informers, applies, Events and Leases."""
