@@ -41,7 +41,7 @@ class Failure:
     error: ReconcileError
 
     @property
-    def received(self) -> bool:
+    def maybe_received(self) -> bool:
         """Whether the service may have carried the call out: false when it answered with a refusal."""
         return isinstance(self.error, LostReplyError)
 

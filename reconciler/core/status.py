@@ -38,15 +38,18 @@ def render(
     resource: Resource, decision: Decision, *, drift_mode: str, handled: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
     past = resource.status
-    status = {
-        **decision.status,
-        "observedGeneration": resource.generation,
-        "conditions": settle(past.get("conditions") or (), conditions(decision), resource.generation, now),
-        "source": source(resource),
-        "drift": _drift(past.get("drift") or {}, decision.differences, drift_mode, now),
-        "handled": dict(handled),
-    }
-    return pruned(status)
+    kept = pruned(
+        {
+            **decision.status,
+            "source": source(resource),
+            "drift": _drift(past.get("drift") or {}, decision.differences, drift_mode, now),
+            "handled": dict(handled),
+        }
+    )
+    kept["observedGeneration"] = resource.generation
+    # Not pruned: metav1.Condition wants its message even when there is nothing to say.
+    kept["conditions"] = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
+    return dict(kept)
 
 
 def source(resource: Resource) -> dict[str, Any] | None:

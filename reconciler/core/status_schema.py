@@ -111,6 +111,16 @@ COMMON: tuple[Field, ...] = (
         record(requestedAt=string(), retry=string(), run=string(), rollbackTo=string()),
         doc="The last token of each annotation that was acted on.",
     ),
+    Field(
+        "intent",
+        internal(at=time(), by=string(), calls=many(string())),
+        doc="The calls that were about to be sent, and by which replica: written before each of them.",
+    ),
+    Field(
+        "refused",
+        internal(call=string(), reason=string(), message=string()),
+        doc="A request that SageMaker refused; an equal one is not sent again until the spec or `retry` changes.",
+    ),
     Field("managedTags", many(string()), doc="Tag keys set by this controller."),
 )
 

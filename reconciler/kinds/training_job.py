@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.partitions import log_url
+from reconciler.core.remote import REMOTES
 from reconciler.core.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, many, record, status, string, time
+from reconciler.kinds import job
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -21,7 +29,7 @@ SCHEMA = Schema(
     sources=(Source("CreateTrainingJob"),),
     differences=(
         TAGS,
-        Difference("TrainingJobName", required=False, min_length=0),
+        Difference("TrainingJobName", supplied=True),
         # The archived operator read the hook's parameters under the rules' key; users' manifests have both.
         Difference("DebugHookConfig.HookParameters", key="ruleParameters", aliases=("hookParameters",)),
         # What only Describe fills in.
@@ -59,4 +67,59 @@ SCHEMA = Schema(
         ),
         *RUNS,
     ),
+)
+
+_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_UNSETTLED_RULE = ("InProgress", "Stopping")
+
+
+def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+    """The archived operator's further fields; secondaryStatus is blank while Stopping, as it was there."""
+    status = str(news.get("TrainingJobStatus") or "InProgress")
+    secondary = str(news.get("SecondaryStatus") or "Starting")
+    over = status in JOB.remote.over
+    fields: dict[str, Any] = {
+        "secondaryStatus": "" if status == "Stopping" else secondary,
+        "additional": news.get("FailureReason", "") if over else "",
+        "cloudWatchLogUrl": log_url(str(this.spec.get("region", "")), _LOG_GROUP, name),
+        "modelPath": "",
+    }
+    if status == "Completed":
+        fields["modelPath"] = (news.get("ModelArtifacts") or {}).get("S3ModelArtifacts", past.get("modelPath", ""))
+    if rules := news.get("DebugRuleEvaluationStatuses"):
+        fields["debugRuleEvaluationStatuses"] = [
+            {
+                "lastModifiedTime": rule.get("LastModifiedTime"),
+                "ruleConfigurationName": rule.get("RuleConfigurationName"),
+                "ruleEvaluationJobArn": rule.get("RuleEvaluationJobArn"),
+                "ruleEvaluationStatus": rule.get("RuleEvaluationStatus"),
+                "statusDetail": rule.get("StatusDetails"),
+            }
+            for rule in rules
+        ]
+    return fields
+
+
+def _rules_running(status: Mapping[str, Any]) -> bool:
+    rules = status.get("debugRuleEvaluationStatuses") or ()
+    return any(rule.get("ruleEvaluationStatus") in _UNSETTLED_RULE for rule in rules)
+
+
+JOB = job.JobType(
+    remote=REMOTES["TrainingJob"],
+    spec_name="trainingJobName",
+    status_name="sageMakerTrainingJobName",
+    status_key="trainingJobStatus",
+    working="ReconcilingTrainingJob",
+    name_limit=63,
+    describe_status=_legacy,
+    unsettled=_rules_running,
+)
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=partial(job.observe, JOB),
+    decide=partial(job.decide, JOB),
+    failing=partial(job.failing, JOB),
+    as_written=partial(job.as_written, JOB),
 )
