@@ -31,6 +31,8 @@ class Difference:
     key: str | None = None
     aliases: tuple[str, ...] = ()
     required: bool | None = None
+    supplied: bool = False
+    """Optional here because the controller fills it in; empty means not given."""
     digest: bool = True
     name_value: bool = False
     """The API has a list of Name and Value here; the resource treats it like a map."""

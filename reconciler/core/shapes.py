@@ -79,6 +79,8 @@ class NameValueList:
     max_items: int | None = None
     name_key: str = "name"
     value_key: str = "value"
+    required: tuple[str, ...] = ()
+    """Of its two members those that must be there: both of a tag."""
     as_list: tuple[str, str] | None = None
     """The API's own member names where the API has a list of pairs as well (metric dimensions)."""
 
@@ -110,6 +112,8 @@ class Field:
     aliases: tuple[str, ...] = ()
     doc: str = ""
     digest: bool = True
+    supplied: bool = False
+    """A name that the controller makes up where none is given; the empty string is none given, as it was."""
     operations: tuple[str, ...] = ()
     """At the root of a spec: the API operations whose input has this member."""
     api_required: bool = False
@@ -134,8 +138,9 @@ def given(structure: Structure, value: Mapping[str, Any]) -> Iterator[tuple[Fiel
     """The fields that are set, aliases resolved, nulls passed over. The proper key wins over an alias."""
     for field in structure.fields:
         for spelling in (field.key, *field.aliases):
-            if value.get(spelling) is not None:
-                yield field, value[spelling]
+            item = value.get(spelling)
+            if item is not None and not (field.supplied and item == ""):
+                yield field, item
                 break
 
 

@@ -19,7 +19,7 @@ SCHEMA = Schema(
     sources=(Source("CreateTransformJob"),),
     differences=(
         TAGS,
-        Difference("TransformJobName", required=False, min_length=0),
+        Difference("TransformJobName", supplied=True),
         # The archived operator's capitals are the contract; what everyone writes at first is accepted too.
         Difference("DataProcessing.JoinSource", key="JoinSource", aliases=("joinSource",)),
         Difference("DataProcessing.OutputFilter", key="OutputFilter", aliases=("outputFilter",)),

@@ -2,10 +2,83 @@
 
 from __future__ import annotations
 
-from reconciler.core.rules import AtMostOne, at
 from reconciler.core.schema import Column, Schema
 from reconciler.core.shapes import Field, List, Scalar, StringMap, Structure
-from reconciler.core.status_schema import CONDITIONS, integer, internal, many, record, status, string, time
+from reconciler.core.status_schema import CONDITIONS, integer, internal, many, record, string, time
+
+_DURATION = Scalar("string", pattern=r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+", max_length=32)
+_NAME = Scalar("string", min_length=1, max_length=253, pattern=r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_MODES = ("Correct", "Warn", "Ignore")
+_SECRET_REF = Structure((Field("name", _NAME, required=True, doc="Name of a Secret in the GitSync's own namespace."),))
+
+_REF = Structure(
+    (
+        Field("branch", Scalar("string", min_length=1, max_length=255), doc="Follow the head of this branch."),
+        Field("tag", Scalar("string", min_length=1, max_length=255), doc="Follow this tag."),
+        Field("semver", Scalar("string", min_length=1, max_length=255), doc="Follow the newest tag in this range."),
+        Field(
+            "commit",
+            Scalar("string", pattern="[0-9a-f]{40}|[0-9a-f]{64}"),
+            doc="Stay at this commit; it goes before semver, tag and branch.",
+        ),
+    )
+)
+
+_REPO = Structure(
+    (
+        Field(
+            "url",
+            Scalar("string", min_length=1, max_length=2048),
+            required=True,
+            doc="https or ssh; file only where the installer allows it.",
+        ),
+        Field("ref", _REF, doc="What to follow (default: the remote's HEAD)."),
+        Field("secretRef", _SECRET_REF, doc="Credentials, with the keys Flux uses."),
+        Field("path", Scalar("string", max_length=1024), doc="Directory of the manifests (default: the root)."),
+        Field("ignore", Scalar("string", max_length=16384), doc="Files to leave out, in gitignore syntax."),
+    )
+)
+
+_DRIFT_IGNORE = Structure(
+    (
+        Field("kind", Scalar("string", min_length=1, max_length=63), doc="Kind of the objects meant (default: all)."),
+        Field("name", Scalar("string", min_length=1, max_length=253), doc="Name of the object meant (default: all)."),
+        Field(
+            "paths",
+            List(Scalar("string", max_length=1024, pattern=r"(/([^/~]|~0|~1)*)*"), max_items=100),
+            doc="JSON Pointers whose differences do not count (default: all).",
+        ),
+    )
+)
+
+_WRITE_BACK = Structure(
+    (
+        Field(
+            "notes",
+            Structure(
+                (
+                    Field("enabled", Scalar("boolean"), doc="Write notes (default: where they can be pushed safely)."),
+                    Field(
+                        "ref",
+                        Scalar("string", max_length=255, pattern="refs/notes/[A-Za-z0-9][A-Za-z0-9._/-]*"),
+                        doc="Where to write (default: refs/notes/sagemaker-gitops/<cluster>).",
+                    ),
+                )
+            ),
+            doc="Git notes on the commits that were acted on.",
+        ),
+        Field(
+            "commitStatus",
+            Structure(
+                (
+                    Field("provider", Scalar("string", enum=("github", "gitlab", "gitea", "none"))),
+                    Field("secretRef", _SECRET_REF, doc="Secret with the forge's token."),
+                )
+            ),
+            doc="Commit statuses at the forge.",
+        ),
+    )
+)
 
 SCHEMA = Schema(
     kind="GitSync",
@@ -13,7 +86,7 @@ SCHEMA = Schema(
     doc="A path of a Git repository, applied to this namespace and kept that way.",
     group="sagemaker-gitops.dev",
     version="v1alpha1",
-    short_names=("gs",),
+    short_names=("gsync",),
     columns=(
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Revision", ".status.lastAppliedRevision"),
@@ -23,8 +96,118 @@ SCHEMA = Schema(
         Column("Age", ".metadata.creationTimestamp", type="date"),
         Column("Status", '.status.conditions[?(@.type=="Ready")].message'),
     ),
-    spec=Structure(()),
-    rules=(at("repo.ref", AtMostOne(("branch", "tag", "semver", "commit"))),),
-    status=Structure((CONDITIONS,)),
+    spec=Structure(
+        (
+            Field("repo", _REPO, required=True, doc="What to read."),
+            Field("interval", _DURATION, doc="How often to look (default 1m); a webhook makes it immediate."),
+            Field("suspend", Scalar("boolean"), doc="Do nothing until it is false again."),
+            Field(
+                "targetNamespace",
+                Scalar("string", max_length=63, pattern="([a-z0-9]([a-z0-9-]*[a-z0-9])?)?"),
+                doc="Namespace to apply to (default: the own one); another needs serviceAccountName.",
+            ),
+            Field(
+                "serviceAccountName",
+                Scalar("string", max_length=253, pattern="([a-z0-9]([a-z0-9.-]*[a-z0-9])?)?"),
+                doc="ServiceAccount of the own namespace to apply and prune as.",
+            ),
+            Field(
+                "prune",
+                Structure(
+                    (
+                        Field("enabled", Scalar("boolean"), doc="Delete what left the repository (default true)."),
+                        Field(
+                            "maxDeletePercent",
+                            Scalar("integer", minimum=0, maximum=100, format="int32"),
+                            doc="More than this, and at least 5 objects, waits for an approval (default 50).",
+                        ),
+                    )
+                ),
+                doc="What happens to objects that left the repository.",
+            ),
+            Field(
+                "drift",
+                Structure(
+                    (
+                        Field("mode", Scalar("string", enum=_MODES), doc="What to do about drift (default Correct)."),
+                        Field("ignore", List(_DRIFT_IGNORE, max_items=100), doc="Differences that do not count."),
+                    )
+                ),
+                doc="Differences between Git, the cluster and SageMaker.",
+            ),
+            Field(
+                "jobs",
+                Structure(
+                    (
+                        Field(
+                            "onChange",
+                            Scalar("string", enum=("Run", "Reject")),
+                            doc="Whether a changed job spec runs anew (default Run).",
+                        ),
+                    )
+                ),
+                doc="How jobs are treated.",
+            ),
+            Field("writeBack", _WRITE_BACK, doc="What is told to Git."),
+            Field(
+                "requireFastForward",
+                Scalar("boolean"),
+                doc="Refuse a commit that does not follow the applied one (default true).",
+            ),
+            Field(
+                "substitute",
+                StringMap(Scalar("string"), Scalar("string", max_length=4096), max_items=100),
+                doc="Values for ${NAME} in manifests; only these names are replaced.",
+            ),
+        )
+    ),
+    status=Structure(
+        (
+            CONDITIONS,
+            Field("observedGeneration", integer(), doc="The generation that this status is about."),
+            Field("lastAttemptedRevision", string(), doc="The revision last read, as ref@sha1:commit."),
+            Field("lastAppliedRevision", string(), doc="The revision last applied without a failure."),
+            Field("lastHandledReconcileAt", string(), doc="The last requestedAt that was acted on."),
+            Field("inventory", many(string()), doc="What this sync applied, one compact entry an object."),
+            Field(
+                "objects",
+                record(total=integer(), ready=integer(), failed=integer(), drifted=integer(), rejected=integer()),
+                doc="Counts.",
+            ),
+            Field(
+                "rejected",
+                many(
+                    record(
+                        path=string(),
+                        line=integer(),
+                        kind=string(),
+                        name=string(),
+                        reason=string(),
+                        message=string(),
+                    )
+                ),
+                doc="What could not be applied, at most 50; objects.rejected counts all.",
+            ),
+            Field(
+                "history",
+                many(
+                    internal(
+                        revision=string(),
+                        commit=string(),
+                        author=string(),
+                        subject=string(),
+                        startedAt=time(),
+                        finishedAt=time(),
+                        result=string(),
+                        message=string(),
+                        applied=integer(),
+                        pruned=integer(),
+                        failed=integer(),
+                    )
+                ),
+                doc="Revisions, newest first.",
+            ),
+            Field("handled", record(requestedAt=string(), approvePrune=string()), doc="Tokens that were acted on."),
+        )
+    ),
 )
-_ = (Field, List, Scalar, StringMap, integer, internal, many, record, status, string, time)

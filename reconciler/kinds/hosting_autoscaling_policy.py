@@ -36,16 +36,16 @@ SCHEMA = Schema(
         # Endpoint and variant are said apart, and for several at once.
         Difference("ResourceId", leave_out=True),
         # Only the region was ever asked for; the rest has defaults or is a status error.
-        Difference("ServiceNamespace", required=False),
-        Difference("ScalableDimension", required=False),
-        Difference("PolicyName", required=False, min_length=0),
+        Difference("ServiceNamespace", supplied=True),
+        Difference("ScalableDimension", supplied=True),
+        Difference("PolicyName", supplied=True),
         Difference(f"{_TRACKING}.TargetValue", required=False),
         Difference(f"{_TRACKING}.PredefinedMetricSpecification.PredefinedMetricType", required=False),
         Difference(f"{_CUSTOM}.MetricName", min_length=1),
         Difference(f"{_CUSTOM}.Namespace", min_length=1),
         Difference(f"{_CUSTOM}.Dimensions", name_value=True),
         Difference(f"{_CUSTOM}.Metrics.MetricStat.Metric.Dimensions", name_value=True),
-        # Scaling without the service-linked role is not offered by SageMaker.
+        # For SageMaker, Application Auto Scaling always uses its service-linked role.
         Difference("RoleARN", leave_out=True),
     ),
     added=(

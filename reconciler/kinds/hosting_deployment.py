@@ -21,7 +21,7 @@ SCHEMA = Schema(
     differences=(
         TAGS,
         Difference("EndpointConfigName", leave_out=True),
-        Difference("EndpointName", required=False, min_length=0),
+        Difference("EndpointName", supplied=True),
         # Names an entry of spec.models, and the archived operator wanted one. Endpoints of inference components have none
         # and are not for this kind.
         Difference("ProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),

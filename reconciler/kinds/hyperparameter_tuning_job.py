@@ -36,7 +36,7 @@ SCHEMA = Schema(
     sources=(Source("CreateHyperParameterTuningJob"),),
     differences=(
         TAGS,
-        Difference("HyperParameterTuningJobName", required=False, min_length=0),
+        Difference("HyperParameterTuningJobName", supplied=True),
         # The archived operator let an entry without the name through to SageMaker's own refusal.
         Difference("WarmStartConfig.ParentHyperParameterTuningJobs.HyperParameterTuningJobName", required=False),
         *_definition_differences("TrainingJobDefinition"),
