@@ -167,6 +167,12 @@ class StoreSnapshot:
             found = entry.sha
         return found
 
+    def entry(self, path: str) -> TreeFile | None:
+        above, _, name = path.rpartition("/")
+        tree = self.tree_id(above)
+        found = next((entry for entry in self._store.tree(tree) if entry.name == name), None) if tree else None
+        return TreeFile(path, found.sha, self._size(found), found.mode) if found and found.mode != _DIRECTORY else None
+
     def files(self, path: str) -> Sequence[TreeFile]:
         root = self.tree_id(path)
         found: list[TreeFile] = []

@@ -169,6 +169,10 @@ class Snapshot(Protocol):
         """Id of the directory at `path` ("" is the root); None when nothing is there. A link or file is an error."""
         ...
 
+    def entry(self, path: str) -> TreeFile | None:
+        """The one file, link or submodule at `path`; None for a directory and for nothing."""
+        ...
+
     def files(self, path: str) -> Sequence[TreeFile]:
         """All entries below `path`, sorted by full path. Links, submodules and oversize blobs come as they are:
         `core/manifests.py` turns them into rejections.
