@@ -1,0 +1,84 @@
+"""What SageMaker answers when it refuses, word for word.
+
+The texts are those of section 2 of the API facts; a text nobody has recorded carries `unverified` beside it, and
+no client may depend on its wording.
+"""
+
+import json
+
+
+class ApiError(Exception):
+    """An answer with an error code: every client error of SageMaker is HTTP 400."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+    def body(self) -> bytes:
+        return json.dumps({"__type": self.code, "message": self.message}).encode()
+
+
+class CallDroppedError(Exception):
+    """A rule closed the connection: before the effect (a lost request) or after it (a lost reply)."""
+
+    def __init__(self, *, effect: bool) -> None:
+        super().__init__("LostReply" if effect else "Dropped")
+        self.code = "LostReply" if effect else "Dropped"
+        self.effect = effect
+
+
+def invalid(message: str) -> ApiError:
+    return ApiError("ValidationException", message)
+
+
+def unverified(message: str) -> ApiError:
+    """A refusal that is certain (the API reference states the rule) in words that are ours."""
+    return ApiError("ValidationException", message)
+
+
+def missing(noun: str, arn: str) -> ApiError:
+    return invalid(f'Could not find {noun} "{arn}".')
+
+
+def job_not_found() -> ApiError:
+    return invalid("Requested resource not found.")
+
+
+def already_exists(noun: str, arn: str) -> ApiError:
+    return invalid(f'Cannot create already existing {noun} "{arn}".')
+
+
+def job_name_taken(subject: str, noun: str, arn: str) -> ApiError:
+    """`Training job names` and `training job`; the other jobs say `Job name` and `job`."""
+    return ApiError(
+        "ResourceInUse",
+        f"{subject} must be unique within an AWS account and region, and a {noun} with this name already exists ({arn})",
+    )
+
+
+def in_progress(arn: str) -> ApiError:
+    """DeleteEndpoint says *update* too (facts 2)."""
+    return invalid(f'Cannot update in-progress endpoint "{arn}".')
+
+
+def already_over(noun: str, status: str) -> ApiError:
+    return invalid(f"The request was rejected because the {noun} is in status {status}.")
+
+
+def over_quota(quota: str, limit: int, used: int, delta: int) -> ApiError:
+    return ApiError(
+        "ResourceLimitExceeded",
+        f"The account-level service limit '{quota}' is {limit} Instances, with current utilization of {used} Instances "
+        f"and a request delta of {delta} Instances. Please use AWS Service Quotas to request an increase for this "
+        "quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this limit.",
+    )
+
+
+def throttled() -> ApiError:
+    return ApiError("ThrottlingException", "Rate exceeded")
+
+
+def unknown_operation(op: str) -> ApiError:
+    return ApiError("UnknownOperationException", f"The requested operation {op} is not recognized by the service.")

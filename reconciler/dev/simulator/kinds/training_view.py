@@ -1,0 +1,176 @@
+"""What DescribeTrainingJob, the list summary and the event say of a job.
+
+Describe echoes the request and adds the service's defaults and noise of facts 1.3.
+"""
+
+import hashlib
+from typing import Any
+
+from reconciler.dev.simulator.kinds.builtin_metrics import metric_definitions
+from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
+from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.world import World
+
+MAX_RUNTIME_S = 86400
+_SPOT_SHARE = 0.3  # billed share of a spot job: some saving, nothing depends on how much
+_IN_EVENT = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+    "FailureReason",
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "StoppingCondition",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "LastModifiedTime",
+    "SecondaryStatusTransitions",
+    "ModelArtifacts",
+    "FinalMetricDataList",
+)
+
+
+def instances(request: Answer) -> dict[str, int]:
+    """How many of which instance type a request asks for."""
+    config = request.get("ResourceConfig") or {}
+    found: dict[str, int] = {}
+    for group in config.get("InstanceGroups") or [config]:
+        if group.get("InstanceType"):
+            found[group["InstanceType"]] = found.get(group["InstanceType"], 0) + group.get("InstanceCount", 1)
+    return found
+
+
+def keep_alive_s(job: Resource) -> int:
+    config = job.request.get("ResourceConfig") or {}
+    return int(job.state.updates.get("KeepAlivePeriodInSeconds", config.get("KeepAlivePeriodInSeconds", 0)))
+
+
+def profiler_rules(job: Resource) -> list[Answer]:
+    rules = job.state.updates.get("ProfilerRuleConfigurations", job.request.get("ProfilerRuleConfigurations"))
+    return [with_defaults(rule, {"VolumeSizeInGB": 0}) for rule in rules or []]
+
+
+def describe(world: World, job: Resource) -> Answer:
+    request, training = job.request, job.state
+    shown = {
+        **request,
+        **named("TrainingJob", job),
+        "TrainingJobStatus": job.status,
+        "SecondaryStatus": training.secondary,
+        "SecondaryStatusTransitions": [dict(transition) for transition in training.transitions],
+        "InputDataConfig": [_channel(channel) for channel in request.get("InputDataConfig") or []],
+        "OutputDataConfig": with_defaults(request["OutputDataConfig"], {"KmsKeyId": "", "CompressionType": "GZIP"}),
+        "StoppingCondition": with_defaults(request.get("StoppingCondition"), {"MaxRuntimeInSeconds": MAX_RUNTIME_S}),
+    }
+    shown.pop("SessionChainingConfig", None)
+    for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
+        shown.setdefault(flag, False)
+    if request.get("AlgorithmSpecification"):
+        shown["AlgorithmSpecification"] = _algorithm(request["AlgorithmSpecification"])
+    if request.get("ResourceConfig"):
+        shown["ResourceConfig"] = _resources(job)
+    if training.warm_pool:
+        shown["WarmPoolStatus"] = dict(training.warm_pool)
+    if training.updates.get("RemoteDebugConfig"):
+        shown["RemoteDebugConfig"] = training.updates["RemoteDebugConfig"]
+    return without_none({**shown, **_profiler(world, job), **_run(job)})
+
+
+def _algorithm(given: Answer) -> Answer:
+    shown = with_defaults(given, {"EnableSageMakerMetricsTimeSeries": False})
+    injected = metric_definitions(given.get("TrainingImage", ""))
+    return {**shown, "MetricDefinitions": injected} if injected and not given.get("MetricDefinitions") else shown
+
+
+def _resources(job: Resource) -> Answer:
+    shown = dict(job.request["ResourceConfig"])
+    if shown.get("InstanceGroups"):
+        shown.setdefault("InstanceCount", sum(group["InstanceCount"] for group in shown["InstanceGroups"]))
+    if "KeepAlivePeriodInSeconds" in job.state.updates:
+        shown["KeepAlivePeriodInSeconds"] = keep_alive_s(job)
+    return shown
+
+
+def _channel(given: Answer) -> Answer:
+    source = {"S3DataSource": {"S3DataDistributionType": "FullyReplicated"}} if _from_s3(given) else {}
+    return with_defaults(given, {"DataSource": source, "CompressionType": "None", "RecordWrapperType": "None"})
+
+
+def _from_s3(channel: Answer) -> bool:
+    return bool(channel["DataSource"].get("S3DataSource"))
+
+
+def _profiler(world: World, job: Resource) -> Answer:
+    """Profiler objects can appear though nobody asked for them, even with profiling Disabled (facts 1.3)."""
+    given = job.state.updates.get("ProfilerConfig", job.request.get("ProfilerConfig"))
+    enabled = given is not None and not given.get("DisableProfiler", False)
+    shown: Answer = {"ProfilingStatus": "Enabled" if enabled else "Disabled"}
+    if given is not None:
+        shown["ProfilerConfig"] = given
+    if rules := profiler_rules(job):
+        shown["ProfilerRuleConfigurations"] = rules
+    if world.switch("profiler_noise"):
+        output = job.request["OutputDataConfig"]["S3OutputPath"]
+        shown.setdefault("ProfilerConfig", {"S3OutputPath": output, "ProfilingIntervalInMilliseconds": 500})
+        hook = {"S3OutputPath": output, "CollectionConfigurations": []}
+        shown["DebugHookConfig"] = job.request.get("DebugHookConfig", hook)
+    return shown
+
+
+def _run(job: Resource) -> Answer:
+    """What only an ended run has, but for the start."""
+    training = job.state
+    if training.ended is None:
+        return {"TrainingStartTime": training.started}
+    shown: Answer = {"TrainingStartTime": training.started, "TrainingEndTime": training.ended}
+    if training.failure:
+        shown["FailureReason"] = training.failure
+    if training.started is None:
+        return shown
+    seconds = round(training.ended - training.started)
+    share = _SPOT_SHARE if job.request.get("EnableManagedSpotTraining") else 1.0
+    shown |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": round(seconds * share)}
+    if job.status != "Failed":
+        path = job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+        shown["ModelArtifacts"] = {"S3ModelArtifacts": f"{path}/{job.name}/output/model.tar.gz"}
+    if metrics := _metrics(job, training.ended):
+        shown["FinalMetricDataList"] = metrics
+    return shown
+
+
+def _metrics(job: Resource, at: float) -> list[dict[str, Any]]:
+    """One value for each definition: from the rule, else drawn from the names, so that runs repeat."""
+    wanted = dict(job.state.plan.get("metrics", {}))
+    algorithm = _algorithm(job.request.get("AlgorithmSpecification") or {})
+    names = [definition["Name"] for definition in algorithm.get("MetricDefinitions") or []]
+    for name in names:
+        digest = hashlib.sha256(f"{job.name}/{name}".encode()).digest()
+        wanted.setdefault(name, round(int.from_bytes(digest[:2], "big") / 65536, 4))
+    return [{"MetricName": name, "Value": value, "Timestamp": at} for name, value in wanted.items()]
+
+
+def summarize(job: Resource) -> Answer:
+    """TrainingPlanArn is kept for its filter; the service shows it too."""
+    return without_none(
+        {
+            **named("TrainingJob", job),
+            "TrainingEndTime": job.state.ended,
+            "TrainingJobStatus": job.status,
+            "SecondaryStatus": job.state.secondary,
+            "WarmPoolStatus": dict(job.state.warm_pool) if job.state.warm_pool else None,
+            "TrainingPlanArn": (job.request.get("ResourceConfig") or {}).get("TrainingPlanArn"),
+        }
+    )
+
+
+def detail(world: World, job: Resource) -> Answer:
+    described = describe(world, job)
+    told: Answer = event_times({name: described[name] for name in _IN_EVENT if name in described})
+    return told

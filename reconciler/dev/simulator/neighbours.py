@@ -1,0 +1,77 @@
+"""The other services of the account: moto's backends, reached in process.
+
+Only this module and `front.py` know moto. moto keeps its backends in module globals, hence one simulator per process.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import moto.backends
+import moto.core.responses
+import moto.core.utils
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.events.models import events_backends
+from moto.iam.models import get_account_id_from
+from moto.logs.models import logs_backends
+
+from reconciler.dev.simulator.scope import Scope
+from reconciler.dev.simulator.store import Answer
+
+
+class Moto:
+    """Implements `world.Neighbours`."""
+
+    def emit(self, scope: Scope, detail_type: str, arn: str, detail: Answer, at: float) -> None:
+        event = {
+            "Source": "aws.sagemaker",
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail),
+            "Resources": [arn],
+            "Time": at,
+        }
+        events_backends[scope.account][scope.region].put_events([event])
+
+    def wants_events(self, scope: Scope) -> bool:
+        buses = events_backends[scope.account][scope.region].event_buses
+        return any(bus.rules for bus in buses.values())
+
+    def log(self, scope: Scope, group: str, stream: str, at: float, lines: Iterable[str]) -> None:
+        backend = logs_backends[scope.account][scope.region]
+        backend.ensure_log_group(group)
+        backend.ensure_log_stream(group, stream)
+        # On the group, not the backend: that refuses times far from the wall clock, and ours are virtual.
+        events = [{"timestamp": int(at * 1000), "message": line} for line in lines]
+        backend.groups[group].put_log_events(stream, events)
+
+    def log_streams(self, scope: Scope, group: str, prefix: str) -> list[str] | None:
+        """The streams of a group whose names begin so; None when there is no such group."""
+        found = logs_backends[scope.account][scope.region].groups.get(group)
+        return None if found is None else [name for name in found.streams if name.startswith(prefix)]
+
+    def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
+        alarms = cloudwatch_backends[scope.account][scope.region].alarms
+        return {name: alarms[name].state_value for name in names if name in alarms}
+
+    def account(self, access_key: str) -> str:
+        """A key of twelve digits *is* its account; else whoever AssumeRole gave it to; else moto's default."""
+        if len(access_key) == 12 and access_key.isdecimal():
+            return access_key
+        return str(get_account_id_from(access_key))
+
+    def reset(self) -> None:
+        BackendDict.reset()
+        reset_model_data()
+
+
+def speed_up_moto() -> None:
+    """For every request moto scans a directory and inspects a class: two thirds of its time (facts 8.1)."""
+    modules: Any = moto.backends
+    names = tuple(moto.backends.list_of_moto_modules())
+    modules.list_of_moto_modules = lambda: names
+    responses: Any = moto.core.responses
+    if hasattr(responses, "method_names_from_class"):
+        responses.method_names_from_class = functools.cache(moto.core.utils.method_names_from_class)

@@ -1,0 +1,53 @@
+"""What may be set differently from run to run: durations, unverified behaviour, quotas. `POST /_sim/settings` merges."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+DURATIONS: dict[str, float] = {
+    # The recorded run of facts 1.2, rounded.
+    "training.Pending": 60,
+    "training.Starting": 180,
+    "training.Downloading": 50,
+    "training.Training": 100,
+    "training.Interrupted": 60,
+    "training.Uploading": 7,
+    "training.stop": 30,
+    # Facts 9; activation and termination are short but long enough to be seen.
+    "endpoint.Creating": 300,
+    "endpoint.launch": 240,
+    "endpoint.activate": 10,
+    "endpoint.terminate": 30,
+    "endpoint.rollback": 60,
+    "endpoint.weights": 20,
+    "endpoint.capacity": 60,
+    "endpoint.Deleting": 60,
+    "endpoint.alarm_poll": 10,
+}
+"""Virtual seconds by step."""
+
+SWITCHES: dict[str, bool] = {
+    # Facts 10: seen by some and not by others, or never seen. A client must get along with either.
+    "config_needs_model": True,
+    "same_config_update_refused": True,
+    "lost_config_breaks_update": True,
+    "rolling_back_shown": True,
+    "model_data_source_beside_url": False,
+    "profiler_noise": True,
+}
+
+
+@dataclass
+class Settings:
+    durations: dict[str, float] = field(default_factory=lambda: dict(DURATIONS))
+    switches: dict[str, bool] = field(default_factory=lambda: dict(SWITCHES))
+    quotas: dict[str, int] = field(default_factory=dict)
+    """Instances by quota name, such as `ml.p3.2xlarge for training job usage`; what is not named has no limit."""
+
+    def merge(self, raw: dict[str, Any]) -> None:
+        """Raises ValueError on a name nobody reads."""
+        for group, known in (("durations", DURATIONS), ("switches", SWITCHES)):
+            if unknown := set(raw.get(group, {})) - set(known):
+                raise ValueError(f"unknown {group}: {', '.join(sorted(unknown))}")
+        self.durations.update(raw.get("durations", {}))
+        self.switches.update(raw.get("switches", {}))
+        self.quotas.update(raw.get("quotas", {}))
