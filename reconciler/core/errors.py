@@ -10,6 +10,7 @@ ReconcileError
 │   ├── CredentialsError  expired or unknown credentials: pause the whole account
 │   └── LostReplyError  nobody knows whether the request was carried out
 ├── PreconditionError   the user must act outside the spec: role, bucket, a dependency just made
+│   └── DependencyError a thing the call builds on is not there (yet)
 ├── DeniedError         the controller's own rights do not suffice
 ├── QuotaError          an account limit is reached
 └── TerminalError       the spec is wrong: no mutating call until it changes
@@ -63,6 +64,10 @@ class LostReplyError(TransientError):
 
 class PreconditionError(ReconcileError):
     reason = "PreconditionFailed"
+
+
+class DependencyError(PreconditionError):
+    reason = "DependencyNotFound"
 
 
 class DeniedError(ReconcileError):

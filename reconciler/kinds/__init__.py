@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core.kind import Kind
 from reconciler.core.schema import Schema
 from reconciler.kinds import (
     batch_transform_job,
@@ -26,3 +27,9 @@ SCHEMAS: tuple[Schema, ...] = (
     endpoint_config.SCHEMA,
     git_sync.SCHEMA,
 )
+
+KINDS: tuple[Kind, ...] = (
+    training_job.KIND,
+    hosting_deployment.KIND,
+)
+"""The kinds that are reconciled with SageMaker."""

@@ -176,7 +176,9 @@ def decide(job: JobType, this: Pass) -> Decision:
         intent = current if target.digest == current.digest else wanted(job, this)
         return _settle(job, this, current, older) if current.started else _confirm(job, this, current, intent, older)
     if target.region != current.region and current.region:
-        return _refuse(job, this, current, older, "IdentityChanged", f"region was {current.region}: delete and make anew")
+        return _refuse(
+            job, this, current, older, "IdentityChanged", f"region was {current.region}: delete and make anew"
+        )
     if this.on_change == "Reject":
         why = "the spec of a job that ran cannot change; name a new object, or annotate on-change: Run"
         return _refuse(job, this, current, older, "ImmutableFieldChanged", why)
@@ -235,8 +237,8 @@ def _confirm(job: JobType, this: Pass, run: Run, intent: Run, older: tuple[Run, 
         reason = "OwnedByAnother" if owner is Owner.OTHER else "AdoptionRequired"
         message = {
             Owner.OTHER: f"{run.name} carries another owner's tag; it is left alone until that owner releases it",
-            Owner.UNKNOWN: f"{run.name} exists and its tags cannot be read; annotate adopt: \"true\" to take it",
-        }.get(owner, f"{run.name} exists and carries no owner tag; annotate adopt: \"true\" to take it")
+            Owner.UNKNOWN: f'{run.name} exists and its tags cannot be read; annotate adopt: "true" to take it',
+        }.get(owner, f'{run.name} exists and carries no owner tag; annotate adopt: "true" to take it')
         fields = _carried(job, this)
         return Decision(Phase.STALLED, reason, message, status=_status(job, this, run, older, fields))
     if this.doubt:
@@ -272,7 +274,9 @@ def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decis
     match run.status:
         case "Completed":
             again = timedelta(seconds=30) if job.unsettled(fields) else None
-            return Decision(Phase.READY, "Completed", f"{run.name} completed", status, (), notices, watches, look_again=again)
+            return Decision(
+                Phase.READY, "Completed", f"{run.name} completed", status, (), notices, watches, look_again=again
+            )
         case "Failed":
             why = str(fields.get("additional") or "no reason was given")
             return Decision(Phase.STALLED, "JobFailed", why, status, (), notices, watches)
@@ -287,9 +291,15 @@ def _gone(job: JobType, this: Pass, run: Run, status: Mapping[str, Any], watches
     started = moment(run.startedAt)
     if this.now - started < _SECOND_LOOK:
         left = _SECOND_LOOK - (this.now - started)
-        return Decision(Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", status, watches=watches, look_again=left)
+        return Decision(
+            Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", status, watches=watches, look_again=left
+        )
     message = f"{run.name} was started and is gone from SageMaker; it is not run again"
-    notices = () if this.past.get("run", {}).get("status") == "Missing" else (Notice("Warning", "ExternallyDeleted", message),)
+    notices = (
+        ()
+        if this.past.get("run", {}).get("status") == "Missing"
+        else (Notice("Warning", "ExternallyDeleted", message),)
+    )
     status = {**status, "run": {**run.record(), "status": "Missing"}, job.status_key: run.status}
     return Decision(Phase.STALLED, "ExternallyDeleted", message, status, notices=notices)
 
@@ -334,7 +344,9 @@ def _end(job: JobType, this: Pass, current: Run | None, older: tuple[Run, ...]) 
     )
 
 
-def _status(job: JobType, this: Pass, run: Run | None, older: Sequence[Run], fields: Mapping[str, Any]) -> dict[str, Any]:
+def _status(
+    job: JobType, this: Pass, run: Run | None, older: Sequence[Run], fields: Mapping[str, Any]
+) -> dict[str, Any]:
     del job, this
     return {**fields, "run": run.record() if run else None, "runs": [past.record() for past in older]}
 
@@ -369,7 +381,9 @@ def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any]) -> tup
         case "Completed":
             return (Notice("Normal", "JobCompleted", f"{job.kind} {run.name} completed"),)
         case "Failed":
-            return (Notice("Warning", "JobFailed", f"{run.name}: {news.get('FailureReason') or 'no reason was given'}"),)
+            return (
+                Notice("Warning", "JobFailed", f"{run.name}: {news.get('FailureReason') or 'no reason was given'}"),
+            )
         case "Stopped":
             return (Notice("Warning", "JobStopped", f"{job.kind} {run.name} was stopped"),)
     return ()

@@ -45,7 +45,9 @@ class Aws:
         self._monotonic = monotonic
         self._sleep = sleep
         self._session = botocore.session.get_session()
-        self._session.register_component("data_loader", botocore.loaders.create_loader(self._session.get_config_variable("data_path")))
+        self._session.register_component(
+            "data_loader", botocore.loaders.create_loader(self._session.get_config_variable("data_path"))
+        )
         self._boto3 = boto3.Session(botocore_session=self._session)
         self._clients: dict[tuple[Tenant, str], Any] = {}
         self._buckets: dict[tuple[Tenant, str], Bucket] = {}

@@ -88,7 +88,9 @@ def _from_answer(error: boto.ClientError, operation: str, *, mutating: bool) -> 
         return errors.DeniedError(text)
     if code == "ResourceLimitExceeded" or code == "LimitExceededException":
         return errors.QuotaError(text)
-    if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException") or message.startswith(_ABSENT):
+    if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException") or message.startswith(
+        _ABSENT
+    ):
         return errors.NotFoundError(text)
     if missing := _MISSING.match(message):
         return _missing(missing.group(1), operation, text)
@@ -108,4 +110,4 @@ def _from_answer(error: boto.ClientError, operation: str, *, mutating: bool) -> 
 def _missing(noun: str, operation: str, text: str) -> errors.ReconcileError:
     # Created moments ago, a dependency may still be "missing" (facts, section 2): a slow retry, never terminal.
     own = _OWN_NOUN.get(re.sub(r"^(Create|Update|Describe|Delete)", "", operation))
-    return errors.NotFoundError(text) if noun == own else errors.PreconditionError(text)
+    return errors.NotFoundError(text) if noun == own else errors.DependencyError(text)

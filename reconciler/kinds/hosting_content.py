@@ -1,0 +1,141 @@
+"""What a HostingDeployment wants to exist, by content: its models, its configuration and its endpoint's name.
+
+Names are made of digests over content, so equal content reuses what is there, a tag edit changes nothing and going back
+to earlier content finds its configuration again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.decision import Call
+from reconciler.core.errors import TerminalError
+from reconciler.core.kind import Pass
+from reconciler.core.naming import digest, remote_name
+from reconciler.core.ownership import tags_for
+from reconciler.core.rollout import Content
+from reconciler.core.shapes import List, Structure, canonical, to_request
+
+_VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    logical: str
+    """What variants call it: models[].name."""
+    name: str
+    hash: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    endpoint: str
+    content: Content
+    models: tuple[WantedModel, ...]
+    config_params: Mapping[str, Any]
+
+    def create_model(self, model: WantedModel, this: Pass) -> Call:
+        return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})
+
+    def create_config(self, this: Pass) -> Call:
+        return Call(
+            "CreateEndpointConfig",
+            {"EndpointConfigName": self.content.config, **self.config_params, "Tags": tags_for(this)},
+        )
+
+    def create_endpoint(self, this: Pass) -> Call:
+        guards = to_request(this.shape, this.spec, "CreateEndpoint")
+        return Call(
+            "CreateEndpoint",
+            {
+                **guards,
+                "EndpointName": self.endpoint,
+                "EndpointConfigName": self.content.config,
+                "Tags": tags_for(this),
+            },
+        )
+
+    def update_endpoint(self, this: Pass) -> Call:
+        options = to_request(this.shape, this.spec, "UpdateEndpoint")
+        return Call(
+            "UpdateEndpoint", {**options, "EndpointName": self.endpoint, "EndpointConfigName": self.content.config}
+        )
+
+
+def endpoint_name(this: Pass) -> str:
+    key = this.resource.key
+    explicit = str(this.spec.get("endpointName") or "")
+    return explicit or remote_name(key.name, digest([this.identity.cluster, key.namespace, key.name]))
+
+
+def wanted(this: Pass) -> Wanted:
+    """Raises TerminalError, naming the field, for what the schema cannot refuse and the archived operator did not."""
+    key = this.resource.key
+    models = _models(this)
+    by_name = {model.logical: model.name for model in models}
+    params = {
+        name: value
+        for name, value in to_request(this.shape, this.spec, "CreateEndpointConfig").items()
+        if name not in ("Tags", "EndpointConfigName")
+    }
+    content = {
+        field.key: value
+        for field in this.shape.fields
+        if "CreateEndpointConfig" in field.operations
+        and field.digest
+        and (value := canonical(this.shape, this.spec).get(field.key)) is not None
+    }
+    for written, api in _VARIANT_LISTS.items():
+        if api in params:
+            params[api] = [
+                _resolved(item, "ModelName", by_name, f"/spec/{written}/{n}/modelName")
+                for n, item in enumerate(params[api])
+            ]
+            content[written] = [
+                _resolved(item, "modelName", by_name, f"/spec/{written}/{n}/modelName")
+                for n, item in enumerate(content[written])
+            ]
+    identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
+    return Wanted(endpoint_name(this), Content(identity, remote_name(key.name, identity)), models, params)
+
+
+def _resolved(variant: Mapping[str, Any], member: str, by_name: Mapping[str, str], path: str) -> dict[str, Any]:
+    logical = variant.get(member)
+    if logical not in by_name:
+        raise TerminalError(
+            f"{path}: no model is named {logical!r}; spec.models has {', '.join(by_name) or 'none'}", "UnknownModel"
+        )
+    return {**variant, member: by_name[str(logical)]}
+
+
+def _models(this: Pass) -> tuple[WantedModel, ...]:
+    key = this.resource.key
+    shape = this.shape.by_key["models"].shape
+    assert isinstance(shape, List) and isinstance(shape.item, Structure)  # noqa: S101, PT018 - the schema says so
+    found: dict[str, WantedModel] = {}
+    for index, model in enumerate(this.spec.get("models") or ()):
+        logical = str(model.get("name") or "")
+        if logical in found:
+            raise TerminalError(f"/spec/models/{index}/name: {logical!r} is used twice", "DuplicateName")
+        identity = digest(
+            [this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", canonical(shape.item, model)]
+        )
+        params = _serving(to_request(shape.item, model), model, f"/spec/models/{index}")
+        found[logical] = WantedModel(logical, remote_name(f"{key.name}-{logical}", identity), identity, params)
+    return tuple(found.values())
+
+
+def _serving(params: dict[str, Any], model: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """One container serves alone; several are a pipeline, in their order (the archived operator did the same)."""
+    params.pop("Name", None)
+    containers = params.pop("Containers", None) or []
+    primary = params.pop("PrimaryContainer", None) or model.get("primaryContainer")
+    hostnames = [container.get("ContainerHostname") for container in containers]
+    if primary and primary not in hostnames:
+        raise TerminalError(f"{path}/primaryContainer: no container has the hostname {primary!r}", "UnknownContainer")
+    if len(containers) == 1:
+        return {**params, "PrimaryContainer": containers[0]}
+    return {**params, "Containers": containers} if containers else params

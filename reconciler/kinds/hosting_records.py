@@ -1,0 +1,125 @@
+"""What a HostingDeployment's status remembers: what we made in SageMaker, what was rolled out, what must not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.conditions import clip, stamp
+from reconciler.core.kind import Pass
+from reconciler.core.rollout import Content
+from reconciler.core.status import source
+
+_REASON_LIMIT = 256
+_QUARANTINE_KEPT = 50
+_DEFAULT_LIMIT = 10
+
+
+@dataclass(frozen=True)
+class Made:
+    """A Model or EndpointConfig of ours. Without an ARN the create was about to go out and nobody knows more."""
+
+    name: str
+    hash: str
+    arn: str = ""
+    models: tuple[str, ...] = ()
+    """Of a configuration: the models its variants name."""
+
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> Made:
+        return cls(
+            str(record["name"]),
+            str(record.get("hash") or ""),
+            str(record.get("arn") or ""),
+            tuple(record.get("models") or ()),
+        )
+
+    def record(self) -> dict[str, Any]:
+        return {"name": self.name, "hash": self.hash, "arn": self.arn, "models": list(self.models)}
+
+
+def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
+    return {item.name: item for item in map(Made.parse, records or ())}
+
+
+def quarantined(past: Mapping[str, Any], content: Content) -> Mapping[str, Any] | None:
+    return next((entry for entry in past.get("quarantine") or () if entry["hash"] == content.hash), None)
+
+
+def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pass) -> list[dict[str, Any]]:
+    """Keyed by content, bounded on its own, independent of history."""
+    others = [dict(entry) for entry in past.get("quarantine") or () if entry["hash"] != content.hash]
+    entry = {
+        **content.record(),
+        "revision": (source(this.resource) or {}).get("revision"),
+        "since": stamp(this.now),
+        "reason": clip(reason, _REASON_LIMIT),
+    }
+    return [entry, *others][:_QUARANTINE_KEPT]
+
+
+def opened(
+    past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int
+) -> list[dict[str, Any]]:
+    """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded."""
+    history = closed(past, this.now, "Superseded", "newer content was asked for")
+    number = max((int(entry.get("id", 0)) for entry in history), default=0) + 1
+    rollback_of = next(
+        (entry["id"] for entry in history if entry["hash"] == content.hash and entry.get("result") == "Succeeded"), None
+    )
+    commit = source(this.resource) or {}
+    entry = {
+        "id": number,
+        **content.record(),
+        "revision": commit.get("revision"),
+        "author": commit.get("author"),
+        "subject": commit.get("subject"),
+        "path": commit.get("path"),
+        "initiatedBy": initiated_by,
+        "startedAt": stamp(this.now),
+        "rollbackOf": rollback_of,
+    }
+    return [entry, *history][:limit]
+
+
+def closed(past: Mapping[str, Any], now: datetime, result: str, reason: str = "") -> list[dict[str, Any]]:
+    """History with the newest entry ended, when it was open."""
+    history = [dict(entry) for entry in past.get("history") or ()]
+    if history and not history[0].get("result"):
+        history[0] |= {"result": result, "reason": clip(reason, _REASON_LIMIT), "finishedAt": stamp(now)}
+    return history
+
+
+def limit_of(spec: Mapping[str, Any]) -> int:
+    return int(spec.get("revisionHistoryLimit") or _DEFAULT_LIMIT)
+
+
+def garbage(
+    configs: Mapping[str, Made],
+    models: Mapping[str, Made],
+    status: Mapping[str, Any],
+    live_config: str,
+    desired: Content,
+) -> tuple[list[Made], list[Made]]:
+    """Configurations and models that nothing serves, wants or may roll back to.
+
+    A quarantined configuration is kept: its tag is the mirror of the quarantine.
+    """
+    hashes = {entry["hash"] for entry in status.get("history") or () if entry.get("result") in (None, "Succeeded")}
+    hashes |= {entry["hash"] for entry in status.get("quarantine") or ()} | {desired.hash}
+    kept = {name for name, config in configs.items() if config.hash in hashes or name == live_config}
+    needed = {model for name in kept for model in configs[name].models}
+    return (
+        [config for name, config in configs.items() if name not in kept],
+        [model for name, model in models.items() if name not in needed],
+    )
+
+
+def with_arns(known: dict[str, Made], found: Mapping[str, str]) -> dict[str, Made]:
+    return {name: replace(item, arn=found.get(name, item.arn)) for name, item in known.items()}
+
+
+def without(known: Mapping[str, Made], gone: Sequence[str]) -> dict[str, Made]:
+    return {name: item for name, item in known.items() if name not in gone}
