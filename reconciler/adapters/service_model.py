@@ -159,13 +159,11 @@ def _pairs_of(item: Shape, model: Mapping[str, Any]) -> NameValueList:
 def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
     kind = model["type"]
     if kind == "string":
-        pattern = translate(model["pattern"]) if "pattern" in model else None
         return Scalar(
             "string",
             min_length=model.get("min") or None,
             max_length=model.get("max"),
-            pattern=pattern.re2 if pattern else None,
-            forbidden=pattern.forbidden if pattern else None,
+            pattern=translate(model["pattern"]) if "pattern" in model else None,
             enum=tuple(model.get("enum", ())) if name in CLOSED_ENUMS else (),
         )
     if kind not in _SCALARS:
@@ -186,7 +184,7 @@ def _changed(shape: Shape, differs: Difference) -> Shape:
     match shape:
         case Scalar():
             if differs.open:
-                shape = replace(shape, pattern=None, forbidden=None, enum=(), min_length=None, max_length=None)
+                shape = replace(shape, pattern=None, enum=(), min_length=None, max_length=None)
             if differs.supplied and shape.type == "string":
                 shape = replace(shape, min_length=None, pattern=f"(?:{shape.pattern})?" if shape.pattern else None)
             changes = {

@@ -130,14 +130,7 @@ def _scalar(shape: Scalar) -> dict[str, Any]:
         "pattern": None if shape.pattern is None else f"^(?:{shape.pattern})$",
         "enum": list(shape.enum) or None,
     }
-    if shape.forbidden is not None:
-        rule = {"rule": f"!self.contains('{shape.forbidden}')", "message": forbidden_message(shape)}
-        rendered["x-kubernetes-validations"] = [rule]
     return {key: value for key, value in rendered.items() if value is not None}
-
-
-def forbidden_message(shape: Scalar) -> str:
-    return f"must not contain {shape.forbidden!r}"
 
 
 def _validation(rule: Rule) -> dict[str, str]:

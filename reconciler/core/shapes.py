@@ -49,8 +49,6 @@ class Scalar:
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
-    forbidden: str | None = None
-    """Text that must not occur: what a lookahead of the service's pattern said and RE2 cannot."""
     enum: tuple[str, ...] = ()
     """The closed set of values. An enum that AWS grows is not closed and stays an open string."""
     format: str | None = None
