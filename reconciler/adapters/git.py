@@ -16,9 +16,10 @@ from typing import Self
 
 from git import GitError
 
+from reconciler.adapters.git_environment import GitHome, exclusive
 from reconciler.adapters.git_errors import is_unclassed, translate
-from reconciler.adapters.git_process import Bounds, Finished, GitHome, exclusive, run
 from reconciler.adapters.git_store import ReadLimits, Store, StoreSnapshot
+from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.source import Ref, Remote, Revision, Snapshot, SourceError, is_sha
 from reconciler.core.source_rules import RemoteUrl, UrlPolicy, check_credentials, check_ref, newest_tag, parse_url
 

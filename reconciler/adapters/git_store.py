@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from git import GitError, Repo
 
-from reconciler.adapters.git_process import Bounds, Finished, GitHome, run
+from reconciler.adapters.git_environment import GitHome
+from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.lru import Lru
 from reconciler.core.source import (
     SUBMODULE,

@@ -6,7 +6,7 @@ Called by `core/render.py` and by `reconciler validate`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Manifest:
     line_of: Callable[[str], int] = field(repr=False, compare=False)
     """Line of a JSON Pointer into the object, or of its nearest parent."""
     blob: str = ""
+    sources: tuple[str, ...] = ()
+    """Files that shape the object beside `path`: patches and kustomizations."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -100,12 +102,24 @@ class Parsed:
     """False when the file may hold objects that we could not make out: nothing may be pruned then."""
 
 
+Entry = tuple[Any, int, Callable[[str], int]]
+"""A value, its line, and the line of a pointer into it."""
+
+
 def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> Parsed:
     """Read one YAML or JSON file."""
+    entries = ((document.value, document.line, document.line_of) for document in documents(data, options.yaml))
+    return parse_values(path, entries, options, validate, blob=blob)
+
+
+def parse_values(
+    path: str, entries: Iterable[Entry], options: ParseOptions, validate: Validate, *, blob: str = ""
+) -> Parsed:
+    """Judge values that come from the file `path`, one after the other; `entries` may end in a YamlError."""
     file = _File(path, options, validate, blob)
     try:
-        for document in documents(data, options.yaml):
-            file.document(document.value, document.line, document.line_of)
+        for entry in entries:
+            file.document(*entry)
         if not file.seen:
             file.reject(1, "NotAManifest", "the file holds no object; leave it out by an ignore rule", unknown=True)
     except YamlError as error:
