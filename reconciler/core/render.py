@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from reconciler.core.ignore import IGNORE_FILE, Ignore, IgnoreError
+from reconciler.core.kustomization import KUSTOMIZATIONS
 from reconciler.core.lru import Lru
 from reconciler.core.manifests import Manifest, Parsed, ParseOptions, Rejection, Validate, parse_file
 from reconciler.core.source import SUBMODULE, SYMLINK, RepositoryRejectedError, Snapshot, TreeFile
 from reconciler.core.source_rules import clean_path
 
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
