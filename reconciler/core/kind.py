@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.errors import LostReplyError, ReconcileError
@@ -46,6 +46,11 @@ class Failure:
         return isinstance(self.error, LostReplyError)
 
 
+class Refusal(NamedTuple):
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who we are: part of every digest and of every owner tag."""
@@ -79,6 +84,8 @@ class Pass:
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None
     """The call of this pass that did not go through."""
+    refused: Refusal | None = None
+    """The next request was refused before, or an error stands in its way: decide as if it could not be sent."""
 
     def reply(self, operation: str) -> Reply | None:
         return next((reply for reply in self.replies if reply.call.operation == operation), None)
@@ -93,7 +100,6 @@ class Kind:
     """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
     """The spec without the archived operator's write-backs."""
-    shape: Structure | None = None
 
     @property
     def name(self) -> str:

@@ -470,7 +470,7 @@ def _replace_failed(this: Pass, state: _State, want: Wanted) -> Decision:
     """The first create failed and nothing of ours ever served: it goes, and the wanted content is created."""
     state = replace(state, rollout={**state.rollout, "replacing": True})
     decision = _waiting(this, state, want, "Replacing", "the first create failed: it is deleted and made anew")
-    if this.reply("DeleteEndpoint"):
+    if this.reply("DeleteEndpoint") or this.refused:
         return decision
     return replace(decision, phase=Phase.ACTING, calls=(Call("DeleteEndpoint", {"EndpointName": _identity(this)}),))
 
@@ -481,6 +481,8 @@ def _prepare(this: Pass, state: _State, want: Wanted, step: Step) -> Decision:
     config = state.configs.get(want.content.config, _NOTHING)
     if not missing_models and config.arn:
         return _send(this, state, want, initiated_by="drift" if step in (Step.CORRECT_DRIFT, Step.RECREATE) else "git")
+    if this.refused:
+        return _stalled(this, state, want, this.refused.reason, this.refused.message)
     calls = [want.create_model(model, this) for model in missing_models]
     if not config.arn:
         calls.append(want.create_config(this))
@@ -497,6 +499,8 @@ def _prepare(this: Pass, state: _State, want: Wanted, step: Step) -> Decision:
 
 def _send(this: Pass, state: _State, want: Wanted, *, sends: int = 1, initiated_by: str = "") -> Decision:
     """Move the endpoint. Status tells what is asked for and what served before; then the call goes out."""
+    if this.refused:
+        return _stalled(this, state, want, this.refused.reason, this.refused.message)
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
     previous = None
     if live is not None:

@@ -212,6 +212,12 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
 
 def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
     """Ask for a run: the record goes to status first, then the create goes out."""
+    if this.refused:
+        recorded, earlier = runs_of(job, this)
+        status = _status(job, this, recorded, earlier, _carried(job, this))
+        return Decision(
+            Phase.STALLED, this.refused.reason, this.refused.message, status, watches=_watches(job, recorded, earlier)
+        )
     run = replace(run, requestedAt=stamp(this.now))
     params = {
         **to_request(this.shape, this.spec, job.create),
@@ -363,11 +369,11 @@ def _kept(older: Sequence[Run]) -> tuple[Run, ...]:
     return tuple(older[:RUNS_KEPT])
 
 
-def _watches(job: JobType, run: Run, older: Sequence[Run]) -> tuple[Watch, ...]:
+def _watches(job: JobType, run: Run | None, older: Sequence[Run]) -> tuple[Watch, ...]:
     return tuple(
         Watch(job.remote.name, one.name, Pace.FAST)
         for one in (run, *older)
-        if one.status not in (*job.remote.over, "Missing")
+        if one and one.started and one.status not in (*job.remote.over, "Missing")
     )
 
 

@@ -1,0 +1,341 @@
+"""SageMaker seen in bulk: List pages instead of one Describe per object (design 5).
+
+One `Account` per tenant and remote kind keeps the summaries of what somebody watches. A sweep asks for pages of 100,
+newest first, and stops as soon as all that may still move was seen; it wakes the objects whose thing moved. A Describe
+is made only when a worker asks for it and the summary moved since the last one.
+
+Jobs: nothing watched runs, no page is asked for. Endpoints: the whole list at the slow pace, and at the fast pace only
+until every changing one was seen. A List never proves absence: `unlisted` needs a complete sweep, and the kind then
+confirms by one Describe.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from reconciler.core.decision import Call, Pace, Watch
+from reconciler.core.errors import DeniedError, NotFoundError, ReconcileError
+from reconciler.core.remote import REMOTES, Remote
+from reconciler.core.resource import Key
+
+log = logging.getLogger(__name__)
+
+_PAGE = 100
+_BACKOFF_MAX_S = 120.0
+
+
+class Aws(Protocol):
+    """The adapter as the runtime uses it; `tenant` says whose account, region and endpoint."""
+
+    def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]: ...
+    def write(self, tenant: Any, call: Call) -> Mapping[str, Any]: ...
+
+
+class Paces(NamedTuple):
+    fast_s: float = 5.0
+    slow_s: float = 60.0
+
+
+@dataclass
+class _Watched:
+    keys: dict[Key, Pace]
+    since: float
+    """Monotonic second at which the name was first watched: sweeps begun earlier say nothing about it."""
+    unlisted: bool = False
+
+    @property
+    def fast(self) -> bool:
+        return Pace.FAST in self.keys.values()
+
+
+@dataclass
+class _List:
+    """What one tenant's List of one remote kind told."""
+
+    remote: Remote
+    summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    details: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    watched: dict[str, _Watched] = field(default_factory=dict)
+    fast_at: float = 0.0
+    slow_at: float = 0.0
+    running: bool = False
+    failures: int = 0
+    problem: ReconcileError | None = None
+
+
+class Observer:
+    """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
+
+    def __init__(self, aws: Aws, monotonic: Callable[[], float], wake: Callable[[Key], None], paces: Paces = Paces()):
+        self._aws = aws
+        self._monotonic = monotonic
+        self._wake = wake
+        self._paces = paces
+        self._lists: dict[tuple[Hashable, str], _List] = {}
+        self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join()
+
+    def view(self, tenant: Any) -> TenantView:
+        return TenantView(self, tenant)
+
+    def watch(self, key: Key, tenant: Any, watches: tuple[Watch, ...]) -> None:
+        """Replace what `key` waits for. An empty tuple forgets the object."""
+        with self._changed:
+            before = self._watches.get(key)
+            if before == (tenant, watches):
+                return
+            if before:
+                self._unwatch(key, *before)
+            if not watches:
+                self._watches.pop(key, None)
+                return
+            self._watches[key] = (tenant, watches)
+            now = self._monotonic()
+            for watch in watches:
+                listing = self._list(tenant, watch.remote)
+                watched = listing.watched.setdefault(watch.name, _Watched({}, now))
+                quicker = watch.pace is Pace.FAST and not any(one.fast for one in listing.watched.values())
+                watched.keys[key] = watch.pace
+                if quicker:
+                    listing.fast_at = min(listing.fast_at or now + self._paces.fast_s, now + self._paces.fast_s)
+            self._changed.notify_all()
+
+    def forget(self, tenant: Any, call: Call) -> None:
+        """A call changed something: what was described before is old now."""
+        for remote in REMOTES.values():
+            if name := call.params.get(remote.name_key):
+                with self._lock:
+                    self._list(tenant, remote.name).details.pop(str(name), None)
+
+    def _unwatch(self, key: Key, tenant: Any, watches: tuple[Watch, ...]) -> None:
+        for watch in watches:
+            listing = self._list(tenant, watch.remote)
+            watched = listing.watched.get(watch.name)
+            if watched is None:
+                continue
+            watched.keys.pop(key, None)
+            if not watched.keys:
+                del listing.watched[watch.name]
+                listing.summaries.pop(watch.name, None)
+                listing.details.pop(watch.name, None)
+
+    def _list(self, tenant: Any, remote: str) -> _List:
+        return self._lists.setdefault((tenant, remote), _List(REMOTES[remote]))
+
+    # --- sweeping -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(4, thread_name_prefix="sweep") as pool:
+            while True:
+                with self._changed:
+                    if self._stopped:
+                        return
+                    due, wait = self._due()
+                    for identity, listing in due:
+                        listing.running = True
+                        pool.submit(self._sweep_safely, identity[0], listing)
+                    if not due:
+                        self._changed.wait(wait)
+
+    def _due(self) -> tuple[list[tuple[tuple[Any, str], _List]], float | None]:
+        now = self._monotonic()
+        due, nearest = [], None
+        for identity, listing in self._lists.items():
+            if listing.running or not listing.watched:
+                continue
+            at = self._next(listing)
+            if at is None:
+                continue
+            if at <= now:
+                due.append((identity, listing))
+            else:
+                nearest = at if nearest is None else min(nearest, at)
+        return due, None if nearest is None else nearest - now
+
+    def _next(self, listing: _List) -> float | None:
+        fast = any(one.fast for one in listing.watched.values())
+        if listing.remote.over:  # a job: settled ones never move again
+            return listing.fast_at if fast else None
+        return min(listing.fast_at, listing.slow_at) if fast else listing.slow_at
+
+    def _sweep_safely(self, tenant: Any, listing: _List) -> None:
+        woken: set[Key] = set()
+        began = self._monotonic()
+        try:
+            woken = self._sweep(tenant, listing, began)
+            recovered = listing.problem is not None
+            listing.problem, listing.failures = None, 0
+            if recovered:
+                woken |= self._all_keys(listing)
+            delay = self._paces.fast_s
+        except ReconcileError as error:
+            news = type(error) is not type(listing.problem)
+            listing.problem = error
+            listing.failures += 1
+            delay = min(_BACKOFF_MAX_S, self._paces.fast_s * 2 ** min(listing.failures, 8)) * random.uniform(0.8, 1.2)  # noqa: S311
+            if news:
+                woken = self._all_keys(listing)
+        except Exception:
+            log.exception("bug in a sweep of %s", listing.remote.list)
+            delay = self._paces.slow_s
+        finally:
+            with self._changed:
+                listing.running = False
+                listing.fast_at = self._monotonic() + delay
+                self._changed.notify_all()
+        for key in woken:
+            self._wake(key)
+
+    def _all_keys(self, listing: _List) -> set[Key]:
+        with self._lock:
+            return {key for watched in listing.watched.values() for key in watched.keys}
+
+    def _sweep(self, tenant: Any, listing: _List, began: float) -> set[Key]:
+        """Page through the List until all that may have moved was seen. Returns the objects to wake."""
+        remote = listing.remote
+        with self._lock:
+            missing = {name for name, watched in listing.watched.items() if watched.fast}
+            whole = not remote.over and began >= listing.slow_at
+        oldest = self._oldest(listing, missing)
+        listed: set[str] = set()
+        moved: set[Key] = set()
+        token = None
+        while True:
+            params = {"MaxResults": _PAGE, "SortBy": "CreationTime", "SortOrder": "Descending"}
+            answer = self._aws.read(tenant, remote.list, params | ({"NextToken": token} if token else {}))
+            page = answer[remote.list_key]
+            for summary in page:
+                listed.add(summary[remote.name_key])
+                moved |= self._told(listing, summary)
+            token = answer.get("NextToken")
+            seen_all = missing <= listed or (bool(page) and oldest is not None and page[-1]["CreationTime"] < oldest)
+            if not token or (seen_all and not whole):
+                break
+        if not token:
+            moved |= self._absent(listing, listed, began)
+        if whole:
+            with self._lock:
+                listing.slow_at = self._monotonic() + self._paces.slow_s * random.uniform(0.9, 1.1)  # noqa: S311 - jitter
+        return moved
+
+    def _oldest(self, listing: _List, names: set[str]) -> datetime | None:
+        """Creation time below which nothing of ours still moves; None while one of them was never listed."""
+        with self._lock:
+            times = [listing.summaries[name]["CreationTime"] for name in names if name in listing.summaries]
+        return min(times) if times and len(times) == len(names) else None
+
+    def _told(self, listing: _List, summary: Mapping[str, Any]) -> set[Key]:
+        """Take a summary in; the objects to wake when it says something new."""
+        name = summary[listing.remote.name_key]
+        with self._lock:
+            watched = listing.watched.get(name)
+            if watched is None:
+                return set()
+            known = listing.summaries.get(name) or listing.details.get(name)
+            appeared, watched.unlisted = watched.unlisted, False
+            listing.summaries[name] = summary
+            if known is not None and not appeared and listing.remote.mark(known) == listing.remote.mark(summary):
+                return set()
+            return set(watched.keys)
+
+    def _absent(self, listing: _List, listed: set[str], began: float) -> set[Key]:
+        """The List was read to its end: what was watched before it began and is not in it, is unlisted."""
+        woken: set[Key] = set()
+        with self._lock:
+            for name, watched in listing.watched.items():
+                if name in listed or watched.since > began:
+                    continue
+                if not watched.unlisted:
+                    woken |= set(watched.keys)
+                watched.unlisted = True
+                listing.summaries.pop(name, None)
+        return woken
+
+    # --- what a worker asks ---------------------------------------------------------------------------------------
+
+    def summary(self, tenant: Any, remote: str, name: str) -> Mapping[str, Any] | None:
+        with self._lock:
+            listing = self._list(tenant, remote)
+            if listing.problem is not None:
+                raise listing.problem
+            return listing.summaries.get(name)
+
+    def unlisted(self, tenant: Any, remote: str, name: str) -> bool:
+        with self._lock:
+            watched = self._list(tenant, remote).watched.get(name)
+            return watched is not None and watched.unlisted
+
+    def describe(self, tenant: Any, remote: str, name: str, *, fresh: bool) -> Mapping[str, Any] | None:
+        with self._lock:
+            listing = self._list(tenant, remote)
+            known, summary = listing.details.get(name), listing.summaries.get(name)
+        if (
+            known is not None
+            and not fresh
+            and (summary is None or listing.remote.mark(known) == listing.remote.mark(summary))
+        ):
+            return known
+        try:
+            found = self._aws.read(tenant, listing.remote.describe, {listing.remote.name_key: name})
+        except NotFoundError:
+            with self._lock:
+                listing.details.pop(name, None)
+            return None
+        with self._lock:
+            if name in listing.watched:
+                listing.details[name] = found
+        return found
+
+    def tags(self, tenant: Any, arn: str) -> Mapping[str, str] | None:
+        found: dict[str, str] = {}
+        params: dict[str, Any] = {"ResourceArn": arn}
+        try:
+            while True:
+                answer = self._aws.read(tenant, "ListTags", params)
+                found |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
+                if not answer.get("NextToken"):
+                    return found
+                params = {"ResourceArn": arn, "NextToken": answer["NextToken"]}
+        except DeniedError:
+            return None
+
+
+@dataclass(frozen=True)
+class TenantView:
+    """`core.kind.View` of one tenant."""
+
+    observer: Observer
+    tenant: Any
+
+    def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
+        return self.observer.summary(self.tenant, remote, name)
+
+    def unlisted(self, remote: str, name: str) -> bool:
+        return self.observer.unlisted(self.tenant, remote, name)
+
+    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
+        return self.observer.describe(self.tenant, remote, name, fresh=fresh)
+
+    def tags(self, arn: str) -> Mapping[str, str] | None:
+        return self.observer.tags(self.tenant, arn)

@@ -1,0 +1,301 @@
+"""One pass over one object: the page a newcomer reads first.
+
+    read -> guard (gone? suspended? edited in the cluster?) -> finalizer -> observe -> decide -> write status -> call AWS
+                                                                  ^                                          |
+                                                                  └───────────── with the replies ───────────┘
+
+Status is written, conditional on the version that was decided on, before any call goes out: it is the record of the
+intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from reconciler.core.conditions import stamp
+from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.errors import (
+    ConflictError,
+    DeniedError,
+    DependencyError,
+    PreconditionError,
+    QuotaError,
+    ReconcileError,
+    StaleError,
+    TerminalError,
+    ThrottledError,
+)
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal
+from reconciler.core.naming import spec_hash
+from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
+from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
+from reconciler.core.shapes import Structure
+from reconciler.core.status import render
+from reconciler.runtime.execute import NotLeadingError, execute, label
+from reconciler.runtime.observer import Aws, Observer
+
+log = logging.getLogger(__name__)
+
+_ROUNDS = 6
+"""Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
+_SLOW_RETRY = timedelta(minutes=1)
+_TERMINAL_LOOK = timedelta(minutes=10)
+
+
+class Claim(Protocol):
+    """What Git says about an object, according to the GitSync that owns it."""
+
+    @property
+    def hash(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def on_change(self) -> str: ...
+
+
+class Claims(Protocol):
+    def claim(self, key: Key) -> Claim | None: ...
+    def report_edit(self, key: Key) -> None: ...
+
+
+class Definitions(Protocol):
+    def terminating(self, kind: str) -> bool:
+        """Whether the kind's CustomResourceDefinition is being deleted."""
+
+
+@dataclass(frozen=True)
+class Next:
+    """When to look again, if nothing wakes the object earlier."""
+
+    after: timedelta | None = None
+    failed: bool = False
+    """The queue's own backoff applies."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    cache: Cache
+    objects: Objects
+    aws: Aws
+    observer: Observer
+    claims: Claims
+    events: Events
+    leader: Leader
+    clock: Clock
+    definitions: Definitions
+
+
+class Worker:
+    def __init__(
+        self,
+        kinds: Mapping[str, tuple[Kind, Structure]],
+        ports: Ports,
+        tenant_of: Callable[[Resource], Any],
+        identity: Identity,
+        replica: str,
+    ) -> None:
+        self._kinds = kinds
+        self._ports = ports
+        self._tenant_of = tenant_of
+        self._identity = identity
+        self._replica = replica
+
+    def reconcile(self, key: Key) -> Next:
+        resource = self._ports.cache.get(key)
+        for _ in range(_ROUNDS):
+            if resource is None:
+                self._ports.observer.watch(key, None, ())
+                return Next()
+            try:
+                return self._reconcile(resource)
+            except StaleError:
+                resource = self._ports.objects.get(key)
+        return Next(failed=True)
+
+    def _reconcile(self, resource: Resource) -> Next:
+        kind, shape = self._kinds[resource.kind]
+        if resource.deleting and FINALIZER not in resource.finalizers:
+            return Next()
+        if resource.annotations.get(Annotation.SUSPEND) == "true" and not resource.deleting:
+            return Next()
+        claim = self._ports.claims.claim(resource.key)
+        spec = kind.as_written(resource)
+        mode = resource.annotations.get(Annotation.DRIFT_MODE) or (claim.mode if claim else "Warn")
+        if claim and mode == "Correct" and not resource.deleting and spec_hash(spec) != claim.hash:
+            # Edited in the cluster: the sync puts it back; nothing of the edit is acted on meanwhile.
+            self._ports.claims.report_edit(resource.key)
+            return Next(after=timedelta(seconds=30))
+        if FINALIZER not in resource.finalizers:
+            resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
+        this = Pass(
+            resource=resource,
+            identity=self._identity,
+            spec=spec,
+            shape=shape,
+            past=resource.status,
+            now=self._ports.clock.now(),
+            on_change=resource.annotations.get(Annotation.ON_CHANGE) or (claim.on_change if claim else "Reject"),
+            drift_mode=mode,
+            retain=self._retained(resource),
+            tokens=_new_tokens(resource),
+        )
+        try:
+            tenant = self._tenant_of(resource)
+            return self._rounds(kind, this, tenant)
+        except StaleError:
+            raise
+        except ReconcileError as error:
+            return self._failed(kind, this, None, error)
+
+    def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
+        for _ in range(_ROUNDS):
+            this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+            decision = kind.decide(this)
+            refusal = _refused_before(decision, this)
+            if refusal:
+                this = replace(this, refused=refusal)
+                decision = kind.decide(this)
+            self._ports.observer.watch(this.resource.key, tenant, decision.watches)
+            if decision.phase is Phase.RELEASED:
+                return self._release(this, decision)
+            this = self._record(this, decision)
+            if not decision.calls:
+                return Next(_TERMINAL_LOOK if refusal else decision.look_again)
+            replies, failure = execute(
+                decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader
+            )
+            this = replace(
+                this, past=this.resource.status, replies=replies, failure=failure, now=self._ports.clock.now()
+            )
+            if failure is None:
+                this = replace(this, doubt=False)
+            elif isinstance(failure.error, (ConflictError, DependencyError)) and not this.doubt:
+                this = replace(this, doubt=True)
+            else:
+                return self._failed(kind, this, failure, failure.error)
+        return Next(after=timedelta(seconds=1))
+
+    def _record(self, this: Pass, decision: Decision, refused: Mapping[str, str] | None = None) -> Pass:
+        """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
+        past = this.resource.status
+        status = render(
+            this.resource, decision, drift_mode=this.drift_mode, handled=_handled(this.resource), now=this.now
+        )
+        if decision.calls:
+            calls = [label(call) for call in decision.calls]
+            status["intent"] = {"at": stamp(this.now), "by": self._replica, "calls": calls}
+        elif "intent" in past:
+            status["intent"] = past["intent"]
+        if refused:
+            status["refused"] = dict(refused)
+        elif this.refused and "refused" in past:
+            status["refused"] = past["refused"]
+        resource = this.resource
+        if status != past or decision.calls:
+            resource = self._ports.objects.replace_status(resource, status)
+        for notice in decision.notices:
+            self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
+        return replace(this, resource=resource)
+
+    def _failed(self, kind: Kind, this: Pass, failure: Failure | None, error: ReconcileError) -> Next:
+        """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
+        if isinstance(error, NotLeadingError):
+            return Next()
+        text = str(error)
+        status, watches = this.past, ()
+        if failure is not None:
+            folded = kind.decide(replace(this, failure=failure, refused=Refusal(error.reason, text)))
+            status, watches = folded.status, folded.watches
+            if folded.phase is Phase.RELEASED:
+                status = this.past
+        human = isinstance(error, (TerminalError, DeniedError))
+        shown = Decision(
+            Phase.STALLED if human else Phase.WAITING,
+            error.reason,
+            text,
+            status=kind.failing(_kept(status), text),
+            notices=(Notice("Warning", error.reason, text),) if _is_news(this.resource, error) else (),
+            watches=watches,
+            healthy=None,
+        )
+        refused = None
+        if failure is not None and isinstance(error, TerminalError):
+            refused = {"call": failure.call.identity, "reason": error.reason, "message": text}
+        self._record(this, shown, refused)
+        match error:
+            case TerminalError():
+                return Next(after=_TERMINAL_LOOK)
+            case ThrottledError(retry_after_s=float() as wait):
+                return Next(after=timedelta(seconds=wait))
+            case PreconditionError() | QuotaError() | DeniedError():
+                return Next(after=_SLOW_RETRY)
+        return Next(failed=True)
+
+    def _release(self, this: Pass, decision: Decision) -> Next:
+        self._ports.observer.watch(this.resource.key, None, ())
+        for notice in decision.notices:
+            self._ports.events.emit(this.resource, notice.type, notice.reason, notice.message)
+        left = [finalizer for finalizer in this.resource.finalizers if finalizer != FINALIZER]
+        self._ports.objects.set_finalizers(this.resource, left)
+        return Next()
+
+    def _retained(self, resource: Resource) -> bool:
+        """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived
+        operator's chart deletes the definitions on uninstall, and nobody means their endpoints by that."""
+        if not resource.deleting:
+            return False
+        if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
+            return True
+        if not self._ports.definitions.terminating(resource.kind):
+            return False
+        self._ports.events.emit(
+            resource,
+            "Warning",
+            "DefinitionDeleted",
+            f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is",
+        )
+        return True
+
+
+def _new_tokens(resource: Resource) -> dict[str, str]:
+    """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
+    if not resource.status:
+        return {}
+    handled = resource.status.get("handled") or {}
+    retry = resource.annotations.get(Annotation.RETRY)
+    return {"retry": retry} if retry and retry != handled.get("retry") else {}
+
+
+def _handled(resource: Resource) -> dict[str, str]:
+    annotations = resource.annotations
+    tokens = {
+        "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
+        "retry": annotations.get(Annotation.RETRY),
+        "run": annotations.get(Annotation.RUN),
+    }
+    return {name: token for name, token in tokens.items() if token}
+
+
+def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
+    refused = this.past.get("refused")
+    if not refused or this.tokens.get("retry") or this.resource.deleting:
+        return None
+    if any(call.identity == refused["call"] for call in decision.calls):
+        return Refusal(str(refused["reason"]), str(refused["message"]))
+    return None
+
+
+_RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
+
+
+def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key not in _RENDERED}
+
+
+def _is_news(resource: Resource, error: ReconcileError) -> bool:
+    conditions = resource.status.get("conditions") or ()
+    return not any(c["type"] == "Ready" and c["reason"] == error.reason for c in conditions)
