@@ -1,8 +1,9 @@
 """The verdict on a manifest without an API server: the same fields refused for the same reasons.
 
 `reason` is the API server's own cause type where it has one (FieldValueRequired, FieldValueTypeInvalid, ...), so both can be
-compared field by field; the words are ours and name what would be right. `UnknownField` and `NullValue` are what server-side
-apply refuses before it looks at any value.
+compared field by field; the words are ours and name what would be right. `UnknownField` is ours alone: server-side apply
+refuses it before it looks at any value, with a text and no cause. An explicit null is judged as server-side apply judges it; a
+plain create would drop it, which the sync does before it asks.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ NOT_SUPPORTED = "FieldValueNotSupported"
 TOO_LONG = "FieldValueTooLong"
 TOO_MANY = "FieldValueTooMany"
 UNKNOWN = "UnknownField"
-NULL = "NullValue"
 
 _SHOWN = 5
 """Values of an enum and keys of a structure that a message lists in full; more would bury the message."""
@@ -52,7 +52,7 @@ def problems(shape: Shape, spec: Any, at: str = "/spec") -> tuple[Problem, ...]:
 
 def _judge(shape: Shape, value: Any, at: str) -> Iterator[Problem]:
     if value is None:
-        yield Problem(at, NULL, "null is not a value here; leave the key out")
+        yield Problem(at, TYPE, "null is not a value here; leave the key out")
         return
     match shape:
         case Structure():
