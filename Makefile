@@ -1,0 +1,61 @@
+# Everything a contributor runs; CONTRIBUTING.md says when. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+
+.PHONY: help setup demo test check fix bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(STAMP) ## the virtual environment, the reconciler command and the control-plane binaries
+	@.ci/system-packages
+	@$(BIN)/python -m reconciler dev binaries
+
+$(STAMP): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	@.ci/system-packages "$(PYTHON)"
+	@echo "Installing the pinned requirements into $(VENV)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=off --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup ## the whole story on this machine, narrated
+	@$(BIN)/python -m reconciler demo
+
+# Two processes by default; a group keeps the tests of one broken API server together.
+WORKERS ?= 2
+test: setup ## all tests; pass arguments with ARGS="-k prune"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports, stale files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m tests.support.requirements
+	$(BIN)/python -m reconciler crds --check crds
+
+fix: $(STAMP) ## let ruff put right what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## the figures of ARCHITECTURE.md, measured here
+	@$(BIN)/python -m tests.bench
+
+lock: ## pin requirements.txt anew from pyproject.toml (needs uv)
+	uv pip compile --generate-hashes --universal --python-version 3.11 --extra dev --extra test pyproject.toml \
+		-o requirements.txt --custom-compile-command "make lock" $(ARGS)
+
+clean: ## remove the virtual environment, caches and ./.dev; the control-plane binaries stay cached
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m reconciler dev down; fi
+	rm -rf $(VENV) .dev .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

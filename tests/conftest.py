@@ -1,0 +1,112 @@
+"""Fixtures that every kind of test may ask for. Each takes nothing that it is not asked for: unit tests start nothing."""
+
+import itertools
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.dev import binaries, crds
+from reconciler.dev.control_plane import ControlPlane
+from tests.support import git_http, git_ssh, shared_control_plane
+from tests.support.cluster import Cluster
+from tests.support.git_repository import BareRepository
+from tests.support.simulator_control import SimControl
+
+_namespaces = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "simulator(speed=60, clock='scaled', throttle=False): how the `simulator` fixture is started"
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of one module that share a control plane of their own run in one process, or each process would start it."""
+    if "own_control_plane" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
+    """One cluster for all tests of this run, in whatever process; the CRDs are installed. Work in your `namespace`."""
+    base = tmp_path_factory.getbasetemp()
+    with shared_control_plane.joined((base if worker_id == "master" else base.parent) / "control-plane") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane: Cluster) -> Path:
+    """The administrator's kubeconfig of the shared cluster."""
+    return control_plane.kubeconfig
+
+
+@pytest.fixture
+def namespace(control_plane: Cluster, request: pytest.FixtureRequest, worker_id: str) -> str:
+    """A namespace of the shared cluster for this test alone. Nobody deletes it: there is no namespace controller."""
+    slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].rstrip("-")
+    name = f"{slug}-{worker_id}-{next(_namespaces)}"
+    control_plane.create_namespace(name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of this module's own, CRDs installed: stop, restart or break its API server at will.
+
+    `Cluster.of(own_control_plane)` speaks to it. Leave it running at the end of a test.
+    """
+    directory = tmp_path_factory.mktemp("own-control-plane")
+    plane = ControlPlane(directory)
+    plane.start()
+    try:
+        crds.install(binaries.kubectl(), plane.kubeconfig)
+        yield plane
+    finally:
+        plane.apiserver.kill()  # its data are not wanted again
+        plane.etcd.kill()
+        shutil.rmtree(directory / "etcd", ignore_errors=True)
+
+
+@pytest.fixture
+def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
+    """A simulator of this test's own, empty. `@pytest.mark.simulator(clock="manual")` and the like choose how it runs."""
+    from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
+
+    marker = request.node.get_closest_marker("simulator")
+    asked: dict[str, Any] = {"speed": 60.0, "clock": "scaled", "throttle": False} | (dict(marker.kwargs) if marker else {})
+    running = Simulator(speed=asked["speed"], throttle=asked["throttle"])
+    running.start()
+    control = SimControl(running.url)
+    try:
+        if asked["clock"] != "scaled":
+            control.clock(asked["clock"])
+        yield control
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def bare_repository(tmp_path: Path) -> BareRepository:
+    """An empty bare repository on disk; its `url` is a file:// one."""
+    return BareRepository(tmp_path / "repository.git")
+
+
+@pytest.fixture
+def git_http_server(tmp_path: Path) -> Iterator[git_http.GitHttpServer]:
+    """Smart HTTP with a password; `git_http_server.repository("team.git")` makes one to push to and fetch from."""
+    root = tmp_path / "http"
+    root.mkdir()
+    with git_http.GitHttpServer(root).serving() as server:
+        yield server
+
+
+@pytest.fixture
+def git_ssh_server(tmp_path: Path) -> Iterator[git_ssh.GitSshServer]:
+    """A real SSH server with key and known_hosts of its own."""
+    with git_ssh.serving(tmp_path / "ssh") as server:
+        yield server
