@@ -20,6 +20,7 @@ from reconciler.core.source import Ref, Revision
 KIND = "GitSync"
 ALLOW_REWIND = f"{GITOPS_GROUP}/allow-rewind"
 MIN_INTERVAL = timedelta(seconds=10)
+_LONGEST_S = 365 * 24 * 3600.0
 DEFAULT_INTERVAL = timedelta(minutes=1)
 _SHORTEST_SHA = 7
 
@@ -50,9 +51,9 @@ class OnChange(StrEnum):
 
 @dataclass(frozen=True)
 class IgnoreRule:
-    """Paths of some objects that belong to somebody else: neither compared nor overwritten."""
+    """Paths of some objects that belong to somebody else: neither compared nor overwritten. No path means all of them."""
 
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     kind: str = ""
     name: str = ""
 
@@ -115,6 +116,12 @@ class GitSyncSpec:
         """JSON Pointers of this object that are not the sync's business."""
         return tuple(sorted({path for rule in self.drift_ignore if rule.covers(key) for path in rule.paths}))
 
+    def mode(self, key: Key, annotation: str | None) -> DriftMode:
+        """What an edit of this object means; its own annotation goes before the sync's mode."""
+        if any(not rule.paths for rule in self.drift_ignore if rule.covers(key)):
+            return DriftMode.IGNORE
+        return DriftMode.read(annotation, self.drift_mode)
+
 
 def owner_id(key: Key) -> str:
     """A GitSync as the owner annotation names it."""
@@ -138,16 +145,17 @@ def approves(token: str | None, revision: Revision) -> bool:
     return token == str(revision) or (len(token) >= _SHORTEST_SHA and revision.sha.startswith(token))
 
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?\Z")
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)"
+_DURATION = re.compile(rf"(?:{_PART})+\Z", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def duration(text: str, path: str) -> timedelta:
     """`1h30m`, `90s`, as Kubernetes writes durations."""
-    found = _DURATION.match(text)
-    if not text or not found:
+    if len(text) > 32 or not _DURATION.match(text):
         raise _invalid(f"{path}: not a duration such as 30s, 5m or 1h30m")
-    hours, minutes, seconds = found.groups(default="0")
-    return timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))
+    return timedelta(seconds=min(seconds, _LONGEST_S))
 
 
 def _percent(value: Any) -> int:

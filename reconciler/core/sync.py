@@ -1,0 +1,185 @@
+"""What one pass of a GitSync has to do, as a value: from what Git holds, what the inventory says and what is live.
+
+    wanted (Git) + inventory (status) + live (cache)  ->  plan  ->  SyncPlan  ->  runtime/sync.py carries it out
+
+Rules:
+* What Git changed is applied. What Git did not change and the cluster did is an edit: put back, reported or ignored.
+  The inventory tells the two apart, because it holds what Git said when we applied last.
+* An object that names another living GitSync as its owner is left alone.
+* An object whose deletion is in progress is waited for, then made anew.
+* What is in the inventory and no longer in Git is pruned, if every guard of `core/prune.py` lets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.core import inventory as inventories
+from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata
+from reconciler.core.gitsync import DriftMode, GitSyncSpec
+from reconciler.core.inventory import Inventory
+from reconciler.core.manifests import Rejection
+from reconciler.core.prune import Blocked, Kept, blocked, survives
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.source import Revision
+
+
+@dataclass(frozen=True)
+class Live:
+    """An object as the cache knows it, with the hash of its spec as written (`inventory.written_hash`)."""
+
+    resource: Resource
+    hash: str
+
+
+@dataclass(frozen=True)
+class View:
+    """The cluster as planning sees it."""
+
+    live: Callable[[Key], Live | None]
+    sync_exists: Callable[[str], bool]
+    """Whether the GitSync that an owner annotation names is still there."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A synced object that somebody changed in the cluster."""
+
+    wanted: Wanted
+    live: Live
+    spec: bool
+    """Whether its spec differs; otherwise only labels or annotations do."""
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    to_apply: tuple[Wanted, ...] = ()
+    """Changes of existing objects first, so that a change overtakes a flood of new ones."""
+    to_put_back: tuple[Edited, ...] = ()
+    reported: tuple[Edited, ...] = ()
+    """Edits that stay: mode Warn."""
+    unchanged: tuple[Key, ...] = ()
+    waiting: tuple[Key, ...] = ()
+    """In Git and being deleted: made anew when they are gone."""
+    to_prune: tuple[Key, ...] = ()
+    vanished: tuple[Key, ...] = ()
+    """In the inventory, in Git no more and not in the cache: leave the inventory once a live read agrees."""
+    kept: tuple[Kept, ...] = ()
+    blocked: Blocked | None = None
+    released: tuple[Key, ...] = ()
+    """In the inventory, but another GitSync's by now."""
+    rejected: tuple[Rejection, ...] = ()
+    before: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    """The inventory that must be written before the first apply."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether the cluster needs no request at all."""
+        return not (self.to_apply or self.to_put_back or self.to_prune or self.vanished)
+
+
+def plan(
+    wanted: Sequence[Wanted], held: Iterable[Key], inventory: Inventory, view: View, *, spec: GitSyncSpec, owner: str,
+    revision: Revision, complete: bool, approval: str | None = None,
+) -> SyncPlan:  # fmt: skip
+    """`held` are objects that Git names and that are refused: neither applied nor pruned."""
+    changes, creates, put_back, reported = [], [], [], []
+    unchanged, waiting, rejected = [], [], []
+    covered: dict[Key, str] = {}
+    for want in wanted:
+        live = view.live(want.key)
+        if live is None:
+            creates.append(want)
+        elif live.resource.deleting:
+            waiting.append(want.key)
+        elif (other := _other_owner(live.resource, owner, view)) is not None:
+            rejected.append(_owned_by_another(want, other))
+            continue
+        else:
+            match _judge(want, live, inventory, spec, owner):
+                case "apply":
+                    changes.append(want)
+                case "put back":
+                    put_back.append(Edited(want, live, live.hash != want.hash))
+                case "report":
+                    reported.append(Edited(want, live, live.hash != want.hash))
+                case _:
+                    unchanged.append(want.key)
+        covered[want.key] = want.hash
+    named = {*(want.key for want in wanted), *held}
+    to_prune, vanished, kept, released = _candidates([key for key in inventory if key not in named], view, owner)
+    block = blocked(
+        to_prune, managed=len(inventory), rendered=len(wanted), complete=complete, spec=spec, revision=revision,
+        approval=approval,
+    )  # fmt: skip
+    if block:
+        kept += [Kept(key, block.reason, block.message) for key in to_prune]
+        to_prune = []
+    return SyncPlan(
+        to_apply=(*changes, *creates),
+        to_put_back=tuple(put_back),
+        reported=tuple(reported),
+        unchanged=tuple(unchanged),
+        waiting=tuple(waiting),
+        to_prune=tuple(to_prune),
+        vanished=tuple(vanished),
+        kept=tuple(kept),
+        blocked=block,
+        released=tuple(released),
+        rejected=tuple(rejected),
+        before=inventories.union({key: known for key, known in inventory.items() if key not in released}, covered),
+    )
+
+
+def inventory_after(
+    before: Inventory, *, open_keys: frozenset[Key], gone: frozenset[Key]
+) -> dict[Key, tuple[str, ...]]:
+    """Settle the union. `open_keys` were refused or nobody knows: either hash may be live, so both stay.
+
+    That an object which could never be created stays listed is deliberate: leaving and re-entering the inventory at
+    every try would be two status writes per interval for nothing.
+    """
+    return {key: known if key in open_keys else known[-1:] for key, known in before.items() if key not in gone}
+
+
+def _judge(want: Wanted, live: Live, inventory: Inventory, spec: GitSyncSpec, owner: str) -> str:
+    edited = live.hash != want.hash or edited_metadata(want, live.resource)
+    git_is_same = inventory.get(want.key) == (want.hash,)
+    if bookkeeping_is_old(want, live.resource, owner) and not (git_is_same and edited):
+        return "apply"
+    if not edited:
+        return "leave"
+    match spec.mode(want.key, live.resource.annotations.get(Annotation.DRIFT_MODE)):
+        case DriftMode.CORRECT:
+            return "put back"
+        case DriftMode.WARN:
+            return "report"
+        case _:
+            return "leave"
+
+
+def _other_owner(live: Resource, owner: str, view: View) -> str | None:
+    found = live.annotations.get(Annotation.OWNER, "")
+    return found if found and found != owner and view.sync_exists(found) else None
+
+
+def _owned_by_another(want: Wanted, other: str) -> Rejection:
+    message = f"GitSync {other} already syncs this object"
+    return Rejection.of(want.path, want.line, "OwnedByAnother", message, kind=want.key.kind, name=want.key.name)
+
+
+def _candidates(keys: Sequence[Key], view: View, owner: str) -> tuple[list[Key], list[Key], list[Kept], list[Key]]:
+    """Sort what left Git: may go, is gone as it seems, stays, belongs to another sync now."""
+    to_prune, vanished, kept, released = [], [], [], []
+    for key in keys:
+        live = view.live(key)
+        if live is None:
+            vanished.append(key)
+        elif _other_owner(live.resource, owner, view) is not None:
+            released.append(key)
+        elif why := survives(key, live.resource, owner):
+            kept.append(why)
+        else:
+            to_prune.append(key)
+    return to_prune, vanished, kept, released
