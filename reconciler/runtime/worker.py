@@ -149,7 +149,7 @@ class Worker:
         except StaleError:
             raise
         except ReconcileError as error:
-            return self._failed(kind, this, None, error)
+            return self._failed(kind, this, None, None, error)
 
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         for _ in range(_ROUNDS):
@@ -176,7 +176,7 @@ class Worker:
             elif isinstance(failure.error, (ConflictError, DependencyError)) and not this.doubt:
                 this = replace(this, doubt=True)
             else:
-                return self._failed(kind, this, failure, failure.error)
+                return self._failed(kind, this, tenant, failure, failure.error)
         return Next(after=timedelta(seconds=1))
 
     def _record(self, this: Pass, decision: Decision, refused: Mapping[str, str] | None = None) -> Pass:
@@ -201,15 +201,15 @@ class Worker:
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
 
-    def _failed(self, kind: Kind, this: Pass, failure: Failure | None, error: ReconcileError) -> Next:
+    def _failed(self, kind: Kind, this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
         """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
         if isinstance(error, NotLeadingError):
             return Next()
         text = str(error)
-        status, watches = this.past, ()
+        status, watches, healthy = this.past, None, None
         if failure is not None:
             folded = kind.decide(replace(this, failure=failure, refused=Refusal(error.reason, text)))
-            status, watches = folded.status, folded.watches
+            status, watches, healthy = folded.status, folded.watches, folded.healthy
             if folded.phase is Phase.RELEASED:
                 status = this.past
         human = isinstance(error, (TerminalError, DeniedError))
@@ -219,9 +219,10 @@ class Worker:
             text,
             status=kind.failing(_kept(status), text),
             notices=(Notice("Warning", error.reason, text),) if _is_news(this.resource, error) else (),
-            watches=watches,
-            healthy=None,
+            healthy=healthy,
         )
+        if watches is not None:
+            self._ports.observer.watch(this.resource.key, tenant, watches)
         refused = None
         if failure is not None and isinstance(error, TerminalError):
             refused = {"call": failure.call.identity, "reason": error.reason, "message": text}

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import boto3
 import botocore.config
-import botocore.loaders
 import botocore.session
+from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
@@ -41,18 +41,25 @@ class Tenant(NamedTuple):
 class Aws:
     """`read` and `write` raise only errors of `core.errors`."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep):
+    def __init__(
+        self,
+        loader: Loader,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep
-        self._session = botocore.session.get_session()
-        self._session.register_component(
-            "data_loader", botocore.loaders.create_loader(self._session.get_config_variable("data_path"))
-        )
-        self._boto3 = boto3.Session(botocore_session=self._session)
+        self._loader = loader
+        self._boto3 = self._session()
         self._clients: dict[tuple[Tenant, str], Any] = {}
         self._buckets: dict[tuple[Tenant, str], Bucket] = {}
         self._paused_until: dict[Tenant, float] = {}
         self._lock = threading.Lock()
+
+    def _session(self) -> boto3.Session:
+        session = botocore.session.Session()
+        session.register_component("data_loader", self._loader)
+        return boto3.Session(botocore_session=session)
 
     def read(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if not operation.startswith(("Describe", "List", "Get")):
@@ -116,5 +123,6 @@ class Aws:
     def _pause(self, tenant: Tenant) -> None:
         with self._lock:
             self._paused_until[tenant] = self._monotonic() + _CREDENTIALS_PAUSE_S
-            # Static keys in a session are read once; a rotated file or environment needs a new client.
+            # A session reads static keys once: a rotated file needs a new session, and that new clients.
+            self._boto3 = self._session()
             self._clients = {key: client for key, client in self._clients.items() if key[0] != tenant}

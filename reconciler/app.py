@@ -1,0 +1,212 @@
+"""The composition root: the one place that builds clients, clock, threads and schedules, and reads settings once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.loaders import Loader
+
+from reconciler.adapters.aws import Aws, Tenant
+from reconciler.adapters.kube.api import Api
+from reconciler.adapters.kube.cache import KubeCache
+from reconciler.adapters.kube.client import KubeClient
+from reconciler.adapters.kube.definitions import KubeDefinitions
+from reconciler.adapters.kube.events import KubeEvents
+from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector
+from reconciler.adapters.kube.objects import KubeObjects
+from reconciler.adapters.service_model import load_shape
+from reconciler.core.errors import ConflictError, PreconditionError
+from reconciler.core.kind import Identity
+from reconciler.core.ports import Leader
+from reconciler.core.resource import Key, Resource
+from reconciler.core.tenancy import effective_endpoint
+from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.runtime.observer import Observer, Paces
+from reconciler.runtime.queue import WorkQueue
+from reconciler.runtime.reconciler import Reconciler
+from reconciler.runtime.web import Web
+from reconciler.runtime.worker import Ports, Worker
+
+log = logging.getLogger(__name__)
+
+_IDENTITY_MAP = "sagemaker-gitops"
+"""ConfigMap that keeps the cluster name: it is in every digest and tag, so another one would disown everything."""
+
+
+class SystemClock:
+    """The one reader of the wall clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)  # noqa: TID251 - here and nowhere else
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@dataclass(frozen=True)
+class Settings:
+    cluster_name: str
+    kubeconfig: str | None = None
+    namespaces: tuple[str, ...] = ()
+    """Watched namespaces; none: all."""
+    controller_namespace: str = "default"
+    leader_election: bool = False
+    endpoints: dict[str, str] = field(default_factory=dict)
+    allow_file_remotes: bool = False
+    cache_dir: Path = Path("/var/cache/sagemaker-gitops")
+    workers: int = 4
+    paces: Paces = Paces()
+    listen: str = "127.0.0.1"
+    port: int = 8080
+    kubectl: str = "kubectl"
+
+
+class Service:
+    """Everything, built and wired; `start`, then `wait` until a signal or the loss of the Lease ends it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ended = threading.Event()
+        self._failed = False
+        self._replica = f"{socket.gethostname()}-{os.getpid()}"
+        clock = SystemClock()
+        kinds = {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in SCHEMAS}
+        self._client = KubeClient(settings.kubeconfig)
+        self._objects = KubeObjects(self._client, kinds)
+        self._cache = KubeCache(self._client, kinds, namespaces=settings.namespaces)
+        self._events = KubeEvents(self._client, clock, self._replica)
+        self._leader, self._elector = self._election(clock)
+        self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
+        loader = Loader()
+        aws = Aws(loader, clock.monotonic)
+        self._observer = Observer(aws, clock.monotonic, self._queue.add, settings.paces)
+        ports = Ports(
+            cache=self._cache,
+            objects=self._objects,
+            aws=aws,
+            observer=self._observer,
+            claims=_NoClaims(),
+            events=self._events,
+            leader=self._leader,
+            clock=clock,
+            definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
+        )
+        table = {kind.name: (kind, load_shape(kind.schema, loader)) for kind in KINDS}
+        worker = Worker(table, ports, self._tenant_of, Identity(settings.cluster_name), self._replica)
+        self._kinds = frozenset(table)
+        self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)
+        self._web = Web(settings.listen, settings.port, {"/healthz": self._unhealthy, "/readyz": self._unready})
+        self._running = False
+
+    def run(self) -> int:
+        """Until a signal: 0; 1 when the Lease was lost, so that the next start begins from nothing."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ended.set())
+        self.start()
+        self._ended.wait()
+        self.stop()
+        return 1 if self._failed else 0
+
+    def start(self) -> None:
+        self._client.require_version()
+        self._claim_cluster_name()
+        self._web.start()
+        self._events.start()
+        if self._elector:
+            self._elector.start()
+        else:
+            self._lead()
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._running:
+            self._reconciler.stop()
+            self._observer.stop()
+            self._cache.stop()
+        if self._elector:
+            self._elector.stop()
+        self._events.stop()
+        self._web.stop()
+        self._client.close()
+
+    def _lead(self) -> None:
+        threading.Thread(target=self._begin, name="begin", daemon=True).start()
+
+    def _begin(self) -> None:
+        """Informers first; nothing is decided before every kind was listed once."""
+        self._cache.start()
+        self._running = True
+        while not self._cache.synced():
+            if self._ended.wait(0.05):
+                return
+        self._observer.start()
+        self._reconciler.start(self._kinds)
+        log.info("reconciling as %s for cluster %s", self._replica, self._settings.cluster_name)
+
+    def _lost(self) -> None:
+        if not self._ended.is_set():
+            log.warning("the Lease is lost: another replica leads, this one ends")
+            self._failed = True
+            self._ended.set()
+
+    def _election(self, clock: SystemClock) -> tuple[Leader, LeaderElector | None]:
+        if not self._settings.leader_election:
+            return AlwaysLeader(), None
+        elector = LeaderElector(
+            self._client,
+            self._settings.controller_namespace,
+            "sagemaker-gitops",
+            self._replica,
+            clock,
+            on_started=self._lead,
+            on_stopped=self._lost,
+        )
+        return elector, elector
+
+    def _claim_cluster_name(self) -> None:
+        """Record the cluster name at the first start; refuse to run under another one later."""
+        name, namespace = self._settings.cluster_name, self._settings.controller_namespace
+        key = Key("ConfigMap", namespace, _IDENTITY_MAP)
+        found = self._objects.get(key)
+        if found is None:
+            metadata = {"name": _IDENTITY_MAP, "namespace": namespace}
+            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"clusterName": name}}
+            try:
+                self._objects.create(Resource(body))
+            except ConflictError:
+                found = self._objects.get(key)
+        recorded = (found.body.get("data") or {}).get("clusterName") if found else name
+        if recorded != name:
+            raise PreconditionError(
+                f"this cluster was named {recorded!r} (ConfigMap {namespace}/{_IDENTITY_MAP}); started as {name!r} everything "
+                "made so far would be disowned. Start with the recorded name, or delete the ConfigMap if you mean it"
+            )
+
+    def _tenant_of(self, resource: Resource) -> Tenant:
+        named = str(resource.spec.get("sageMakerEndpoint") or os.environ.get("AWS_DEFAULT_SAGEMAKER_ENDPOINT") or "")
+        return Tenant(str(resource.spec.get("region") or ""), effective_endpoint(named, self._settings.endpoints))
+
+    def _unhealthy(self) -> list[str]:
+        return []
+
+    def _unready(self) -> list[str]:
+        if not self._running:
+            return [] if self._elector else ["starting"]
+        return [] if self._cache.synced() else self._cache.problems() or ["caches are not synced yet"]
+
+
+class _NoClaims:
+    def claim(self, key: Key) -> None:
+        del key
+
+    def report_edit(self, key: Key) -> None:
+        del key

@@ -1,0 +1,113 @@
+"""`reconciler run`: arguments to Settings, and nothing else. Every flag has a variable `RECONCILER_<FLAG>`."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import click
+
+_NAME = re.compile(r"[a-z0-9-]{1,32}")
+
+
+def _endpoints(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, str]:
+    from reconciler.core.tenancy import parse_endpoints  # noqa: PLC0415 - `--help` must not wait for the service
+
+    try:
+        return parse_endpoints(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{error}; for example https://sagemaker.us-west-2.amazonaws.com=https://proxy.local"
+        ) from None
+
+
+def _cluster(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter("1 to 32 of a-z, 0-9 and '-'; it is in every name and tag, choose it once")
+    return name
+
+
+@click.command(
+    context_settings={"auto_envvar_prefix": "RECONCILER", "show_default": True},
+    epilog="""\b
+Examples:
+  reconciler run --cluster-name prod-eu
+  eval "$(sed 's/^/export /' .dev/env)" && reconciler run      after `reconciler dev up --detach`""",
+)
+@click.option(
+    "--cluster-name", required=True, callback=_cluster, help="Names this cluster in every digest and owner tag."
+)
+@click.option(
+    "--kubeconfig", envvar=["RECONCILER_KUBECONFIG", "KUBECONFIG"], help="Default: in-cluster, then ~/.kube/config."
+)
+@click.option(
+    "--namespace", "namespaces", multiple=True, help="Watch this namespace only; repeat for several. Default: all."
+)
+@click.option(
+    "--controller-namespace",
+    envvar=["RECONCILER_CONTROLLER_NAMESPACE", "POD_NAMESPACE"],
+    default="default",
+    help="Where the Lease and the recorded cluster name live.",
+)
+@click.option("--leader-election/--no-leader-election", default=False, help="Needed as soon as there are two replicas.")
+@click.option(
+    "--sagemaker-endpoints",
+    default="",
+    callback=_endpoints,
+    help="ALLOWED=EFFECTIVE,...: endpoints a manifest may name and what is used instead; '*' stands for all.",
+)
+@click.option(
+    "--allow-file-remotes/--no-allow-file-remotes", default=False, help="file:// repositories, for development."
+)
+@click.option("--cache-dir", type=click.Path(path_type=Path), default=Path("/tmp/sagemaker-gitops"), help="Git caches.")  # noqa: S108
+@click.option("--workers", type=click.IntRange(1, 64), default=4, help="Objects reconciled at once.")
+@click.option("--poll-fast", type=float, default=5.0, help="Seconds between looks at what is changing.")
+@click.option("--poll-slow", type=float, default=60.0, help="Seconds between looks at what is settled.")
+@click.option("--listen", default="127.0.0.1", help="Address of probes.")
+@click.option("--port", type=int, default=8080, help="Port of probes; 0 takes a free one.")
+@click.option("--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info")
+def run(
+    *,
+    cluster_name: str,
+    kubeconfig: str | None,
+    namespaces: tuple[str, ...],
+    controller_namespace: str,
+    leader_election: bool,
+    sagemaker_endpoints: dict[str, str],
+    allow_file_remotes: bool,
+    cache_dir: Path,
+    workers: int,
+    poll_fast: float,
+    poll_slow: float,
+    listen: str,
+    port: int,
+    kubectl: str,
+    log_level: str,
+) -> None:
+    """Run the service: sync Git into the cluster and reconcile the cluster with SageMaker."""
+    from reconciler.app import Service, Settings  # noqa: PLC0415 - see above
+    from reconciler.core.errors import ReconcileError  # noqa: PLC0415
+    from reconciler.runtime.observer import Paces  # noqa: PLC0415
+
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings(
+        cluster_name=cluster_name,
+        kubeconfig=kubeconfig,
+        namespaces=namespaces,
+        controller_namespace=controller_namespace,
+        leader_election=leader_election,
+        endpoints=sagemaker_endpoints,
+        allow_file_remotes=allow_file_remotes,
+        cache_dir=cache_dir,
+        workers=workers,
+        paces=Paces(poll_fast, poll_slow),
+        listen=listen,
+        port=port,
+        kubectl=kubectl,
+    )
+    try:
+        raise SystemExit(Service(settings).run())
+    except ReconcileError as error:
+        raise click.ClickException(str(error)) from None

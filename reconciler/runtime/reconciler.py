@@ -1,0 +1,76 @@
+"""Loop 2: keys from the informers and the observer, worker threads, and what a pass's end means for the queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from reconciler.core.ports import Cache
+from reconciler.core.resource import Key, Resource
+from reconciler.runtime.queue import WorkQueue
+from reconciler.runtime.worker import Next
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+
+
+class Reconciler:
+    def __init__(self, queue: WorkQueue[Key], reconcile: Callable[[Key], Next], cache: Cache, workers: int = 4) -> None:
+        self._queue = queue
+        self._reconcile = reconcile
+        self._cache = cache
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
+
+    def start(self, kinds: frozenset[str]) -> None:
+        """Call once the cache is synced: before that, absence means nothing."""
+
+        def changed(key: Key, old: Resource | None, new: Resource | None) -> None:
+            if key.kind not in kinds:
+                return
+            if old is None or new is None or old.generation != new.generation:
+                # A corrected spec is tried at once, however often the old one failed.
+                self._queue.forget(key)
+            self._queue.add(key)
+
+        self._cache.subscribe(changed)
+        for kind in kinds:
+            for resource in self._cache.items(kind):
+                self._queue.add(resource.key)
+        for number in range(self._workers):
+            thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Passes under way finish; nothing new starts."""
+        self._queue.close()
+        for thread in self._threads:
+            thread.join()
+
+    def wake(self, key: Key) -> None:
+        self._queue.add(key)
+
+    def _run(self) -> None:
+        while not self._queue.closed:
+            key = self._queue.get(_POLL_S)
+            if key is None:
+                continue
+            try:
+                self._settle(key, self._reconcile(key))
+            except Exception:
+                # A bug is not a kind of failure we planned for: it gets the traceback, and the others go on.
+                log.exception("bug while reconciling %s", key)
+                self._queue.retry(key)
+            finally:
+                self._queue.done(key)
+
+    def _settle(self, key: Key, then: Next) -> None:
+        if then.failed:
+            self._queue.retry(key)
+            return
+        self._queue.forget(key)
+        if then.after is not None:
+            self._queue.add(key, then.after.total_seconds())
