@@ -41,7 +41,7 @@ class MemorySnapshot:
     def contains(self, sha: str) -> bool:
         return sha == _SHA
 
-    def provenance(self, since: str | None, paths: Iterable[str]) -> Mapping[str, Provenance]:
+    def provenance(self, since: str | None, paths: Iterable[str]) -> Mapping[str, Provenance]:  # noqa: ARG002 # the port's signature
         return {path: Provenance(self.commit) for path in paths}
 
     def _all(self) -> list[TreeFile]:
