@@ -52,7 +52,7 @@ def _required(sentence: str, example: str, path: str) -> Bad:
     return Bad(sentence, example, path, "FieldValueRequired", {path: REMOVED})
 
 
-def _set(sentence: str, example: str, path: str, reason: str, value: Any, at: str | None = None) -> Bad:
+def _set(sentence: str, example: str, path: str, reason: str, value: Any, *, at: str | None = None) -> Bad:
     return Bad(sentence, example, at or path, reason, {path: value})
 
 
