@@ -19,6 +19,10 @@ Callback = Callable[[float], None]
 _LONGEST_NAP_S = 0.5  # a timer added by a call wakes the ticker anyway; this bounds a missed wake-up
 
 
+def _ms(moment: float) -> float:
+    return round(moment, 3)
+
+
 @dataclass(order=True)
 class _Timer:
     due: float
@@ -35,7 +39,7 @@ class Clock:
         self._added = 0
         self._stopped = True
         self._wall = time.monotonic()
-        self._virtual = time.time()
+        self._virtual = _ms(time.time())
         self.factor = factor
         self.mode: Mode = "real" if factor == 1.0 else "scaled"
 
@@ -44,9 +48,10 @@ class Clock:
         return len(self._timers)
 
     def now(self) -> float:
+        """In whole milliseconds, as the service's time stamps are: sums of steps then compare equal."""
         if self.mode == "manual":
             return self._virtual
-        return self._virtual + (time.monotonic() - self._wall) * self.factor
+        return _ms(self._virtual + (time.monotonic() - self._wall) * self.factor)
 
     def set(self, mode: Mode, factor: float = 1.0) -> None:
         """Time goes on from where it is: it never jumps, and never back."""
@@ -59,7 +64,7 @@ class Clock:
         """Run the callback `seconds` after `at`, the moment its caller was due itself."""
         with self._changed:
             self._added += 1
-            heapq.heappush(self._timers, _Timer(at + seconds, self._added, callback))
+            heapq.heappush(self._timers, _Timer(_ms(at + seconds), self._added, callback))
             self._changed.notify_all()
 
     def run_due(self) -> None:
@@ -69,7 +74,7 @@ class Clock:
     def advance(self, seconds: float) -> float:
         """Jump; timers in between run in order, each at its own moment."""
         with self._changed:
-            target = self.now() + seconds
+            target = _ms(self.now() + seconds)
             self._run_until(target)
             self._virtual, self._wall = target, time.monotonic()
             self._changed.notify_all()

@@ -70,7 +70,7 @@ class Front:
             return sent
         finally:
             self._log.add(
-                time=round(self._world.clock.now(), 3),
+                time=self._world.clock.now(),
                 service=arrival.service,
                 op=arrival.op,
                 key=arrival.key,
@@ -103,7 +103,7 @@ class Front:
         form = parse_qs(body.decode("latin-1")) if wire.is_form(environ) else {}
         op = op or form.get("Action", [environ["REQUEST_METHOD"]])[0]
         fields = {name: values[0] for name, values in form.items()} or _fields(environ, body)
-        key = next((str(fields[name]) for name in _NAMES if fields.get(name)), "" if fields else path)
+        key = next((str(fields[name]) for name in _NAMES if fields.get(name)), "" if fields else path.strip("/"))
         return Arrival(service, op, scope, access_key, key)
 
     def _pass_on(

@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+import traceback
 from types import FrameType
 from typing import Any
 
@@ -27,10 +28,37 @@ class _Handler(MotoRequestHandler):
     # Head and body go out in two writes: with Nagle's algorithm each answer would wait for the client's ACK.
     disable_nagle_algorithm = True
 
-    def send_header(self, keyword: str, value: str) -> None:
-        """Keep the connection: werkzeug would close it lest a body be left unread, but the front reads each whole."""
-        if (keyword.lower(), value.lower()) != ("connection", "close"):
-            super().send_header(keyword, value)
+    def run_wsgi(self) -> None:
+        """Answer and keep the connection.
+
+        werkzeug's own closes it, lest a body be left unread, and waits 10 ms to drain it; the front reads each whole.
+        """
+        head: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exc: Any = None) -> None:
+            head[:] = [status, headers]
+
+        application: Any = self.server.app
+        try:
+            body = b"".join(application(self.make_environ(), start_response))
+        except ConnectionError:
+            self.close_connection = True
+            return
+        except Exception:  # noqa: BLE001 -- a bug of ours is a 500 for the client and a traceback for the developer
+            traceback.print_exc()
+            body = b"{}"
+            head[:] = ["500 Internal Server Error", [("Content-Type", wire.JSON)]]
+        status, headers = head
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        bodyless = self.command == "HEAD" or code in ("204", "304")
+        if not bodyless and "content-length" not in {name.lower() for name, _ in headers}:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if not bodyless:
+            self.wfile.write(body)
 
     def log(self, *_: Any) -> None:
         """The record is at /_sim/requests; the terminal belongs to whoever runs us."""

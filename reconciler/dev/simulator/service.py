@@ -82,7 +82,9 @@ class SageMaker:
             request = json.loads(body or b"{}")
             if op in self._name_fields:
                 return str(request.get(self._name_fields[op], ""))
-            return str(request.get("ResourceArn", "")).rpartition("/")[2]
+            arn = str(request.get("ResourceArn", ""))
+            found = self._world.store.by_arn(arn)
+            return found.name if found else arn.rpartition("/")[2]
         except (ValueError, AttributeError):
             return ""
 
@@ -102,7 +104,7 @@ class SageMaker:
         stale_s = max((rule.action["seconds"] for rule in rules if rule.action["type"] == "stale_read"), default=0.0)
         with self._world.lock:
             self._world.clock.run_due()
-            now = round(self._world.clock.now(), 3)
+            now = self._world.clock.now()
             for rule in rules:
                 if rule.action["type"] in BEHIND_THE_BACK:
                     self.interfere({"name": arrival.key, **rule.action}, now, arrival.scope)

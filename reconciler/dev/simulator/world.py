@@ -151,7 +151,7 @@ class World:
     def switch(self, name: str) -> bool:
         return self.settings.switches[name]
 
-    def outcome(self, kind: str, op: str, scope: Scope, name: str, tags: Mapping[str, str], now: float) -> Action:
+    def outcome(self, kind: str, op: str, scope: Scope, *, name: str, tags: Mapping[str, str], now: float) -> Action:
         """What a rule has in store for this life cycle or event; empty when all goes well."""
         subject = Subject("sagemaker", op, name, scope.account, "", scope.region, lambda: tags)
         return self.faults.outcome(kind, subject, now)
