@@ -25,12 +25,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of one module that share a control plane of their own run in one process, or each process would start it."""
-    if "own_control_plane" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
     """One cluster for all tests of this run, in whatever process; the CRDs are installed. Work in your `namespace`."""
@@ -58,7 +52,7 @@ def namespace(control_plane: Cluster, request: pytest.FixtureRequest, worker_id:
 def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane of this module's own, CRDs installed: stop, restart or break its API server at will.
 
-    `Cluster.of(own_control_plane)` speaks to it. Leave it running at the end of a test.
+    `Cluster.of(own_control_plane)` speaks to it. Leave it running at the end of a test. One file runs in one process (`--dist loadfile`), so it starts once.
     """
     directory = tmp_path_factory.mktemp("own-control-plane")
     plane = ControlPlane(directory)
@@ -78,7 +72,9 @@ def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
     from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
 
     marker = request.node.get_closest_marker("simulator")
-    asked: dict[str, Any] = {"speed": 60.0, "clock": "scaled", "throttle": False} | (dict(marker.kwargs) if marker else {})
+    asked: dict[str, Any] = {"speed": 60.0, "clock": "scaled", "throttle": False} | (
+        dict(marker.kwargs) if marker else {}
+    )
     running = Simulator(speed=asked["speed"], throttle=asked["throttle"])
     running.start()
     control = SimControl(running.url)

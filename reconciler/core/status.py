@@ -30,7 +30,9 @@ def conditions(decision: Decision) -> list[Condition]:
         rendered.append(serving if decision.healthy else Condition(HEALTHY, "False", reason, message))
     if decision.differences:
         paths = ", ".join(difference.path for difference in decision.differences[:3])
-        rendered.append(Condition(DRIFTED, "True", decision.drift_reason, f"{len(decision.differences)} differ: {paths}"))
+        rendered.append(
+            Condition(DRIFTED, "True", decision.drift_reason, f"{len(decision.differences)} differ: {paths}")
+        )
     return rendered
 
 
@@ -79,7 +81,8 @@ def _drift(past: Mapping[str, Any], differences: Sequence[Difference], mode: str
         "state": "Drifted",
         "since": past["since"] if past.get("state") == "Drifted" and past.get("since") else stamp(now),
         "differences": [
-            {"plane": d.plane, "path": d.path, "desired": d.desired, "live": d.live} for d in differences[:_DIFFERENCES_SHOWN]
+            {"plane": d.plane, "path": d.path, "desired": d.desired, "live": d.live}
+            for d in differences[:_DIFFERENCES_SHOWN]
         ],
     }
 

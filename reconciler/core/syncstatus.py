@@ -92,6 +92,8 @@ class Report:
     """Everything a status is made of. What is None is carried over from the status before."""
 
     outcome: Outcome
+    generation: int
+    """Of the spec that was acted on; the object may have moved on meanwhile."""
     attempted: Revision | None = None
     applied: Revision | None = None
     inventory: Sequence[str] | None = None
@@ -122,7 +124,7 @@ def render(sync: Resource, report: Report, now: datetime) -> dict[str, Any]:
     if report.approved:
         status["handled"] = {**(past.get("handled") or {}), "approvePrune": report.approved}
     if verdict in (Verdict.SUCCEEDED, Verdict.STALLED, Verdict.SUSPENDED):
-        status["observedGeneration"] = sync.generation
+        status["observedGeneration"] = report.generation
     return {key: value for key, value in status.items() if value not in (None, "", [], {})}
 
 
@@ -187,7 +189,7 @@ def _conditions(sync: Resource, report: Report, now: datetime) -> list[dict[str,
     if drifted := _drifted(past, report, now):
         new.append(drifted)
     foreign = [dict(condition) for condition in past if condition.get("type") not in _OURS]
-    return [*settle(past, new, sync.generation, now), *foreign]
+    return [*settle(past, new, report.generation, now), *foreign]
 
 
 def _judged(past: Sequence[Mapping[str, Any]], outcome: Outcome) -> list[Condition]:

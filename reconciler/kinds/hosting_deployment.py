@@ -230,7 +230,8 @@ def observe(view: View, this: Pass) -> Seen:
             else:
                 arns[item] = str(found[f"{remote}Arn"])
                 owners[item] = judge_owner(this, item, view.tags(arns[item]))
-    if not recorded and attempt is None and not close:
+    sent = any(reply.call.operation in _SENDS for reply in this.replies)
+    if sent or (not recorded and attempt is None and not close):
         return Seen(arns=arns, owners=owners, absent=frozenset(absent))
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
     endpoint = view.describe("Endpoint", name, fresh=close or late or not recorded or _has_garbage(this))

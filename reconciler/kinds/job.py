@@ -142,6 +142,8 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
         if run is None:
             continue
         over = run.status in job.remote.over
+        if _just_created(job, this, run):
+            continue
         if not run.started or (this.doubt and run is current):
             found = news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
             if found is not None:
@@ -151,6 +153,12 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
         elif not over:
             _follow(job, view, run, news)
     return Seen(news, owners)
+
+
+def _just_created(job: JobType, this: Pass, run: Run) -> bool:
+    """The create's own reply is the best look there is; asking again would cost a call and might read too early."""
+    reply = this.reply(job.create)
+    return reply is not None and reply.call.params[job.remote.name_key] == run.name
 
 
 def _follow(job: JobType, view: View, run: Run, news: dict[str, Mapping[str, Any] | None]) -> None:
@@ -192,7 +200,7 @@ def decide(job: JobType, this: Pass) -> Decision:
 def _told(job: JobType, this: Pass, run: Run) -> Run:
     """The run with what was seen of it, and what a reply of this pass says."""
     seen: Seen = this.seen
-    if (reply := this.reply(job.create)) and reply.call.params[job.remote.name_key] == run.name and not run.started:
+    if (reply := this.reply(job.create)) and _just_created(job, this, run) and not run.started:
         arn = str(reply.answer.get(job.remote.arn_key) or "")
         return replace(run, startedAt=stamp(this.now), arn=arn, status="InProgress")
     found = seen.news.get(run.name)

@@ -22,6 +22,7 @@ from reconciler.core.errors import (
     ConflictError,
     DeniedError,
     DependencyError,
+    NotFoundError,
     PreconditionError,
     QuotaError,
     ReconcileError,
@@ -112,7 +113,8 @@ class Worker:
                 return Next()
             try:
                 return self._reconcile(resource)
-            except StaleError:
+            except (StaleError, NotFoundError):
+                # It moved, or went, since the cache saw it.
                 resource = self._ports.objects.get(key)
         return Next(failed=True)
 
@@ -146,7 +148,7 @@ class Worker:
         try:
             tenant = self._tenant_of(resource)
             return self._rounds(kind, this, tenant)
-        except StaleError:
+        except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)

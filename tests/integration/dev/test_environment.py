@@ -152,5 +152,7 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
 
 
 def test_the_shared_cluster_has_the_crds(control_plane: Cluster) -> None:
-    names = {crd["metadata"]["name"] for crd in control_plane.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")}
+    names = {
+        crd["metadata"]["name"] for crd in control_plane.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    }
     assert "gitsyncs.sagemaker-gitops.dev" in names
