@@ -68,31 +68,36 @@ def _repeat(found: re.Match[str]) -> str:
 _CODE_POINT = re.compile(r"\\x\{([0-9A-Fa-f]+)\}")
 
 
+_ASCII = {"d": "0-9", "s": r"\t\n\f\r ", "w": "0-9A-Za-z_"}
+
+
 @lru_cache(maxsize=512)
 def _compiled(re2: str) -> regex.Pattern[str]:
     r"""RE2's \d, \s and \w are ASCII; its \p{L} is not, so the ASCII flag of `regex` cannot be used for the whole."""
-    ours = _CODE_POINT.sub(lambda found: f"\\U{int(found[1], 16):08X}", re2)
-    for theirs, ascii_class in ((r"\d", "0-9"), (r"\s", r"\t\n\f\r "), (r"\w", "0-9A-Za-z_")):
-        ours = _outside(ours, theirs, ascii_class)
-    return regex.compile(ours, regex.VERSION0)
+    ours = _CODE_POINT.sub(lambda found: f"\\U{int(found[1], 16):08X}", re2.replace(r"[\S]", r"\S"))
+    return regex.compile(_ascii_classes(ours), regex.VERSION0)
 
 
-def _outside(pattern: str, escape: str, members: str) -> str:
-    r"""Replace a class escape by its ASCII members, bracketed unless it stands inside brackets already."""
+def _ascii_classes(pattern: str) -> str:
+    """Class escapes as their ASCII members, bracketed unless they stand inside brackets already."""
     found: list[str] = []
     index, in_class = 0, False
     while index < len(pattern):
         two = pattern[index : index + 2]
-        if two == escape:
-            found.append(members if in_class else f"[{members}]")
-            index += 2
-        elif two[0] == "\\":
-            found.append(two)
-            index += 2
-        else:
+        if two[0] != "\\":
             in_class = (in_class or two[0] == "[") and two[0] != "]"
             found.append(two[0])
             index += 1
+            continue
+        members = _ASCII.get(two[1:].lower())
+        negated = two[1:].isupper() and members is not None
+        if negated and in_class:
+            raise UntranslatableError(f"{two} inside brackets has no form here: {pattern!r}")
+        if members is None:
+            found.append(two)
+        else:
+            found.append(members if in_class else f"[{'^' if negated else ''}{members}]")
+        index += 2
     return "".join(found)
 
 
