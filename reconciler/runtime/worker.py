@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 _ROUNDS = 6
 """Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
+_CACHE_LAG = timedelta(seconds=1)
 _SLOW_RETRY = timedelta(minutes=1)
 _TERMINAL_LOOK = timedelta(minutes=10)
 
@@ -104,11 +105,17 @@ class Worker:
         self._tenant_of = tenant_of
         self._identity = identity
         self._replica = replica
+        self._written: dict[Key, str] = {}
+        """resourceVersion of our newest write per object. One key is never in two workers, so no lock is needed."""
 
     def reconcile(self, key: Key) -> Next:
         resource = self._ports.cache.get(key)
+        if resource is not None and self._is_behind(resource):
+            # The informer will deliver what we wrote and wake this object; an older look is not worth acting on.
+            return Next(after=_CACHE_LAG)
         for _ in range(_ROUNDS):
             if resource is None:
+                self._written.pop(key, None)
                 self._ports.observer.watch(key, None, ())
                 return Next()
             try:
@@ -117,6 +124,13 @@ class Worker:
                 # It moved, or went, since the cache saw it.
                 resource = self._ports.objects.get(key)
         return Next(failed=True)
+
+    def _is_behind(self, resource: Resource) -> bool:
+        written = self._written.get(resource.key, "")
+        # Opaque by contract, ordered in fact; where they are not numbers the conditional write still catches an old look.
+        if not (written.isdecimal() and resource.resource_version.isdecimal()):
+            return False
+        return int(resource.resource_version) < int(written)
 
     def _reconcile(self, resource: Resource) -> Next:
         kind, shape = self._kinds[resource.kind]
@@ -133,6 +147,7 @@ class Worker:
             return Next(after=timedelta(seconds=30))
         if FINALIZER not in resource.finalizers:
             resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
+            self._written[resource.key] = resource.resource_version
         this = Pass(
             resource=resource,
             identity=self._identity,
@@ -199,6 +214,7 @@ class Worker:
         resource = this.resource
         if status != past or decision.calls:
             resource = self._ports.objects.replace_status(resource, status)
+            self._written[resource.key] = resource.resource_version
         for notice in decision.notices:
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
