@@ -48,6 +48,8 @@ class _Sameness(NamedTuple):
 
 @dataclass(frozen=True)
 class _Occurrence:
+    name: str
+    """Chosen once, so that a second attempt after a lost reply finds the first and makes no twin."""
     about: Resource
     first: datetime
     last: datetime
@@ -114,8 +116,11 @@ class KubeEvents:
                 self._dropped += 1
                 return
             earlier = self._pending.get(same)
-            first, count = (earlier.first, earlier.count) if earlier else (now, 0)
-            self._pending[same] = _Occurrence(about, first, now, count + 1)
+            if earlier is None:
+                name = f"{about.name[:200]}.{secrets.token_hex(8)}"
+                self._pending[same] = _Occurrence(name, about, now, now, 1)
+            else:
+                self._pending[same] = replace(earlier, about=about, last=now, count=earlier.count + 1)
             self._bound()
             self._changed.notify()
 
@@ -192,8 +197,8 @@ class KubeEvents:
         try:
             self._client.request("POST", EVENTS.path(namespace), None, body)
         except ConflictError:
-            log.debug("the Event %s had arrived before", body["metadata"]["name"])
-        self._remember(same, _Written(body["metadata"]["name"], occurrence.count))
+            log.debug("the Event %s had arrived before", occurrence.name)
+        self._remember(same, _Written(occurrence.name, occurrence.count))
 
     def _remember(self, same: _Sameness, written: _Written) -> None:
         self._written[same] = written
@@ -206,7 +211,7 @@ class KubeEvents:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"namespace": namespace, "name": f"{about.name[:200]}.{secrets.token_hex(8)}"},
+            "metadata": {"namespace": namespace, "name": occurrence.name},
             "involvedObject": {
                 "apiVersion": about.api_version,
                 "kind": about.kind,
