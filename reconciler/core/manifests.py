@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.core.resource import Annotation
 from reconciler.core.source import clean_text
 from reconciler.core.substitute import SubstitutionError, child, substitute
-from reconciler.core.yaml_lines import DEFAULT, Limits, YamlError, documents
+from reconciler.core.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
 
 _MESSAGE = 300
 _REJECTIONS = 100  # of one file; the rest is counted
@@ -108,8 +108,37 @@ Entry = tuple[Any, int, Callable[[str], int]]
 
 def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> Parsed:
     """Read one YAML or JSON file."""
-    entries = ((document.value, document.line, document.line_of) for document in documents(data, options.yaml))
+    lines = _Lines(max(3, _RECOMPOSED_BYTES // (len(data) + 1)))
+    entries = ((document.value, document.line, lines.of(document)) for document in documents(data, options.yaml))
     return parse_values(path, entries, options, validate, blob=blob)
+
+
+_RECOMPOSED_BYTES = 4 * 1024 * 1024
+
+
+class _Lines:
+    """Exact lines for the first documents that ask: each costs reading the file again up to there, which thousands would
+    turn into hours. The others answer with the line they start on.
+    """
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def of(self, document: Document) -> Callable[[str], int]:
+        asked = False
+
+        def line_of(pointer: str) -> int:
+            nonlocal asked
+            if not pointer:
+                return document.line
+            if not asked and self._left <= 0:
+                return document.line
+            if not asked:
+                asked = True
+                self._left -= 1
+            return document.line_of(pointer)
+
+        return line_of
 
 
 def parse_values(
