@@ -72,14 +72,15 @@ class ServiceProcess:
         """Wait until a probe's URL answers 200; a process that ended meanwhile fails at once, with its last words."""
 
         def ready() -> bool:
-            _ = self.pid
+            if not self.alive:  # no AssertionError: that would mean "not yet"
+                raise RuntimeError(f"the service ended with code {self.exit_code}")
             with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
                 return bool(answer.status == 200)
             return False
 
         try:
             eventually(ready, timeout, f"{url} answers 200")
-        except AssertionError as error:
+        except (AssertionError, RuntimeError) as error:
             raise AssertionError(f"{error}\n{self._child.last_words(40)}") from None
 
 
