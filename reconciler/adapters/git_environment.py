@@ -148,8 +148,10 @@ class GitHome:
         (directory / "empty").mkdir()
 
     def close(self) -> None:
-        shutil.rmtree(self._directory, ignore_errors=True)
-        os.close(self._lock)
+        if self._lock >= 0:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
 
     @property
     def local_environment(self) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from git import GitError, Repo
+from git import Git, GitError
 
 from reconciler.adapters.git_environment import GitHome
 from reconciler.adapters.processes import Bounds, Finished, run
@@ -63,19 +63,20 @@ class Store:
         self._lock = threading.Lock()
         self._trees: Lru[str, tuple[_Entry, ...]] = Lru(4_096)
         self._sizes: Lru[str, int] = Lru(100_000)
-        self._repo = Repo(path, expand_vars=False)
+        # Not `Repo`: that looks around in our environment and the directory's parents for a repository.
+        self._git = Git(str(path))
         # GitPython hands our whole environment down; these win over what may have come in with it, say from a git hook.
         objects = {
             "GIT_DIR": str(path),
             "GIT_OBJECT_DIRECTORY": str(path / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
         }
-        self._repo.git.update_environment(**home.local_environment, **objects)
+        self._git.update_environment(**home.local_environment, **objects)
 
     def release(self) -> None:
         """End the reader processes; they start again when something is read."""
         with self._lock:
-            self._repo.git.clear_cache()
+            self._git.clear_cache()
 
     def git(self, *arguments: str, bounds: Bounds = _LOCAL, consume: Callable[[bytes], bool] | None = None) -> Finished:
         """Run one local command."""
@@ -88,7 +89,7 @@ class Store:
             if (known := self._sizes.get(sha)) is not None:
                 return known
             try:
-                _, _, size = self._repo.git.get_object_header(sha)
+                _, _, size = self._git.get_object_header(sha)
             except ValueError:
                 return None
             except (GitError, OSError) as error:
@@ -106,7 +107,7 @@ class Store:
             )
         with self._lock:
             try:
-                _, found, _, data = self._repo.git.get_object_data(sha)
+                _, found, _, data = self._git.get_object_data(sha)
             except (GitError, ValueError, OSError) as error:
                 raise self.corrupted(sha) from error
         if found not in (kind, kind.encode()):
@@ -129,7 +130,7 @@ class Store:
         """The cache lies: forget its readers; the next fetch builds it anew."""
         self.broken = True
         with contextlib.suppress(GitError, OSError):
-            self._repo.git.clear_cache()
+            self._git.clear_cache()
         return SourceError("CacheCorrupted", f"object {sha[:12]} cannot be read from the cache; it will be rebuilt")
 
 
