@@ -24,7 +24,8 @@ $(STAMP): requirements.txt pyproject.toml
 	@.ci/system-packages "$(PYTHON)"
 	@echo "Installing the pinned requirements into $(VENV)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar=off --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar=off --require-hashes -r requirements.txt | awk \
+		'/^Collecting/ && ++n % 20 == 0 { print "  " n " packages fetched"; fflush() } /^Installing/ { print "  unpacking " n; fflush() }'
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps -e .
 	@touch $@
 
