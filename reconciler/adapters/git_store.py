@@ -1,6 +1,6 @@
 """Reads one bare repository on this disk: commits, trees, blobs, ancestry and who changed what.
 
-Objects come from GitPython's persistent `cat-file` pair, so nothing is checked out: no link is followed, and no filter,
+Objects come by id from `git_reader.py`, so nothing is checked out: no link is followed, and no filter,
 hook, attribute or submodule has a place to act. Every count and size is bounded. Knows no remote; `git.py` fills the store.
 """
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from git import Git, GitError
+from git import GitError
 
 from reconciler.adapters.git_environment import GitHome
+from reconciler.adapters.git_reader import BrokenReaderError, ObjectReader
 from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.lru import Lru
 from reconciler.core.source import (
@@ -53,30 +54,22 @@ class _Entry:
 
 
 class Store:
-    """An open bare repository. Safe for many threads: GitPython's reader pair is used by one at a time."""
+    """An open bare repository. Safe for many threads: the reader is used by one at a time."""
 
     def __init__(self, path: Path, home: GitHome, limits: ReadLimits) -> None:
         self.path = path
         self.limits = limits
         self.broken = False
         self._home = home
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._trees: Lru[str, tuple[_Entry, ...]] = Lru(4_096)
         self._sizes: Lru[str, int] = Lru(100_000)
-        # Not `Repo`: that looks around in our environment and the directory's parents for a repository.
-        self._git = Git(str(path))
-        # GitPython hands our whole environment down; these win over what may have come in with it, say from a git hook.
-        objects = {
-            "GIT_DIR": str(path),
-            "GIT_OBJECT_DIRECTORY": str(path / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-        }
-        self._git.update_environment(**home.local_environment, **objects)
+        self._reader = ObjectReader(path, home)
 
     def release(self) -> None:
         """End the reader processes; they start again when something is read."""
         with self._lock:
-            self._git.clear_cache()
+            self._reader.close()
 
     def git(self, *arguments: str, bounds: Bounds = _LOCAL, consume: Callable[[bytes], bool] | None = None) -> Finished:
         """Run one local command."""
@@ -89,12 +82,10 @@ class Store:
             if (known := self._sizes.get(sha)) is not None:
                 return known
             try:
-                _, _, size = self._git.get_object_header(sha)
-            except ValueError:
-                return None
-            except (GitError, OSError) as error:
+                found = self._reader.info(sha)
+            except (BrokenReaderError, GitError, OSError) as error:
                 raise self.corrupted(sha) from error
-            return self._sizes.put(sha, size)
+            return self._sizes.put(sha, found[1]) if found else None
 
     def load(self, sha: str, kind: str, limit: int) -> bytes:
         """Contents of an object that must be here."""
@@ -107,12 +98,14 @@ class Store:
             )
         with self._lock:
             try:
-                _, found, _, data = self._git.get_object_data(sha)
-            except (GitError, ValueError, OSError) as error:
+                found = self._reader.contents(sha)
+            except (BrokenReaderError, GitError, OSError) as error:
                 raise self.corrupted(sha) from error
-        if found not in (kind, kind.encode()):
+        if found is None:
+            raise self.corrupted(sha)
+        if found[0] != kind:
             raise RepositoryRejectedError(f"{sha[:12]} is not a {kind}")
-        return data
+        return found[1]
 
     def tree(self, sha: str) -> tuple[_Entry, ...]:
         with self._lock:
@@ -129,8 +122,7 @@ class Store:
     def corrupted(self, sha: str) -> SourceError:
         """The cache lies: forget its readers; the next fetch builds it anew."""
         self.broken = True
-        with contextlib.suppress(GitError, OSError):
-            self._git.clear_cache()
+        self.release()
         return SourceError("CacheCorrupted", f"object {sha[:12]} cannot be read from the cache; it will be rebuilt")
 
 
