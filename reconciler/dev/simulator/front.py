@@ -95,9 +95,9 @@ class Front:
         found = _CREDENTIAL.search(unquote(environ.get("HTTP_AUTHORIZATION") or environ.get("QUERY_STRING", "")))
         access_key, region, service = found.groups() if found else _DEFAULT
         scope = Scope(self._neighbours.account(access_key), region)
-        op = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-        if service == "sagemaker" and op:
-            return Arrival(service, op, scope, access_key, self._sagemaker.key(op, body))
+        target, _, op = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")
+        if target == "SageMaker":  # signed or not
+            return Arrival("sagemaker", op, scope, access_key, self._sagemaker.key(op, body))
         if smithy := _SMITHY_PATH.search(path):
             return Arrival(service, smithy[1], scope, access_key)
         form = parse_qs(body.decode("latin-1")) if wire.is_form(environ) else {}

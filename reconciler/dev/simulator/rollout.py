@@ -83,7 +83,8 @@ def _shift(
     new, old = fleets
     yield Step("ActivatingTraffic", f"Activating traffic on {part}{active} instance(s).", pace.activate_s, new, old)
     if wait_s:
-        message = f"Baking for {wait_s} seconds ({why}) with traffic enabled on {part}{active} instance(s)."
+        serving = f"{part}{active}" if part or why == "WaitIntervalInSeconds" else str(new)
+        message = f"Baking for {wait_s} seconds ({why}) with traffic enabled on {serving} instance(s)."
         yield Step("Baking", message, wait_s, new, old)
 
 

@@ -14,7 +14,7 @@ from reconciler.dev.simulator import tagging, wire
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.front import Front
 from reconciler.dev.simulator.kinds import KINDS
-from reconciler.dev.simulator.neighbours import Moto, speed_up_moto
+from reconciler.dev.simulator.neighbours import Moto, mend_moto
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.service import SageMaker
 from reconciler.dev.simulator.throttle import Throttle
@@ -94,7 +94,7 @@ class Simulator:
     """
 
     def __init__(self, *, port: int = 0, speed: float = 1.0, throttle: bool = False) -> None:
-        speed_up_moto()
+        mend_moto()
         moto = Moto()
         limits = Throttle(enabled=throttle)
         log = RequestLog()

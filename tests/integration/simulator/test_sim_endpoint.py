@@ -116,7 +116,7 @@ def test_a_canary_walks_its_steps(aws: Aws) -> None:
         "Activating traffic on canary capacity of 1 instance(s).",
         "Baking for 120 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 instance(s).",
         "Activating traffic on 1 instance(s).",
-        "Baking for 60 seconds (TerminationWaitInSeconds) with traffic enabled on 1 instance(s).",
+        "Baking for 60 seconds (TerminationWaitInSeconds) with traffic enabled on 2 instance(s).",
         "Terminating 2 instance(s).",
     ]
     aws.advance(30)
@@ -177,7 +177,9 @@ def test_an_update_without_alarms_watches_none(aws: Aws) -> None:
 @pytest.mark.parametrize("reason", ["out of memory", ""], ids=["with its reason", "without any reason"])
 def test_a_roll_back_by_rule(aws: Aws, reason: str) -> None:
     _two_configs(aws)
-    aws.rule({"type": "endpoint_outcome", "outcome": "rollback", "reason": reason}, op="UpdateEndpoint", name="endpoint")
+    aws.rule(
+        {"type": "endpoint_outcome", "outcome": "rollback", "reason": reason}, op="UpdateEndpoint", name="endpoint"
+    )
     _update(aws)
     aws.advance(1000)
     assert _state(aws) == ("InService", "config-a")
@@ -300,7 +302,13 @@ def test_the_deployment_config_is_retained_only_on_request(aws: Aws) -> None:
         pytest.param(CANARY, [given.variant(VariantName="renamed")], id="a guarded update keeps the variant names"),
         pytest.param(
             ROLLING,
-            [{"VariantName": "main", "ModelName": "model", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}],
+            [
+                {
+                    "VariantName": "main",
+                    "ModelName": "model",
+                    "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1},
+                }
+            ],
             id="rolling excludes serverless variants",
         ),
     ],

@@ -187,8 +187,10 @@ ROWS = [
         lambda aws: aws.train(),
         (
             "ResourceInUse",
-            "Training job names must be unique within an AWS account and region, "
-            f"and a training job with this name already exists ({JOB})",
+            (
+                "Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({JOB})"
+            ),
         ),
         id="create an existing training job",
     ),
@@ -205,10 +207,12 @@ ROWS = [
         lambda aws: aws.train(ResourceConfig={"InstanceType": "ml.p3.2xlarge", "InstanceCount": 1}),
         (
             "ResourceLimitExceeded",
-            "The account-level service limit 'ml.p3.2xlarge for training job usage' is 0 Instances, with current "
-            "utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request "
-            "an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
-            "increase for this limit.",
+            (
+                "The account-level service limit 'ml.p3.2xlarge for training job usage' is 0 Instances, with current "
+                "utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service Quotas to request "
+                "an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an "
+                "increase for this limit."
+            ),
         ),
         id="the quota of instances",
     ),
@@ -328,7 +332,7 @@ def test_model_and_config_can_be_deleted_while_in_use_and_the_next_update_fails_
 
 
 def test_an_unknown_operation_is_refused_in_json(aws: Aws) -> None:
-    code, _ = error(lambda: aws.sm.list_notebook_instances())
+    code, _ = error(aws.sm.list_notebook_instances)
     assert code == "UnknownOperationException"
 
 

@@ -20,7 +20,8 @@ def _names(answer: dict[str, Any]) -> list[str]:
 
 
 def _all_pages(aws: Aws, **request: Any) -> list[list[str]]:
-    pages, token = [], {}
+    pages: list[list[str]] = []
+    token: dict[str, str] = {}
     while True:
         answer = aws.sm.list_training_jobs(**request, **token)
         pages.append(_names(answer))

@@ -13,7 +13,7 @@ ONE = {"Type": "INSTANCE_COUNT", "Value": 1}
 
 
 def _blue_green(kind: str, wait: int = 0, **more: Any) -> dict[str, Any]:
-    sizes = {name: more.pop(name) for name in ("CanarySize", "LinearStepSize") if name in more}
+    sizes: dict[str, Any] = {name: more.pop(name) for name in ("CanarySize", "LinearStepSize") if name in more}
     routing = {"Type": kind, "WaitIntervalInSeconds": wait, **sizes}
     return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, **more}}
 
@@ -50,12 +50,14 @@ def _rolling(batch: dict[str, Any], wait: int = 0) -> dict[str, Any]:
                 ("Launching 4 instance(s).", 240),
                 ("Activating traffic on canary capacity of 1 instance(s).", 10),
                 (
-                    "Baking for 120 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 "
-                    "instance(s).",
+                    (
+                        "Baking for 120 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 "
+                        "instance(s)."
+                    ),
                     120,
                 ),
                 ("Activating traffic on 3 instance(s).", 10),
-                ("Baking for 60 seconds (TerminationWaitInSeconds) with traffic enabled on 3 instance(s).", 60),
+                ("Baking for 60 seconds (TerminationWaitInSeconds) with traffic enabled on 4 instance(s).", 60),
                 ("Terminating 2 instance(s).", 30),
             ],
             id="canary",
