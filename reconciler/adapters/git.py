@@ -191,6 +191,8 @@ class _Cache:
             try:
                 download(store, self._bounds(), lock)
             except SourceError as error:
+                if error.reason == "RepositoryTooLarge":
+                    self._rebuild()  # gives the disk back
                 if not is_unclassed(error) or _healthy(store):
                     raise
                 store = self._rebuild()
@@ -260,7 +262,7 @@ class _Cache:
 
     def _bounds(self) -> Bounds:
         limit = self._limits.repository_bytes
-        return Bounds(self._limits.fetch_s, too_large=lambda: _pack_bytes(self._path) > limit)
+        return Bounds(self._limits.fetch_s, too_large=lambda: _object_bytes(self._path) > limit)
 
 
 def _identity(url: RemoteUrl, remote: Remote) -> str:
@@ -329,9 +331,10 @@ def _healthy(store: Store) -> bool:
         return False
 
 
-def _pack_bytes(path: Path) -> int:
+def _object_bytes(path: Path) -> int:
+    """Size of packs, loose objects and what is being received."""
     total = 0
-    for file in (path / "objects" / "pack").glob("*"):
-        with contextlib.suppress(OSError):
+    for file in (path / "objects").rglob("*"):
+        with contextlib.suppress(OSError):  # git renames them under our eyes
             total += file.stat().st_size
     return total

@@ -34,7 +34,7 @@ _REASONS = tuple(
         ("TimedOut", r"operation timed out|connection timed out|too slow|timeout"),
     )
 )
-_REDIRECT = re.compile(r"redirect", re.IGNORECASE)
+_REDIRECT = re.compile(r"redirect|returned error: 30[1278]", re.IGNORECASE)
 _CLASSLESS = "GitOperationFailed"
 
 

@@ -36,6 +36,10 @@ class Bounds:
     output_bytes: int = 16 * 1024 * 1024
     too_large: Callable[[], bool] = lambda: False
 
+    def check_size(self) -> None:
+        if self.too_large():
+            raise SourceError("RepositoryTooLarge", "the repository is larger than allowed")
+
 
 def run(
     arguments: Sequence[str],
@@ -65,6 +69,7 @@ def run(
     try:
         output.collect(deadline, bounds)
         code = child.wait(max(0.1, deadline - time.monotonic())) if output.ended else 0
+        bounds.check_size()
     except subprocess.TimeoutExpired:
         raise SourceError("TimedOut", _LATE) from None
     finally:
@@ -106,8 +111,7 @@ class _Output:
                     )
                 if now - looked > _LOOK_INTERVAL_S:
                     looked = now
-                    if bounds.too_large():
-                        raise SourceError("RepositoryTooLarge", "the repository is larger than allowed")
+                    bounds.check_size()
 
     def _take(self, is_stdout: bool, piece: bytes) -> bool:
         if is_stdout and self._consume is not None:
