@@ -5,34 +5,46 @@ from __future__ import annotations
 import logging
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from botocore.loaders import Loader
 
 from reconciler.adapters.aws import Aws, Tenant
+from reconciler.adapters.files import LocalRefWatcher
+from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.cache import KubeCache
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.adapters.kube.definitions import KubeDefinitions
 from reconciler.adapters.kube.events import KubeEvents
 from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector
-from reconciler.adapters.kube.objects import KubeObjects
+from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
+from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.errors import ConflictError, PreconditionError
-from reconciler.core.kind import Identity
+from reconciler.core.kind import Identity, Kind
 from reconciler.core.ports import Leader
+from reconciler.core.problems import problems
 from reconciler.core.resource import Key, Resource
+from reconciler.core.source_rules import UrlPolicy
 from reconciler.core.tenancy import effective_endpoint
 from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.runtime.claims import Claims
+from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconciler import Reconciler
+from reconciler.runtime.schedule import IntervalSchedule
+from reconciler.runtime.sync import SyncController
 from reconciler.runtime.web import Web
 from reconciler.runtime.worker import Ports, Worker
 
@@ -89,18 +101,41 @@ class Service:
         loader = Loader()
         aws = Aws(loader, clock.monotonic)
         self._observer = Observer(aws, clock.monotonic, self._queue.add, settings.paces)
+        shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
+        reconciled = {kind.name: kind for kind in KINDS}
+        live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
+        claims = Claims(live)
+        self._watcher = LocalRefWatcher()
+        self._schedule = IntervalSchedule(self._wake_sync)
+        self._sync = SyncController(
+            cache=self._cache,
+            live=live,
+            claims=claims,
+            objects=self._objects,
+            appliers=self._appliers(kinds),
+            events=self._events,
+            leader=self._leader,
+            clock=clock,
+            repositories=GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes)),
+            kinds={schema.kind: schema.api_version for schema in SCHEMAS},
+            validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
+            jitter=random.random,
+            kustomizer=KubectlKustomizer(Path(shutil.which(settings.kubectl) or settings.kubectl)),
+            schedule=self._schedule,
+            watcher=self._watcher,
+        )
         ports = Ports(
             cache=self._cache,
             objects=self._objects,
             aws=aws,
             observer=self._observer,
-            claims=_NoClaims(),
+            claims=claims,
             events=self._events,
             leader=self._leader,
             clock=clock,
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
-        table = {kind.name: (kind, load_shape(kind.schema, loader)) for kind in KINDS}
+        table = {name: (kind, shapes[name]) for name, kind in reconciled.items()}
         worker = Worker(table, ports, self._tenant_of, Identity(settings.cluster_name), self._replica)
         self._kinds = frozenset(table)
         self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)
@@ -129,6 +164,9 @@ class Service:
     def stop(self) -> None:
         self._ended.set()
         if self._running:
+            self._schedule.stop()
+            self._watcher.stop()
+            self._sync.stop()
             self._reconciler.stop()
             self._observer.stop()
             self._cache.stop()
@@ -148,6 +186,8 @@ class Service:
         while not self._cache.synced():
             if self._ended.wait(0.05):
                 return
+        self._schedule.start()
+        self._sync.start()
         self._observer.start()
         self._reconciler.start(self._kinds)
         log.info("reconciling as %s for cluster %s", self._replica, self._settings.cluster_name)
@@ -157,6 +197,18 @@ class Service:
             log.warning("the Lease is lost: another replica leads, this one ends")
             self._failed = True
             self._ended.set()
+
+    def _wake_sync(self, key: Key) -> None:
+        self._sync.wake(key)
+
+    def _appliers(self, kinds: Mapping[str, Api]) -> Callable[[str, str], KubeApplier]:
+        """Appliers with our own rights, or with those of a ServiceAccount that a GitSync names."""
+        own = KubeApplier(self._client, kinds)
+
+        def applier(namespace: str, account: str) -> KubeApplier:
+            return KubeApplier(self._client.as_service_account(namespace, account), kinds) if account else own
+
+        return applier
 
     def _election(self, clock: SystemClock) -> tuple[Leader, LeaderElector | None]:
         if not self._settings.leader_election:
@@ -204,9 +256,7 @@ class Service:
         return [] if self._cache.synced() else self._cache.problems() or ["caches are not synced yet"]
 
 
-class _NoClaims:
-    def claim(self, key: Key) -> None:
-        del key
-
-    def report_edit(self, key: Key) -> None:
-        del key
+def _as_written(kinds: Mapping[str, Kind], resource: Resource) -> Mapping[str, Any]:
+    """The spec without the archived operator's write-backs, for kinds that had any."""
+    kind = kinds.get(resource.kind)
+    return kind.as_written(resource) if kind else resource.spec

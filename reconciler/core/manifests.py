@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.problems import Problem
 from reconciler.core.resource import Annotation
 from reconciler.core.source import clean_text
 from reconciler.core.substitute import SubstitutionError, child, substitute
@@ -60,15 +61,6 @@ class Rejection:
         shown = path.encode("utf-8", "backslashreplace").decode()
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
         return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, texts[:_MESSAGE])
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What `validate` finds: where in the object (JSON Pointer from its root), why, in words."""
-
-    pointer: str
-    reason: str
-    message: str
 
 
 Validate = Callable[[Manifest], Sequence[Problem]]
@@ -226,7 +218,7 @@ class _File:
             self.reject(line_of(error.pointer), error.reason, error.message, kind, name, unknown=error.unknown)
         else:
             for problem in problems[:20]:
-                self.reject(line_of(problem.pointer), problem.reason, problem.message, kind, name)
+                self.reject(line_of(problem.path), problem.reason, problem.message, kind, name)
             if not problems:
                 self._manifests.append(manifest)
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from reconciler.core.manifests import Manifest, Parsed, ParseOptions, Problem, parse_file
+from reconciler.core.manifests import Manifest, Parsed, ParseOptions, parse_file
+from reconciler.core.problems import Problem
 from reconciler.core.yaml_lines import Limits
 
 JOB = "TrainingJob"
