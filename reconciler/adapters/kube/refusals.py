@@ -42,6 +42,9 @@ _WRONG_REQUEST = frozenset({400, 405, 406, 413, 415, 422})
 _TYPED_PATCH = "failed to create typed patch object"
 _MAY_HOLD_SECRETS = re.compile(r"environment|hyperparameters|\bdata\b|stringdata", re.IGNORECASE)
 _QUOTED_VALUE = re.compile(r'(Invalid value|Unsupported value|Duplicate value): (?:"(?:[^"\\]|\\.)*"|\{.*?\}|[^\s:]+)')
+_TYPED_ERROR = re.compile(r"(?<![\w.])\.([^\s:,]+: (?:field not declared in schema|expected [a-z]+(?: \([a-z ]+\))?))")
+_GO_VALUE = re.compile(r", got &.*", re.DOTALL)
+"""How server-side apply quotes a value of the wrong type: as Go prints it, over several lines if it has them."""
 
 
 class ExpiredError(TransientError):
@@ -54,8 +57,9 @@ def refusal(status: int, body: bytes) -> ReconcileError:
     """Translate an answer that is not a success; `body` is a metav1.Status, or whatever a proxy in between says."""
     said = _status_object(body)
     message, reason = _message(status, said, body), str(said.get("reason", ""))
+    typed_patch = status == 500 and str(said.get("message", "")).startswith(_TYPED_PATCH)
     causes = {str(cause.get("reason", "")) for cause in _causes(said)}
-    if status in _WRONG_REQUEST or 300 <= status < 400 or (status == 500 and message.startswith(_TYPED_PATCH)):
+    if status in _WRONG_REQUEST or 300 <= status < 400 or typed_patch:
         return TerminalError(message)
     match status:
         case 401:
@@ -91,16 +95,18 @@ def _causes(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _message(status: int, said: Mapping[str, Any], body: bytes) -> str:
-    """The server's words; where it lists causes each gets its field, and values that may be secrets are left out.
+    """The server's words, with the field before each; values that may be secrets are left out.
 
-    A refused environment variable or hyperparameter is quoted by the API server, and this text ends up in status.
+    The API server quotes a refused environment variable or hyperparameter, and this text ends up in status.
     """
     if status == 422 and _causes(said):
-        text = "; ".join(_cause(cause) for cause in _causes(said))
-    else:
-        text = str(said.get("message") or body[:MESSAGE_LIMIT].decode(errors="replace") or f"HTTP {status}")
-        if _MAY_HOLD_SECRETS.search(text):
-            text = _QUOTED_VALUE.sub(r"\1", text)
+        return clip("; ".join(_cause(cause) for cause in _causes(said)), MESSAGE_LIMIT)
+    text = str(said.get("message") or body[:MESSAGE_LIMIT].decode(errors="replace") or f"HTTP {status}")
+    if text.startswith(_TYPED_PATCH):
+        found = _TYPED_ERROR.findall(text)
+        text = "; ".join(found) if found else _GO_VALUE.sub("", text)
+    elif _MAY_HOLD_SECRETS.search(text):
+        text = _QUOTED_VALUE.sub(r"\1", text)
     return clip(text, MESSAGE_LIMIT)
 
 

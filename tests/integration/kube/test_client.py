@@ -68,6 +68,30 @@ def test_a_token_that_changed_on_disk_is_read_again(
     assert client.request("GET", "/api")["kind"] == "APIVersions"
 
 
+@pytest.mark.parametrize(
+    ("expires", "runs"),
+    [
+        pytest.param("2999-01-01T00:00:00Z", 1, id="while it is good"),
+        pytest.param("2001-01-01T00:00:00Z", 4, id="expired"),
+    ],
+)
+def test_an_exec_plugin_is_asked_as_often_as_needed(kubeconfig: Path, tmp_path: Path, expires: str, runs: int) -> None:
+    config = yaml.safe_load(kubeconfig.read_text())
+    status = {"token": config["users"][0]["user"]["token"], "expirationTimestamp": expires}
+    version = "client.authentication.k8s.io/v1"
+    said = json.dumps({"apiVersion": version, "kind": "ExecCredential", "status": status})
+    (tmp_path / "plugin").write_text(f"#!/bin/sh\necho run >> {tmp_path}/runs\ncat <<'EOF'\n{said}\nEOF\n")
+    (tmp_path / "plugin").chmod(0o755)
+    config["users"][0]["user"] = {
+        "exec": {"apiVersion": version, "command": str(tmp_path / "plugin"), "interactiveMode": "Never"}
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    client = KubeClient(str(tmp_path / "config"))
+    for _ in range(3):
+        client.request("GET", "/api")
+    assert len((tmp_path / "runs").read_text().splitlines()) == runs
+
+
 def test_a_server_that_is_away_and_a_reply_that_is_lost(wire: Wire, namespace: str) -> None:
     client = KubeClient(wire.kubeconfig)
     applier = KubeApplier(client, KINDS)
