@@ -17,8 +17,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from reconciler.dev.simulator import wire
-from reconciler.dev.simulator.faults import CALL_ACTIONS
+from reconciler.dev.simulator import tagging, wire
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.service import SageMaker
 from reconciler.dev.simulator.throttle import Throttle
@@ -65,6 +64,7 @@ class Control:
     def reset(self) -> None:
         self._world.reset()
         self._log.clear()
+        tagging.install(self._world)  # again: another simulator of this process may have taken it over
 
     def _add_rules(self, body: Any, _query: dict[str, str]) -> Any:
         ids, world = [], self._world
@@ -72,7 +72,7 @@ class Control:
             with world.lock:
                 now = world.clock.now()
                 rule = world.faults.add(raw, now)
-                if rule.action.get("now") and rule.action["type"] not in CALL_ACTIONS:
+                if rule.action.get("now"):
                     self._sagemaker.interfere({"name": rule.match.get("name", "*"), **rule.action}, now)
                 if rule.action["type"] == "stale_read":
                     world.remember_all(now)

@@ -45,7 +45,8 @@ in the action (then for every resource `match` names, `kind` being a glob, defau
     {"type": "edit_tag", "key": "k", "value": "v"}         value null removes it
     {"type": "edit_weight", "variant": "v", "weight": 0.2, "instances": 3}
     {"type": "system_updating", "seconds": 120}            an endpoint in service starts patching
-    {"type": "job_outcome", "outcome": "fail", "now": true, ...}   a running job ends
+    {"type": "job_outcome", "outcome": "fail", "now": true, ...}   a running job ends; "stuck": it never will
+    {"type": "endpoint_outcome", "outcome": "rollback", "now": true, ...}   an update in flight ends so
 
 For instance:
 
@@ -69,6 +70,7 @@ Action = Mapping[str, Any]
 CALL_ACTIONS = ("error", "expired_token", "delay", "drop_before", "drop_after", "hold", "stale_read")
 OUTCOMES = ("job_outcome", "endpoint_outcome", "events")
 BEHIND_THE_BACK = ("delete", "edit_tag", "edit_weight", "system_updating")
+IMMEDIATE = (*BEHIND_THE_BACK, "job_outcome", "endpoint_outcome")
 _ENDINGS = ("error", "expired_token", "drop_before")
 
 
@@ -153,6 +155,8 @@ class Faults:
         action = raw.get("action", {})
         if action.get("type") not in (*CALL_ACTIONS, *OUTCOMES, *BEHIND_THE_BACK):
             raise ValueError(f"unknown action type: {action.get('type')!r}")
+        if action.get("now") and action["type"] not in IMMEDIATE:
+            raise ValueError(f"cannot happen now: {action['type']}")
         known = {"op", "service", "name", "tag", "account", "access_key", "region", "nth", "count", "probability"}
         if unknown := set(raw.get("match", {})) - known - {"seed", "window"}:
             raise ValueError(f"unknown match: {', '.join(sorted(unknown))}")

@@ -10,7 +10,7 @@ from typing import Any
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from reconciler.dev.simulator import tagging, wire
+from reconciler.dev.simulator import wire
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.front import Front
 from reconciler.dev.simulator.kinds import KINDS
@@ -106,7 +106,6 @@ class Simulator:
         self.url = f"http://{_HOST}:{self._server.server_port}"
 
     def start(self) -> None:
-        tagging.install(self._world)
         self._control.reset()
         self._world.clock.start()
         threading.Thread(target=self._server.serve_forever, name="simulator-server", daemon=True).start()

@@ -220,6 +220,15 @@ def test_other_ends_of_an_update(aws: Aws, outcome: str, status: str) -> None:
     assert _state(aws) == (status, "config-a")
 
 
+def test_an_update_in_flight_can_be_broken_off(aws: Aws) -> None:
+    _two_configs(aws)
+    _update(aws)
+    aws.rule({"type": "endpoint_outcome", "outcome": "rollback", "reason": "now", "now": True}, name="endpoint")
+    assert _state(aws) == ("RollingBack", "config-a")
+    aws.advance(60)
+    assert (_state(aws), aws.endpoint()["FailureReason"]) == (("InService", "config-a"), "now")
+
+
 def test_a_failed_roll_back_is_mended_by_another_update(aws: Aws) -> None:
     _two_configs(aws)
     aws.rule({"type": "endpoint_outcome", "outcome": "rollback_failed"}, op="UpdateEndpoint", count=1)

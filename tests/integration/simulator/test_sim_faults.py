@@ -142,8 +142,9 @@ def test_rules_can_be_dropped_one_by_one(aws: Aws) -> None:
     [
         ({"action": {"type": "eror"}}, "unknown action type: 'eror'"),
         ({"action": OVERLOADED, "match": {"opp": "*"}}, "unknown match: opp"),
+        ({"action": {**OVERLOADED, "now": True}}, "cannot happen now: error"),
     ],
-    ids=["action", "match"],
+    ids=["action", "match", "moment"],
 )
 def test_a_misspelt_rule_is_refused(aws: Aws, rule: dict[str, Any], reason: str) -> None:
     assert aws.refused("POST", "rules", rule) == f"400: ValueError: {reason}"

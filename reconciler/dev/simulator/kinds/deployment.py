@@ -170,7 +170,7 @@ def begin_update(world: World, endpoint: Resource, fleet: Fleet, outcome: Action
     if outcome.get("outcome", "complete") not in ("complete", "stuck"):
         # By default once the new fleet has taken its first traffic: when a bad model shows.
         moment = outcome.get("after", pace.launch_s + pace.activate_s)
-        world.later(endpoint, at, moment, lambda due: _break(world, endpoint, outcome, due))
+        world.later(endpoint, at, moment, lambda due: break_off(world, endpoint, outcome, due))
     _watch_alarms(world, endpoint, at)
     if outcome.get("outcome") != "stuck":
         reason = "The deployment did not finish within MaximumExecutionTimeoutInSeconds."
@@ -222,7 +222,8 @@ def _watch_alarms(world: World, endpoint: Resource, at: float) -> None:
     world.later(endpoint, at, every_s, poll)
 
 
-def _break(world: World, endpoint: Resource, outcome: Action, at: float) -> None:
+def break_off(world: World, endpoint: Resource, outcome: Action, at: float) -> None:
+    """End an update that is under way as the rule says."""
     default = "The primary container for production variant did not pass the ping health check."
     reason = outcome.get("reason", default)
     if outcome["outcome"] == "rollback":

@@ -138,6 +138,8 @@ def _check_quota(call: Call, config: Resource, own: dict[str, int]) -> None:
 def _force(world: World, endpoint: Resource, action: Action, at: float) -> None:
     if action["type"] == "system_updating" and endpoint.status == "InService":
         deployment.begin_system_update(world, endpoint, action["seconds"], at)
+    if action["type"] == "endpoint_outcome" and endpoint.status == "Updating" and endpoint.state.pending:
+        deployment.break_off(world, endpoint, action, at)
     if action["type"] == "edit_weight" and endpoint.state.fleet:
         for variant in endpoint.state.fleet.variants:
             if variant.name == action["variant"]:
