@@ -218,7 +218,7 @@ class _File:
             self.reject(line_of(error.pointer), error.reason, error.message, kind, name, unknown=error.unknown)
         else:
             for problem in problems[:20]:
-                self.reject(line_of(problem.path), problem.reason, problem.message, kind, name)
+                self.reject(line_of(problem.path), problem.reason, _at(problem), kind, name)
             if not problems:
                 self._manifests.append(manifest)
 
@@ -356,3 +356,9 @@ def _strings(entries: Any, key: str) -> dict[str, str]:
                 f"the value of {name[:100]} must be a string; quote it",
             )
     return {name: text for name, text in entries.items() if text is not None and name not in _SYNC_WRITES}
+
+
+def _at(problem: Problem) -> str:
+    """The message with its field, dotted as kubectl and the API server write it."""
+    field = problem.path.strip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
+    return f"{field}: {problem.message}" if field else problem.message

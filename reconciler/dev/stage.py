@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from reconciler.dev.environment import Environment, Options
 from reconciler.dev.progress import Progress
 
 _POLL_S = 0.25
+_AGE = re.compile(r"\s+\d+[smhd](\d+[smh])?(?=\s|$)")
 
 
 class NotSeenError(Exception):
@@ -188,15 +190,6 @@ class Stage:
 
 
 def _steady(table: str) -> str:
-    """A row without its age, which always changes."""
+    """The row of a table without ages, which always change."""
     rows = table.splitlines()
-    if len(rows) < 2:
-        return ""
-    header, row = rows[0], rows[-1]
-    start = header.find("AGE")
-    if start < 0:
-        return row
-    end = start + 3
-    while end < len(header) and header[end] == " ":
-        end += 1
-    return row[:start] + (row[end:] if end < len(header) else "")
+    return _AGE.sub("", rows[-1]) if len(rows) > 1 else ""

@@ -156,7 +156,7 @@ def test_substitution_does_not_explode() -> None:
     assert rejection.reason == "UndeclaredVariable"
 
 
-def test_problems_of_the_schema_carry_their_line() -> None:
+def test_problems_of_the_schema_carry_their_line_and_field() -> None:
     def validate(_: Manifest) -> Sequence[Problem]:
         return [
             Problem("/spec/region", "InvalidField", "no such region\x1b[31m"),
@@ -165,8 +165,8 @@ def test_problems_of_the_schema_carry_their_line() -> None:
 
     parsed = parse_file("a.yaml", job(spec="\n  x: 1\n  region: moon").encode(), OPTIONS, validate)
     assert [(r.line, r.reason, r.message) for r in parsed.rejections] == [
-        (7, "InvalidField", "no such region[31m"),
-        (5, "Required", "missing"),
+        (7, "InvalidField", "spec.region: no such region[31m"),
+        (5, "Required", "spec.none: missing"),
     ]
     assert not parsed.manifests
     assert parsed.held == {(JOB, "a")}
