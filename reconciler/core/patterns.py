@@ -74,7 +74,8 @@ _ASCII = {"d": "0-9", "s": r"\t\n\f\r ", "w": "0-9A-Za-z_"}
 @lru_cache(maxsize=512)
 def _compiled(re2: str) -> regex.Pattern[str]:
     r"""RE2's \d, \s and \w are ASCII; its \p{L} is not, so the ASCII flag of `regex` cannot be used for the whole."""
-    ours = _CODE_POINT.sub(lambda found: f"\\U{int(found[1], 16):08X}", re2.replace(r"[\S]", r"\S"))
+    plain = re2.replace(r"[\S]", r"\S").replace(r"[\s\S]", "(?s:.)").replace(r"[\S\s]", "(?s:.)")
+    ours = _CODE_POINT.sub(lambda found: f"\\U{int(found[1], 16):08X}", plain)
     return regex.compile(_ascii_classes(ours), regex.VERSION0)
 
 

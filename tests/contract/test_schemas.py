@@ -1,0 +1,186 @@
+"""What every kind must have, over all of SCHEMAS: a new kind meets these or is not finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.adapters.service_model import load_shape
+from reconciler.cli_crds import file_name, rendered, stale_files
+from reconciler.core.crd import crd
+from reconciler.core.findings import findings
+from reconciler.core.patterns import matches
+from reconciler.core.problems import api_problems, manifest_problems
+from reconciler.core.schema import Schema
+from reconciler.core.shapes import Structure
+from reconciler.kinds import SCHEMAS
+from tests.support.bad_manifests import BAD, EXAMPLES, Bad
+
+ROOT = EXAMPLES.parent
+SAMPLES = ROOT.parent / "shared" / "samples"
+BY_KIND = {schema.kind: schema for schema in SCHEMAS}
+APPLY_LIMIT_BYTES = 256 * 1024
+"""`kubectl apply` keeps the whole object in an annotation, and annotations have this limit."""
+
+LEGACY_COLUMNS = {
+    "TrainingJob": ["Status", "Secondary-Status", "Creation-Time", "Sagemaker-Job-Name"],
+    "HyperparameterTuningJob": [
+        *("Status", "Creation-Time", "Completed", "InProgress", "Errors", "Stopped"),
+        *("Best-Training-Job", "Sagemaker-Job-Name"),
+    ],
+    "BatchTransformJob": ["Status", "Creation-Time", "Sagemaker-Job-Name"],
+    "ProcessingJob": ["Status", "Creation-Time", "Sagemaker-Job-Name"],
+    "HostingDeployment": ["Status", "Sagemaker-endpoint-name"],
+    "HostingAutoscalingPolicy": ["Status", "Creation-Time"],
+    "Model": ["Status", "Sage-Maker-Model-Name"],
+    "EndpointConfig": ["Status", "Sage-Maker-EndpointConfig-Name"],
+}
+
+each_kind = pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+
+
+def manifests(directory: Path) -> list[Any]:
+    return [
+        pytest.param(manifest, id=file.name)
+        for file in sorted(directory.glob("*.yaml"))
+        for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    ]
+
+
+def test_the_crds_in_the_repository_are_fresh() -> None:
+    assert stale_files(ROOT / "crds", rendered()) == []
+
+
+def test_nine_kinds_have_nine_names() -> None:
+    assert len({schema.crd_name for schema in SCHEMAS}) == len(SCHEMAS) == 9
+
+
+@each_kind
+def test_a_crd_is_structural_without_defaults_and_small_enough_to_apply(schema: Schema) -> None:
+    body = crd(schema, load_shape(schema))
+    assert len(json.dumps(body)) < APPLY_LIMIT_BYTES
+    for at, node in _nodes(body["spec"]["versions"][0]["schema"]["openAPIV3Schema"], ""):
+        assert "default" not in node, at
+        assert node.get("type"), at
+        if at.startswith("/spec") and node["type"] == "array":
+            assert node["x-kubernetes-list-type"] == "atomic", at
+        if "x-kubernetes-preserve-unknown-fields" in node:
+            assert at.startswith("/status/"), at
+        assert len(node.get("description", "")) <= 120, at
+
+
+def _nodes(node: dict[str, Any], at: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield at, node
+    for key, inner in node.get("properties", {}).items():
+        yield from _nodes(inner, f"{at}/{key}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            yield from _nodes(node[key], f"{at}/*")
+
+
+@each_kind
+def test_columns_are_the_archived_operators_and_then_ours(schema: Schema) -> None:
+    names = [column.name for column in schema.columns]
+    if schema.kind in LEGACY_COLUMNS:
+        legacy = LEGACY_COLUMNS[schema.kind]
+        assert names == [*legacy, "Ready", "Drift", "Revision", "Age", "Message"]
+    else:
+        assert names == ["Ready", "Revision", "Objects", "Failed", "Drifted", "Age", "Status"]
+
+
+@each_kind
+def test_conditions_merge_by_type(schema: Schema) -> None:
+    body = crd(schema, load_shape(schema))
+    status = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+    assert "observedGeneration" in status
+
+
+@each_kind
+def test_every_pattern_compiles_and_matches_in_full(schema: Schema) -> None:
+    for at, node in _nodes(crd(schema, load_shape(schema))["spec"]["versions"][0]["schema"]["openAPIV3Schema"], ""):
+        if pattern := node.get("pattern"):
+            assert pattern.startswith("^(?:"), at
+            matches(pattern.removeprefix("^(?:").removesuffix(")$"), "x")
+
+
+@each_kind
+def test_a_kind_has_an_example(schema: Schema) -> None:
+    assert (EXAMPLES / f"{schema.singular}.yaml").is_file()
+
+
+@pytest.mark.parametrize("manifest", manifests(EXAMPLES))
+def test_an_example_is_valid_and_raises_no_eyebrow(manifest: dict[str, Any]) -> None:
+    schema, shape = _of(manifest)
+    assert manifest_problems(schema, shape, manifest) == ()
+    assert api_problems(shape, manifest["spec"]) == ()
+    assert findings(schema.kind, manifest["spec"]) == ()
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the archived operator's samples are not beside this checkout")
+@pytest.mark.parametrize("manifest", manifests(SAMPLES))
+def test_a_manifest_of_the_archived_operator_is_valid(manifest: dict[str, Any]) -> None:
+    schema, shape = _of(manifest)
+    assert manifest_problems(schema, shape, manifest) == ()
+    assert api_problems(shape, manifest["spec"]) == ()
+
+
+def _of(manifest: dict[str, Any]) -> tuple[Schema, Structure]:
+    schema = BY_KIND[manifest["kind"]]
+    return schema, load_shape(schema)
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.sentence)
+def test_a_bad_manifest_is_refused_offline_at_its_field(bad: Bad) -> None:
+    manifest = bad.manifest()
+    schema, shape = _of(manifest)
+    problems = manifest_problems(schema, shape, manifest)
+    assert [(problem.path, problem.reason) for problem in problems] == [(bad.path, bad.reason)]
+
+
+LENIENT: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("a variant may name an unknown model", "HostingDeployment", {"productionVariants": [{"variantName": "v", "modelName": "no.such", "instanceType": "ml.new.big", "initialInstanceCount": 1}]}),
+    ("two models may have one name", "HostingDeployment", {"models": [{"name": "m", "executionRoleArn": "arn:aws:iam::111122223333:role/r"}] * 2}),
+    ("a container may lack an image", "Model", {"primaryContainer": {"containerHostname": "a"}}),
+    ("a role may be of another partition", "Model", {"executionRoleArn": "arn:aws-cn:iam::111122223333:role/r"}),
+    ("an empty job name counts as none", "TrainingJob", {"trainingJobName": ""}),
+    ("an instance type may be new", "TrainingJob", {"resourceConfig": {"instanceType": "ml.q9.huge", "instanceCount": 1}}),
+    ("an input mode may be FastFile", "TrainingJob", {"algorithmSpecification": {"trainingImage": "i", "trainingInputMode": "FastFile"}}),
+    ("a pair may lack its value", "TrainingJob", {"hyperParameters": [{"name": "a"}, {}]}),
+    ("names may repeat", "TrainingJob", {"hyperParameters": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}),
+    ("hook parameters may be under the old key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "ruleParameters": [{"name": "a", "value": "1"}]}}),
+    ("hook parameters may be under their own key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "hookParameters": [{"name": "a", "value": "1"}]}}),
+    ("data processing has capitals", "BatchTransformJob", {"dataProcessing": {"inputFilter": "$", "JoinSource": "Input", "OutputFilter": "$"}}),
+    ("data processing may lack them", "BatchTransformJob", {"dataProcessing": {"joinSource": "Input", "outputFilter": "$"}}),
+    ("a stopping condition may be empty", "ProcessingJob", {"stoppingCondition": {}}),
+    ("half a resource id is a status error", "HostingAutoscalingPolicy", {"resourceId": [{"endpointName": "e"}]}),
+    ("what the archived operator wrote back is accepted", "HostingAutoscalingPolicy", {"policyName": "SageMakerEndpointInvocationScalingPolicy", "serviceNamespace": "sagemaker", "scalableDimension": "sagemaker:variant:DesiredInstanceCount", "policyType": "TargetTrackingScaling", "suspendedState": {"dynamicScalingInSuspended": False, "dynamicScalingOutSuspended": False, "scheduledScalingSuspended": False}}),
+    ("a target may be a float or an integer", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60.0}}),
+    ("dimensions are names and values", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60, "customizedMetricSpecification": {"metricName": "m", "namespace": "n", "statistic": "Average", "dimensions": [{"name": "a", "value": "b"}]}}}),
+    ("a weight may be a fraction", "EndpointConfig", {"productionVariants": [{"variantName": "v", "instanceType": "t", "initialVariantWeight": 0.5}]}),
+    ("a scaling policy needs a region alone", "HostingAutoscalingPolicy", {"resourceId": [{}], "minCapacity": 1}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "spec"), [pytest.param(kind, spec, id=sentence) for sentence, kind, spec in LENIENT])
+def test_what_the_archived_operator_accepted_is_not_refused(kind: str, spec: dict[str, Any]) -> None:
+    example = yaml.safe_load((EXAMPLES / f"{kind.lower()}.yaml").read_text(encoding="utf-8"))
+    example["spec"] |= spec
+    schema, shape = _of(example)
+    assert manifest_problems(schema, shape, example) == ()
+
+
+def test_a_stale_file_is_named(tmp_path: Path) -> None:
+    files = rendered()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert stale_files(tmp_path, files) == []
+    changed = file_name(SCHEMAS[0])
+    (tmp_path / changed).write_text("kind: Old\n", encoding="utf-8")
+    (tmp_path / "gone.yaml").write_text("kind: Old\n", encoding="utf-8")
+    assert stale_files(tmp_path, files) == ["gone.yaml", changed]
