@@ -111,7 +111,7 @@ def test_a_restarted_server_that_forgot_the_past_is_listed_anew(
         eventually(lambda: heard.of("comes") == ["new"])
         # Half the nominal delay each: 1.0 s from the fifth attempt on, and whatever start-up took afterwards.
         assert len(wire.knocks) - knocks <= 8 + (away + 2) / 0.5
-        assert len(diary.lists) == 2
+        assert len(diary.lists) >= 2  # more when the server was still finding itself
         assert heard.of("stays") == ["new", "changed"]
         assert heard.of("goes") == ["new", "gone"]
         assert heard.of("reborn") == ["new", "gone", "new"]

@@ -16,7 +16,7 @@ from tests.integration.kube.kit import WallClock, Wire
 from tests.support.waiting import eventually, never
 
 Elect = Callable[..., LeaderElector]
-QUICK = {"lease_s": 2.0, "renew_s": 1.0, "retry_s": 0.1}
+QUICK = {"lease_s": 3.0, "renew_s": 2.0, "retry_s": 0.1}
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def lease(client: KubeClient, namespace: str) -> dict[str, Any]:
 def test_of_two_one_leads_and_goes_on_leading(elect: Elect, client: KubeClient, namespace: str) -> None:
     one, two = elect("one"), elect("two")
     eventually(lambda: one.is_leader() or two.is_leader())
-    never(lambda: one.is_leader() and two.is_leader(), during=1.5)  # longer than one renewal lasts
+    never(lambda: one.is_leader() and two.is_leader(), during=2.2)  # longer than one renewal lasts
     assert one.is_leader() or two.is_leader()
     held = lease(client, namespace)
     assert (held["holderIdentity"] == "one") is one.is_leader()
-    assert (held["leaseDurationSeconds"], held["leaseTransitions"]) == (2, 0)
+    assert (held["leaseDurationSeconds"], held["leaseTransitions"]) == (3, 0)
 
 
 def test_a_graceful_stop_hands_over_at_once_and_after_the_work_ended(
@@ -86,13 +86,13 @@ def test_who_cannot_renew_steps_down_before_another_steps_up(elect: Elect, wire:
 
 def test_a_lost_reply_does_not_cost_the_lead(elect: Elect, wire: Wire) -> None:
     stopped: list[str] = []
-    one = elect("one", via=KubeClient(wire.kubeconfig), renew_s=1.9, on_stopped=lambda: stopped.append("stopped"))
+    one = elect("one", via=KubeClient(wire.kubeconfig), renew_s=2.9, on_stopped=lambda: stopped.append("stopped"))
     eventually(one.is_leader)
     knocks = len(wire.knocks)
     wire.swallow_replies()
     eventually(lambda: len(wire.knocks) > knocks)
     wire.mend()
-    never(lambda: not one.is_leader(), during=2.5)
+    never(lambda: not one.is_leader(), during=3.0)  # longer than the renewal before lasts
     assert stopped == []
 
 
@@ -110,7 +110,7 @@ def test_a_callback_that_fails_does_not_end_the_election(elect: Elect) -> None:
 
     one = elect("one", on_started=broken)
     eventually(one.is_leader)
-    never(lambda: not one.is_leader(), during=1.5)
+    never(lambda: not one.is_leader(), during=2.2)
 
 
 def test_deadlines_that_would_let_two_lead_are_refused(client: KubeClient, namespace: str) -> None:
@@ -129,7 +129,7 @@ CHILD = textwrap.dedent("""
     from tests.integration.kube.kit import WallClock
 
     client = KubeClient(sys.argv[1])
-    elector = LeaderElector(client, sys.argv[2], "main", "child", WallClock(), lease_s=2.0, renew_s=1.0, retry_s=0.1)
+    elector = LeaderElector(client, sys.argv[2], "main", "child", WallClock(), lease_s=3.0, renew_s=2.0, retry_s=0.1)
     elector.start()
     for line in sys.stdin:
         print(elector.is_leader(), flush=True)
