@@ -75,18 +75,13 @@ class SyncController:
         return self._pass.stats
 
     def start(self, workers: int = 2) -> None:
-        """Before the workers of loop 2, so that `Claims` answers from the first event on."""
+        """Before the workers of loop 2, so that `Claims` answers from the first event on. No workers: no threads."""
         self._claims.on_edit(self._clusters.add)
         self._cache.subscribe(self._changed)
-        loops = [
-            (self._sources, self.look),
-            *[(self._sources, self.look)] * (workers - 1),
-            (self._clusters, self.settle),
-        ]
-        for number, (queue, work) in enumerate(loops):
-            thread = threading.Thread(target=self._run, args=(queue, work), name=f"sync-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        for number in range(workers):
+            self._spawn(f"sync-{number}", self._sources, self.look)
+        if workers:
+            self._spawn("sync-cluster", self._clusters, self.settle)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         self._sources.close()
@@ -245,6 +240,11 @@ class SyncController:
             self._watcher.unfollow(str(key))
         with self._memories_lock:
             self._memories.pop(key, None)
+
+    def _spawn(self, name: str, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
+        thread = threading.Thread(target=self._run, args=(queue, work), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def _run(self, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
         while True:

@@ -1,0 +1,276 @@
+"""A GitSync controller of a test's own against the shared cluster: real API server, real git, real threads."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from reconciler.adapters.files import LocalRefWatcher
+from reconciler.adapters.git import GitRepositories
+from reconciler.adapters.kube.api import Api
+from reconciler.adapters.kube.cache import KubeCache
+from reconciler.adapters.kube.client import KubeClient, Query
+from reconciler.adapters.kube.leader import AlwaysLeader
+from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
+from reconciler.adapters.service_model import load_shape
+from reconciler.core.conditions import find
+from reconciler.core.manifests import Manifest, Problem
+from reconciler.core.ports import Applier
+from reconciler.core.problems import manifest_problems
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.source_rules import UrlPolicy
+from reconciler.kinds import SCHEMAS
+from reconciler.runtime.claims import Claims
+from reconciler.runtime.liveview import LiveView
+from reconciler.runtime.sync import SyncController
+from reconciler.runtime.sync_pass import Stats
+from tests.support.cluster import Cluster
+from tests.support.waiting import eventually
+
+GITOPS = "sagemaker-gitops.dev/v1alpha1"
+LEGACY = "sagemaker.aws.amazon.com/v1"
+NAME = "team"
+_SCHEMAS = {schema.kind: schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}}
+APIS = {kind: Api(schema.group, schema.version, schema.plural) for kind, schema in _SCHEMAS.items()}
+
+
+class WallClock:
+    """Implements `Clock`."""
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class CountingClient(KubeClient):
+    """Remembers its requests; `before` and `after` may raise to end a story in the middle."""
+
+    requests: list[tuple[str, str]]
+    before: Callable[[str, str], None]
+    after: Callable[[str, str], None]
+
+    def __init__(self, kubeconfig: str) -> None:
+        super().__init__(kubeconfig)
+        self.requests = []
+        self.before = self.after = lambda _verb, _path: None
+
+    def as_service_account(self, namespace: str, name: str) -> KubeClient:
+        other = super().as_service_account(namespace, name)
+        ours = object.__new__(CountingClient)
+        ours.__dict__.update(other.__dict__)
+        ours.requests, ours.before, ours.after = self.requests, self.before, self.after
+        return ours
+
+    def request(self, verb: Any, path: str, query: Query | None = None, *rest: Any, **more: Any) -> Any:
+        self.before(verb, path)
+        self.requests.append((verb, path))
+        answer = super().request(verb, path, query, *rest, **more)
+        self.after(verb, path)
+        return answer
+
+    def sent(self, *verbs: str) -> list[str]:
+        return [path for verb, path in self.requests if not verbs or verb in verbs]
+
+
+class ToldEvents:
+    """Implements `Events` by remembering."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+
+    def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        self.told.append((about.kind, reason, message))
+
+    def reasons(self, kind: str) -> list[str]:
+        return [reason for of, reason, _ in self.told if of == kind]
+
+
+class Switch(AlwaysLeader):
+    def __init__(self) -> None:
+        self.leads = True
+
+    def is_leader(self) -> bool:
+        return self.leads
+
+
+@functools.cache
+def _shape(kind: str) -> Any:
+    return load_shape(_SCHEMAS[kind])
+
+
+def validate(manifest: Manifest) -> Sequence[Problem]:
+    found = manifest_problems(_SCHEMAS[manifest.kind], _shape(manifest.kind), manifest.value)
+    return [Problem(problem.path, problem.reason, problem.message) for problem in found]
+
+
+class Engine:
+    """One controller process. `start(workers=0)` leaves the passes to the test: `look()` and `settle()`."""
+
+    def __init__(self, cluster: Cluster, namespaces: Sequence[str], directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.cluster, self.namespace = cluster, namespaces[0]
+        self.client = CountingClient(str(cluster.kubeconfig))
+        self.informing = KubeClient(str(cluster.kubeconfig))
+        self.cache = KubeCache(self.informing, APIS, namespaces=namespaces)
+        self.events, self.leader = ToldEvents(), Switch()
+        self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
+        live = LiveView(self.cache, lambda resource: resource.spec)
+        self.claims = Claims(live)
+        self.watcher = LocalRefWatcher()
+        self.controller = SyncController(
+            cache=self.cache,
+            live=live,
+            claims=self.claims,
+            objects=KubeObjects(self.client, APIS),
+            appliers=self._applier,
+            events=self.events,
+            leader=self.leader,
+            clock=WallClock(),
+            repositories=self.repositories,
+            kinds={kind: schema.api_version for kind, schema in _SCHEMAS.items()},
+            validate=validate,
+            jitter=lambda: 0.5,
+            watcher=self.watcher,
+        )
+        self._closed = threading.Event()
+
+    def _applier(self, namespace: str, account: str) -> Applier:
+        return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)
+
+    @property
+    def stats(self) -> Stats:
+        return self.controller.stats
+
+    def start(self, workers: int = 2) -> Engine:
+        self.controller.start(workers)
+        self.cache.start()
+        eventually(self.cache.synced)
+        return self
+
+    def stop(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self.controller.stop()
+        self.watcher.stop()
+        self.cache.stop()
+        self.repositories.close()
+        self.client.close()
+        self.informing.close()
+
+
+class Team:
+    """A namespace, a GitSync and a repository, with the verbs of the stories."""
+
+    def __init__(self, cluster: Cluster, namespace: str, url: str) -> None:
+        self.cluster, self.namespace, self.url = cluster, namespace, url
+
+    @property
+    def key(self) -> Key:
+        return Key("GitSync", self.namespace, NAME)
+
+    def sync(self, **spec: Any) -> None:
+        """Make the GitSync or change its spec."""
+        repo = {"url": self.url, "ref": {"branch": "main"}, "path": "prod", **spec.pop("repo", {})}
+        body = {
+            "apiVersion": GITOPS,
+            "kind": "GitSync",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": {"repo": repo, "interval": "1h", **spec},
+        }
+        self.cluster.apply(body)
+
+    def seen(self) -> dict[str, Any]:
+        return self.cluster.get(GITOPS, "GitSync", NAME, self.namespace)
+
+    def status(self) -> dict[str, Any]:
+        status: dict[str, Any] = self.seen().get("status") or {}
+        return status
+
+    def condition(self, kind: str = "Ready") -> Mapping[str, Any]:
+        return find(self.status().get("conditions") or (), kind) or {}
+
+    def wait_applied(self, sha: str, timeout: float = 20) -> dict[str, Any]:
+        """Until the sync says that it applied this commit whole."""
+
+        def applied() -> dict[str, Any] | None:
+            status = self.status()
+            ready = find(status.get("conditions") or (), "Ready") or {}
+            done = status.get("lastAppliedRevision", "").endswith(sha) and ready.get("status") == "True"
+            assert done, [ready, status.get("rejected")]
+            return status
+
+        found = eventually(applied, timeout, f"{sha} is applied")
+        assert found
+        return found
+
+    def wait_reason(self, reason: str, kind: str = "Ready", timeout: float = 20) -> Mapping[str, Any]:
+        def told() -> Mapping[str, Any]:
+            condition = self.condition(kind)
+            assert condition.get("reason") == reason, condition
+            return condition
+
+        return eventually(told, timeout, f"{kind} has the reason {reason}")
+
+    def annotate(self, kind: str, name: str, **annotations: str | None) -> None:
+        group = GITOPS if kind == "GitSync" else LEGACY
+        named = {key.replace("__", "/").replace("_", "-"): value for key, value in annotations.items()}
+        self.cluster.merge(group, kind, name, self.namespace, {"metadata": {"annotations": named}})
+
+    def say(self, **annotations: str | None) -> None:
+        """Annotate the GitSync, with our prefix."""
+        named = {f"sagemaker-gitops.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        self.cluster.merge(GITOPS, "GitSync", NAME, self.namespace, {"metadata": {"annotations": named}})
+
+    def model(self, name: str) -> dict[str, Any]:
+        return self.cluster.get(LEGACY, "Model", name, self.namespace)
+
+    def find_model(self, name: str) -> dict[str, Any] | None:
+        return self.cluster.find(LEGACY, "Model", name, self.namespace)
+
+    def models(self) -> set[str]:
+        return {item["metadata"]["name"] for item in self.cluster.list(LEGACY, "Model", self.namespace)}
+
+    def edit(self, name: str, spec: Mapping[str, Any]) -> None:
+        """What a person does: kubectl, in a process of its own."""
+        patch = yaml.safe_dump({"spec": dict(spec)})
+        self.cluster.kubectl("-n", self.namespace, "patch", "model", name, "--type=merge", f"--patch={patch}")
+
+    def inventory(self) -> set[str]:
+        return {entry.split("@")[0].split("/")[2] for entry in self.status().get("inventory", [])}
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {
+        "region": "us-west-2",
+        "executionRoleArn": "arn:aws:iam::123456789012:role/service-role/team",
+        "primaryContainer": {"image": "team:1"},
+        **changes,
+    }
+
+
+def model(name: str, metadata: Mapping[str, Any] | None = None, **changes: Any) -> str:
+    """A Model as a file of the repository."""
+    body = {
+        "apiVersion": LEGACY,
+        "kind": "Model",
+        "metadata": {"name": name, **(metadata or {})},
+        "spec": spec(**changes),
+    }
+    return yaml.safe_dump(body)
+
+
+def files(*names: str, **changes: Any) -> dict[str, str | bytes | None]:
+    return {f"prod/{name}.yaml": model(name, **changes) for name in names}
+
+
+__all__ = ["Annotation", "Engine", "Team", "files", "model", "spec"]
