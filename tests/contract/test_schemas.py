@@ -19,7 +19,7 @@ from reconciler.core.problems import api_problems, manifest_problems
 from reconciler.core.schema import Schema
 from reconciler.core.shapes import Structure
 from reconciler.kinds import SCHEMAS
-from tests.support.bad_manifests import BAD, EXAMPLES, Bad
+from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
 
 ROOT = EXAMPLES.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -143,36 +143,11 @@ def test_a_bad_manifest_is_refused_offline_at_its_field(bad: Bad) -> None:
     assert [(problem.path, problem.reason) for problem in problems] == [(bad.path, bad.reason)]
 
 
-LENIENT: tuple[tuple[str, str, dict[str, Any]], ...] = (
-    ("a variant may name an unknown model", "HostingDeployment", {"productionVariants": [{"variantName": "v", "modelName": "no.such", "instanceType": "ml.new.big", "initialInstanceCount": 1}]}),
-    ("two models may have one name", "HostingDeployment", {"models": [{"name": "m", "executionRoleArn": "arn:aws:iam::111122223333:role/r"}] * 2}),
-    ("a container may lack an image", "Model", {"primaryContainer": {"containerHostname": "a"}}),
-    ("a role may be of another partition", "Model", {"executionRoleArn": "arn:aws-cn:iam::111122223333:role/r"}),
-    ("an empty job name counts as none", "TrainingJob", {"trainingJobName": ""}),
-    ("an instance type may be new", "TrainingJob", {"resourceConfig": {"instanceType": "ml.q9.huge", "instanceCount": 1}}),
-    ("an input mode may be FastFile", "TrainingJob", {"algorithmSpecification": {"trainingImage": "i", "trainingInputMode": "FastFile"}}),
-    ("a pair may lack its value", "TrainingJob", {"hyperParameters": [{"name": "a"}, {}]}),
-    ("names may repeat", "TrainingJob", {"hyperParameters": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}),
-    ("hook parameters may be under the old key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "ruleParameters": [{"name": "a", "value": "1"}]}}),
-    ("hook parameters may be under their own key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "hookParameters": [{"name": "a", "value": "1"}]}}),
-    ("data processing has capitals", "BatchTransformJob", {"dataProcessing": {"inputFilter": "$", "JoinSource": "Input", "OutputFilter": "$"}}),
-    ("data processing may lack them", "BatchTransformJob", {"dataProcessing": {"joinSource": "Input", "outputFilter": "$"}}),
-    ("a stopping condition may be empty", "ProcessingJob", {"stoppingCondition": {}}),
-    ("half a resource id is a status error", "HostingAutoscalingPolicy", {"resourceId": [{"endpointName": "e"}]}),
-    ("what the archived operator wrote back is accepted", "HostingAutoscalingPolicy", {"policyName": "SageMakerEndpointInvocationScalingPolicy", "serviceNamespace": "sagemaker", "scalableDimension": "sagemaker:variant:DesiredInstanceCount", "policyType": "TargetTrackingScaling", "suspendedState": {"dynamicScalingInSuspended": False, "dynamicScalingOutSuspended": False, "scheduledScalingSuspended": False}}),
-    ("a target may be a float or an integer", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60.0}}),
-    ("dimensions are names and values", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60, "customizedMetricSpecification": {"metricName": "m", "namespace": "n", "statistic": "Average", "dimensions": [{"name": "a", "value": "b"}]}}}),
-    ("a weight may be a fraction", "EndpointConfig", {"productionVariants": [{"variantName": "v", "instanceType": "t", "initialVariantWeight": 0.5}]}),
-    ("a scaling policy needs a region alone", "HostingAutoscalingPolicy", {"resourceId": [{}], "minCapacity": 1}),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "spec"), [pytest.param(kind, spec, id=sentence) for sentence, kind, spec in LENIENT])
-def test_what_the_archived_operator_accepted_is_not_refused(kind: str, spec: dict[str, Any]) -> None:
-    example = yaml.safe_load((EXAMPLES / f"{kind.lower()}.yaml").read_text(encoding="utf-8"))
-    example["spec"] |= spec
-    schema, shape = _of(example)
-    assert manifest_problems(schema, shape, example) == ()
+@pytest.mark.parametrize("lenient", LENIENT, ids=lambda lenient: lenient.sentence)
+def test_what_the_archived_operator_accepted_is_not_refused(lenient: Lenient) -> None:
+    manifest = lenient.manifest()
+    schema, shape = _of(manifest)
+    assert manifest_problems(schema, shape, manifest) == ()
 
 
 def test_a_stale_file_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
-"""Manifests that must be refused, each an example with one thing wrong, and the field and reason of the refusal.
+"""Manifests that must be refused, and some that must not.
 
-One table for both judges: tests/unit asks `problems`, tests/integration asks a real API server.
+The first are each an example with one thing wrong, and the field and reason of the refusal.
+
+Tables for two judges: tests/contract asks `problems`, tests/integration asks a real API server.
 """
 
 from __future__ import annotations
@@ -29,7 +31,25 @@ class Bad:
     """JSON Pointer -> value, REMOVED to take it away."""
 
     def manifest(self) -> dict[str, Any]:
-        return edited(yaml.safe_load((EXAMPLES / f"{self.example}.yaml").read_text(encoding="utf-8")), self.edits)
+        return edited(_example(self.example), self.edits)
+
+
+@dataclass(frozen=True)
+class Lenient:
+    """What the archived operator accepted, as fields that replace those of the kind's example."""
+
+    sentence: str
+    kind: str
+    spec: Mapping[str, Any]
+
+    def manifest(self) -> dict[str, Any]:
+        manifest = _example(self.kind.lower())
+        return {**manifest, "spec": {**manifest["spec"], **self.spec}}
+
+
+def _example(name: str) -> dict[str, Any]:
+    manifest: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return manifest
 
 
 def edited(manifest: dict[str, Any], edits: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,3 +255,26 @@ BAD: tuple[Bad, ...] = (
         at=_TRACKING,
     ),
 )
+
+LENIENT: tuple[Lenient, ...] = (
+    Lenient("a variant may name an unknown model", "HostingDeployment", {"productionVariants": [{"variantName": "v", "modelName": "no.such", "instanceType": "ml.new.big", "initialInstanceCount": 1}]}),
+    Lenient("two models may have one name", "HostingDeployment", {"models": [{"name": "m", "executionRoleArn": "arn:aws:iam::111122223333:role/r"}] * 2}),
+    Lenient("a container may lack an image", "Model", {"primaryContainer": {"containerHostname": "a"}}),
+    Lenient("a role may be of another partition", "Model", {"executionRoleArn": "arn:aws-cn:iam::111122223333:role/r"}),
+    Lenient("an empty job name counts as none", "TrainingJob", {"trainingJobName": ""}),
+    Lenient("an instance type may be new", "TrainingJob", {"resourceConfig": {"instanceType": "ml.q9.huge", "instanceCount": 1}}),
+    Lenient("an input mode may be FastFile", "TrainingJob", {"algorithmSpecification": {"trainingImage": "i", "trainingInputMode": "FastFile"}}),
+    Lenient("a pair may lack its value", "TrainingJob", {"hyperParameters": [{"name": "a"}, {}]}),
+    Lenient("names may repeat", "TrainingJob", {"hyperParameters": [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}]}),
+    Lenient("hook parameters may be under the old key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "ruleParameters": [{"name": "a", "value": "1"}]}}),
+    Lenient("hook parameters may be under their own key", "TrainingJob", {"debugHookConfig": {"s3OutputPath": "s3://b/p", "hookParameters": [{"name": "a", "value": "1"}]}}),
+    Lenient("data processing has capitals", "BatchTransformJob", {"dataProcessing": {"inputFilter": "$", "JoinSource": "Input", "OutputFilter": "$"}}),
+    Lenient("data processing may lack them", "BatchTransformJob", {"dataProcessing": {"joinSource": "Input", "outputFilter": "$"}}),
+    Lenient("a stopping condition may be empty", "ProcessingJob", {"stoppingCondition": {}}),
+    Lenient("half a resource id is a status error", "HostingAutoscalingPolicy", {"resourceId": [{"endpointName": "e"}]}),
+    Lenient("what the archived operator wrote back is accepted", "HostingAutoscalingPolicy", {"policyName": "SageMakerEndpointInvocationScalingPolicy", "serviceNamespace": "sagemaker", "scalableDimension": "sagemaker:variant:DesiredInstanceCount", "policyType": "TargetTrackingScaling", "suspendedState": {"dynamicScalingInSuspended": False, "dynamicScalingOutSuspended": False, "scheduledScalingSuspended": False}}),
+    Lenient("a target may be a float or an integer", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60.0}}),
+    Lenient("dimensions are names and values", "HostingAutoscalingPolicy", {"targetTrackingScalingPolicyConfiguration": {"targetValue": 60, "customizedMetricSpecification": {"metricName": "m", "namespace": "n", "statistic": "Average", "dimensions": [{"name": "a", "value": "b"}]}}}),
+    Lenient("a weight may be a fraction", "EndpointConfig", {"productionVariants": [{"variantName": "v", "instanceType": "t", "initialVariantWeight": 0.5}]}),
+    Lenient("a scaling policy needs a region alone", "HostingAutoscalingPolicy", {"resourceId": [{}], "minCapacity": 1}),
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""The CRDs on a real API server: installed, lenient where the archived operator was, and as strict as our own verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.core.schema import Schema
+from reconciler.kinds import SCHEMAS
+from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
+from tests.support.cluster import SERVER_SIDE_APPLY, ApiStatusError, Cluster
+
+SAMPLES = EXAMPLES.parents[1] / "shared" / "samples"
+CRD = "apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def dry_run(cluster: Cluster, manifest: dict[str, Any]) -> dict[str, Any]:
+    manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": "default"}}
+    path = f"{cluster.path_of(manifest)}?fieldManager=test&force=true&dryRun=All"
+    return cluster.request("PATCH", path, manifest, SERVER_SIDE_APPLY)
+
+
+def read(path: Any) -> list[Any]:
+    return [
+        pytest.param(manifest, id=file.name)
+        for file in sorted(path.glob("*.yaml"))
+        for manifest in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+def test_a_crd_is_established_and_its_names_are_accepted(control_plane: Cluster, schema: Schema) -> None:
+    found = control_plane.request("GET", f"/{CRD}/{schema.crd_name}")
+    conditions = {condition["type"]: condition["status"] for condition in found["status"]["conditions"]}
+    assert conditions["Established"] == conditions["NamesAccepted"] == "True"
+    assert "NonStructuralSchema" not in conditions
+
+
+@pytest.mark.parametrize("manifest", read(EXAMPLES))
+def test_an_example_is_accepted(control_plane: Cluster, manifest: dict[str, Any]) -> None:
+    assert dry_run(control_plane, manifest)["spec"] == manifest["spec"]
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the archived operator's samples are not beside this checkout")
+@pytest.mark.parametrize("manifest", read(SAMPLES))
+def test_a_manifest_of_the_archived_operator_is_accepted(control_plane: Cluster, manifest: dict[str, Any]) -> None:
+    assert dry_run(control_plane, manifest)["spec"] == manifest["spec"]
+
+
+@pytest.mark.parametrize("lenient", LENIENT, ids=lambda lenient: lenient.sentence)
+def test_what_the_archived_operator_accepted_is_accepted(control_plane: Cluster, lenient: Lenient) -> None:
+    dry_run(control_plane, lenient.manifest())
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.sentence)
+def test_a_bad_manifest_is_refused_at_its_field(control_plane: Cluster, bad: Bad) -> None:
+    with pytest.raises(ApiStatusError) as refused:
+        dry_run(control_plane, bad.manifest())
+    assert (bad.path, bad.reason) in verdicts(refused.value.body)
+
+
+# Server-side apply stops at the first wrong type or unknown key, with a text alone.
+_TYPED = re.compile(r"\): \.(?P<path>\S+): (?P<what>field not declared in schema|expected )")
+
+
+def verdicts(status: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Refused fields as (JSON Pointer, reason)."""
+    if causes := status.get("details", {}).get("causes"):
+        return {(pointer(cause["field"]), cause["reason"]) for cause in causes}
+    found = _TYPED.search(status["message"])
+    assert found, status["message"]
+    reason = "FieldValueTypeInvalid" if found["what"] == "expected " else "UnknownField"
+    return {(pointer(found["path"]), reason)}
+
+
+def pointer(field: str) -> str:
+    """`spec.tags[0].value` as `/spec/tags/0/value`."""
+    return "/" + re.sub(r"\[(\d+)\]", r".\1", field).replace(".", "/")
+
+
+def test_status_keeps_what_a_newer_controller_wrote_into_its_own_records_only(
+    control_plane: Cluster, namespace: str
+) -> None:
+    manifest = yaml.safe_load((EXAMPLES / "hostingdeployment.yaml").read_text(encoding="utf-8"))
+    manifest["metadata"]["namespace"] = namespace
+    made = control_plane.apply(manifest)
+    status = {
+        "endpointStatus": "InService",
+        "productionVariants": [{"variantName": "main", "currentWeight": 0.5}],
+        "rollout": {"phase": "Settled", "newer": {"a": 1}},
+        "history": [{"id": 1, "newer": True}],
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "InService",
+                "message": "",
+                "lastTransitionTime": "2026-11-01T12:00:00Z",
+            }
+        ],
+    }
+    path = f"{control_plane.path_of(manifest)}/status"
+    written = control_plane.request("PUT", path, {**made, "status": {**status, "unheardOf": 1}})["status"]
+    assert written == status
+
+
+def test_columns_show_what_scripts_look_for(control_plane: Cluster, namespace: str) -> None:
+    manifest = yaml.safe_load((EXAMPLES / "trainingjob.yaml").read_text(encoding="utf-8"))
+    manifest["metadata"]["namespace"] = namespace
+    made = control_plane.apply(manifest)
+    status = {
+        "trainingJobStatus": "InProgress",
+        "secondaryStatus": "Training",
+        "sageMakerTrainingJobName": "churn-xgboost-abc",
+        "drift": {"state": "InSync"},
+        "source": {"shortRevision": "4f1c9d2"},
+    }
+    control_plane.request("PUT", f"{control_plane.path_of(manifest)}/status", {**made, "status": status})
+    heading, row = control_plane.kubectl("get", "trainingjobs", "--namespace", namespace).splitlines()
+    assert heading.split() == [
+        *("NAME", "STATUS", "SECONDARY-STATUS", "CREATION-TIME", "SAGEMAKER-JOB-NAME"),
+        *("READY", "DRIFT", "REVISION", "AGE"),
+    ]
+    for shown in ("InProgress", "Training", "churn-xgboost-abc", "InSync", "4f1c9d2"):
+        assert shown in row
+    assert "MESSAGE" in control_plane.kubectl("get", "trainingjobs", "--namespace", namespace, "--output=wide")
+
+
+@pytest.mark.parametrize("name", ["hap", "sagemaker", "ml"])
+def test_short_names_and_categories_are_served(control_plane: Cluster, namespace: str, name: str) -> None:
+    manifest = yaml.safe_load((EXAMPLES / "hostingautoscalingpolicy.yaml").read_text(encoding="utf-8"))
+    manifest["metadata"]["namespace"] = namespace
+    control_plane.apply(manifest)
+    assert "churn-api-scaling" in control_plane.kubectl("get", name, "--namespace", namespace, "--output=name")
