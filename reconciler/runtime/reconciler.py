@@ -28,7 +28,7 @@ class Reconciler:
         """Call once the cache is synced: before that, absence means nothing."""
 
         def changed(key: Key, old: Resource | None, new: Resource | None) -> None:
-            if key.kind not in kinds:
+            if key.kind not in kinds or _only_our_status(old, new):
                 return
             if old is None or new is None or old.generation != new.generation:
                 # A corrected spec is tried at once, however often the old one failed.
@@ -74,3 +74,14 @@ class Reconciler:
         self._queue.forget(key)
         if then.after is not None:
             self._queue.add(key, then.after.total_seconds())
+
+
+def _only_our_status(old: Resource | None, new: Resource | None) -> bool:
+    """Our own status writes come back as events; a pass for each would end the backoff of what keeps failing.
+
+    A status that somebody wiped has no conditions: that one is worth a pass.
+    """
+    if old is None or new is None or not new.status.get("conditions"):
+        return False
+    told = ("generation", "annotations", "labels", "finalizers", "deletionTimestamp", "uid")
+    return all(old.metadata.get(member) == new.metadata.get(member) for member in told)

@@ -18,7 +18,8 @@ class KubeDefinitions:
 
     def terminating(self, kind: str) -> bool:
         """Read live, always: the API server marks the definition before it deletes the first object, so an answer from a
-        moment ago could take the definition's end for somebody's wish to delete an endpoint."""
+        moment ago could take the definition's end for somebody's wish to delete an endpoint.
+        """
         path = CORE_KINDS["CustomResourceDefinition"].path(name=self._names[kind])
         try:
             found = self._client.request("GET", path)
