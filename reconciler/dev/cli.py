@@ -268,7 +268,7 @@ def _print_where(directory: Path, state: State) -> None:
     click.echo(f"  kubeconfig   {state.kubeconfig}")
     click.echo(f"  simulator    {state.simulator} (speed {state.options.speed:g})")
     if state.options.run:
-        click.echo(f"  service      log in {directory / 'log' / 'service.log'}")
+        click.echo(f"  service      {state.service} (log in {directory / 'log' / 'service.log'})")
     click.echo(
         f"  use it       set -a; . {directory / 'env' if directory.is_absolute() else f'./{directory}/env'}; set +a"
     )
@@ -297,7 +297,7 @@ def _as_json(directory: Path, seen: Look) -> dict[str, Any]:
         "env": str(directory.resolve() / "env"),
         "controlPlane": {"ready": seen.control_plane, "embedded": not state.options.kubeconfig},
         "simulator": {"ready": seen.simulator, "url": state.simulator or None, "speed": state.options.speed},
-        "service": None if seen.service is None else {"ready": seen.service},
+        "service": None if seen.service is None else {"ready": seen.service, "url": state.service},
     }
 
 

@@ -31,6 +31,7 @@ from reconciler.dev.files import Lock, write_private
 from reconciler.dev.progress import Progress, elapsed
 
 _SIMULATOR_WITHIN_S = 60.0
+_SERVICE_WITHIN_S = 60.0
 _STOPPED_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.5
 _POLL_S = 0.05
@@ -59,6 +60,8 @@ class State:
     simulator: str = ""
     apiserver_port: int = 0
     simulator_port: int = 0
+    service: str = ""
+    service_port: int = 0
     pids: dict[str, int] | None = None
 
     @classmethod
@@ -123,6 +126,7 @@ class Environment:
         self._state = State(
             pid=os.getpid(), phase="Starting", options=self.options,
             apiserver_port=before.apiserver_port, simulator_port=before.simulator_port,
+            service_port=before.service_port,
         )  # fmt: skip
         self._state.write(self.directory)
         try:
@@ -172,7 +176,7 @@ class Environment:
         values = envfile.variables(kubeconfig, self._binaries.kubectl, self._state.simulator)
         write_private(self.directory / "env", envfile.render(values).encode())
         if self.options.run:
-            self._run_service()
+            self._start_service()
         self._state = replace(
             self._state, phase="Ready", kubeconfig=str(kubeconfig), kubectl=str(self._binaries.kubectl)
         )
@@ -216,7 +220,7 @@ class Environment:
         self._simulator.start(command, env)
         deadline = time.monotonic() + _SIMULATOR_WITHIN_S
         while time.monotonic() < deadline:
-            if simulator_ready(f"http://127.0.0.1:{port}") and self._simulator.alive:
+            if answers(f"http://127.0.0.1:{port}/_sim/metrics") and self._simulator.alive:
                 return
             if not self._simulator.alive:
                 if "address already in use" in self._simulator.said().lower():
@@ -228,9 +232,25 @@ class Environment:
         self._simulator.stop()
         raise DevError(f"the simulator was not ready within {_SIMULATOR_WITHIN_S:.0f} s; see {self._simulator.log}")
 
+    def _start_service(self) -> None:
+        wanted = self._state.service_port
+        port = wanted if wanted and port_is_free(wanted) else free_port()
+        self._state = replace(self._state, service_port=port, service=f"http://127.0.0.1:{port}")
+        self._run_service()
+        deadline = time.monotonic() + _SERVICE_WITHIN_S
+        while not answers(f"{self._state.service}/readyz"):
+            if not self._service.alive or time.monotonic() > deadline:
+                raise DevError(
+                    f"the service {'was not ready in time' if self._service.alive else 'ended'}; "
+                    f"it wrote to {self._service.log}:\n{self._service.last_words()}"
+                )
+            time.sleep(_POLL_S)
+
     def _run_service(self) -> None:
         values = envfile.parse((self.directory / "env").read_text())
-        self._service.start([sys.executable, "-m", "reconciler", "run"], os.environ | values)
+        # Environments beside one another share neither port nor caches.
+        own = {"RECONCILER_PORT": str(self._state.service_port), "RECONCILER_CACHE_DIR": str(self.directory / "cache")}
+        self._service.start([sys.executable, "-m", "reconciler", "run"], os.environ | values | own)
 
     def _repair_service(self) -> list[str]:
         """Start the service again after a pause that doubles with each fall."""
@@ -273,12 +293,12 @@ def look(directory: Path) -> Look:
     pid = Lock(directory / "supervisor.lock").holder() or 0
     if not pid or not state.kubeconfig:
         return Look(state, pid, control_plane=False, simulator=False, service=None)
-    service = _process_lives((state.pids or {}).get("service", 0)) if state.options.run else None
+    service = answers(f"{state.service}/readyz") if state.options.run else None
     return Look(
         state,
         pid,
         control_plane=crds.ready(Path(state.kubectl), Path(state.kubeconfig)),
-        simulator=simulator_ready(state.simulator),
+        simulator=answers(f"{state.simulator}/_sim/metrics"),
         service=service,
     )
 
@@ -297,9 +317,10 @@ def stop(directory: Path) -> bool:
     return True
 
 
-def simulator_ready(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET is answered with 200."""
     try:
-        with urllib.request.urlopen(f"{url}/_sim/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, ValueError):
         return False
@@ -317,15 +338,3 @@ def _wait_until(holds: Callable[[], bool], timeout_s: float) -> bool:
 def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _process_lives(pid: int) -> bool:
-    if not pid:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,17 +1,14 @@
 """`reconciler dev` as a person uses it: processes, exit codes, files."""
 
-import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reconciler.dev import envfile
+from tests.integration.dev.kit import dev, gone, processes_naming, status
 from tests.support.cluster import Cluster
 from tests.support.waiting import eventually
 
@@ -27,43 +24,6 @@ VARIABLES = [
     "RECONCILER_ALLOW_FILE_REMOTES",
     "RECONCILER_SAGEMAKER_ENDPOINTS",
 ]
-
-
-def dev(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reconciler", "dev", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL, env=env
-    )
-
-
-def status(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(dev("status", "--dir", str(directory), "-o", "json").stdout)
-    return found
-
-
-def processes_naming(directory: Path) -> list[str]:
-    """Command lines of living processes that mention a directory; ps would mention itself."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            if str(directory) in line:
-                found.append(line)
-    return found
-
-
-def gone(pids: Mapping[str, int]) -> bool:
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "it's here"  # a quote and a space: whoever writes a shell file must mind them
-    yield path
-    dev("down", "--dir", str(path))
 
 
 def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path) -> None:
@@ -100,28 +60,6 @@ def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path)
     assert dev("up", "--detach", "--dir", str(directory)).returncode == 0
     assert envfile.parse((directory / "env").read_text()) == values, "kubeconfigs and shells of before stay good"
     subprocess.run([values["KUBECTL"], "--kubeconfig", values["KUBECONFIG"], "get", "namespace", "kept"], check=True)
-
-
-def test_what_dies_comes_back_and_a_killed_owner_takes_all_with_it(directory: Path) -> None:
-    assert dev("up", "--detach", "--dir", str(directory)).returncode == 0
-    before = status(directory)
-
-    os.kill(before["pids"]["kube-apiserver"], signal.SIGKILL)
-    os.kill(before["pids"]["simulator"], signal.SIGKILL)
-    after = eventually(
-        lambda: (seen := status(directory))["ready"] and seen["pids"] != before["pids"] and seen, 30, "it is repaired"
-    )
-    assert after["pids"]["etcd"] == before["pids"]["etcd"]
-    assert after["simulator"]["url"] == before["simulator"]["url"]
-
-    os.kill(after["pid"], signal.SIGKILL)
-    eventually(lambda: gone(after["pids"]), 5, "the children die with their owner")
-    assert processes_naming(directory) == []
-    assert not status(directory)["running"]
-
-    up = dev("up", "--detach", "--dir", str(directory))
-    assert up.returncode == 0, up.stderr
-    assert status(directory)["ready"]
 
 
 def test_an_existing_cluster_is_used_and_ctrl_c_ends_the_rest(directory: Path, kubeconfig: Path) -> None:

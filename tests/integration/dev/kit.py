@@ -1,0 +1,39 @@
+"""`reconciler dev` as a shell runs it, and what it leaves in the process table."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def dev(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reconciler", "dev", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL, env=env
+    )
+
+
+def status(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(dev("status", "--dir", str(directory), "-o", "json").stdout)
+    return found
+
+
+def processes_naming(directory: Path) -> list[str]:
+    """Command lines of living processes that mention a directory; ps would mention itself."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if str(directory) in line:
+                found.append(line)
+    return found
+
+
+def gone(pids: Mapping[str, int]) -> bool:
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
