@@ -4,6 +4,7 @@
 without git in its PATH, without a home and with a dead proxy, bounded in time and output. Implements `core.render.Kustomizer`.
 """
 
+import contextlib
 import posixpath
 import re
 import tempfile
@@ -14,14 +15,20 @@ from typing import Any
 
 from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.kustomization import KUSTOMIZATIONS, KustomizationError, KustomizationLimits, Needed, needed
-from reconciler.core.manifests import Parsed, ParseOptions, Rejection, Validate, parse_values
+from reconciler.core.manifests import Lines, Parsed, ParseOptions, Rejection, Validate, parse_values
 from reconciler.core.source import Snapshot, SourceError
 from reconciler.core.source_rules import scrub
-from reconciler.core.yaml_lines import YamlError, documents
+from reconciler.core.yaml_lines import Limits, YamlError, documents
 
 _ORIGIN = "config.kubernetes.io/origin"
 _TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
 _TREE, _WRAPPER = "tree", "wrapper"
+# Of all objects together, where the limits of the options are for one file.
+_OUTPUT = Limits(size_bytes=16 * 1024 * 1024, documents=10_000, values=2_000_000)
+_REJECTIONS = 500
+
+Place = tuple[int, Callable[[str], int]]
+"""Where an object starts, and the line of a pointer into it."""
 
 
 class KubectlKustomizer:
@@ -110,19 +117,20 @@ class _Origins:
         self._own = _own_file(files, path)
         self._options = options
         self._validate = validate
+        self._origins: dict[str, dict[tuple[str, str], Place]] = {}
 
     def parsed(self, output: bytes) -> Parsed:
         results: list[Parsed] = []
         complete = True
         try:
-            results.extend(self._object(document.value) for document in documents(output, self._options.yaml))
+            results.extend(self._object(document.value) for document in documents(output, _OUTPUT))
         except YamlError as error:
             complete = False
             message = f"the rendered output cannot be used: {error.message}"
             results.append(Parsed(rejections=(Rejection.of(self._own, 0, "KustomizeFailed", message),), rejected=1))
         return Parsed(
             manifests=tuple(manifest for result in results for manifest in result.manifests),
-            rejections=tuple(fault for result in results for fault in result.rejections),
+            rejections=tuple(fault for result in results for fault in result.rejections)[:_REJECTIONS],
             rejected=sum(result.rejected for result in results),
             held=frozenset().union(*(result.held for result in results)),
             complete=complete and all(result.complete for result in results),
@@ -156,15 +164,28 @@ class _Origins:
                 yield file
                 yield from self._files.patches.get(file, ())
 
-    def _line(self, path: str, value: Any) -> tuple[int, Callable[[str], int]]:
+    def _line(self, path: str, value: Any) -> Place:
         """The object's place in its own file. A prefix or suffix may have been put around its name."""
         kind, name = _kind_and_name(value)
-        if path != self._own:
-            for document in documents(self._files.files[path], self._options.yaml):
-                own_kind, own_name = _kind_and_name(document.value)
-                if own_kind == kind and own_name and own_name in name:
-                    return document.line, document.line_of
-        return 1, lambda _: 1
+        places = self._places(path)
+        found = places.get((kind, name)) or next(
+            (place for (k, n), place in places.items() if k == kind and n in name), None
+        )
+        return found or (1, lambda _: 1)
+
+    def _places(self, path: str) -> dict[tuple[str, str], Place]:
+        """Every object that a file declares, read once per build."""
+        if path not in self._origins:
+            places: dict[tuple[str, str], Place] = {}
+            data = self._files.files[path] if path != self._own else b""
+            lines = Lines(data)
+            with contextlib.suppress(YamlError):
+                for document in documents(data, self._options.yaml):
+                    kind, name = _kind_and_name(document.value)
+                    if name:
+                        places.setdefault((kind, name), (document.line, lines.of(document)))
+            self._origins[path] = places
+        return self._origins[path]
 
 
 def _annotations(value: Any) -> dict[str, Any]:

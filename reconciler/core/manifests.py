@@ -100,7 +100,7 @@ Entry = tuple[Any, int, Callable[[str], int]]
 
 def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> Parsed:
     """Read one YAML or JSON file."""
-    lines = _Lines(max(3, _RECOMPOSED_BYTES // (len(data) + 1)))
+    lines = Lines(data)
     entries = ((document.value, document.line, lines.of(document)) for document in documents(data, options.yaml))
     return parse_values(path, entries, options, validate, blob=blob)
 
@@ -108,13 +108,13 @@ def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate
 _RECOMPOSED_BYTES = 4 * 1024 * 1024
 
 
-class _Lines:
+class Lines:
     """Exact lines for the first documents that ask: each costs reading the file again up to there, which thousands would
     turn into hours. The others answer with the line they start on.
     """
 
-    def __init__(self, left: int) -> None:
-        self._left = left
+    def __init__(self, data: bytes) -> None:
+        self._left = max(3, _RECOMPOSED_BYTES // (len(data) + 1))
 
     def of(self, document: Document) -> Callable[[str], int]:
         asked = False
