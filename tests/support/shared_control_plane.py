@@ -57,18 +57,27 @@ def main(directory: Path) -> None:
         partial.replace(directory / "about.json")
         watch = select.poll()
         watch.register(users, select.POLLHUP)
-        patience: int | None = _FIRST_USER_WITHIN_MS  # a FIFO that never had a writer reports nothing
-        while watch.poll(patience):
-            patience = 0
+        # A FIFO that never had a writer reports nothing, so the first wait is bounded; and one that has a user reports
+        # nothing either, so what a read says decides.
+        watch.poll(_FIRST_USER_WITHIN_MS)
+        while True:
             with _locked(directory):
-                if watch.poll(0):  # nobody came meanwhile, and now nobody can
+                if not _used(users):  # nobody came meanwhile, and now nobody can
                     (directory / "about.json").unlink()
                     os.close(users)
                     return
-            patience = None
+            watch.poll()
     finally:
         plane.apiserver.kill()  # nobody will look at its data again
         plane.etcd.kill()
+
+
+def _used(users: int) -> bool:
+    """Whether somebody holds the writing end: reading then finds nothing yet, and the end of file otherwise."""
+    try:
+        return bool(os.read(users, 1))
+    except BlockingIOError:
+        return True
 
 
 def _join(directory: Path) -> int | None:
