@@ -66,18 +66,19 @@ class GitRepositories:
 
     def resolve(self, remote: Remote, ref: Ref) -> Revision:
         url = self._judge(remote)
-        heads = self._ls_remote(url, remote, _patterns(check_ref(ref)))
-        return _choose(ref, heads)
+        patterns = _patterns(check_ref(ref))
+        with _disk_faults():
+            return _choose(ref, self._ls_remote(url, remote, patterns))
 
     def fetch(self, remote: Remote, revision: Revision) -> Snapshot:
         url = self._judge(remote)
         if not is_sha(revision.sha):
             raise SourceError("InvalidRef", "a revision needs a full object id")
-        cache = self._cache(url, revision)
-        if _identity(url, remote) not in self._proven:
-            self._ls_remote(url, remote, ["HEAD"])
-        download = _Download(self, url, remote, revision)
-        return StoreSnapshot(cache.have(revision, download), revision)
+        with _disk_faults():
+            if _identity(url, remote) not in self._proven:
+                self._ls_remote(url, remote, ["HEAD"])
+            download = _Download(self, url, remote, revision)
+            return StoreSnapshot(self._cache(url, revision).have(revision, download), revision)
 
     def _judge(self, remote: Remote) -> RemoteUrl:
         url = parse_url(remote.url, self._policy)
@@ -263,6 +264,14 @@ class _Cache:
     def _bounds(self) -> Bounds:
         limit = self._limits.repository_bytes
         return Bounds(self._limits.fetch_s, too_large=lambda: _object_bytes(self._path) > limit)
+
+
+@contextlib.contextmanager
+def _disk_faults() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError("GitOperationFailed", f"the cache cannot be used: {error.strerror or error}") from error
 
 
 def _identity(url: RemoteUrl, remote: Remote) -> str:

@@ -58,6 +58,9 @@ _CONFIG = """\
 	autoDetach = false
 [maintenance]
 	autoDetach = false
+"""
+# Repositories of other users, as a mounted volume may hold.
+_FILE_CONFIG = """\
 [safe]
 	directory = *
 """
@@ -144,6 +147,7 @@ class GitHome:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # Plain http was judged with the URL; here git only must not be stopped.
         text = _CONFIG.format(http="always", file="always" if allow_file else "never", patience=patience_s)
+        text += _FILE_CONFIG if allow_file else ""
         self._config = _write(directory / "gitconfig", text)
         (directory / "empty").mkdir()
 
@@ -196,6 +200,8 @@ class GitHome:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": str(config),
             "GIT_ATTR_NOSYSTEM": "1",
+            # The cache may lie in somebody's checkout, whose configuration is not ours.
+            "GIT_CEILING_DIRECTORIES": str(self._directory.parent),
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_LITERAL_PATHSPECS": "1",

@@ -46,6 +46,9 @@ class KubectlKustomizer:
             output = self._output(files, path)
         except KustomizationError as error:
             return Parsed(rejections=(error.rejection,), rejected=1, complete=False)
+        except OSError as error:  # a name that no file can have, or a full disk
+            fault = Rejection.of(path, 0, "KustomizeFailed", f"the files cannot be laid out: {error.strerror}")
+            return Parsed(rejections=(fault,), rejected=1, complete=False)
         return _Origins(files, path, options, validate).parsed(output)
 
     def _output(self, files: Needed, path: str) -> bytes:

@@ -55,16 +55,21 @@ def run(
     `consume` takes the output piece by piece instead of `Finished.stdout` and ends the command by answering False.
     """
     deadline = time.monotonic() + bounds.timeout_s
-    child = subprocess.Popen(
-        list(arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        cwd=cwd,
-        start_new_session=True,
-        pass_fds=tuple(inherited),
-    )
+    try:
+        child = subprocess.Popen(
+            list(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=cwd,
+            start_new_session=True,
+            pass_fds=tuple(inherited),
+        )
+    except OSError as error:
+        raise SourceError(
+            "GitOperationFailed", f"{Path(arguments[0]).name} cannot be started: {error.strerror}"
+        ) from None
     output = _Output(child, consume)
     try:
         output.collect(deadline, bounds)

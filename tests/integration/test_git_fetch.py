@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from reconciler.core.manifests import ParseOptions
 from reconciler.core.render import RenderCache, RenderOptions, render
 from reconciler.core.source import Ref, Remote, Revision, SourceError
 from reconciler.core.source_rules import UrlPolicy
+from tests.support.git_http import GitHttpServer
 from tests.support.git_repository import BareRepository
 
 POLICY = UrlPolicy(allow_file=True)
@@ -370,3 +372,71 @@ def test_settings_of_the_machine_do_not_matter(
         monkeypatch.setenv(name, value)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     assert [file.path for file in snapshot.files("")] == ["a"]
+
+
+def test_a_cache_inside_somebody_s_checkout(tmp_path: Path, remote: Remote, bare_repository: BareRepository) -> None:
+    bare_repository.commit({"a": "1"})
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, "config", "url.file:///nowhere.insteadOf", bare_repository.url], check=True)
+    with GitRepositories(tmp_path / "cache", POLICY) as repositories:
+        assert repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path, remote: Remote, bare_repository: BareRepository) -> None:
+    bare_repository.commit({"a": "1"})
+    with GitRepositories(tmp_path / "cache", POLICY) as repositories:
+        revision = repositories.resolve(remote, Ref())
+        (tmp_path / "cache" / "repositories").rmdir()
+        (tmp_path / "cache" / "repositories").write_text("in the way")
+        with pytest.raises(SourceError, match="GitOperationFailed"):
+            repositories.fetch(remote, revision)
+
+
+def test_git_that_is_not_installed(tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        GitRepositories(tmp_path / "cache", POLICY) as repositories,
+        pytest.raises(SourceError, match="git cannot be started"),
+    ):
+        repositories.resolve(remote, Ref())
+
+
+_FETCHING = """
+import sys
+from pathlib import Path
+from reconciler.adapters.git import GitRepositories
+from reconciler.core.source import Ref, Remote, Revision
+repositories = GitRepositories(Path(sys.argv[1]))
+remote = Remote(sys.argv[2])
+revision = repositories.resolve(remote, Ref())
+print("fetching", flush=True)
+repositories.fetch(remote, revision)
+"""
+
+
+def test_kill_9_in_a_fetch(tmp_path: Path, git_http_server: GitHttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The git that is left behind keeps the lock; who comes after waits for it and then finds or makes what is needed."""
+    git_http_server.ask_password = False
+    repository = git_http_server.repository()
+    repository.commit({"a.yaml": "1"})
+    reached, release = threading.Event(), threading.Event()
+
+    def stall(server: GitHttpServer, header: str | None) -> bool:
+        if any(request.startswith("POST") for request in server.requests[-1:]) and len(server.requests) > 3:
+            reached.set()
+            release.wait(30)
+        return False
+
+    monkeypatch.setattr(GitHttpServer, "permits", stall)
+    url = git_http_server.url(repository)
+    with subprocess.Popen(
+        [sys.executable, "-c", _FETCHING, tmp_path / "cache", url], stdout=subprocess.DEVNULL
+    ) as child:
+        assert reached.wait(30)
+        child.kill()
+    release.set()
+    with GitRepositories(tmp_path / "cache") as repositories:
+        remote = Remote(url)
+        snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
+        assert [data for _, data in snapshot.read(file.blob for file in snapshot.files(""))] == [b"1"]
+        assert len(list((tmp_path / "cache").glob("home-*"))) == 1
