@@ -69,6 +69,8 @@ class SyncController:
         self._memories: dict[Key, Memory] = {}
         self._memories_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._running = 0
+        self._running_lock = threading.Lock()
 
     @property
     def stats(self) -> Stats:
@@ -98,6 +100,10 @@ class SyncController:
         """After this process became the leader."""
         for sync in self._cache.items(KIND):
             self._sources.add(sync.key)
+
+    def pending(self) -> bool:
+        """Whether a pass is under way or due: nothing is, once what happened so far was dealt with."""
+        return bool(len(self._sources) or len(self._clusters) or self._running)
 
     def look(self, key: Key) -> Result:
         """The whole pass over one GitSync."""
@@ -251,10 +257,16 @@ class SyncController:
             key = queue.get()
             if key is None:
                 return
+            self._count(1)
             try:
                 self._once(queue, work, key)
             finally:
                 queue.done(key)
+                self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._running_lock:
+            self._running += change
 
     def _once(self, queue: WorkQueue[Key], work: Callable[[Key], Result], key: Key) -> None:
         if not self._cache.synced():

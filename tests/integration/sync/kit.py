@@ -178,6 +178,9 @@ class Team:
     def key(self) -> Key:
         return Key("GitSync", self.namespace, NAME)
 
+    def model_key(self, name: str) -> Key:
+        return Key("Model", self.namespace, name)
+
     def sync(self, **spec: Any) -> None:
         """Make the GitSync or change its spec."""
         repo = {"url": self.url, "ref": {"branch": "main"}, "path": "prod", **spec.pop("repo", {})}

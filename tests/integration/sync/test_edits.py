@@ -1,0 +1,173 @@
+"""What somebody changes in the cluster is put back, reported or left, as the mode says."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.gitsync import DriftMode
+from tests.integration.sync.kit import LEGACY, Engine, Team, files, model, spec
+from tests.support.git_repository import BareRepository
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize(
+    ("edit", "path"),
+    [
+        pytest.param(
+            {"primaryContainer": {"image": "evil:1"}}, "/spec/primaryContainer/image", id="a changed field is put back"
+        ),
+        pytest.param(
+            {"primaryContainer": {"modelDataUrl": "s3://bucket/evil.tar.gz"}},
+            "/spec/primaryContainer/modelDataUrl",
+            id="an added field is taken away",
+        ),
+        pytest.param(
+            {"tags": [{"key": "team", "value": "ml"}, {"key": "evil", "value": "yes"}]},
+            "/spec/tags",
+            id="an added list item is taken away",
+        ),
+        pytest.param({"enableNetworkIsolation": None}, "/spec/enableNetworkIsolation", id="a removed field comes back"),
+    ],
+)
+def test_an_edit_by_kubectl_is_put_back(
+    engine: Engine, team: Team, bare_repository: BareRepository, edit: dict[str, object], path: str
+) -> None:
+    changes = {"tags": [{"key": "team", "value": "ml"}], "enableNetworkIsolation": True}
+    team.sync()
+    sha = bare_repository.commit(files("a", **changes))
+    team.wait_applied(sha)
+    before = team.model("a")["metadata"]
+
+    team.edit("a", edit)
+
+    drifted = team.wait_reason("DriftCorrected", "Drifted")
+    assert drifted["status"] == "False"
+    assert path in drifted["message"]
+    found = team.model("a")
+    assert found["spec"] == spec(**changes)
+    assert found["metadata"]["annotations"] == before["annotations"]
+    assert ("Model", "DriftCorrected", f"Edited in the cluster, put back to Git: {path}") in engine.events.told
+    assert team.condition()["status"] == "True"
+
+
+def test_what_was_put_back_leaves_with_the_next_commit_that_drops_it(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a", enableNetworkIsolation=True)))
+    team.edit("a", {"enableNetworkIsolation": False})
+    team.wait_reason("DriftCorrected", "Drifted")
+
+    team.wait_applied(bare_repository.commit(files("a")))
+
+    assert team.model("a")["spec"] == spec()
+
+
+def test_an_edited_label_is_put_back_and_a_foreign_one_stays(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit({"prod/a.yaml": model("a", {"labels": {"app": "x"}})}))
+
+    labels = {"metadata": {"labels": {"app": "evil", "mine": "yes"}}}
+    team.cluster.merge(LEGACY, "Model", "a", team.namespace, labels)
+
+    eventually(lambda: team.model("a")["metadata"]["labels"] == {"app": "x", "mine": "yes"})
+
+
+def test_warn_reports_and_leaves_it(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync(drift={"mode": "Warn"})
+    team.wait_applied(bare_repository.commit(files("a")))
+
+    team.edit("a", {"primaryContainer": {"image": "mine:1"}})
+
+    drifted = team.wait_reason("DriftDetected", "Drifted")
+    assert drifted["status"] == "True"
+    assert "/spec/primaryContainer/image" in drifted["message"]
+    assert "mine:1" not in drifted["message"]
+    assert team.model("a")["spec"]["primaryContainer"]["image"] == "mine:1"
+    assert team.status()["objects"]["drifted"] == 1
+
+
+def test_a_commit_wins_over_a_reported_edit(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync(drift={"mode": "Warn"})
+    team.wait_applied(bare_repository.commit(files("a")))
+    team.edit("a", {"primaryContainer": {"image": "mine:1"}})
+    team.wait_reason("DriftDetected", "Drifted")
+
+    team.wait_applied(bare_repository.commit(files("a", primaryContainer={"image": "team:2"})))
+
+    assert team.model("a")["spec"]["primaryContainer"]["image"] == "team:2"
+    assert team.condition("Drifted") == {}
+
+
+def test_the_objects_own_mode_goes_first(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync()
+    metadata = {"annotations": {"sagemaker-gitops.dev/drift-mode": "Warn"}}
+    team.wait_applied(bare_repository.commit({"prod/a.yaml": model("a", metadata)}))
+
+    team.edit("a", {"primaryContainer": {"image": "mine:1"}})
+
+    team.wait_reason("DriftDetected", "Drifted")
+    claim = engine.claims.claim(team.model_key("a"))
+    assert claim
+    assert claim.mode is DriftMode.WARN
+
+
+def test_an_ignored_path_belongs_to_others(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    ignore = [{"kind": "Model", "paths": ["/spec/primaryContainer/image"]}]
+    team.sync(drift={"ignore": ignore})
+    team.wait_applied(bare_repository.commit(files("a")))
+
+    team.edit("a", {"primaryContainer": {"image": "tuner:7"}})
+    team.wait_applied(bare_repository.commit(files("a", enableNetworkIsolation=True)))
+
+    found = team.model("a")["spec"]
+    assert (found["primaryContainer"]["image"], found["enableNetworkIsolation"]) == ("tuner:7", True)
+    assert engine.stats.put_back == 0
+
+
+def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+    team.sync(suspend=True)
+    team.wait_reason("Suspended")
+
+    team.edit("a", {"primaryContainer": {"image": "mine:1"}})
+    bare_repository.commit(files("b"))
+    claim = eventually(lambda: engine.claims.claim(team.model_key("a")))
+    assert claim.mode is DriftMode.WARN
+    assert team.models() == {"a"}
+    assert engine.stats.put_back == 0
+
+    team.sync(suspend=False)
+    team.wait_applied(bare_repository.resolve())
+    eventually(lambda: team.model("a")["spec"]["primaryContainer"]["image"] == "team:1")
+
+
+def test_an_edit_is_put_back_while_git_is_away(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+    away = bare_repository.path.with_name("away.git")
+    bare_repository.path.rename(away)
+    engine.controller.wake(team.key)
+    team.wait_reason("RepositoryNotFound")
+
+    team.edit("a", {"primaryContainer": {"image": "evil:1"}})
+
+    eventually(lambda: team.model("a")["spec"]["primaryContainer"]["image"] == "team:1")
+    team.wait_reason("DriftCorrected", "Drifted")
+    assert team.condition()["reason"] == "RepositoryNotFound"
+
+
+def test_a_fight_over_an_object_ends_in_a_report(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+
+    def edited() -> bool:
+        image = {"spec": {"primaryContainer": {"image": "rival:1"}}}
+        team.cluster.merge(LEGACY, "Model", "a", team.namespace, image)
+        return team.condition("Drifted").get("status") == "True"
+
+    eventually(edited)
+    assert engine.stats.put_back == 5
