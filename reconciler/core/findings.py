@@ -17,6 +17,9 @@ MAX_USER_TAGS = 47
 """SageMaker takes 50; the owner's, the commit's and one more are ours."""
 
 
+_RESERVED = ("aws:", "sagemaker-gitops.dev/")
+
+
 def findings(kind: str, spec: Any) -> tuple[Problem, ...]:
     """Findings about a spec in which `problems` found nothing."""
     if not isinstance(spec, Mapping):
@@ -34,6 +37,10 @@ def _common(spec: Mapping[str, Any]) -> Iterator[Problem]:
         message = f"at most {MAX_USER_TAGS} tags: three of the 50 that SageMaker takes are ours"
         yield Problem("/spec/tags", "TooManyTags", message)
     yield from _twice([tag.get("key") for tag in tags], "/spec/tags", "key", "tag key")
+    for index, tag in enumerate(tags):
+        if str(tag.get("key", "")).lower().startswith(_RESERVED):
+            message = "tag keys that begin like this are AWS's or this controller's own"
+            yield Problem(f"/spec/tags/{index}/key", "ReservedTag", message)
     if region := spec.get("region"):
         yield from _partitions(_partition(str(region)), spec, "/spec")
 

@@ -105,7 +105,6 @@ def _list(item: Shape, minimum: int | None, maximum: int | None, value: Any, at:
         yield Problem(at, INVALID, f"must have at least {minimum} item{'s' if minimum > 1 else ''}")
     if maximum is not None and len(value) > maximum:
         yield Problem(at, TOO_MANY, f"must have at most {maximum} items, has {len(value)}")
-        return
     for index, entry in enumerate(value):
         yield from _judge(item, entry, f"{at}/{index}")
 

@@ -77,6 +77,10 @@ def test_what_is_right_has_no_findings(kind: str, spec: dict[str, Any]) -> None:
             id="48 tags leave no room for ours",
         ),
         pytest.param(
+            "TrainingJob", {**TRAINING, "tags": [{"key": "sagemaker-gitops.dev/owner"}]}, "/spec/tags/0/key", "ReservedTag",
+            id="the owner's tag",
+        ),
+        pytest.param(
             "TrainingJob", {**TRAINING, "tags": [{"key": "a"}, {"key": "a"}]}, "/spec/tags/1/key", "Duplicate",
             id="a tag key twice",
         ),
