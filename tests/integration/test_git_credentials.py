@@ -1,12 +1,19 @@
 """Logging in over HTTP and SSH, and that no secret shows anywhere: not in an error, not in /proc, not on disk afterwards."""
 
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from reconciler.adapters.git import GitLimits, GitRepositories
 from reconciler.core.source import Credentials, Ref, Remote, SourceError
@@ -121,6 +128,48 @@ class TestHttp:
         )
 
 
+def _certificate(directory: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that signs itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    made = datetime(2020, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(made)
+        .not_valid_after(made + timedelta(days=36_500))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = directory / "server.pem"
+    path.write_bytes(private + certificate.public_bytes(pem))
+    return path
+
+
+def test_https_with_an_authority_of_one_s_own(
+    repositories: GitRepositories, git_http_server: GitHttpServer, tmp_path: Path
+) -> None:
+    pem = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    assert git_http_server._server is not None
+    listening = git_http_server._server.socket
+    git_http_server._server.socket = context.wrap_socket(listening, server_side=True)
+    repository = git_http_server.repository()
+    repository.commit({"a.yaml": "1"})
+    url = git_http_server.url(repository).replace("http:", "https:")
+    login = Credentials(username=git_http_server.user, password=git_http_server.password)
+    fails(repositories, Remote(url, login), "CertificateInvalid", git_http_server.password)
+    known = Remote(url, replace(login, ca_crt=pem.read_text().partition("-----END PRIVATE KEY-----\n")[2]))
+    assert repositories.fetch(known, repositories.resolve(known, Ref())).files("")
+
+
 class TestSsh:
     def test_a_key(self, repositories: GitRepositories, git_ssh_server: GitSshServer) -> None:
         repository = git_ssh_server.repository()
@@ -158,6 +207,28 @@ class TestSsh:
             Credentials(identity=identity, known_hosts=git_ssh_server.known_hosts),
         )
         fails(repositories, remote, "AuthenticationFailed", "d3Jvbmc")
+
+    def test_a_key_with_a_passphrase(
+        self, repositories: GitRepositories, git_ssh_server: GitSshServer, tmp_path: Path
+    ) -> None:
+        repository = git_ssh_server.repository()
+        repository.commit({"a.yaml": "1"})
+        key = tmp_path / "locked"
+        key.write_text(git_ssh_server.identity)
+        key.chmod(0o600)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", key], check=True, stdout=subprocess.DEVNULL
+        )
+        login = Credentials(identity=key.read_text(), known_hosts=git_ssh_server.known_hosts, password="open sesame")
+        remote = Remote(git_ssh_server.url(repository), login)
+        assert repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
+        for password in (CANARY, ""):
+            fails(
+                repositories,
+                replace(remote, credentials=replace(login, password=password)),
+                "AuthenticationFailed",
+                "open sesame",
+            )
 
     def test_the_user_s_own_keys_are_not_used(
         self, repositories: GitRepositories, git_ssh_server: GitSshServer
