@@ -20,7 +20,8 @@ from reconciler.adapters.git_environment import GitHome, exclusive
 from reconciler.adapters.git_errors import is_unclassed, translate
 from reconciler.adapters.git_store import ReadLimits, Store, StoreSnapshot
 from reconciler.adapters.processes import Bounds, Finished, run
-from reconciler.core.source import Ref, Remote, Revision, Snapshot, SourceError, is_sha
+from reconciler.core.lru import Lru
+from reconciler.core.source import Ref, Remote, RepositoryRejectedError, Revision, Snapshot, SourceError, is_sha
 from reconciler.core.source_rules import RemoteUrl, UrlPolicy, check_credentials, check_ref, newest_tag, parse_url
 
 
@@ -105,7 +106,7 @@ class GitRepositories:
         bounds = Bounds(self._limits.resolve_s)
         done = self.run_remote(url, remote, ["git", "ls-remote", "--symref", "--", url.text, *patterns], bounds)
         heads: dict[str, str] = {}
-        for line in done.stdout.decode("utf-8", "replace").splitlines():
+        for line in done.stdout.decode("utf-8", "replace").split("\n"):
             value, _, name = line.partition("\t")
             # "ref: refs/heads/main<TAB>HEAD" comes before HEAD's own id.
             heads[f"symref {name}" if value.startswith("ref: ") else name] = value.removeprefix("ref: ")
@@ -178,6 +179,8 @@ class _Cache:
         self._turn = threading.Lock()
         self._store: Store | None = None
         self._here: set[str] = set()
+        # Commits that will be refused again: no interval downloads gigabytes to find that out anew.
+        self._refused: Lru[str, tuple[str, str]] = Lru(64)
 
     def have(self, revision: Revision, download: Callable[[Store, Bounds, int], None]) -> Store:
         """Return the store with the revision in it. Whoever waits for another's fetch looks again first."""
@@ -188,6 +191,8 @@ class _Cache:
             store = self._open()
             if self._holds(store, revision):
                 return store
+            if refusal := self._refused.get(revision.sha):
+                raise RepositoryRejectedError(*refusal)
             _remove_leftovers(self._path)
             try:
                 download(store, self._bounds(), lock)
@@ -195,6 +200,8 @@ class _Cache:
                 if error.reason == "RepositoryTooLarge":
                     self._rebuild()  # gives the disk back
                 if not is_unclassed(error) or _healthy(store):
+                    if error.reason in ("RepositoryTooLarge", "RepositoryRejected"):
+                        self._refused.put(revision.sha, (error.message, error.reason))
                     raise
                 store = self._rebuild()
                 download(store, self._bounds(), lock)

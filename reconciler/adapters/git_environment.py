@@ -20,7 +20,7 @@ from pathlib import Path
 from reconciler.core.source import Credentials
 from reconciler.core.source_rules import RemoteUrl
 
-# The one configuration git reads. `always` beats nothing else: the system's and the user's files are switched off.
+# The one configuration git reads: the system's and the user's files are switched off.
 _CONFIG = """\
 [protocol]
 	allow = never

@@ -29,7 +29,7 @@ _REASONS = tuple(
         ("RefNotFound", r"couldn't find remote ref|not our ref|no such remote ref|unadvertised object"),
         (
             "RepositoryRejected",
-            r"fsck error|fsck_error|index-pack failed|pack has bad object|invalid index-pack|pack exceeds",
+            r"fsck error|pack has bad object",
         ),
         ("TimedOut", r"operation timed out|connection timed out|too slow|timeout"),
     )

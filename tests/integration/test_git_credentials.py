@@ -19,6 +19,7 @@ from reconciler.adapters.git import GitLimits, GitRepositories
 from reconciler.core.source import Credentials, Ref, Remote, SourceError
 from tests.support.git_http import GitHttpServer
 from tests.support.git_ssh import GitSshServer
+from tests.support.waiting import eventually
 
 CANARY = "wrong-canary-7f3a"
 
@@ -298,9 +299,13 @@ def test_a_server_that_never_answers_is_given_up_and_its_processes_die(
             fails(repositories, Remote(url), "TimedOut")
         finally:
             release.set()
-        spy = Spy()
-        spy.look()
-        assert not any(url in text for text in spy.seen)
+
+        def gone() -> bool:
+            spy = Spy()
+            spy.look()
+            return not any(url in text for text in spy.seen)
+
+        eventually(gone, 5, "the killed processes are gone")
 
 
 def test_a_repository_that_is_too_large_is_not_downloaded_to_its_end(
@@ -318,3 +323,7 @@ def test_a_repository_that_is_too_large_is_not_downloaded_to_its_end(
         revision = repositories.resolve(remote, Ref())
         with pytest.raises(SourceError, match="RepositoryTooLarge"):
             repositories.fetch(remote, revision)
+        asked = len(git_http_server.requests)
+        with pytest.raises(SourceError, match="RepositoryTooLarge"):
+            repositories.fetch(remote, revision)
+        assert len(git_http_server.requests) == asked
