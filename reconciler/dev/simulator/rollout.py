@@ -111,9 +111,9 @@ def _rolling(policy: Answer, old: int, new: int, pace: Pace) -> Iterator[Step]:
 
 
 def capacity(size: Answer, total: int) -> int:
-    """Instances of a CapacitySize: at least one, a percentage rounded up."""
+    """Instances of a CapacitySize: a percentage is rounded up, so at least one."""
     wanted: int = size["Value"] if size["Type"] == "INSTANCE_COUNT" else math.ceil(total * size["Value"] / 100)
-    return max(1, min(wanted, total))
+    return min(wanted, total)
 
 
 def check(config: Answer | None, instances: int) -> None:

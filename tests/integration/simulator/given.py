@@ -51,6 +51,14 @@ class Aws:
             text = answer.read().decode()
             return json.loads(text) if "json" in answer.headers["Content-Type"] else text
 
+    def raw(self, op: str, body: Request) -> Request:
+        """The answer as it is on the wire."""
+        headers = {"X-Amz-Target": f"SageMaker.{op}", "Content-Type": "application/x-amz-json-1.1"}
+        request = urllib.request.Request(self.url, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request) as answer:
+            found: Request = json.loads(answer.read())
+            return found
+
     def refused(self, method: str, path: str, body: Any) -> str:
         """The reason the control API gives for not doing it."""
         try:

@@ -74,6 +74,17 @@ def test_a_failure_tells_its_reason(aws: Aws) -> None:
     assert [event["detail"]["FailureReason"] for event in drain()] == ["ClientError: x"]
 
 
+def test_what_was_deleted_tells_no_more(aws: Aws) -> None:
+    drain = _subscribe(aws)
+    aws.train()
+    aws.rule({"type": "delete", "now": True}, name="job")
+    aws.train()
+    aws.advance(60)
+    aws.rule({"type": "delete", "now": True}, name="job")
+    aws.advance(1000)
+    assert _secondaries(drain()) == ["Starting", "Starting"], "one for each job, none for a step"
+
+
 def test_an_endpoint_shouts_its_status(aws: Aws) -> None:
     drain = _subscribe(aws, {"source": ["aws.sagemaker"], "detail-type": [ENDPOINT]})
     aws.deploy()
