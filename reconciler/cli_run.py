@@ -60,7 +60,13 @@ Examples:
 @click.option(
     "--allow-file-remotes/--no-allow-file-remotes", default=False, help="file:// repositories, for development."
 )
-@click.option("--cache-dir", type=click.Path(path_type=Path), default=Path("/tmp/sagemaker-gitops"), help="Git caches.")  # noqa: S108
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path),
+    default=lambda: Path.home() / ".cache" / "sagemaker-gitops" / "git",
+    show_default="~/.cache/sagemaker-gitops/git",
+    help="Bare clones of repositories. One per running service.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=4, help="Objects reconciled at once.")
 @click.option("--poll-fast", type=float, default=5.0, help="Seconds between looks at what is changing.")
 @click.option("--poll-slow", type=float, default=60.0, help="Seconds between looks at what is settled.")
