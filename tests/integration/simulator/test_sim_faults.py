@@ -225,6 +225,16 @@ def test_describe_and_list_tell_the_past(aws: Aws) -> None:
     assert aws.job()["SecondaryStatus"] == "Completed"
 
 
+def test_the_past_begins_when_the_rule_comes(aws: Aws) -> None:
+    aws.train()
+    aws.advance(240)
+    aws.rule({"type": "stale_read", "seconds": 30}, op="[DL]*")
+    aws.sm.stop_training_job(TrainingJobName="job")
+    assert aws.job()["TrainingJobStatus"] == "InProgress"
+    aws.advance(30)
+    assert aws.job()["TrainingJobStatus"] == "Stopping", "it has stopped by now, as of thirty seconds ago it had not"
+
+
 def test_a_deleted_resource_is_seen_for_a_while(aws: Aws) -> None:
     _create(aws)
     aws.rule({"type": "stale_read", "seconds": 30}, op="DescribeModel")
