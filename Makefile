@@ -53,9 +53,10 @@ fix: $(STAMP) ## let ruff put right what it can
 bench: setup ## the figures of ARCHITECTURE.md, measured here
 	@$(BIN)/python -m tests.bench
 
-lock: ## pin requirements.txt anew from pyproject.toml (needs uv)
-	uv pip compile --generate-hashes --universal --python-version 3.11 --extra dev --extra test pyproject.toml \
-		-o requirements.txt --custom-compile-command "make lock" $(ARGS)
+COMPILE := uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock"
+lock: ## pin the requirements anew from pyproject.toml (needs uv)
+	$(COMPILE) --extra build --extra dev --extra test pyproject.toml -o requirements.txt $(ARGS)
+	$(COMPILE) --extra build pyproject.toml -c requirements.txt -o deploy/requirements.txt
 
 clean: ## remove the virtual environment, caches and ./.dev; the control-plane binaries stay cached
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m reconciler dev down; fi

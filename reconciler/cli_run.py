@@ -42,7 +42,7 @@ Examples:
     "--kubeconfig", envvar=["RECONCILER_KUBECONFIG", "KUBECONFIG"], help="Default: in-cluster, then ~/.kube/config."
 )
 @click.option(
-    "--namespace", "namespaces", multiple=True, help="Watch this namespace only; repeat for several. Default: all."
+    "--namespace", "namespaces", envvar="RECONCILER_NAMESPACE", multiple=True, help="Watch this namespace only; repeat for several. Default: all."
 )
 @click.option(
     "--controller-namespace",

@@ -1,0 +1,22 @@
+"""The demo is the newcomer's first command: it ends well, and what it prints is what happened."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.dev.story import STORY
+
+
+@pytest.mark.timeout(300)
+def test_every_step_of_the_demo_is_seen() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "reconciler", "demo", "--speed=120"],
+        capture_output=True, text=True, timeout=280, check=False, env=os.environ | {"NO_COLOR": "1"},
+    )  # fmt: skip
+    assert ended.returncode == 0, f"{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
+    for title, _ in STORY:
+        assert title in ended.stdout
+    assert f"All {len(STORY)} steps were seen" in ended.stdout
+    assert "\x1b[" not in ended.stdout, "colours are for terminals"
