@@ -9,6 +9,27 @@
 | SUSPENDED  | as was  | as it was         | as it was     |
 
 `observedGeneration` moves when a verdict is final: SUCCEEDED, STALLED and SUSPENDED.
+
+| Reason of Ready          | Verdict   | Meaning |
+| ------------------------ | --------- | ------- |
+| ReconciliationSucceeded  | SUCCEEDED | the revision is applied whole |
+| Progressing              | WORKING   | reading the repository, or applying a revision |
+| Suspended                | SUSPENDED | spec.suspend |
+| InvalidSpec              | STALLED   | the message names the field |
+| PartiallyApplied         | STALLED   | something was rejected, see status.rejected; the rest is applied |
+| AccessDenied             | STALLED   | the same, and at least one refusal was for want of rights |
+| PathNotFound             | STALLED   | spec.repo.path does not exist at this revision |
+| EmptyRender              | STALLED   | Git holds no object, so nothing is pruned |
+| BuildIncomplete          | STALLED   | a prune waits until every file can be read |
+| PruneNeedsApproval       | STALLED   | the message names the annotation that allows it |
+| TooManyObjects           | STALLED   | more than a GitSync holds; nothing is applied |
+| NonFastForward           | STALLED   | the branch was rewritten; the message names the annotation that allows it |
+| SecretNotFound           | STALLED   | spec.repo.secretRef |
+| SecretNotAllowed         | STALLED   | the Secret does not name this host, or may not be read |
+| reasons of a SourceError | STALLED or RETRYING | see `core.source`; RETRYING for what passes by itself |
+| TransientError, Throttled, ReplyLost, Stale, ApiUnavailable | RETRYING | the Kubernetes API |
+
+Reasons of Drifted: DriftDetected (True), DriftCorrected (False, readable for an hour).
 """
 
 from __future__ import annotations
@@ -52,7 +73,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a pass ended, for people and for kstatus. The table of reasons is in ARCHITECTURE.md."""
+    """How a pass ended, for people and for kstatus. The table of reasons is above."""
 
     verdict: Verdict
     reason: str

@@ -51,7 +51,7 @@ class IntervalSchedule:
             args=[key],
             id=str(key),
             seconds=interval.total_seconds(),
-            jitter=max(1, round(interval.total_seconds() * JITTER)),
+            jitter=interval.total_seconds() * JITTER,
             replace_existing=True,
         )
 

@@ -69,8 +69,6 @@ class SyncController:
         self._memories: dict[Key, Memory] = {}
         self._memories_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._running = 0
-        self._running_lock = threading.Lock()
 
     @property
     def stats(self) -> Stats:
@@ -101,15 +99,13 @@ class SyncController:
         for sync in self._cache.items(KIND):
             self._sources.add(sync.key)
 
-    def pending(self) -> bool:
-        """Whether a pass is under way or due: nothing is, once what happened so far was dealt with."""
-        return bool(len(self._sources) or len(self._clusters) or self._running)
-
     def look(self, key: Key) -> Result:
         """The whole pass over one GitSync."""
+        if self._cache.get(key) is None or not self._leader.is_leader():
+            return Result()
         memory = self._memory(key)
         sync = self._pass.current(memory)
-        if sync is None or sync.deleting or not self._leader.is_leader():
+        if sync is None or sync.deleting:
             return Result()
         try:
             spec = GitSyncSpec.parse(sync.spec, sync.namespace)
@@ -118,7 +114,7 @@ class SyncController:
         if self._schedule:
             self._schedule.every(key, spec.interval)
         if spec.suspend:
-            return self._suspended(memory, sync, spec)
+            return self._suspended(memory, sync)
         return self._look(memory, sync, spec)
 
     def settle(self, key: Key) -> Result:
@@ -183,9 +179,9 @@ class SyncController:
         memory.tokens = frozenset(requested(sync))
         return Result(retry=retry)
 
-    def _suspended(self, memory: Memory, sync: Resource, spec: GitSyncSpec) -> Result:
+    def _suspended(self, memory: Memory, sync: Resource) -> Result:
         with memory.lock:
-            memory.spec, memory.settled = spec, None
+            memory.settled = None
             outcome = Outcome(Verdict.SUSPENDED, "Suspended", "spec.suspend is true: nothing is applied or put back")
             self._report(memory, sync, Report(outcome, sync.generation))
         return Result()
@@ -257,16 +253,10 @@ class SyncController:
             key = queue.get()
             if key is None:
                 return
-            self._count(1)
             try:
                 self._once(queue, work, key)
             finally:
                 queue.done(key)
-                self._count(-1)
-
-    def _count(self, change: int) -> None:
-        with self._running_lock:
-            self._running += change
 
     def _once(self, queue: WorkQueue[Key], work: Callable[[Key], Result], key: Key) -> None:
         if not self._cache.synced():

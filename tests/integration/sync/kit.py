@@ -21,13 +21,13 @@ from reconciler.adapters.kube.leader import AlwaysLeader
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
-from reconciler.core.manifests import Manifest, Problem
+from reconciler.core.manifests import Manifest
 from reconciler.core.ports import Applier
-from reconciler.core.problems import manifest_problems
+from reconciler.core.problems import Problem, manifest_problems
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source_rules import UrlPolicy
 from reconciler.kinds import SCHEMAS
-from reconciler.runtime.claims import Claims
+from reconciler.runtime.claims import Claim, Claims
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.sync import SyncController
 from reconciler.runtime.sync_pass import Stats
@@ -86,9 +86,11 @@ class ToldEvents:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str]] = []
+        self.kinds: list[str] = []
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         self.told.append((about.kind, reason, message))
+        self.kinds.append(kind)
 
     def reasons(self, kind: str) -> list[str]:
         return [reason for of, reason, _ in self.told if of == kind]
@@ -108,8 +110,7 @@ def _shape(kind: str) -> Any:
 
 
 def validate(manifest: Manifest) -> Sequence[Problem]:
-    found = manifest_problems(_SCHEMAS[manifest.kind], _shape(manifest.kind), manifest.value)
-    return [Problem(problem.path, problem.reason, problem.message) for problem in found]
+    return manifest_problems(_SCHEMAS[manifest.kind], _shape(manifest.kind), manifest.value)
 
 
 class Engine:
@@ -155,6 +156,21 @@ class Engine:
         self.cache.start()
         eventually(self.cache.synced)
         return self
+
+    def claim(self, key: Key) -> Claim:
+        """What a worker is told, as soon as it is told anything."""
+        found = eventually(lambda: self.claims.claim(key))
+        assert found
+        return found
+
+    def idle(self) -> bool:
+        """Whether no pass is under way or due."""
+        queues = (self.controller._sources, self.controller._clusters)
+        for queue in queues:
+            with queue._changed:
+                if queue._waiting or queue._active:
+                    return False
+        return True
 
     def stop(self) -> None:
         if self._closed.is_set():

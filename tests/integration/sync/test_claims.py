@@ -16,7 +16,7 @@ def test_a_synced_object_is_claimed_with_the_hash_of_its_spec(
     team.sync(jobs={"onChange": "Reject"})
     team.wait_applied(bare_repository.commit(files("a")))
 
-    claim = eventually(lambda: engine.claims.claim(team.model_key("a")))
+    claim = engine.claim(team.model_key("a"))
 
     assert (claim.sync, claim.mode, claim.on_change) == (team.key, DriftMode.CORRECT, OnChange.REJECT)
     assert claim.hash == engine.claims.live_hash(Resource(team.model("a")), claim)
@@ -67,7 +67,7 @@ def test_an_object_that_was_kept_says_nothing_of_git_any_more(
 def test_a_reported_edit_wakes_the_sync(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
-    eventually(lambda: not engine.controller.pending())
+    eventually(engine.idle)
     passes = engine.stats.passes
 
     engine.claims.report_edit(team.model_key("a"))

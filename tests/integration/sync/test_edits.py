@@ -135,7 +135,7 @@ def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_re
 
     team.edit("a", {"primaryContainer": {"image": "mine:1"}})
     bare_repository.commit(files("b"))
-    claim = eventually(lambda: engine.claims.claim(team.model_key("a")))
+    claim = engine.claim(team.model_key("a"))
     assert claim.mode is DriftMode.WARN
     assert team.models() == {"a"}
     assert engine.stats.put_back == 0

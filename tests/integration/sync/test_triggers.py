@@ -48,7 +48,7 @@ def test_an_idle_pass_asks_git_once_and_kubernetes_nothing(
 ) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files(*(f"m{number}" for number in range(20)))))
-    eventually(lambda: not engine.controller.pending())
+    eventually(engine.idle)
     resolves, requests = engine.stats.resolves, len(engine.client.requests)
 
     engine.controller.look(team.key)
@@ -61,13 +61,13 @@ def test_a_start_over_what_is_there_writes_nothing(start: Start, team: Team, bar
     first = start()
     team.sync()
     team.wait_applied(bare_repository.commit(files(*(f"m{number}" for number in range(20)))))
-    eventually(lambda: not first.controller.pending())
+    eventually(first.idle)
     first.stop()
     version = team.seen()["metadata"]["resourceVersion"]
 
     second = start()
     eventually(lambda: second.stats.passes == 1)
-    eventually(lambda: not second.controller.pending())
+    eventually(second.idle)
 
     assert second.client.requests == []
     assert team.seen()["metadata"]["resourceVersion"] == version
@@ -76,7 +76,7 @@ def test_a_start_over_what_is_there_writes_nothing(start: Start, team: Team, bar
 def test_a_commit_of_k_files_costs_k_applies(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files(*(f"m{number}" for number in range(20)))))
-    eventually(lambda: not engine.controller.pending())
+    eventually(engine.idle)
     requests = len(engine.client.requests)
 
     team.wait_applied(bare_repository.commit(files("m3", "m7", primaryContainer={"image": "team:2"})))
