@@ -1,0 +1,180 @@
+"""Which resources have logs, and where: names and aliases, log groups and streams, what status says. Pure.
+
+Streams (facts of the SageMaker API, 6): `<job>/<host>` for jobs, `<variant>/<instance>` in a group of its own for an endpoint.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.conditions import STALLED
+from reconciler.core.resource import Resource
+
+_OVER = frozenset({"Completed", "Failed", "Stopped", "Missing"})
+"""The last is our own record's word for a job that was deleted behind our back."""
+
+
+@dataclass(frozen=True)
+class LogKind:
+    kind: str
+    plural: str
+    noun: str
+    """What SageMaker calls the name of the thing; in the header, as the archived plugin wrote it."""
+    group: str
+    """Log group; `{name}` is the endpoint's."""
+    spec_name: str
+    status_name: str
+    status_key: str
+    secondary_key: str = ""
+    aliases: tuple[str, ...] = ()
+    """Beside kind, plural and their other capitalisations."""
+
+    @property
+    def is_endpoint(self) -> bool:
+        return "{name}" in self.group
+
+    @property
+    def is_tuning(self) -> bool:
+        return self.kind == "HyperparameterTuningJob"
+
+
+KINDS: tuple[LogKind, ...] = (
+    LogKind(
+        "TrainingJob",
+        "trainingjobs",
+        "TrainingJobName",
+        "/aws/sagemaker/TrainingJobs",
+        "trainingJobName",
+        "sageMakerTrainingJobName",
+        "trainingJobStatus",
+        secondary_key="secondaryStatus",
+    ),
+    LogKind(
+        "BatchTransformJob",
+        "batchtransformjobs",
+        "TransformJobName",
+        "/aws/sagemaker/TransformJobs",
+        "transformJobName",
+        "sageMakerTransformJobName",
+        "transformJobStatus",
+    ),
+    LogKind(
+        "ProcessingJob",
+        "processingjobs",
+        "ProcessingJobName",
+        "/aws/sagemaker/ProcessingJobs",
+        "processingJobName",
+        "sageMakerProcessingJobName",
+        "processingJobStatus",
+    ),
+    LogKind(
+        "HyperparameterTuningJob",
+        "hyperparametertuningjobs",
+        "HyperParameterTuningJobName",
+        "/aws/sagemaker/TrainingJobs",
+        "hyperParameterTuningJobName",
+        "sageMakerHyperParameterTuningJobName",
+        "hyperParameterTuningJobStatus",
+    ),
+    LogKind(
+        "HostingDeployment",
+        "hostingdeployments",
+        "EndpointName",
+        "/aws/sagemaker/Endpoints/{name}",
+        "endpointName",
+        "endpointName",
+        "endpointStatus",
+    ),
+)
+
+
+def kind_named(text: str) -> LogKind | None:
+    """The kind by any of its names, in any capitalisation, with or without the API group behind it."""
+    wanted = text.partition(".")[0].lower()
+    return next((kind for kind in KINDS if wanted in (kind.kind.lower(), kind.plural, *kind.aliases)), None)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a resource says about the thing whose logs are wanted."""
+
+    uid: str
+    name: str
+    """SageMaker's name; empty while there is none."""
+    region: str
+    status: str
+    secondary: str = ""
+    over: bool = False
+    """It will write nothing more."""
+    hopeless: str = ""
+    """Why there will be no job unless somebody acts; only while there never was one."""
+
+
+def subject(kind: LogKind, resource: Resource, job: str = "") -> Subject:
+    """What the resource says now; with `job`, about that job even when the resource has gone on to another one."""
+    status = resource.status
+    name = str(status.get(kind.status_name) or resource.spec.get(kind.spec_name) or "")
+    record = status.get("endpoint" if kind.is_endpoint else "run") or {}
+    said = str(status.get(kind.status_key) or "")
+    if job and name and name != job:
+        older = {str(run.get("name")): run for run in status.get("runs") or ()}
+        record = older.get(job) or {"status": "Missing"}
+        name, said = job, str(record.get("status") or "")
+    elif record.get("status") == "Missing":
+        said = "Missing"
+    never_ran = not kind.is_endpoint and said not in {"InProgress", "Stopping", *_OVER} and not record.get("startedAt")
+    return Subject(
+        uid=resource.uid,
+        name=name or job,
+        region=str(record.get("region") or resource.spec.get("region") or ""),
+        status=said,
+        secondary=str(status.get(kind.secondary_key) or "") if kind.secondary_key else "",
+        over=not kind.is_endpoint and said in _OVER,
+        hopeless=_stalled(status) if never_ran else "",
+    )
+
+
+def _stalled(status: Mapping[str, Any]) -> str:
+    conditions = [row for row in status.get("conditions") or () if row.get("type") == STALLED]
+    stalled = next((row for row in conditions if row.get("status") == "True"), None)
+    return f"{stalled.get('reason')}: {stalled.get('message')}" if stalled else ""
+
+
+def header(kind: LogKind, resource_name: str, seen: Subject) -> str:
+    """The archived plugin's line on stderr, word for word, also for the kinds it did not know."""
+    begin = (
+        f'"{resource_name}" has SageMaker {kind.noun} "{seen.name}" in region "{seen.region}", status "{seen.status}"'
+    )
+    return f'{begin} and secondary status "{seen.secondary}"' if kind.secondary_key else begin
+
+
+@dataclass(frozen=True)
+class Query:
+    """What FilterLogEvents is asked for."""
+
+    group: str
+    prefix: str
+    """Of stream names; empty for all of the group."""
+    streams: re.Pattern[str] | None = None
+    """When the prefix alone lets too much through."""
+
+    def holds(self, stream: str) -> bool:
+        return self.streams is None or self.streams.match(stream) is not None
+
+
+def query(kind: LogKind, name: str, search: str) -> Query:
+    """Logs of one job or endpoint, narrowed by what its streams' names go on with.
+
+    A job's prefix ends in a slash: `job1` alone would also show `job10`. The children of a tuning job are found by their
+    names, `<tuning job>-<number>-<8 hex digits>`: one query shows them all, and new ones as they appear, where listing them
+    would cost a call per child and poll and a right of its own.
+    """
+    if kind.is_endpoint:
+        return Query(kind.group.format(name=name), search)
+    if kind.is_tuning:
+        children = re.compile(rf"{re.escape(name)}-[0-9]{{3,}}-[0-9a-f]{{8}}/")
+        return Query(kind.group, f"{name}-{search}", children)
+    return Query(kind.group, f"{name}/{search}")

@@ -1,0 +1,53 @@
+"""How a plugin ends: what is printed where, and the exit code.
+
+0 done, 1 an error whose text names the way out, 2 wrong usage, 130 Ctrl-C. A reader that went away (`| head`) is no error:
+it has what it wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from reconciler.core.errors import ReconcileError
+
+INTERRUPTED = 130
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a command and answer its exit code."""
+    try:
+        try:
+            answer = command.main(arguments, prog_name=name, standalone_mode=False)
+            sys.stdout.flush()
+        except click.Abort:  # click's word for Ctrl-C
+            return INTERRUPTED
+        except click.exceptions.Exit as ended:
+            return ended.exit_code
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except ReconcileError as error:
+            click.echo(f"error: {error}", err=True)
+            return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    return answer if isinstance(answer, int) else 0
+
+
+def note(text: str) -> None:
+    """A line for the person, beside the output proper."""
+    click.echo(text, err=True)
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere, or the interpreter would complain about it on its way out."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
