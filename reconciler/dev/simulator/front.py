@@ -1,6 +1,6 @@
 """The front door: one WSGI application for every service on one port.
 
-Calls of SageMaker are ours, `/_sim/` is the control API, everything else goes to moto; fault rules and the record
+Calls of SageMaker and of Application Auto Scaling are ours, `/_sim/` is the control API, everything else goes to moto; fault rules and the record
 cover all of them. Any call ends in exactly one line of the record.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from reconciler.dev.simulator import wire
+from reconciler.dev.simulator import autoscaling, wire
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.errors import ApiError, CallDroppedError
 from reconciler.dev.simulator.faults import Subject
@@ -36,9 +36,19 @@ _NAMES = ("logGroupName", "QueueUrl", "QueueName", "ResourceId", "AlarmName", "R
 
 
 class Front:
-    def __init__(self, world: World, sagemaker: SageMaker, log: RequestLog, control: Control, moto: Moto) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        sagemaker: SageMaker,
+        scaling: autoscaling.ApplicationAutoScaling,
+        log: RequestLog,
+        control: Control,
+        moto: Moto,
+    ) -> None:
         self._world = world
         self._sagemaker = sagemaker
+        self._scaling = scaling
         self._log = log
         self._control = control
         self._neighbours = moto
@@ -88,6 +98,9 @@ class Front:
         """The code for the record, whether anything changed, and the answer."""
         if environ.get("HTTP_X_AMZ_TARGET", "").startswith("SageMaker."):
             answer, effect = self._sagemaker.answer(arrival, body)
+            return "OK", effect, wire.send(start_response, 200, answer, wire.JSON)
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith(f"{autoscaling.TARGET_PREFIX}."):
+            answer, effect = self._scaling.answer(arrival, body)
             return "OK", effect, wire.send(start_response, 200, answer, wire.JSON)
         return self._pass_on(environ, arrival, body, start_response)
 

@@ -5,7 +5,7 @@ Only this module and `front.py` know moto. moto keeps its backends in module glo
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import moto.backends
@@ -58,6 +58,28 @@ class Moto:
     def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
         alarms = cloudwatch_backends[scope.account][scope.region].alarms
         return {name: alarms[name].state_value for name in names if name in alarms}
+
+    def put_alarms(self, scope: Scope, names: Sequence[str], action: str) -> None:
+        backend = cloudwatch_backends[scope.account][scope.region]
+        for name in names:
+            high = "-AlarmHigh-" in name
+            backend.put_metric_alarm(
+                name=name,
+                namespace="AWS/SageMaker",
+                metric_name="InvocationsPerInstance",
+                comparison_operator="GreaterThanThreshold" if high else "LessThanThreshold",
+                evaluation_periods=3 if high else 15,
+                period=60,
+                threshold=1.0,
+                statistic="Sum",
+                description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {action}.",
+                dimensions=[],
+                alarm_actions=[action],
+            )
+
+    def drop_alarms(self, scope: Scope, names: Sequence[str]) -> None:
+        backend = cloudwatch_backends[scope.account][scope.region]
+        backend.delete_alarms([name for name in names if name in backend.alarms])
 
     def account(self, access_key: str) -> str:
         """A key of twelve digits *is* its account; else whoever AssumeRole gave it to; else moto's default."""

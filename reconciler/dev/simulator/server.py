@@ -11,6 +11,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
 from reconciler.dev.simulator import wire
+from reconciler.dev.simulator.autoscaling import ApplicationAutoScaling
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.front import Front
 from reconciler.dev.simulator.kinds import KINDS
@@ -21,6 +22,7 @@ from reconciler.dev.simulator.throttle import Throttle
 from reconciler.dev.simulator.world import World
 
 _HOST = "127.0.0.1"
+_POLL_S = 0.02  # how long a stop waits to be noticed
 
 
 class _Handler(MotoRequestHandler):
@@ -101,14 +103,17 @@ class Simulator:
         self._world = World(KINDS, moto, factor=speed)
         sagemaker = SageMaker(self._world, limits)
         self._control = Control(self._world, sagemaker, log, limits)
-        front = Front(self._world, sagemaker, log, self._control, moto)
+        scaling = ApplicationAutoScaling(self._world, limits)
+        front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
         self._server = _Server(_HOST, port, front, handler=_Handler)
         self.url = f"http://{_HOST}:{self._server.server_port}"
 
     def start(self) -> None:
         self._control.reset()
         self._world.clock.start()
-        threading.Thread(target=self._server.serve_forever, name="simulator-server", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), name="simulator-server", daemon=True
+        ).start()
 
     def stop(self) -> None:
         self._world.clock.stop()

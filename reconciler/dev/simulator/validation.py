@@ -90,9 +90,13 @@ def _constraints(shape: Any, value: Any) -> Iterator[str]:
         yield f"Member must satisfy regular expression pattern: {_shown(limits['pattern'])}"
 
 
+_JAVA_ASTRAL = r"\uD800\uDC00-\uDBFF\uDFFF"
+"""All beyond the first plane, in the UTF-16 of Application Auto Scaling's model."""
+
+
 @cache
 def _pattern(text: str) -> regex.Pattern[str]:
-    return regex.compile(text)
+    return regex.compile(text.replace(_JAVA_ASTRAL, r"\U00010000-\U0010FFFF"))
 
 
 def _shown(pattern: str) -> str:

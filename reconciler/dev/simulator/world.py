@@ -6,11 +6,12 @@ modification times, snapshots for stale reads and events cannot be forgotten.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from reconciler.dev.simulator import errors
+from reconciler.dev.simulator.autoscaling_store import Scaling
 from reconciler.dev.simulator.clock import Clock
 from reconciler.dev.simulator.faults import Action, Faults, Subject
 from reconciler.dev.simulator.paging import Listing
@@ -33,6 +34,11 @@ class Neighbours(Protocol):
 
     def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
         """State by name; an alarm that does not exist is left out."""
+
+    def put_alarms(self, scope: Scope, names: Sequence[str], action: str) -> None:
+        """Alarms that carry out a scaling policy, `action` being its ARN."""
+
+    def drop_alarms(self, scope: Scope, names: Sequence[str]) -> None: ...
 
     def reset(self) -> None: ...
 
@@ -92,6 +98,7 @@ class World:
         self.lock = threading.RLock()
         self.clock = Clock(self.lock, factor)
         self.store = Store()
+        self.scaling = Scaling()
         self.faults = Faults()
         self.settings = Settings()
         self.kinds = {kind.name: kind for kind in kinds}
@@ -102,6 +109,7 @@ class World:
         with self.lock:
             self.clock.clear()
             self.store.clear()
+            self.scaling.clear()
             self.faults.clear()
             self.settings = Settings()
             self._parked.clear()

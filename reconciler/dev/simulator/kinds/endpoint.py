@@ -51,6 +51,7 @@ def _update(call: Call) -> Answer:
     if policy is None and request.get("RetainDeploymentConfig"):
         policy = hosting.last_deployment
     fleet = Fleet.of(config, call.world.store)
+    _check_scaling(call, endpoint, fleet)
     _check_deployment(call, hosting, fleet, policy)
     if request.get("RetainAllVariantProperties"):
         excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties") or []}
@@ -81,6 +82,8 @@ def _delete(call: Call) -> Answer:
     endpoint = KIND.existing(call)
     if endpoint.status in BUSY:
         raise errors.in_progress(endpoint.arn)
+    for target in call.world.scaling.of_endpoint(call.scope, endpoint.name):
+        call.world.scaling.remove(target.where, call.world.neighbours)
     deployment.begin_deletion(call.world, endpoint, call.now)
     return {}
 
@@ -102,6 +105,20 @@ def _check_idle(endpoint: Resource) -> None:
         raise errors.in_progress(endpoint.arn)
     if endpoint.status == "Failed":  # only DeleteEndpoint is allowed now (facts 1.2)
         raise errors.unverified(f'Cannot update endpoint "{endpoint.arn}" in status Failed.')
+
+
+def _check_scaling(call: Call, endpoint: Resource, fleet: Fleet) -> None:
+    """A variant that is a scalable target neither goes nor changes its instance type (facts 4)."""
+    hosting: Hosting = endpoint.state
+    types = {variant.name: variant.given.get("InstanceType") for variant in fleet.variants}
+    live = {found.name: found.given.get("InstanceType") for found in (hosting.fleet.variants if hosting.fleet else ())}
+    for target in call.world.scaling.of_endpoint(call.scope, endpoint.name):
+        name = target.where.variant
+        if name in live and (name not in types or types[name] != live[name]):
+            raise errors.unverified(
+                f"Variant {name} of endpoint {endpoint.arn} is registered as a scalable target: deregister it before its "
+                "instance type is changed or it is removed."
+            )
 
 
 def _check_deployment(call: Call, hosting: Hosting, fleet: Fleet, policy: Answer | None) -> None:
