@@ -46,6 +46,16 @@ def job_not_found() -> ApiError:
     return invalid("Requested resource not found.")
 
 
+def no_requested_job(name: str) -> ApiError:
+    """Describe of a transform or processing job."""
+    return invalid(f"Could not find requested job with name: {name}")
+
+
+def no_job_to_update(name: str) -> ApiError:
+    """Stop of a transform or processing job."""
+    return invalid(f"Could not find job to update with name: {name}")
+
+
 def already_exists(noun: str, arn: str) -> ApiError:
     return invalid(f'Cannot create already existing {noun} "{arn}".')
 

@@ -31,7 +31,10 @@ order. Of the rules that match a call, each is applied until one ends the call (
     {"type": "job_outcome", "outcome": "fail", "at": "Training", "reason": "AlgorithmError: ..."}
                                                     also "stuck", "stopped", "interrupt" (spot), "complete";
                                                     `durations` {"Training": 900} and `metrics` {"auc": 0.9} go with
-                                                    any; fixed when the job is created
+                                                    any; fixed when the job is created. `at` is a secondary
+                                                    status; "Starting" or "Transforming" of a transform job,
+                                                    "Starting" or "Processing" of a processing job, which also
+                                                    takes an `exit_message`
     {"type": "endpoint_outcome", "outcome": "rollback", "reason": "", "after": 120}
                                                     also "fail", "rollback_failed", "stuck", "complete"; fixed when
                                                     Create/UpdateEndpoint[WeightsAndCapacities] is accepted

@@ -12,6 +12,12 @@ DURATIONS: dict[str, float] = {
     "training.Interrupted": 60,
     "training.Uploading": 7,
     "training.stop": 30,
+    "transform.Starting": 180,
+    "transform.Transforming": 100,
+    "transform.stop": 30,
+    "processing.Starting": 180,
+    "processing.Processing": 100,
+    "processing.stop": 30,
     # Facts 9; activation and termination are short but long enough to be seen.
     "endpoint.Creating": 300,
     "endpoint.launch": 240,

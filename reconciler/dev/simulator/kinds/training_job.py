@@ -1,12 +1,13 @@
 """TrainingJob: the checks of its calls, and the walk through its secondary statuses (facts 1.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds import training_view as view
+from reconciler.dev.simulator.kinds.progress import tell_progress
 from reconciler.dev.simulator.paging import Listing
 from reconciler.dev.simulator.store import Answer, Resource
 from reconciler.dev.simulator.world import Call, Kind, World
@@ -29,7 +30,6 @@ _MESSAGES = {
     "MaxWaitTimeExceeded": "Training job run and wait time exceeded MaxWaitTimeInSeconds",
 }
 _PREPARING = "Preparing the instances for training"
-_PROGRESS_LINES = 4
 
 
 @dataclass
@@ -121,7 +121,8 @@ def _enter(world: World, job: Resource, index: int, at: float) -> None:
     if phase == "Starting":
         world.later(job, at, seconds / 2, lambda due: _say(world, job, phase, _PREPARING, due))
     if phase == "Training":
-        _write_progress(world, job, at, seconds)
+        tell_progress(world, job, at, seconds, lambda due, lines: _write(world, job, due, lines))
+        _write(world, job, at, [f"Hyperparameters: {job.request.get('HyperParameters', {})}"])
     world.later(job, at, seconds, lambda due: _leave(world, job, index, due))
 
 
@@ -203,23 +204,7 @@ def _say(world: World, job: Resource, status: str, message: str, at: float) -> N
         world.changed(job, at)
 
 
-def _write_progress(world: World, job: Resource, at: float, seconds: float) -> None:
-    _write(
-        world,
-        job,
-        at,
-        ["Starting the training container", f"Hyperparameters: {job.request.get('HyperParameters', {})}"],
-    )
-    for step in range(1, _PROGRESS_LINES):
-        done = step / _PROGRESS_LINES
-
-        def tell(due: float, done: float = done) -> None:
-            _write(world, job, due, [f"progress {done:.0%}"])
-
-        world.later(job, at, seconds * done, tell)
-
-
-def _write(world: World, job: Resource, at: float, lines: list[str]) -> None:
+def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None:
     since = int(job.state.started or at)
     for host in range(1, sum(view.instances(job.request).values()) + 1):
         world.neighbours.log(job.scope, _LOG_GROUP, f"{job.name}/algo-{host}-{since}", at, lines)
