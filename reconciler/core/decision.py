@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from reconciler.core.naming import digest
+from reconciler.core.resource import Resource
 
 
 class Phase(Enum):
@@ -28,6 +29,8 @@ class Call:
 
     operation: str
     params: Mapping[str, Any]
+    best_effort: bool = False
+    """A mirror of what status holds anyway: refused for good, it is logged and the pass goes on."""
 
     @property
     def identity(self) -> str:
@@ -93,5 +96,7 @@ class Decision:
     drift_reason: str = ""
     healthy: bool | None = None
     """Only for what serves: whether it serves now, whatever Ready says."""
+    children: tuple[Resource, ...] = ()
+    """Objects that shall stand for what SageMaker made on behalf of this one; they go with it."""
     look_again: timedelta | None = None
     """A deadline of the decision's own; movement of what is watched wakes it anyway."""

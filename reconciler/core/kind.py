@@ -6,13 +6,14 @@ A kind reads (`observe`) and decides (`decide`); it never writes. The worker cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.errors import LostReplyError, ReconcileError
+from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
 from reconciler.core.schema import Schema
 from reconciler.core.shapes import Structure
@@ -20,7 +21,8 @@ from reconciler.core.shapes import Structure
 
 class View(Protocol):
     """SageMaker as one account, role and region sees it. Reading cannot write; what keeps a sweep from working is
-    raised here, so that it reaches the condition of every object that waits for it."""
+    raised here, so that it reaches the condition of every object that waits for it.
+    """
 
     def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
         """The newest List summary; None when not listed, which proves nothing. Costs no request."""
@@ -33,6 +35,12 @@ class View(Protocol):
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""
+
+    def listing(self, remote: str, filters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """All summaries that pass the filters, read now to the last page: for the rare question who uses a thing."""
+
+    def spawned(self, tuning_job: str) -> Sequence[Mapping[str, Any]]:
+        """The training jobs of a tuning job, remembered until its List summary moves."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ class Pass:
     """Run or Reject: what a changed job spec means."""
     drift_mode: str
     """Correct, Warn or Ignore."""
-    retain: bool = False
-    """Deletion leaves everything in AWS as it is."""
+    others: Lookup = field(default_factory=Snapshot)
+    """The other objects, for references."""
     doubt: bool = False
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
@@ -87,8 +95,18 @@ class Pass:
     refused: Refusal | None = None
     """The next request was refused before, or an error stands in its way: decide as if it could not be sent."""
 
+    @property
+    def region(self) -> str:
+        """Where what this object stands for is: as recorded, else where the spec wants it."""
+        return recorded_region(self.past) or str(self.spec.get("region") or "")
+
     def reply(self, operation: str) -> Reply | None:
         return next((reply for reply in self.replies if reply.call.operation == operation), None)
+
+
+def recorded_region(status: Mapping[str, Any]) -> str:
+    """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
+    return str((status.get("run") or status.get("endpoint") or {}).get("region") or "")
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,13 @@ def remote_name(prefix: str, suffix: str, limit: int = NAME_LIMIT) -> str:
     return f"{cut}-{suffix}" if cut else suffix
 
 
-OWNER_TAG = "sagemaker-gitops.dev/owner"
-COMMIT_TAG = "sagemaker-gitops.dev/commit"
+TAG_PREFIX = "sagemaker-gitops.dev/"
+OWNER_TAG = f"{TAG_PREFIX}owner"
+COMMIT_TAG = f"{TAG_PREFIX}commit"
+RUN_TAG = f"{TAG_PREFIX}run"
+"""Of a job: the digest of its run. An explicit name does not tell which content ran under it."""
+QUARANTINE_TAG = f"{TAG_PREFIX}quarantined"
+"""Of an EndpointConfig: why its content must not be rolled out again."""
 _TAG_VALUE_LIMIT = 256
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from reconciler.core.kind import Pass
-from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, owner_tag
+from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, owner_tag
 from reconciler.core.resource import Annotation
 
 
@@ -28,12 +28,14 @@ def own_tag(this: Pass) -> str:
     return owner_tag(this.identity.cluster, key.namespace, key.kind, key.name)
 
 
-def judge(this: Pass, name: str, tags: Mapping[str, str] | None) -> Owner:
+def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: str = "") -> Owner:
+    """Whose the thing is. `identity` is the digest that names of ours end in: nobody else computes it."""
     suffix = uid_suffix(this.resource.uid)
     if suffix and name.endswith(suffix):
         return Owner.US
     if tags is None:
-        return Owner.UNKNOWN
+        # No right to read tags must not block what can only be ours (design 3.3).
+        return Owner.US if identity and name.endswith(identity) else Owner.UNKNOWN
     if OWNER_TAG not in tags:
         return Owner.NOBODY
     return Owner.US if tags[OWNER_TAG] == own_tag(this) else Owner.OTHER
@@ -43,10 +45,19 @@ def may_adopt(this: Pass) -> bool:
     return this.resource.annotations.get(Annotation.ADOPT) == "true"
 
 
-def tags_for(this: Pass) -> list[dict[str, str]]:
+def tags_for(this: Pass, **more: str) -> list[dict[str, str]]:
     """User tags, then ours; of equal keys ours win, or nothing could be recognised later."""
     tags = {tag["key"]: tag.get("value", "") for tag in this.spec.get("tags") or () if isinstance(tag, Mapping)}
     tags[OWNER_TAG] = own_tag(this)
     if commit := this.resource.annotations.get(Annotation.COMMIT):
         tags[COMMIT_TAG] = commit
+    tags |= {f"{TAG_PREFIX}{name}": value for name, value in more.items()}
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def adoption_refusal(name: str, owner: Owner) -> tuple[str, str]:
+    """Reason and text for a thing under our name that is not ours, with the way out."""
+    if owner is Owner.OTHER:
+        return "OwnedByAnother", f"{name} carries another owner's tag; it is left alone until that owner releases it"
+    why = "its tags cannot be read" if owner is Owner.UNKNOWN else "it carries no owner tag"
+    return "AdoptionRequired", f'{name} exists and {why}; annotate {Annotation.ADOPT}: "true" to take it'

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -19,6 +19,8 @@ from reconciler.core.conditions import moment, stamp
 
 CHANGING = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"})
 """While in one of these the endpoint takes no update and no deletion."""
+
+_BROKEN = frozenset({"Failed", "UpdateRollbackFailed"})
 
 EVIDENCE_WAIT = timedelta(seconds=60)
 """How long an update may leave no trace before it counts as never received."""
@@ -127,23 +129,23 @@ class Outcome(Enum):
 
 def judge(live: Live | None, attempt: Attempt, now: datetime) -> tuple[Outcome, Attempt]:
     """What became of the attempt, and the attempt with the evidence this look adds."""
-    late = now - attempt.requested_at >= EVIDENCE_WAIT
+    no_trace = Outcome.NOT_RECEIVED if now - attempt.requested_at >= EVIDENCE_WAIT else Outcome.UNCONFIRMED
     if live is None:
-        if attempt.previous is None and not attempt.evidence:
-            return (Outcome.NOT_RECEIVED if late else Outcome.UNCONFIRMED), attempt
-        return Outcome.VANISHED, attempt
+        return (no_trace if attempt.previous is None and not attempt.evidence else Outcome.VANISHED), attempt
     attempt = _with_evidence(attempt, live)
-    if live.status in ("Failed", "UpdateRollbackFailed"):
-        return Outcome.FAILED, attempt
-    if live.status in CHANGING:
+    if live.status in _BROKEN:
+        # It may have been broken before: an update is the very way out of a failed roll-back.
+        return (Outcome.FAILED if _moved_by_us(attempt, live) else no_trace), attempt
+    if live.status != "InService":
+        # Changing, OutOfService, or a status that AWS added later: when unsure, wait.
         return Outcome.UNDER_WAY, attempt
     if live.config == attempt.requested.config:
         return Outcome.SUCCEEDED, attempt
     if attempt.previous is None or live.config != attempt.previous.config:
         return Outcome.OVERTAKEN, attempt
-    if _proof_of_rollback(attempt, live):
+    if _moved_by_us(attempt, live):
         return (Outcome.FAULTED if live.failure.startswith(_INTERNAL_FAULTS) else Outcome.ROLLED_BACK), attempt
-    return (Outcome.NOT_RECEIVED if late else Outcome.UNCONFIRMED), attempt
+    return no_trace, attempt
 
 
 def _with_evidence(attempt: Attempt, live: Live) -> Attempt:
@@ -155,7 +157,8 @@ def _with_evidence(attempt: Attempt, live: Live) -> Attempt:
     return attempt
 
 
-def _proof_of_rollback(attempt: Attempt, live: Live) -> bool:
+def _moved_by_us(attempt: Attempt, live: Live) -> bool:
+    """Evidence that SageMaker took the request on; without it nothing is concluded from what it did not do."""
     moved = live.modified != attempt.modified
     newer_failure = bool(live.failure) and (moved or live.failure != attempt.failure_before)
     return bool(attempt.evidence) or newer_failure or (moved and not attempt.others_moved)
@@ -177,6 +180,9 @@ class Step(Enum):
     """Only a human, or other content, can help."""
 
 
+_UPDATABLE = frozenset({"InService", "UpdateRollbackFailed"})
+
+
 @dataclass(frozen=True)
 class Situation:
     live: Live | None
@@ -193,7 +199,8 @@ class Situation:
 
 def next_step(now: Situation) -> Step:
     """What to do when no attempt is open. Order matters: nothing is sent to a changing endpoint, and quarantined
-    content is never sent, whatever else holds."""
+    content is never sent, whatever else holds.
+    """
     live = now.live
     if live is None:
         if not now.existed:
@@ -201,16 +208,17 @@ def next_step(now: Situation) -> Step:
         if now.quarantined:
             return Step.QUARANTINED
         return Step.RECREATE if now.correct else Step.REPORT_MISSING
-    if live.status in CHANGING:
-        return Step.WAIT
     if live.status == "Failed":
         return Step.STUCK if now.served or now.quarantined else Step.REPLACE_FAILED
-    if live.config == now.desired.config and live.status == "InService":
-        return Step.READY
+    if live.status == "OutOfService":
+        return Step.STUCK
+    if live.status not in _UPDATABLE:
+        return Step.WAIT
+    if live.config == now.desired.config:
+        # An update to the configuration that it has already is refused, so a failed roll-back needs other content.
+        return Step.READY if live.status == "InService" else Step.STUCK
     if now.quarantined:
         return Step.QUARANTINED
-    if live.status not in ("InService", "UpdateRollbackFailed"):
-        return Step.STUCK
     moved_by_others = now.applied is not None and live.config != now.applied.config
     if moved_by_others and now.applied == now.desired:
         return Step.CORRECT_DRIFT if now.correct else Step.REPORT_DRIFT
@@ -219,4 +227,4 @@ def next_step(now: Situation) -> Step:
 
 def stamp_exact(value: Any) -> str:
     """A remote time as text with all its digits: two of them are compared for equality only."""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

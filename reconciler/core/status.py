@@ -14,6 +14,7 @@ from reconciler.core.decision import Decision, Difference, Phase
 from reconciler.core.resource import Annotation, Resource
 
 _DIFFERENCES_SHOWN = 20
+SUSPENDED = "Suspended"
 
 
 def conditions(decision: Decision) -> list[Condition]:
@@ -52,6 +53,22 @@ def render(
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
     kept["conditions"] = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
     return dict(kept)
+
+
+def suspended(resource: Resource, now: datetime) -> dict[str, Any]:
+    """Status while the object is suspended: all of it stays, and Ready says why nothing moves."""
+    past = resource.status
+    before = find(past.get("conditions") or (), READY)
+    reason, message = SUSPENDED, f'suspended; remove the annotation {Annotation.SUSPEND}: "true" to go on'
+    ready = Condition(READY, str((before or {}).get("status") or "Unknown"), reason, message)
+    others = [
+        Condition(c["type"], c["status"], c["reason"], c["message"])
+        for c in past.get("conditions") or ()
+        if c["type"] not in (READY, RECONCILING)
+    ]
+    # The generation that was acted on last: an edit made meanwhile is not.
+    generation = int(past.get("observedGeneration") or 0)
+    return {**past, "conditions": settle(past.get("conditions") or (), [ready, *others], generation, now)}
 
 
 def source(resource: Resource) -> dict[str, Any] | None:

@@ -65,10 +65,13 @@ class Wanted:
         )
 
 
-def endpoint_name(this: Pass) -> str:
+def endpoint_digest(this: Pass) -> str:
     key = this.resource.key
-    explicit = str(this.spec.get("endpointName") or "")
-    return explicit or remote_name(key.name, digest([this.identity.cluster, key.namespace, key.name]))
+    return digest([this.identity.cluster, key.namespace, key.name])
+
+
+def endpoint_name(this: Pass) -> str:
+    return str(this.spec.get("endpointName") or "") or remote_name(this.resource.key.name, endpoint_digest(this))
 
 
 def wanted(this: Pass) -> Wanted:

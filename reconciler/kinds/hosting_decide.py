@@ -6,18 +6,20 @@ parts missing ──> make models and configuration ──> move the endpoint �
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
-from reconciler.core.errors import ConflictError
-from reconciler.core.kind import Pass
-from reconciler.core.ownership import Owner
+from reconciler.core.errors import TerminalError
+from reconciler.core.kind import Failure, Pass
+from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.ownership import adoption_refusal
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import (
-    CHANGING,
     EVIDENCE_WAIT,
     SENDS_MAX,
     Attempt,
@@ -30,9 +32,30 @@ from reconciler.core.rollout import (
     next_step,
 )
 from reconciler.kinds.hosting_content import Wanted, wanted
-from reconciler.kinds.hosting_records import Made, closed, garbage, limit_of, opened, quarantine, quarantined
-from reconciler.kinds.hosting_state import SENDS, State, collecting, identity, is_ours, serves, stage_of, status_of
+from reconciler.kinds.hosting_end import end
+from reconciler.kinds.hosting_records import (
+    Made,
+    closed,
+    garbage,
+    limit_of,
+    opened,
+    quarantine,
+    quarantined,
+    trimmed,
+)
+from reconciler.kinds.hosting_state import (
+    SENDS,
+    State,
+    collecting,
+    identity,
+    is_ours,
+    open_attempt,
+    serves,
+    stage_of,
+    status_of,
+)
 
+_FOREIGN_LOOK = timedelta(minutes=10)
 _NOTHING = Made("", "")
 _KEPT_OVER_ROLLOUTS = ("stableHash", "applied")
 _ATTEMPT_KEYS = (
@@ -45,6 +68,7 @@ _ATTEMPT_KEYS = (
     "evidence",
     "othersMoved",
     "faultedAt",
+    "foreign",
     "stage",
 )
 
@@ -52,105 +76,132 @@ _ATTEMPT_KEYS = (
 def decide(this: Pass) -> Decision:
     state = State.load(this)
     if this.resource.deleting:
-        return _end(this, state)
-    want = wanted(this)
+        return end(this, state)
+    state, want = _recognised(this, state, wanted(this))
     if refusal := _identity_change(this, state, want):
         return _stalled(this, state, want, "IdentityChanged", refusal)
-    if (token := this.tokens.get("retry")) is not None:
-        state = replace(state, quarantine=[entry for entry in state.quarantine if entry["hash"] != token])
+    if state.endpoint["region"] != this.spec.get("region"):
+        # Nothing was made yet: begin again where the spec wants it.
+        moved = replace(state, models={}, configs={}, rollout={}, endpoint={"region": this.spec.get("region")})
+        decision = _waiting(this, moved, want, "Preparing", f"nothing was made in {state.endpoint['region']}")
+        return replace(decision, look_again=timedelta(0))
+    released = [entry for entry in state.quarantine if entry["hash"] == this.tokens.get("retry")]
+    state = replace(state, quarantine=[entry for entry in state.quarantine if entry not in released])
     foreign = next((name for name in this.seen.owners if not is_ours(this, name)), None)
     if foreign:
         return _not_ours(this, state, want, foreign)
-    attempt = Attempt.parse(state.rollout)
-    if attempt is not None:
-        return _judge(this, state, want, attempt)
-    return _step(this, state, want)
+    attempt = open_attempt(this)
+    decision = _judge(this, state, want, attempt) if attempt else _step(this, state, want)
+    unmirror = tuple(untag for entry in released if (untag := _unmirror(state, entry)))
+    return replace(decision, calls=(*unmirror, *decision.calls)) if unmirror and not this.refused else decision
+
+
+def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
+    """What is wanted, by the name under which its content is known already.
+
+    An object of the archived operator is taken for what serves: same spec, same content, its own configuration's name.
+    Only when that name tells of an older generation was the spec edited since.
+    """
+    config = str(this.past.get("endpointConfigName") or "")
+    generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", config)
+    edited = generation is not None and int(generation[1]) < this.resource.generation
+    if "endpoint" not in this.past and state.endpoint.get("arn") and config and not state.configs:
+        arn = str(state.endpoint["arn"]).rpartition(":")[0] + f":endpoint-config/{config.lower()}"
+        known = Made(config, "" if edited else want.content.hash, arn, taken=True)
+        applied = Content(known.hash, config).record()
+        state = replace(state, configs={config: known}, rollout={**state.rollout, "applied": applied})
+    by_hash = next((item.name for item in state.configs.values() if item.hash == want.content.hash), None)
+    return state, replace(want, content=Content(want.content.hash, by_hash)) if by_hash else want
 
 
 def _identity_change(this: Pass, state: State, want: Wanted) -> str:
-    region = str(this.spec.get("region") or "")
-    before = str(state.endpoint.get("region") or region)
-    if before != region:
-        return f"region was {before}: delete and make anew"
+    before, after = str(state.endpoint["region"]), str(this.spec.get("region") or "")
+    exists = state.endpoint.get("arn") or any(item.arn for item in (*state.models.values(), *state.configs.values()))
+    way_out = "and cannot change: put it back, or delete this object and make a new one"
+    if before != after and (exists or open_attempt(this)):
+        return f"/spec/region was {before} {way_out}"
     if state.endpoint.get("arn") and this.spec.get("endpointName") and want.endpoint != state.endpoint["name"]:
-        return f"endpointName was {state.endpoint['name']}: delete and make anew"
+        return f"/spec/endpointName was {state.endpoint['name']} {way_out}"
     return ""
 
 
 def _not_ours(this: Pass, state: State, want: Wanted, name: str) -> Decision:
-    if this.seen.owners[name] is Owner.OTHER:
-        why = f"{name} carries another owner's tag; it is left alone until that owner releases it"
-        return _stalled(this, state, want, "OwnedByAnother", why)
-    return _stalled(
-        this, state, want, "AdoptionRequired", f'{name} exists without our tag; annotate adopt: "true" to take it'
-    )
+    reason, message = adoption_refusal(name, this.seen.owners[name])
+    if name == identity(this):
+        state = replace(state, rollout={**state.rollout, "foreign": name})
+    return replace(_stalled(this, state, want, reason, message), look_again=_FOREIGN_LOOK)
 
 
 def _judge(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision:
     """An attempt is open: say what became of it, and go on from there."""
     failure = this.failure
-    if failure and failure.call.operation in SENDS and isinstance(failure.error, ConflictError):
-        # It exists already and is ours: nothing was rolled out, it is taken on as it is.
-        adopted = _closed(state, "Superseded")
-        return _step(this, replace(adopted, history=adopted.history[1:]), want)
     if failure and failure.call.operation in SENDS and not failure.maybe_received:
-        # Answered with a refusal: it was not carried out, whatever the records expected.
-        return _step(this, _closed(state, "Failed", str(failure.error)), want)
+        return _answered_no(this, state, want, failure)
     accepted = next((reply for reply in this.replies if reply.call.operation in SENDS), None)
     if accepted is not None:
-        endpoint = {
-            **state.endpoint,
-            "name": identity(this),
-            "arn": str(accepted.answer["EndpointArn"]),
-            "region": this.spec.get("region"),
-        }
+        arn = str(accepted.answer["EndpointArn"])
+        endpoint = {**state.endpoint, "name": identity(this), "arn": arn, "region": this.spec.get("region")}
         status = "Creating" if accepted.call.operation == "CreateEndpoint" else "Updating"
         return _under_way(this, replace(state, endpoint=endpoint), want, attempt, status)
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
     outcome, attempt = judge(live, attempt, this.now)
-    state = replace(state, rollout={**state.rollout, **attempt.record()})
-    failure_text = live.failure if live else ""
+    state = replace(state, rollout={**state.rollout, **attempt.record(), "foreign": None})
+    why = live.failure if live else ""
+    same = attempt.requested.hash == want.content.hash
     match outcome:
         case Outcome.UNDER_WAY | Outcome.UNCONFIRMED:
             return _under_way(this, state, want, attempt, live.status if live else "Creating")
         case Outcome.SUCCEEDED:
-            done = _closed(state, "Succeeded")
-            hashes = {"currentHash": attempt.requested.hash, "stableHash": attempt.requested.hash}
-            done = replace(
-                done, rollout={**done.rollout, **hashes, "phase": "Complete", "applied": attempt.requested.record()}
-            )
-            return _noticed(
-                _step(this, done, want), "Normal", "RolloutSucceeded", f"{attempt.requested.config} is in service"
-            )
+            return _succeeded(this, state, want, attempt)
+        case Outcome.NOT_RECEIVED if not same:
+            return _step(this, _closed(state, "Superseded", "newer content was asked for"), want)
         case Outcome.NOT_RECEIVED if attempt.sends < SENDS_MAX:
             return _send(this, state, want, sends=attempt.sends + 1)
-        case Outcome.FAULTED if attempt.sends < SENDS_MAX and attempt.requested == want.content:
-            return _retry_later(this, state, want, attempt, failure_text)
-        case Outcome.FAULTED if attempt.requested != want.content:
-            # A fault of the service is no verdict on the content.
-            return _step(this, _closed(state, "RolledBack", failure_text), want)
+        case Outcome.NOT_RECEIVED if this.tokens.get("retry"):
+            return _step(this, _unsent(state), want)
         case Outcome.NOT_RECEIVED:
-            return _stalled(
-                this,
-                state,
-                want,
-                "UpdateNotReceived",
-                f"SageMaker shows no trace of the update after {attempt.sends} sends",
+            message = (
+                f"SageMaker shows no trace of {attempt.sends} requests; annotate {Annotation.RETRY}: <a new token>"
             )
+            return _stalled(this, state, want, "UpdateNotReceived", message)
+        case Outcome.FAULTED if not same:
+            # A fault of the service is no verdict on the content.
+            return _step(this, _closed(state, "RolledBack", why), want)
+        case Outcome.FAULTED if attempt.sends < SENDS_MAX:
+            return _retry_later(this, state, want, attempt, why)
         case Outcome.OVERTAKEN | Outcome.VANISHED:
             return _step(this, _closed(state, "Superseded", "the endpoint was changed from outside meanwhile"), want)
-        case _:
-            reason = failure_text or "SageMaker went back to what served before and gave no reason"
-            bad = _closed(state, "Failed" if outcome is Outcome.FAILED else "RolledBack", reason)
-            phase = "Failed" if outcome is Outcome.FAILED else "RolledBack"
-            bad = replace(
-                bad,
-                quarantine=quarantine({"quarantine": bad.quarantine}, attempt.requested, reason, this),
-                rollout={**bad.rollout, "phase": phase},
-            )
-            return _noticed(
-                _step(this, bad, want), "Warning", f"Rollout{phase}", f"{attempt.requested.config}: {reason}"
-            )
+    result = "Failed" if outcome is Outcome.FAILED else "RolledBack"
+    reason = why or "SageMaker went back to what served before and gave no reason"
+    return _condemned(this, state, want, attempt, result=result, reason=reason)
+
+
+def _answered_no(this: Pass, state: State, want: Wanted, failure: Failure) -> Decision:
+    """Answered with a refusal: it was not carried out, whatever the records expected.
+
+    Only a refusal of the content ends the history entry; after a throttle the same entry is asked for again.
+    """
+    refused = isinstance(failure.error, TerminalError)
+    return _step(this, _closed(state, "Failed", str(failure.error)) if refused else _unsent(state), want)
+
+
+def _succeeded(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision:
+    done = _closed(state, "Succeeded")
+    served = attempt.requested
+    rollout = {**done.rollout, "currentHash": served.hash, "stableHash": served.hash, "phase": "Complete"}
+    done = replace(done, rollout={**rollout, "applied": served.record()})
+    return _noticed(_step(this, done, want), "Normal", "RolloutSucceeded", f"{served.config} is in service")
+
+
+def _condemned(this: Pass, state: State, want: Wanted, attempt: Attempt, *, result: str, reason: str) -> Decision:
+    """Rolled back or failed: the content is quarantined, and what the spec wants by now is looked at anew."""
+    bad = _closed(state, result, reason)
+    bad = replace(
+        bad,
+        quarantine=quarantine({"quarantine": bad.quarantine}, attempt.requested, reason, this),
+        rollout={**bad.rollout, "phase": result},
+    )
+    return _noticed(_step(this, bad, want), "Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}")
 
 
 def _step(this: Pass, state: State, want: Wanted) -> Decision:
@@ -170,7 +221,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
             applied,
             existed=bool(state.endpoint.get("arn")) and not state.rollout.get("replacing"),
             quarantined=bad is not None,
-            served=any(entry.get("result") == "Succeeded" for entry in state.history),
+            served=applied is not None or any(entry.get("result") == "Succeeded" for entry in state.history),
             correct=this.drift_mode == "Correct",
         )
     )
@@ -178,29 +229,61 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
         case Step.READY:
             return _ready(this, state, want, live)
         case Step.WAIT:
-            return _waiting(
-                this, state, want, "EndpointBusy", f"{identity(this)} is {live.status if live else 'absent'}"
-            )
+            why = f"{identity(this)} is {live.status if live else 'absent'}"
+            return _waiting(this, state, want, "EndpointBusy", why)
         case Step.CREATE | Step.UPDATE | Step.RECREATE | Step.CORRECT_DRIFT:
             return _prepare(this, state, want, step)
         case Step.REPLACE_FAILED:
-            return _replace_failed(this, state, want)
-        case Step.QUARANTINED:
-            reason = str((bad or {}).get("reason") or "")
-            serving = f"{live.config} serves" if live else "nothing serves"
-            message = (
-                f"{want.content.hash} is quarantined: {reason} ({serving}; retry: {want.content.hash} releases it)"
-            )
-            return _stalled(this, state, want, "RevisionQuarantined", message)
+            return _replace_failed(this, state, want, live)
         case Step.REPORT_DRIFT | Step.REPORT_MISSING:
             return _drifted(this, state, want, live)
+    if bad is not None:
+        return _quarantined(this, state, want, bad, live)
     why = (live.failure if live else "") or f"the endpoint is {live.status if live else 'absent'}"
-    return _stalled(this, state, want, f"Endpoint{live.status if live else 'Missing'}", why)
+    way_out = "no update is possible in this state: delete the endpoint or this object"
+    return _stalled(this, state, want, f"Endpoint{live.status if live else 'Missing'}", f"{way_out} ({why})")
 
 
-def _replace_failed(this: Pass, state: State, want: Wanted) -> Decision:
+def _quarantined(this: Pass, state: State, want: Wanted, bad: Mapping[str, Any], live: Live | None) -> Decision:
+    """Nothing is sent for it but the mirror of the quarantine: a tag on its configuration, from which it is known again
+    when status is lost.
+    """
+    what = want.content.hash
+    release = f"annotate {Annotation.RETRY}: {what} to try it again"
+    reason = str(bad.get("reason") or "")
+    message = f"{what} is quarantined, {_serving(state, live)}; {release} ({reason})"
+    decision = _stalled(this, state, want, "RevisionQuarantined", message)
+    config = state.configs.get(want.content.config, _NOTHING)
+    if bad.get("mirrored") or not config.arn or this.refused or live is None:
+        return decision
+    text = re.sub(r"[^\w .:/=+@-]", " ", reason).strip()[:256] or "rolled back"
+    tag = {"ResourceArn": config.arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": text}]}
+    return replace(decision, calls=(Call("AddTags", tag, best_effort=True),))
+
+
+def _unmirror(state: State, entry: Mapping[str, Any]) -> Call | None:
+    config = state.configs.get(str(entry.get("endpointConfigName")), _NOTHING)
+    if not config.arn or not entry.get("mirrored"):
+        return None
+    return Call("DeleteTags", {"ResourceArn": config.arn, "TagKeys": [QUARANTINE_TAG]}, best_effort=True)
+
+
+def _serving(state: State, live: Live | None) -> str:
+    """What serves, in words that lead to it: history id and commit where they are known."""
+    if live is None or live.status == "Failed":
+        return "nothing serves"
+    entry = next(
+        (e for e in state.history if e["endpointConfigName"] == live.config and e.get("result") == "Succeeded"), {}
+    )
+    commit = str(entry.get("revision") or "").rpartition(":")[2][:7]
+    known = " ".join(filter(None, (f"#{entry['id']}" if entry else "", f"({commit})" if commit else "", live.config)))
+    return f"{known} serves"
+
+
+def _replace_failed(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
     """The first create failed and nothing of ours ever served: it goes, and the wanted content is created."""
-    state = replace(state, rollout={**state.rollout, "replacing": True})
+    # Its LastModifiedTime stays known: an early read may still show the failed one after the new create.
+    state = replace(state, rollout={**state.rollout, "replacing": live.modified if live else ""})
     decision = _waiting(this, state, want, "Replacing", "the first create failed: it is deleted and made anew")
     if this.reply("DeleteEndpoint") or this.refused:
         return decision
@@ -209,21 +292,20 @@ def _replace_failed(this: Pass, state: State, want: Wanted) -> Decision:
 
 def _prepare(this: Pass, state: State, want: Wanted, step: Step) -> Decision:
     """Make what is missing first, in a pass of its own; the endpoint moves when all of it is recorded."""
-    missing_models = [model for model in want.models if not state.models.get(model.name, _NOTHING).arn]
     config = state.configs.get(want.content.config, _NOTHING)
-    if not missing_models and config.arn:
+    missing = [] if config.taken else [m for m in want.models if not state.models.get(m.name, _NOTHING).arn]
+    if not missing and config.arn:
         return _send(this, state, want, initiated_by="drift" if step in (Step.CORRECT_DRIFT, Step.RECREATE) else "git")
     if this.refused:
         return _stalled(this, state, want, this.refused.reason, this.refused.message)
-    calls = [want.create_model(model, this) for model in missing_models]
+    calls = [want.create_model(model, this) for model in missing]
     if not config.arn:
         calls.append(want.create_config(this))
-    models = {**state.models, **{m.name: Made(m.name, m.hash) for m in missing_models}}
+    models = {**state.models, **{m.name: Made(m.name, m.hash) for m in missing}}
     configs = dict(state.configs)
     if not config.arn:
-        configs[want.content.config] = Made(
-            want.content.config, want.content.hash, models=tuple(m.name for m in want.models)
-        )
+        named = tuple(m.name for m in want.models)
+        configs[want.content.config] = Made(want.content.config, want.content.hash, models=named)
     state = replace(state, models=models, configs=configs)
     decision = _waiting(this, state, want, "Preparing", f"making {len(calls)} of {len(want.models) + 1} parts")
     return replace(decision, phase=Phase.ACTING, calls=tuple(calls))
@@ -238,9 +320,8 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     if live is not None:
         known = state.configs.get(live.config)
         previous = Content(known.hash if known else "", live.config)
-    attempt = Attempt(
-        want.content, previous, live.modified if live else "", live.failure if live else "", this.now, sends
-    )
+    modified = live.modified if live else str(state.rollout.get("replacing") or "")
+    attempt = Attempt(want.content, previous, modified, live.failure if live else "", this.now, sends)
     history = state.history
     if sends == 1:
         history = opened({"history": state.history}, want.content, this, initiated_by, limit_of(this.spec))
@@ -267,10 +348,8 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
 
 def _retry_later(this: Pass, state: State, want: Wanted, attempt: Attempt, reason: str) -> Decision:
     """A fault of SageMaker's own: the same content again, later, a bounded number of times."""
-    since = state.rollout.get("faultedAt")
-    if not since:
-        state = replace(state, rollout={**state.rollout, "faultedAt": stamp(this.now)})
-        since = stamp(this.now)
+    since = state.rollout.get("faultedAt") or stamp(this.now)
+    state = replace(state, rollout={**state.rollout, "faultedAt": since})
     left = timedelta(minutes=2 ** (attempt.sends - 1)) - (this.now - moment(str(since)))
     if left <= timedelta(0):
         return _send(this, state, want, sends=attempt.sends + 1)
@@ -283,7 +362,9 @@ def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status:
     message = f"{identity(this)} is {status} to {attempt.requested.config}{queued}"
     stage = stage_of(this.seen.endpoint)
     state = replace(state, rollout={**state.rollout, "desiredHash": want.content.hash, "stage": stage or status})
-    decision = _waiting(this, state, want, "RolloutInProgress", f"{message} ({stage})" if stage else message, status)
+    decision = _waiting(
+        this, state, want, "RolloutInProgress", f"{message} ({stage})" if stage else message, status=status
+    )
     wait = EVIDENCE_WAIT - (this.now - attempt.requested_at)
     return replace(decision, look_again=None if attempt.evidence or wait <= timedelta(0) else wait)
 
@@ -291,7 +372,7 @@ def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status:
 def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
     current = {"currentHash": want.content.hash, "stableHash": want.content.hash, "desiredHash": want.content.hash}
     rollout = {**state.rollout, **current, "phase": "Complete", "applied": want.content.record(), "collecting": None}
-    state = replace(state, rollout=rollout)
+    state = replace(state, rollout=rollout, history=_told_of(this, state, want))
     configs, models = garbage(
         state.configs,
         state.models,
@@ -299,22 +380,32 @@ def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decisio
         live.config if live else "",
         want.content,
     )
-    status = "InService"
     calls = [Call("DeleteEndpointConfig", {"EndpointConfigName": item.name}) for item in configs]
     calls += [Call("DeleteModel", {"ModelName": item.name}) for item in models]
     if calls and not collecting(this):
         # One look at the live endpoint stands between finding garbage and deleting it.
         state = replace(state, rollout={**rollout, "collecting": True})
-        return replace(_settled(this, state, want, status), look_again=timedelta(seconds=1))
-    return replace(_settled(this, state, want, status), calls=tuple(calls))
+        return replace(_settled(this, state, want), look_again=timedelta(seconds=1))
+    return replace(_settled(this, state, want), calls=() if this.refused else tuple(calls))
 
 
-def _settled(this: Pass, state: State, want: Wanted, status: str) -> Decision:
+def _told_of(this: Pass, state: State, want: Wanted) -> list[dict[str, Any]]:
+    """History, with an entry for what serves even when no rollout of ours brought it there: it is a way back."""
+    limit = limit_of(this.spec)
+    history = state.history
+    if history and not history[0].get("result") and history[0]["hash"] != want.content.hash:
+        history = closed({"history": history}, this.now, "Superseded", "content that serves is wanted again")
+    if not any(e["hash"] == want.content.hash and e.get("result") == "Succeeded" for e in history):
+        history = opened({"history": history}, want.content, this, "manual", limit)
+    return trimmed(closed({"history": history}, this.now, "Succeeded"), limit)
+
+
+def _settled(this: Pass, state: State, want: Wanted) -> Decision:
     return Decision(
         Phase.READY,
         "InService",
         f"{want.content.config} serves",
-        status_of(this, state, want, status),
+        status_of(this, state, want, "InService"),
         watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
         healthy=True,
     )
@@ -327,7 +418,8 @@ def _drifted(this: Pass, state: State, want: Wanted, live: Live | None) -> Decis
     return Decision(
         Phase.READY if live else Phase.STALLED,
         reason,
-        f"the endpoint was {'moved to ' + found if live else 'deleted'} from outside; mode {this.drift_mode} leaves it",
+        f"the endpoint was {'moved to ' + found if live else 'deleted'} from outside and mode {this.drift_mode} leaves it "
+        f"so; annotate {Annotation.DRIFT_MODE}: Correct to have it put back",
         status_of(this, state, want, live.status if live else ""),
         watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
         differences=(difference,),
@@ -336,7 +428,7 @@ def _drifted(this: Pass, state: State, want: Wanted, live: Live | None) -> Decis
     )
 
 
-def _waiting(this: Pass, state: State, want: Wanted, reason: str, message: str, status: str = "") -> Decision:
+def _waiting(this: Pass, state: State, want: Wanted, reason: str, message: str, *, status: str = "") -> Decision:
     return Decision(
         Phase.WAITING,
         reason,
@@ -360,60 +452,14 @@ def _stalled(this: Pass, state: State, want: Wanted | None, reason: str, message
 
 def _closed(state: State, result: str, reason: str = "") -> State:
     """The open attempt and its history entry, ended."""
-    rollout = {key: value for key, value in state.rollout.items() if key not in _ATTEMPT_KEYS}
-    return replace(state, rollout=rollout, history=closed({"history": state.history}, state.this.now, result, reason))
+    history = closed({"history": state.history}, state.this.now, result, reason)
+    return replace(_unsent(state), history=history)
+
+
+def _unsent(state: State) -> State:
+    """The attempt came to nothing; its history entry stays open for the next one."""
+    return replace(state, rollout={key: value for key, value in state.rollout.items() if key not in _ATTEMPT_KEYS})
 
 
 def _noticed(decision: Decision, kind: Literal["Normal", "Warning"], reason: str, message: str) -> Decision:
     return replace(decision, notices=(Notice(kind, reason, message), *decision.notices))
-
-
-def _end(this: Pass, state: State) -> Decision:
-    """Endpoint first, then configurations, then models; what is gone is gone. Creating and Updating are waited out."""
-    if this.retain:
-        return Decision(Phase.RELEASED, "Retained", "left in SageMaker as it is", status=this.past)
-    found, name = this.seen.endpoint, identity(this)
-    attempt = Attempt.parse(state.rollout)
-    mine = bool(state.endpoint.get("arn")) or is_ours(this, name)
-    if found is not None and mine:
-        status = str(found["EndpointStatus"])
-        sent = this.reply("DeleteEndpoint")
-        delete = () if status in CHANGING or sent else (Call("DeleteEndpoint", {"EndpointName": name}),)
-        waiting = "to go" if status == "Deleting" or sent or delete else f"to leave {status}"
-        return _ending(this, state, delete, f"waiting for endpoint {name} {waiting}")
-    if (
-        found is None
-        and attempt is not None
-        and not state.endpoint.get("arn")
-        and this.now - attempt.requested_at < EVIDENCE_WAIT
-    ):
-        # The create went out a moment ago and nobody saw it arrive: a second look before letting go.
-        left = EVIDENCE_WAIT - (this.now - attempt.requested_at)
-        return replace(_ending(this, state, (), f"making sure that {name} was not created"), look_again=left)
-    calls = (
-        *(
-            Call("DeleteEndpointConfig", {"EndpointConfigName": c.name})
-            for c in state.configs.values()
-            if _mine(this, c)
-        ),
-        *(Call("DeleteModel", {"ModelName": m.name}) for m in state.models.values() if _mine(this, m)),
-    )
-    if calls:
-        return _ending(this, state, calls, "deleting configurations and models")
-    return Decision(Phase.RELEASED, "Deleted", "", status={**status_of(this, state, None, "Deleting")})
-
-
-def _mine(this: Pass, item: Made) -> bool:
-    return bool(item.arn) or is_ours(this, item.name)
-
-
-def _ending(this: Pass, state: State, calls: tuple[Call, ...], message: str) -> Decision:
-    return Decision(
-        Phase.ACTING if calls else Phase.WAITING,
-        "Deleting",
-        message,
-        status_of(this, state, None, "Deleting"),
-        calls=calls,
-        watches=(Watch("Endpoint", identity(this), Pace.FAST),),
-        look_again=timedelta(seconds=10),
-    )

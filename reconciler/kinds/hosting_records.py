@@ -26,6 +26,8 @@ class Made:
     arn: str = ""
     models: tuple[str, ...] = ()
     """Of a configuration: the models its variants name."""
+    taken: bool = False
+    """Made by the archived operator for resources of its own: used, never deleted from here."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Made:
@@ -34,10 +36,12 @@ class Made:
             str(record.get("hash") or ""),
             str(record.get("arn") or ""),
             tuple(record.get("models") or ()),
+            bool(record.get("taken")),
         )
 
     def record(self) -> dict[str, Any]:
-        return {"name": self.name, "hash": self.hash, "arn": self.arn, "models": list(self.models)}
+        known = {"name": self.name, "hash": self.hash, "arn": self.arn, "models": list(self.models)}
+        return known | ({"taken": True} if self.taken else {})
 
 
 def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
@@ -63,12 +67,17 @@ def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pas
 def opened(
     past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int
 ) -> list[dict[str, Any]]:
-    """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded."""
+    """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded, unless it
+    is the same content that was asked for before and not taken on.
+    """
+    newest = next(iter(past.get("history") or ()), None)
+    if newest and newest["hash"] == content.hash and not newest.get("result"):
+        return [dict(entry) for entry in past["history"]]
     history = closed(past, this.now, "Superseded", "newer content was asked for")
     number = max((int(entry.get("id", 0)) for entry in history), default=0) + 1
-    rollback_of = next(
-        (entry["id"] for entry in history if entry["hash"] == content.hash and entry.get("result") == "Succeeded"), None
-    )
+    good = [entry for entry in history if entry.get("result") == "Succeeded"]
+    # Of what served last it would not be a way back: that is a repair.
+    rollback_of = next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
     commit = source(this.resource) or {}
     entry = {
         "id": number,
@@ -81,7 +90,14 @@ def opened(
         "startedAt": stamp(this.now),
         "rollbackOf": rollback_of,
     }
-    return [entry, *history][:limit]
+    return trimmed([entry, *history], limit)
+
+
+def trimmed(history: Sequence[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """The newest entries; the one that serves is among them however many failed since."""
+    kept = list(history[:limit])
+    serving = next((entry for entry in history if entry.get("result") == "Succeeded"), None)
+    return kept if serving is None or serving in kept else [*kept[:-1], serving]
 
 
 def closed(past: Mapping[str, Any], now: datetime, result: str, reason: str = "") -> list[dict[str, Any]]:
@@ -112,8 +128,8 @@ def garbage(
     kept = {name for name, config in configs.items() if config.hash in hashes or name == live_config}
     needed = {model for name in kept for model in configs[name].models}
     return (
-        [config for name, config in configs.items() if name not in kept],
-        [model for name, model in models.items() if name not in needed],
+        [config for name, config in configs.items() if name not in kept and not config.taken],
+        [model for name, model in models.items() if name not in needed and not model.taken],
     )
 
 

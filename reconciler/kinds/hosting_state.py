@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass, View
+from reconciler.core.naming import QUARANTINE_TAG
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.partitions import invocation_url
 from reconciler.core.resource import Resource
-from reconciler.core.rollout import CHANGING, EVIDENCE_WAIT, Attempt
-from reconciler.kinds.hosting_content import Wanted, endpoint_name
+from reconciler.core.rollout import EVIDENCE_WAIT, Attempt
+from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -43,45 +45,49 @@ class Seen:
     endpoint_known: bool = False
     """Whether `endpoint` is an answer: None then means that the service says it is not there."""
     owners: Mapping[str, Owner] = field(default_factory=dict)
+    """Only of things that no record of ours proves to be ours."""
     arns: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+    """Why, by the name of a configuration that was found again and carries the tag."""
 
 
 def observe(view: View, this: Pass) -> Seen:
-    past, name = this.past, identity(this)
+    name, attempt = identity(this), open_attempt(this)
     arns: dict[str, str] = {}
     owners: dict[str, Owner] = {}
     absent: set[str] = set()
-    attempt = Attempt.parse(past.get("rollout") or {})
-    recorded = bool((past.get("endpoint") or {}).get("arn") or past.get("endpointArn"))
+    quarantined: dict[str, str] = {}
     close = this.doubt or this.resource.deleting
-    if close:
-        for remote, item in _to_check(this):
-            found = view.describe(remote, item, fresh=True)
-            if found is None:
-                absent.add(item)
-            else:
-                arns[item] = str(found[f"{remote}Arn"])
-                owners[item] = judge_owner(this, item, view.tags(arns[item]))
+    for remote, item in _to_check(this) if close else ():
+        found = view.describe(remote, item.name, fresh=True)
+        if found is None:
+            absent.add(item.name)
+            continue
+        arns[item.name] = str(found[f"{remote}Arn"])
+        if not item.arn:
+            tags = view.tags(arns[item.name])
+            owners[item.name] = judge_owner(this, item.name, tags, identity=item.hash)
+            if (tags or {}).get(QUARANTINE_TAG):
+                quarantined[item.name] = str((tags or {})[QUARANTINE_TAG])
     sent = any(reply.call.operation in SENDS for reply in this.replies)
-    if sent or (not recorded and attempt is None and not close):
-        return Seen(arns=arns, owners=owners, absent=frozenset(absent))
+    if sent or not (is_recorded(this) or attempt or close):
+        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
-    endpoint = view.describe("Endpoint", name, fresh=close or late or not recorded or collecting(this))
-    if endpoint is not None and not recorded:
+    fresh = close or late or not is_recorded(this) or collecting(this)
+    endpoint = view.describe("Endpoint", name, fresh=fresh)
+    if endpoint is not None and not _as_recorded(this, endpoint):
         arns[name] = str(endpoint["EndpointArn"])
-        owners[name] = judge_owner(this, name, view.tags(arns[name]))
-    return Seen(endpoint, True, owners, arns, frozenset(absent))
+        owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
+    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined)
 
 
-def _to_check(this: Pass) -> list[tuple[str, str]]:
+def _to_check(this: Pass) -> list[tuple[str, Made]]:
     """Things whose create may or may not have happened, and, in doubt, all that the next call builds on."""
     made_before = [("Model", item) for item in made(this.past.get("models")).values()]
     made_before += [("EndpointConfig", item) for item in made(this.past.get("configs")).values()]
     return [
-        (remote, item.name)
-        for remote, item in made_before
-        if not item.arn or (this.doubt and not this.resource.deleting)
+        (remote, item) for remote, item in made_before if not item.arn or (this.doubt and not this.resource.deleting)
     ]
 
 
@@ -89,9 +95,30 @@ def collecting(this: Pass) -> bool:
     return bool((this.past.get("rollout") or {}).get("collecting"))
 
 
+def open_attempt(this: Pass) -> Attempt | None:
+    """The attempt that status holds, unless it was made under a name that belongs to someone else and is given up."""
+    rollout = this.past.get("rollout") or {}
+    foreign = rollout.get("foreign")
+    return None if foreign and foreign != endpoint_name(this) else Attempt.parse(rollout)
+
+
+def is_recorded(this: Pass) -> bool:
+    return bool((this.past.get("endpoint") or {}).get("arn") or this.past.get("endpointArn"))
+
+
 def identity(this: Pass) -> str:
-    """The endpoint's name: what status recorded beats what would be computed now."""
-    return str((this.past.get("endpoint") or {}).get("name") or this.past.get("endpointName") or endpoint_name(this))
+    """The endpoint's name: what status recorded beats what would be computed now, once something may go by it."""
+    record = this.past.get("endpoint")
+    if record is None:  # an object of the archived operator, or a new one
+        return str(this.past.get("endpointName") or endpoint_name(this))
+    return str((record.get("name") if record.get("arn") or open_attempt(this) else "") or endpoint_name(this))
+
+
+def _as_recorded(this: Pass, found: Mapping[str, Any]) -> bool:
+    """Whether this is the very endpoint that we recorded, and not one that was made anew under its name."""
+    record = this.past.get("endpoint")
+    recorded = (record or {}).get("creationTime") if record is not None else this.past.get("creationTime")
+    return is_recorded(this) and (not recorded or recorded == stamp(found["CreationTime"]))
 
 
 @dataclass(frozen=True)
@@ -115,24 +142,42 @@ class State:
                 if reply.call.operation == f"Create{remote}":
                     ours[reply.call.params[f"{remote}Name"]] = str(reply.answer[f"{remote}Arn"])
         deleted = [
-            name
+            str(value)
             for reply in this.replies
-            if reply.call.operation.startswith("Delete")
-            for name in reply.call.params.values()
+            if reply.call.operation in ("DeleteModel", "DeleteEndpointConfig")
+            for value in reply.call.params.values()
         ]
         gone = [*seen.absent, *deleted]
-        endpoint = dict(past.get("endpoint") or {})
-        name = identity(this)
-        if not endpoint.get("arn") and (arn := past.get("endpointArn") or ours.get(name)):
-            endpoint = {"name": name, "arn": arn, "region": this.spec.get("region")}
+        configs = with_arns(without(made(past.get("configs")), gone), ours)
+        rollout = dict(past.get("rollout") or {})
+        if Attempt.parse(rollout) and not open_attempt(this):
+            rollout = {}
+        quarantine = [dict(entry) for entry in past.get("quarantine") or ()]
+        known = {entry["hash"] for entry in quarantine}
+        for name, reason in seen.quarantined.items():
+            if name in configs and configs[name].hash not in known and is_ours(this, name):
+                quarantine.append(
+                    {
+                        "hash": configs[name].hash,
+                        "endpointConfigName": name,
+                        "since": stamp(this.now),
+                        "reason": reason,
+                        "mirrored": True,
+                    }
+                )
+        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if reply.call.operation == "AddTags"}
+        for entry in quarantine:
+            config = configs.get(entry.get("endpointConfigName") or "")
+            if config is not None and config.arn in tagged:
+                entry["mirrored"] = True
         return cls(
             this,
             with_arns(without(made(past.get("models")), gone), ours),
-            with_arns(without(made(past.get("configs")), gone), ours),
-            dict(past.get("rollout") or {}),
+            configs,
+            rollout,
             [dict(entry) for entry in past.get("history") or ()],
-            [dict(entry) for entry in past.get("quarantine") or ()],
-            endpoint,
+            quarantine,
+            _endpoint_record(this, ours),
         )
 
     def records(self) -> dict[str, Any]:
@@ -146,17 +191,30 @@ class State:
         }
 
 
+def _endpoint_record(this: Pass, ours: Mapping[str, str]) -> dict[str, Any]:
+    name, found = identity(this), this.seen.endpoint
+    record = {"region": this.region, **(this.past.get("endpoint") or {})}
+    if not record.get("arn"):
+        arn = ours.get(name) or ("" if "endpoint" in this.past else this.past.get("endpointArn"))
+        if arn:
+            record |= {"name": name, "arn": arn}
+    if record.get("arn") and found is not None and (name in ours or _as_recorded(this, found)):
+        record |= {"arn": str(found["EndpointArn"]), "creationTime": stamp(found["CreationTime"])}
+    return record
+
+
 def is_ours(this: Pass, name: str) -> bool:
     owner = this.seen.owners.get(name)
     return owner is Owner.US or (may_adopt(this) and owner in (Owner.NOBODY, Owner.UNKNOWN))
 
 
+_SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
+"""The old fleet serves until the new one took over."""
+
+
 def serves(this: Pass) -> bool | None:
     found = this.seen.endpoint
-    if found is None:
-        return None
-    serving = any((variant.get("CurrentInstanceCount") or 0) > 0 for variant in found.get("ProductionVariants") or ())
-    return found["EndpointStatus"] == "InService" or (found["EndpointStatus"] in CHANGING and serving)
+    return None if found is None else found["EndpointStatus"] in _SERVING
 
 
 def stage_of(found: Mapping[str, Any] | None) -> str:
@@ -171,7 +229,6 @@ def stage_of(found: Mapping[str, Any] | None) -> str:
 def status_of(this: Pass, state: State, want: Wanted | None, status: str, additional: str = "") -> dict[str, Any]:
     """Legacy fields and records. What was not looked at in this pass stays as it was told last."""
     past, found, name = this.past, this.seen.endpoint, identity(this)
-    region = str(this.spec.get("region") or "")
     fields: dict[str, Any] = {key: past.get(key) for key in _LEGACY}
     fields |= {"endpointName": name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
     if found is not None:
@@ -179,7 +236,7 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
             "endpointStatus": status or found["EndpointStatus"],
             "endpointConfigName": found.get("EndpointConfigName"),
             "endpointArn": found["EndpointArn"],
-            "endpointUrl": invocation_url(region, name),
+            "endpointUrl": invocation_url(this.region, name),
             "creationTime": found.get("CreationTime"),
             "lastModifiedTime": found.get("LastModifiedTime"),
             "failureReason": found.get("FailureReason"),
@@ -188,7 +245,7 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
     elif this.seen.endpoint_known and not this.replies:
         fields |= {"endpointStatus": status or None, "productionVariants": None}
     if not fields.get("endpointStatus"):
-        fields["endpointStatus"] = "SynchronizingK8sJobWithSageMaker"
+        fields["endpointStatus"] = "ReconcilingEndpoint" if additional else "SynchronizingK8sJobWithSageMaker"
     if want is not None:
         fields["modelNames"] = [{"name": model.logical, "value": model.name} for model in want.models]
     return {**fields, **state.records()}

@@ -6,89 +6,37 @@ Jobs cost money, so the rules are these (design 4, "Jobs cost money"):
 - Changed content is a new run, or refused; content that ran before goes back to its run and starts nothing.
 - A failed job is never retried by itself.
 
-    no record ──intent──> requested ──created, or found ours──> started ──> Completed | Failed | Stopped
+    no record ──intent──> requested ──created, or found ours──> started ──> Completed | Failed | Stopped | Missing
                              │ reply lost: describe, then create again under the same name
+                             │ other content wanted: only when it is certain that nothing was created
                              └ refused: stays refused until the request would be another one
+
+What a run is called and remembered as is in `job_runs`; here is what is looked at and decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import digest, remote_name
-from reconciler.core.ownership import Owner, judge, may_adopt, tags_for, uid_suffix
-from reconciler.core.remote import Remote
-from reconciler.core.resource import Annotation, Resource
-from reconciler.core.shapes import canonical, to_request
+from reconciler.core.naming import RUN_TAG
+from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
+from reconciler.core.resource import Annotation
+from reconciler.core.shapes import to_request
+from reconciler.kinds.job_runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
-RUNS_KEPT = 10
+__all__ = ["JobType", "as_written", "decide", "failing", "observe"]
+
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
-
-
-@dataclass(frozen=True)
-class JobType:
-    """What tells one job kind from another."""
-
-    remote: Remote
-    spec_name: str
-    """Spec key of an explicit job name; the archived operator wrote generated names back into it."""
-    status_name: str
-    """Legacy status key of the name."""
-    status_key: str
-    """Legacy status key of the status."""
-    working: str
-    """Legacy status while the first create meets errors."""
-    name_limit: int
-    describe_status: Callable[[Pass, str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-    """(pass, job name, news: a summary or a description, status before) -> the kind's further legacy fields."""
-    unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
-    """Whether a finished job still has something running that only Describe shows."""
-
-    @property
-    def kind(self) -> str:
-        return self.remote.name
-
-    @property
-    def create(self) -> str:
-        return f"Create{self.remote.name}"
-
-    @property
-    def stop(self) -> str:
-        return f"Stop{self.remote.name}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One entry of status.run and status.runs. Times are RFC 3339 text."""
-
-    name: str
-    digest: str
-    token: str = ""
-    region: str = ""
-    requestedAt: str = ""  # noqa: N815 - fields are spelled as in status
-    startedAt: str = ""  # noqa: N815
-    creationTime: str = ""  # noqa: N815
-    arn: str = ""
-    status: str = ""
-
-    @classmethod
-    def parse(cls, record: Mapping[str, Any]) -> Run:
-        return cls(**{key: str(record.get(key) or "") for key in cls.__dataclass_fields__})
-
-    def record(self) -> dict[str, str]:
-        return {key: value for key in self.__dataclass_fields__ if (value := getattr(self, key))}
-
-    @property
-    def started(self) -> bool:
-        return bool(self.startedAt)
+_FOREIGN_LOOK = timedelta(minutes=10)
+_RUN_AGAIN = f"annotate {Annotation.RUN}: <a new token> to run it again"
 
 
 @dataclass(frozen=True)
@@ -96,63 +44,34 @@ class Seen:
     """News by job name: a mapping (summary or description), or None for confirmed absent. No key: no news."""
 
     news: Mapping[str, Mapping[str, Any] | None]
-    owners: Mapping[str, Owner]
-
-
-def as_written(job: JobType, resource: Resource) -> Mapping[str, Any]:
-    """The spec without the name that the archived operator wrote into it: that one ends in the object's UID."""
-    suffix = uid_suffix(resource.uid)
-    name = str(resource.spec.get(job.spec_name) or "")
-    if suffix and name.endswith(suffix):
-        return {key: value for key, value in resource.spec.items() if key != job.spec_name}
-    return resource.spec
-
-
-def runs_of(job: JobType, this: Pass) -> tuple[Run | None, tuple[Run, ...]]:
-    """The current run and the older ones. An object of the archived operator has its job's name alone."""
-    past = this.past
-    older = tuple(Run.parse(record) for record in past.get("runs") or ())
-    if past.get("run"):
-        return Run.parse(past["run"]), older
-    if name := past.get(job.status_name):
-        taken_over = wanted(job, this)
-        return replace(taken_over, name=name, startedAt=stamp(this.now), status=past.get(job.status_key, "")), older
-    return None, older
-
-
-def wanted(job: JobType, this: Pass, *, first: bool = True) -> Run:
-    """The run that spec and token ask for, by the name it would be created under."""
-    key = this.resource.key
-    token = this.resource.annotations.get(Annotation.RUN, "")
-    content = canonical(this.shape, this.spec)
-    identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content, token])
-    written_back = str(this.resource.spec.get(job.spec_name) or "")
-    explicit = str(this.spec.get(job.spec_name) or "")
-    name = remote_name(explicit or key.name, identity, job.name_limit)
-    if first and (explicit or written_back):
-        name = explicit or written_back
-    return Run(name=name, digest=identity, token=token, region=str(this.spec.get("region") or ""))
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of what was found under the name of a run that is not yet known to be started: the digest in its tags."""
 
 
 def observe(job: JobType, view: View, this: Pass) -> Seen:
     current, older = runs_of(job, this)
     news: dict[str, Mapping[str, Any] | None] = {}
     owners: dict[str, Owner] = {}
-    for run in (current, *older):
-        if run is None:
-            continue
-        over = run.status in job.remote.over
+    digests: dict[str, str] = {}
+    gone_back_to = None if current is None else wanted(job, this, current, older).digest
+    for run in filter(None, (current, *older)):
+        over = run.status in (*job.remote.over, MISSING)
         if _just_created(job, this, run):
             continue
         if not run.started or (this.doubt and run is current):
             found = news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
             if found is not None:
-                owners[run.name] = judge(this, run.name, view.tags(found[job.remote.arn_key]))
+                tags = view.tags(found[job.remote.arn_key])
+                owners[run.name] = judge(this, run.name, tags, identity=run.digest)
+                digests[run.name] = (tags or {}).get(RUN_TAG, "")
         elif over and run is current and job.unsettled(this.past):
             news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
+        elif over and run is not current and run.digest == gone_back_to:
+            news[run.name] = view.describe(job.remote.name, run.name)
         elif not over:
             _follow(job, view, run, news)
-    return Seen(news, owners)
+    return Seen(news, owners, digests)
 
 
 def _just_created(job: JobType, this: Pass, run: Run) -> bool:
@@ -170,31 +89,39 @@ def _follow(job: JobType, view: View, run: Run, news: dict[str, Mapping[str, Any
         news[run.name] = view.describe(job.remote.name, run.name, fresh=summary is None)
 
 
+def _news(this: Pass, run: Run) -> Mapping[str, Any] | None:
+    """What was found under the run's name; a thing made at another moment is not the run."""
+    seen: Seen = this.seen
+    found = seen.news.get(run.name)
+    made = found and found.get("CreationTime")
+    if made and run.creationTime and stamp(made) != run.creationTime:
+        return None
+    return found
+
+
 def decide(job: JobType, this: Pass) -> Decision:
     current, older = runs_of(job, this)
     current = current and _told(job, this, current)
     older = tuple(_told(job, this, run) for run in older)
     if this.resource.deleting:
         return _end(job, this, current, older)
+    if current is not None and not current.started:
+        return _unstarted(job, this, current, older)
+    target = wanted(job, this, current, older)
     if current is None:
-        return _start(job, this, wanted(job, this), older)
-    target = wanted(job, this, first=False)
-    if target.digest == current.digest or not current.started:
-        # A run that never started gives way to what the spec says now: nothing was paid for yet.
-        intent = current if target.digest == current.digest else wanted(job, this)
-        return _settle(job, this, current, older) if current.started else _confirm(job, this, current, intent, older)
-    if target.region != current.region and current.region:
-        return _refuse(
-            job, this, current, older, "IdentityChanged", f"region was {current.region}: delete and make anew"
+        return _start(job, this, target, older)
+    if target.digest == current.digest:
+        return _settle(job, this, current, older)
+    if current.region and target.region != current.region:
+        why = f"/spec/region was {current.region} and cannot change: put it back, or delete this object and make a new one"
+        return _refuse(job, this, current, older, reason="IdentityChanged", why=why)
+    if this.on_change == "Reject" and not same_content(this, current):
+        why = (
+            "the spec of a job that ran cannot change: put it back, make a new object, "
+            f"or annotate {Annotation.ON_CHANGE}: Run"
         )
-    if this.on_change == "Reject":
-        why = "the spec of a job that ran cannot change; name a new object, or annotate on-change: Run"
-        return _refuse(job, this, current, older, "ImmutableFieldChanged", why)
-    earlier = next((run for run in older if run.digest == target.digest), None)
-    older = tuple(run for run in older if run is not earlier)
-    if earlier is not None:
-        return _settle(job, this, earlier, _kept((current, *older)))
-    return _start(job, this, target, _kept((current, *older)))
+        return _refuse(job, this, current, older, reason="ImmutableFieldChanged", why=why)
+    return _go_to(job, this, target, (current, *older))
 
 
 def _told(job: JobType, this: Pass, run: Run) -> Run:
@@ -203,10 +130,14 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
     if (reply := this.reply(job.create)) and _just_created(job, this, run) and not run.started:
         arn = str(reply.answer.get(job.remote.arn_key) or "")
         return replace(run, startedAt=stamp(this.now), arn=arn, status="InProgress")
-    found = seen.news.get(run.name)
-    if found is None or (not run.started and seen.owners.get(run.name) is not Owner.US and not may_adopt(this)):
-        return run
-    if not run.started and seen.owners.get(run.name) is Owner.OTHER:
+    failure = this.failure
+    if failure and failure.call.params.get(job.remote.name_key) == run.name and not failure.maybe_received:
+        run = replace(run, requestedAt="")
+    found = _news(this, run)
+    if found is None:
+        gone = run.started and run.name in seen.news and run.status not in (*job.remote.over, MISSING)
+        return replace(run, status=MISSING) if gone and not _young(this, run.startedAt) else run
+    if not run.started and (not _takes(this, run) or _earlier_content(this, run)):
         return run
     created = found.get("CreationTime")
     return replace(
@@ -218,107 +149,137 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
     )
 
 
+def _young(this: Pass, since: str) -> bool:
+    return bool(since) and this.now - moment(since) < _SECOND_LOOK
+
+
+def _left(this: Pass, since: str) -> timedelta:
+    return _SECOND_LOOK - (this.now - moment(since))
+
+
+def _takes(this: Pass, run: Run) -> bool:
+    owner = this.seen.owners.get(run.name)
+    return owner is Owner.US or (owner is not Owner.OTHER and may_adopt(this))
+
+
+def _earlier_content(this: Pass, run: Run) -> str:
+    """The digest of another run of ours that holds this run's name: an explicit name says nothing about content."""
+    tagged = str(this.seen.digests.get(run.name) or "")
+    return tagged if tagged != run.digest and this.seen.owners.get(run.name) is Owner.US else ""
+
+
+def _unstarted(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
+    """A create went out, or may have: what came of it is not known until the service says so."""
+    target = wanted(job, this, run, older)
+    found = _news(this, run)
+    if found is not None and (digest := _earlier_content(this, run)):
+        # Status was lost: the name tells of an earlier run, so this content goes by a later run's name.
+        earlier = replace(
+            run, digest=digest, token="", startedAt=stamp(this.now), arn=str(found.get(job.remote.arn_key) or "")
+        )
+        earlier = replace(earlier, status=str(found[job.remote.status_key]), creationTime=stamp(found["CreationTime"]))
+        return _go_to(job, this, wanted(job, this, None, (earlier,)), (earlier, *older))
+    if found is not None and target.digest == run.digest:
+        reason, message = adoption_refusal(run.name, this.seen.owners.get(run.name, Owner.UNKNOWN))
+        status = _status(run, older, _carried(job, this))
+        return Decision(Phase.STALLED, reason, message, status, look_again=_FOREIGN_LOOK)
+    if target.digest == run.digest:
+        if this.doubt:
+            # The create said taken, the describe says absent: one of them read too early.
+            why = f"{run.name} is taken but cannot be seen yet"
+            return _confirming(job, this, run, older, why=why, again=timedelta(seconds=5))
+        return _start(job, this, run, older)
+    if found is None and _young(this, run.requestedAt):
+        why = f"{run.name} may have been created a moment ago; the changed content waits until that is certain"
+        return _confirming(job, this, run, older, why=why, again=_left(this, run.requestedAt))
+    if target.region != run.region:
+        # Nothing was made: forget it, and begin again where the spec wants it.
+        return _confirming(job, this, None, older, why=f"nothing was made in {run.region}", again=timedelta(0))
+    return _go_to(job, this, target, older)
+
+
+def _confirming(
+    job: JobType, this: Pass, run: Run | None, older: tuple[Run, ...], *, why: str, again: timedelta
+) -> Decision:
+    status = _status(run, older, _carried(job, this))
+    return Decision(
+        Phase.WAITING, "Confirming", why, status, watches=_watches(job, run, older), look_again=max(again, timedelta(0))
+    )
+
+
+def _go_to(job: JobType, this: Pass, target: Run, others: tuple[Run, ...]) -> Decision:
+    """Content that ran before goes back to its run and starts nothing; other content is a new run."""
+    earlier = next((run for run in others if run.digest == target.digest and run.started), None)
+    others = kept(job, tuple(run for run in others if run is not earlier))
+    return _settle(job, this, earlier, others) if earlier else _start(job, this, target, others)
+
+
 def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
     """Ask for a run: the record goes to status first, then the create goes out."""
     if this.refused:
-        recorded, earlier = runs_of(job, this)
-        status = _status(job, this, recorded, earlier, _carried(job, this))
+        status = _status(run, older, _carried(job, this))
         return Decision(
-            Phase.STALLED, this.refused.reason, this.refused.message, status, watches=_watches(job, recorded, earlier)
+            Phase.STALLED, this.refused.reason, this.refused.message, status, watches=_watches(job, run, older)
         )
     run = replace(run, requestedAt=stamp(this.now))
     params = {
         **to_request(this.shape, this.spec, job.create),
         job.remote.name_key: run.name,
-        "Tags": tags_for(this),
+        "Tags": tags_for(this, run=run.digest),
     }
     fields = {job.status_key: SYNCHRONIZING, job.status_name: run.name}
     return Decision(
         Phase.ACTING,
         "Starting",
         f"asking SageMaker for {run.name}",
-        status=_status(job, this, run, older, fields),
+        status=_status(run, older, fields),
         calls=(Call(job.create, params),),
         watches=_watches(job, run, older),
     )
 
 
-def _confirm(job: JobType, this: Pass, run: Run, intent: Run, older: tuple[Run, ...]) -> Decision:
-    """A create went out, or may have: what came of it is not known until the service says so."""
-    seen: Seen = this.seen
-    if seen.news.get(run.name) is not None:
-        owner = seen.owners.get(run.name, Owner.UNKNOWN)
-        reason = "OwnedByAnother" if owner is Owner.OTHER else "AdoptionRequired"
-        message = {
-            Owner.OTHER: f"{run.name} carries another owner's tag; it is left alone until that owner releases it",
-            Owner.UNKNOWN: f'{run.name} exists and its tags cannot be read; annotate adopt: "true" to take it',
-        }.get(owner, f'{run.name} exists and carries no owner tag; annotate adopt: "true" to take it')
-        fields = _carried(job, this)
-        return Decision(Phase.STALLED, reason, message, status=_status(job, this, run, older, fields))
-    if this.doubt:
-        # The create said taken, the describe says absent: one of them read too early.
-        return Decision(
-            Phase.WAITING,
-            "Confirming",
-            f"{run.name} is taken but cannot be seen yet",
-            status=_status(job, this, run, older, _carried(job, this)),
-            look_again=timedelta(seconds=5),
-        )
-    return _start(job, this, intent, older)
-
-
 def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
     """Follow a started run."""
-    seen: Seen = this.seen
-    gone = run.name in seen.news and seen.news[run.name] is None and run.status not in job.remote.over
-    news = seen.news.get(run.name) or {}
+    news = _news(this, run) or {}
+    same = this.past.get(job.status_name) == run.name
     fields = {
-        **(_carried(job, this) if this.past.get(job.status_name) == run.name else {}),
-        job.status_key: run.status,
+        **(_carried(job, this) if same else {}),
+        job.status_key: (this.past.get(job.status_key) if same else None) if run.status == MISSING else run.status,
         job.status_name: run.name,
-        **(job.describe_status(this, run.name, news, this.past) if news else {}),
     }
-    if not news and this.reply(job.create):
-        fields |= job.describe_status(this, run.name, {}, {})
-    status = _status(job, this, run, older, fields)
-    watches = _watches(job, run, older)
-    if gone:
-        return _gone(job, this, run, status, watches)
-    notices = _notices(job, this, run, news)
+    if run.status not in (*job.remote.over, MISSING):
+        fields["additional"] = ""
+    if news or this.reply(job.create):
+        fields |= job.describe_status(this, run.name, news, this.past)
+    shown: dict[str, Any] = {
+        "status": _status(run, older, fields),
+        "notices": _notices(job, this, run, news),
+        "watches": _watches(job, run, older),
+    }
     match run.status:
         case "Completed":
             again = timedelta(seconds=30) if job.unsettled(fields) else None
-            return Decision(
-                Phase.READY, "Completed", f"{run.name} completed", status, (), notices, watches, look_again=again
-            )
+            return Decision(Phase.READY, "Completed", f"{run.name} completed", look_again=again, **shown)
         case "Failed":
             why = str(fields.get("additional") or "no reason was given")
-            return Decision(Phase.STALLED, "JobFailed", why, status, (), notices, watches)
+            return Decision(
+                Phase.STALLED, "JobFailed", f"{run.name} failed and is not retried ({_RUN_AGAIN}): {why}", **shown
+            )
         case "Stopped":
-            return Decision(Phase.STALLED, "JobStopped", f"{run.name} was stopped", status, (), notices, watches)
-        case busy:
-            detail = fields.get("secondaryStatus") or busy
-            return Decision(Phase.WAITING, "JobRunning", f"{run.name}: {detail}", status, (), notices, watches)
+            return Decision(Phase.STALLED, "JobStopped", f"{run.name} was stopped; {_RUN_AGAIN}", **shown)
+        case "Missing":
+            return Decision(Phase.STALLED, "ExternallyDeleted", _missing(run), **shown)
+    if run.name in this.seen.news and not news:
+        left = max(_left(this, run.startedAt), timedelta(seconds=1))
+        return Decision(Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", look_again=left, **shown)
+    return Decision(Phase.WAITING, "JobRunning", f"{run.name}: {fields.get('secondaryStatus') or run.status}", **shown)
 
 
-def _gone(job: JobType, this: Pass, run: Run, status: Mapping[str, Any], watches: tuple[Watch, ...]) -> Decision:
-    started = moment(run.startedAt)
-    if this.now - started < _SECOND_LOOK:
-        left = _SECOND_LOOK - (this.now - started)
-        return Decision(
-            Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", status, watches=watches, look_again=left
-        )
-    message = f"{run.name} was started and is gone from SageMaker; it is not run again"
-    notices = (
-        ()
-        if this.past.get("run", {}).get("status") == "Missing"
-        else (Notice("Warning", "ExternallyDeleted", message),)
-    )
-    status = {**status, "run": {**run.record(), "status": "Missing"}, job.status_key: run.status}
-    return Decision(Phase.STALLED, "ExternallyDeleted", message, status, notices=notices)
+def _missing(run: Run) -> str:
+    return f"{run.name} was started and is gone from SageMaker; it is not run again by itself: {_RUN_AGAIN}"
 
 
-def _refuse(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], reason: str, why: str) -> Decision:
+def _refuse(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], *, reason: str, why: str) -> Decision:
     """A refused edit leaves the legacy fields as they are; the run that was started is still followed."""
     followed = _settle(job, this, run, older)
     return replace(followed, phase=Phase.STALLED, reason=reason, message=why, calls=())
@@ -326,42 +287,38 @@ def _refuse(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], reason: 
 
 def _end(job: JobType, this: Pass, current: Run | None, older: tuple[Run, ...]) -> Decision:
     """Stop whatever runs and let go when all of it is over. Absent is over."""
-    if this.retain:
-        return Decision(Phase.RELEASED, "Retained", "left in SageMaker as it is", status=this.past)
-    seen: Seen = this.seen
+    stopping = {reply.call.params[job.remote.name_key] for reply in this.replies if reply.call.operation == job.stop}
     calls, waiting = [], []
     for run in filter(None, (current, *older)):
-        known_gone = run.name in seen.news and seen.news[run.name] is None
-        young = bool(run.requestedAt) and this.now - moment(run.requestedAt) < _SECOND_LOOK
-        if not run.started and (not known_gone or not young):
-            continue  # never created, or not ours
-        if run.status in (*job.remote.over, "Missing") or (known_gone and not young):
+        absent = run.name in this.seen.news and _news(this, run) is None
+        if not run.started:
+            # Never created, not ours, or created a moment ago by a request of which nobody saw the reply.
+            if absent and _young(this, run.requestedAt):
+                waiting.append(run.name)
+            continue
+        if run.status in (*job.remote.over, MISSING):
             continue
         waiting.append(run.name)
-        if run.status == "InProgress" and not known_gone:
+        if run.status == "InProgress" and not absent and run.name not in stopping:
             calls.append(Call(job.stop, {job.remote.name_key: run.name}))
     fields = _carried(job, this)
-    if current is not None and current.started:
+    if current is not None and current.started and current.status != MISSING:
         fields |= {job.status_key: current.status}
-    stopping = {reply.call.params[job.remote.name_key] for reply in this.replies if reply.call.operation == job.stop}
-    calls = [call for call in calls if call.params[job.remote.name_key] not in stopping]
+    status = _status(current, older, fields)
     if not waiting:
-        return Decision(Phase.RELEASED, "Deleted", "", status=_status(job, this, current, older, fields))
+        return Decision(Phase.RELEASED, "Deleted", "", status=status)
     return Decision(
         Phase.ACTING if calls else Phase.WAITING,
         "Stopping",
         f"waiting for {', '.join(waiting)} to end",
-        status=_status(job, this, current, older, fields),
+        status=status,
         calls=tuple(calls),
         watches=tuple(Watch(job.remote.name, name, Pace.FAST) for name in waiting),
         look_again=timedelta(seconds=10),
     )
 
 
-def _status(
-    job: JobType, this: Pass, run: Run | None, older: Sequence[Run], fields: Mapping[str, Any]
-) -> dict[str, Any]:
-    del job, this
+def _status(run: Run | None, older: Sequence[Run], fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "run": run.record() if run else None, "runs": [past.record() for past in older]}
 
 
@@ -373,15 +330,11 @@ def _carried(job: JobType, this: Pass) -> dict[str, Any]:
     return carried
 
 
-def _kept(older: Sequence[Run]) -> tuple[Run, ...]:
-    return tuple(older[:RUNS_KEPT])
-
-
 def _watches(job: JobType, run: Run | None, older: Sequence[Run]) -> tuple[Watch, ...]:
     return tuple(
         Watch(job.remote.name, one.name, Pace.FAST)
         for one in (run, *older)
-        if one and one.started and one.status not in (*job.remote.over, "Missing")
+        if one and one.started and one.status not in (*job.remote.over, MISSING)
     )
 
 
@@ -400,10 +353,17 @@ def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any]) -> tup
             )
         case "Stopped":
             return (Notice("Warning", "JobStopped", f"{job.kind} {run.name} was stopped"),)
+        case "Missing":
+            return (Notice("Warning", "ExternallyDeleted", _missing(run)),)
     return ()
 
 
 def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, Any]:
-    """Legacy fields while an error stands in the way: the text in `additional`, the status only before the start."""
-    started = bool((past.get("run") or {}).get("startedAt"))
-    return {**past, "additional": message, **({} if started else {job.status_key: job.working})}
+    """Legacy fields while an error stands in the way: the text in `additional`, the status only before the start.
+    What a finished job left there, the reason of its failure, stays.
+    """
+    run = past.get("run") or {}
+    if not run.get("startedAt"):
+        return {**past, "additional": message, job.status_key: job.working}
+    over = run.get("status") in (*job.remote.over, MISSING)
+    return dict(past) if over else {**past, "additional": message}

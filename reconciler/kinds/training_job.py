@@ -81,7 +81,7 @@ def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, A
     fields: dict[str, Any] = {
         "secondaryStatus": "" if status == "Stopping" else secondary,
         "additional": news.get("FailureReason", "") if over else "",
-        "cloudWatchLogUrl": log_url(str(this.spec.get("region", "")), _LOG_GROUP, name),
+        "cloudWatchLogUrl": log_url(this.region, _LOG_GROUP, name),
         "modelPath": "",
     }
     if status == "Completed":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.core.decision import Call, Decision, Reply
-from reconciler.core.errors import NotFoundError, ReconcileError
+from reconciler.core.errors import DeniedError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Failure
 from reconciler.runtime.observer import Aws, Observer
 
@@ -35,12 +35,19 @@ def execute(
             answer = aws.write(tenant, call)
         except ReconcileError as error:
             observer.forget(tenant, call)
-            if not isinstance(error, NotFoundError) or not call.operation.startswith(("Delete", "Stop")):
+            if not _is_done_anyway(call, error):
                 return tuple(replies), Failure(call, error)
             answer = {}
         observer.forget(tenant, call)
         replies.append(Reply(call, answer))
     return tuple(replies), None
+
+
+def _is_done_anyway(call: Call, error: ReconcileError) -> bool:
+    if call.best_effort and isinstance(error, (DeniedError, NotFoundError, TerminalError)):
+        log.warning("%s was refused and is left out: %s", call.operation, error)
+        return True
+    return isinstance(error, NotFoundError) and call.operation.startswith(("Delete", "Stop"))
 
 
 def label(call: Call) -> str:

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Pace, Watch
-from reconciler.core.errors import DeniedError, NotFoundError, ReconcileError
+from reconciler.core.errors import CredentialsError, DeniedError, NotFoundError, ReconcileError, ThrottledError
 from reconciler.core.remote import REMOTES, Remote
 from reconciler.core.resource import Key
 
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 _PAGE = 100
 _BACKOFF_MAX_S = 120.0
+_TUNING_JOB = "HyperParameterTuningJob"
+_LASTING = (CredentialsError, DeniedError)
+_PASSING_FAULTS = 3
+"""So many failed sweeps in a row are news for the objects that wait; a throttled page or two are not."""
 
 
 class Aws(Protocol):
@@ -63,11 +67,16 @@ class _List:
     summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     details: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     watched: dict[str, _Watched] = field(default_factory=dict)
+    spawned: dict[str, tuple[tuple[Any, ...], list[Mapping[str, Any]]]] = field(default_factory=dict)
+    """Training jobs by tuning job, with the mark of the tuning job when they were listed."""
     fast_at: float = 0.0
     slow_at: float = 0.0
     running: bool = False
     failures: int = 0
+    not_before: float = 0.0
+    """After a failure nothing is asked before this second, however long ago a sweep was due."""
     problem: ReconcileError | None = None
+    """What keeps this List from working, once it is more than a passing fault."""
 
 
 class Observer:
@@ -139,6 +148,7 @@ class Observer:
                 del listing.watched[watch.name]
                 listing.summaries.pop(watch.name, None)
                 listing.details.pop(watch.name, None)
+                listing.spawned.pop(watch.name, None)
 
     def _list(self, tenant: Any, remote: str) -> _List:
         return self._lists.setdefault((tenant, remote), _List(REMOTES[remote]))
@@ -176,33 +186,39 @@ class Observer:
     def _next(self, listing: _List) -> float | None:
         fast = any(one.fast for one in listing.watched.values())
         if listing.remote.over:  # a job: settled ones never move again
-            return listing.fast_at if fast else None
-        return min(listing.fast_at, listing.slow_at) if fast else listing.slow_at
+            return max(listing.not_before, listing.fast_at) if fast else None
+        due = min(listing.fast_at, listing.slow_at) if fast else listing.slow_at
+        return max(listing.not_before, due)
 
     def _sweep_safely(self, tenant: Any, listing: _List) -> None:
         woken: set[Key] = set()
-        began = self._monotonic()
+        began, pause = self._monotonic(), 0.0
         try:
             woken = self._sweep(tenant, listing, began)
-            recovered = listing.problem is not None
-            listing.problem, listing.failures = None, 0
-            if recovered:
+            if listing.problem is not None:
                 woken |= self._all_keys(listing)
-            delay = self._paces.fast_s
+            listing.problem, listing.failures = None, 0
         except ReconcileError as error:
-            news = type(error) is not type(listing.problem)
-            listing.problem = error
             listing.failures += 1
-            delay = min(_BACKOFF_MAX_S, self._paces.fast_s * 2 ** min(listing.failures, 8)) * random.uniform(0.8, 1.2)  # noqa: S311
-            if news:
+            lasting = isinstance(error, _LASTING) or listing.failures >= _PASSING_FAULTS
+            if lasting and type(error) is not type(listing.problem):
                 woken = self._all_keys(listing)
+            listing.problem = error if lasting else None
+            pause = min(_BACKOFF_MAX_S, self._paces.fast_s * 2 ** min(listing.failures, 8))
+            if isinstance(error, ThrottledError) and error.retry_after_s is not None:
+                pause = error.retry_after_s
+            pause *= random.uniform(0.8, 1.2)  # noqa: S311 - jitter
         except Exception:
             log.exception("bug in a sweep of %s", listing.remote.list)
-            delay = self._paces.slow_s
+            pause = self._paces.slow_s
         finally:
             with self._changed:
+                now = self._monotonic()
                 listing.running = False
-                listing.fast_at = self._monotonic() + delay
+                listing.fast_at = now + self._paces.fast_s
+                listing.not_before = now + pause
+                for name in listing.details.keys() - listing.watched.keys():
+                    del listing.details[name]
                 self._changed.notify_all()
         for key in woken:
             self._wake(key)
@@ -290,11 +306,11 @@ class Observer:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
-        if (
-            known is not None
-            and not fresh
-            and (summary is None or listing.remote.mark(known) == listing.remote.mark(summary))
-        ):
+            problem = listing.problem
+        moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
+        if not fresh and not moved:
+            if problem is not None:
+                raise problem  # what is remembered may be long untrue
             return known
         try:
             found = self._aws.read(tenant, listing.remote.describe, {listing.remote.name_key: name})
@@ -303,9 +319,40 @@ class Observer:
                 listing.details.pop(name, None)
             return None
         with self._lock:
-            if name in listing.watched:
-                listing.details[name] = found
+            # Kept though nobody may watch it yet: the first decision about it comes after this look.
+            listing.details[name] = found
         return found
+
+    def listing(self, tenant: Any, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Every page of a List, read now."""
+        kind = REMOTES[remote]
+        return self._pages(tenant, kind.list, {**filters, "MaxResults": _PAGE}, kind.list_key)
+
+    def spawned(self, tenant: Any, tuning_job: str) -> list[Mapping[str, Any]]:
+        """The training jobs of a tuning job: another List is asked for when the tuning job's summary moved."""
+        with self._lock:
+            listing = self._list(tenant, _TUNING_JOB)
+            thing = listing.summaries.get(tuning_job) or listing.details.get(tuning_job)
+            mark = listing.remote.mark(thing) if thing else None
+            known = listing.spawned.get(tuning_job)
+        if known is not None and mark is not None and known[0] == mark:
+            return known[1]
+        params = {f"{_TUNING_JOB}Name": tuning_job, "MaxResults": _PAGE}
+        operation = f"ListTrainingJobsFor{_TUNING_JOB}"
+        found = self._pages(tenant, operation, params, "TrainingJobSummaries")
+        with self._lock:
+            if mark is not None and tuning_job in listing.watched:
+                listing.spawned[tuning_job] = (mark, found)
+        return found
+
+    def _pages(self, tenant: Any, operation: str, params: dict[str, Any], key: str) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        while True:
+            answer = self._aws.read(tenant, operation, params)
+            found += answer.get(key) or ()
+            if not answer.get("NextToken"):
+                return found
+            params = {**params, "NextToken": answer["NextToken"]}
 
     def tags(self, tenant: Any, arn: str) -> Mapping[str, str] | None:
         found: dict[str, str] = {}
@@ -339,3 +386,9 @@ class TenantView:
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         return self.observer.tags(self.tenant, arn)
+
+    def listing(self, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return self.observer.listing(self.tenant, remote, filters)
+
+    def spawned(self, tuning_job: str) -> list[Mapping[str, Any]]:
+        return self.observer.spawned(self.tenant, tuning_job)

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
-from reconciler.core.conditions import stamp
-from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
+from reconciler.core.decision import Decision, Difference, Notice, Phase
 from reconciler.core.errors import (
     ConflictError,
+    CredentialsError,
     DeniedError,
     DependencyError,
     NotFoundError,
@@ -30,12 +31,12 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
-from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, recorded_region
 from reconciler.core.naming import spec_hash
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
-from reconciler.core.status import render
+from reconciler.core.status import render, suspended
 from reconciler.runtime.execute import NotLeadingError, execute, label
 from reconciler.runtime.observer import Aws, Observer
 
@@ -45,6 +46,8 @@ _ROUNDS = 6
 """Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
 _CACHE_LAG = timedelta(seconds=1)
 _SLOW_RETRY = timedelta(minutes=1)
+_CREDENTIALS_RETRY = timedelta(seconds=30)
+"""The account is paused and probed for all of its objects at once; asking more often only costs time."""
 _TERMINAL_LOOK = timedelta(minutes=10)
 
 
@@ -137,7 +140,9 @@ class Worker:
         if resource.deleting and FINALIZER not in resource.finalizers:
             return Next()
         if resource.annotations.get(Annotation.SUSPEND) == "true" and not resource.deleting:
-            return Next()
+            return self._suspended(resource)
+        if self._retained(resource):
+            return self._release(resource, ())
         claim = self._ports.claims.claim(resource.key)
         spec = kind.as_written(resource)
         mode = resource.annotations.get(Annotation.DRIFT_MODE) or (claim.mode if claim else "Warn")
@@ -157,11 +162,10 @@ class Worker:
             now=self._ports.clock.now(),
             on_change=resource.annotations.get(Annotation.ON_CHANGE) or (claim.on_change if claim else "Reject"),
             drift_mode=mode,
-            retain=self._retained(resource),
             tokens=_new_tokens(resource),
         )
         try:
-            tenant = self._tenant_of(resource)
+            tenant = self._tenant_of(_where_it_is(resource))
             return self._rounds(kind, this, tenant)
         except (StaleError, NotFoundError):
             raise
@@ -169,6 +173,7 @@ class Worker:
             return self._failed(kind, this, None, None, error)
 
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
+        doubted: set[str] = set()
         for _ in range(_ROUNDS):
             this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
             decision = kind.decide(this)
@@ -178,7 +183,7 @@ class Worker:
                 decision = kind.decide(this)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
-                return self._release(this, decision)
+                return self._release(this.resource, decision.notices)
             this = self._record(this, decision)
             if not decision.calls:
                 return Next(_TERMINAL_LOOK if refusal else decision.look_again)
@@ -190,51 +195,70 @@ class Worker:
             )
             if failure is None:
                 this = replace(this, doubt=False)
-            elif isinstance(failure.error, (ConflictError, DependencyError)) and not this.doubt:
+            elif isinstance(failure.error, (ConflictError, DependencyError)) and failure.call.identity not in doubted:
+                # Once per call: what is in the way is looked at before anybody is told.
+                doubted.add(failure.call.identity)
                 this = replace(this, doubt=True)
             else:
                 return self._failed(kind, this, tenant, failure, failure.error)
         return Next(after=timedelta(seconds=1))
 
-    def _record(self, this: Pass, decision: Decision, refused: Mapping[str, str] | None = None) -> Pass:
+    def _record(self, this: Pass, decision: Decision, refused: Mapping[str, Any] | None = None) -> Pass:
         """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
         past = this.resource.status
+        decided = this.seen is not None
         status = render(
-            this.resource, decision, drift_mode=this.drift_mode, handled=_handled(this.resource), now=this.now
+            this.resource, decision, drift_mode=this.drift_mode, handled=_handled(this, decided=decided), now=this.now
         )
         if decision.calls:
             calls = [label(call) for call in decision.calls]
             status["intent"] = {"at": stamp(this.now), "by": self._replica, "calls": calls}
         elif "intent" in past:
             status["intent"] = past["intent"]
-        if refused:
+        if refused or (refused := _still_refused(this)):
             status["refused"] = dict(refused)
-        elif this.refused and "refused" in past:
-            status["refused"] = past["refused"]
         resource = this.resource
         if status != past or decision.calls:
-            resource = self._ports.objects.replace_status(resource, status)
-            self._written[resource.key] = resource.resource_version
+            resource = self._write(this, status)
         for notice in decision.notices:
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
+
+    def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
+        """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
+        written all the same, or it would be forgotten, and the pass begins again with what moved.
+        """
+        objects = self._ports.objects
+        try:
+            written = objects.replace_status(this.resource, status)
+        except StaleError:
+            live = objects.get(this.resource.key) if this.replies or this.failure else None
+            if live is None or live.uid != this.resource.uid or live.status != this.resource.status:
+                raise
+            written = objects.replace_status(live, status)
+            self._written[written.key] = written.resource_version
+            raise
+        self._written[written.key] = written.resource_version
+        return written
 
     def _failed(self, kind: Kind, this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
         """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
         if isinstance(error, NotLeadingError):
             return Next()
         text = str(error)
-        status, watches, healthy = this.past, None, None
+        before = _as_before(this.past)
+        status, watches, healthy = this.past, None, before.healthy
         if failure is not None:
             folded = kind.decide(replace(this, failure=failure, refused=Refusal(error.reason, text)))
             status, watches, healthy = folded.status, folded.watches, folded.healthy
             if folded.phase is Phase.RELEASED:
                 status = this.past
         human = isinstance(error, (TerminalError, DeniedError))
-        shown = Decision(
-            Phase.STALLED if human else Phase.WAITING,
-            error.reason,
-            text,
+        shown = replace(
+            before,
+            phase=Phase.STALLED if human else Phase.WAITING,
+            reason=error.reason,
+            message=text,
             status=kind.failing(_kept(status), text),
             notices=(Notice("Warning", error.reason, text),) if _is_news(this.resource, error) else (),
             healthy=healthy,
@@ -243,28 +267,47 @@ class Worker:
             self._ports.observer.watch(this.resource.key, tenant, watches)
         refused = None
         if failure is not None and isinstance(error, TerminalError):
-            refused = {"call": failure.call.identity, "reason": error.reason, "message": text}
+            refused = {
+                "call": failure.call.identity,
+                "reason": error.reason,
+                "message": text,
+                "generation": this.resource.generation,
+            }
         self._record(this, shown, refused)
         match error:
             case TerminalError():
                 return Next(after=_TERMINAL_LOOK)
             case ThrottledError(retry_after_s=float() as wait):
                 return Next(after=timedelta(seconds=wait))
+            case CredentialsError():
+                return Next(after=_CREDENTIALS_RETRY)
+            case DependencyError():
+                return Next(failed=True)  # made moments ago, it will be seen soon
             case PreconditionError() | QuotaError() | DeniedError():
                 return Next(after=_SLOW_RETRY)
         return Next(failed=True)
 
-    def _release(self, this: Pass, decision: Decision) -> Next:
-        self._ports.observer.watch(this.resource.key, None, ())
-        for notice in decision.notices:
-            self._ports.events.emit(this.resource, notice.type, notice.reason, notice.message)
-        left = [finalizer for finalizer in this.resource.finalizers if finalizer != FINALIZER]
-        self._ports.objects.set_finalizers(this.resource, left)
+    def _release(self, resource: Resource, notices: tuple[Notice, ...]) -> Next:
+        self._ports.observer.watch(resource.key, None, ())
+        for notice in notices:
+            self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
+        left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
+        self._ports.objects.set_finalizers(resource, left)
+        return Next()
+
+    def _suspended(self, resource: Resource) -> Next:
+        """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
+        self._ports.observer.watch(resource.key, None, ())
+        status = suspended(resource, self._ports.clock.now())
+        if status != resource.status:
+            written = self._ports.objects.replace_status(resource, status)
+            self._written[written.key] = written.resource_version
         return Next()
 
     def _retained(self, resource: Resource) -> bool:
         """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived
-        operator's chart deletes the definitions on uninstall, and nobody means their endpoints by that."""
+        operator's chart deletes the definitions on uninstall, and nobody means their endpoints by that.
+        """
         if not resource.deleting:
             return False
         if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
@@ -280,6 +323,12 @@ class Worker:
         return True
 
 
+def _where_it_is(resource: Resource) -> Resource:
+    """The resource as seen from the region in which its things were made; an edited region is refused, not followed."""
+    region = recorded_region(resource.status)
+    return resource.with_spec({**resource.spec, "region": region}) if region else resource
+
+
 def _new_tokens(resource: Resource) -> dict[str, str]:
     """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
     if not resource.status:
@@ -289,23 +338,49 @@ def _new_tokens(resource: Resource) -> dict[str, str]:
     return {"retry": retry} if retry and retry != handled.get("retry") else {}
 
 
-def _handled(resource: Resource) -> dict[str, str]:
-    annotations = resource.annotations
+def _handled(this: Pass, *, decided: bool) -> dict[str, str]:
+    """The tokens that were acted on. An error before anything was decided leaves a retry for the next pass."""
+    annotations = this.resource.annotations
+    retry = annotations.get(Annotation.RETRY)
+    if "retry" in this.tokens and not decided:
+        retry = (this.resource.status.get("handled") or {}).get("retry")
     tokens = {
         "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
-        "retry": annotations.get(Annotation.RETRY),
+        "retry": retry,
         "run": annotations.get(Annotation.RUN),
     }
     return {name: token for name, token in tokens.items() if token}
 
 
-def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
+def _still_refused(this: Pass) -> Mapping[str, Any] | None:
+    """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it."""
     refused = this.past.get("refused")
-    if not refused or this.tokens.get("retry") or this.resource.deleting:
+    if not refused or this.resource.deleting or (this.tokens.get("retry") and this.seen is not None):
         return None
-    if any(call.identity == refused["call"] for call in decision.calls):
+    return refused if refused.get("generation") == this.resource.generation else None
+
+
+def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
+    refused = _still_refused(this)
+    if refused and any(call.identity == refused["call"] for call in decision.calls):
         return Refusal(str(refused["reason"]), str(refused["message"]))
     return None
+
+
+def _as_before(past: Mapping[str, Any]) -> Decision:
+    """What was known of health and drift; an error tells nothing new about either."""
+    conditions = past.get("conditions") or ()
+    healthy, drifted = find(conditions, HEALTHY), find(conditions, DRIFTED)
+    differences = (past.get("drift") or {}).get("differences") or ()
+    return Decision(
+        Phase.WAITING,
+        "",
+        healthy=None if healthy is None else healthy["status"] == "True",
+        differences=tuple(
+            Difference(d["plane"], d["path"], d.get("desired", ""), d.get("live", "")) for d in differences
+        ),
+        drift_reason=str((drifted or {}).get("reason", "")),
+    )
 
 
 _RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")

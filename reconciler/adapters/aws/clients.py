@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -47,6 +48,8 @@ class Aws:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        # Its debug lines hold whole requests, and with them secrets and credentials.
+        logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
         self._sleep = sleep
         self._loader = loader
@@ -78,7 +81,7 @@ class Aws:
             client = self._client(tenant, _SERVICE_OF.get(operation, "sagemaker"))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
         except Exception as error:
-            translated = translate(error, operation)
+            translated = translate(error, operation, params)
             if isinstance(translated, ThrottledError):
                 bucket.throttled()
             if isinstance(translated, CredentialsError):

@@ -7,10 +7,14 @@ the texts are matched by their stable beginning. Nothing that leaves here carrie
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from reconciler.core import errors
+from reconciler.core.schema import SECRET_MEMBERS
 
 _ABSENT = (
     "Requested resource not found",
@@ -46,40 +50,77 @@ _DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 _TRANSIENT = {"InternalFailure", "InternalServiceException", "ServiceUnavailable", "ConcurrentUpdateException"}
 _SERVER_FAULT = 500
 
-# After these the request may have reached the service: nobody knows whether it was carried out.
-_MAYBE_RECEIVED = (boto.ReadTimeoutError, boto.ConnectionClosedError, boto.ResponseStreamingError)
+# Before these nothing was sent; after any other fault of the connection nobody knows whether the request arrived.
+_NEVER_SENT = (
+    boto.EndpointConnectionError,
+    boto.ConnectTimeoutError,
+    boto.ProxyConnectionError,
+    boto.SSLError,
+)
+
+_SECRET_PATH = "|".join(sorted(SECRET_MEMBERS))
+_QUOTED = re.compile(rf"Value '(?:[^']|'(?! at '))*' at '([^']*(?:{_SECRET_PATH})[^']*)'", re.IGNORECASE)
+_LOCAL = re.compile(rf"(parameter [^,]*(?:{_SECRET_PATH})[^,]*, value: ).*?(, (?:type|valid)|$)", re.IGNORECASE)
+_MASK = "***"
+_SHORTEST_SECRET = 4
+"""Shorter values are not looked for in texts: numbers and flags occur in any of them."""
 
 
 class RequestRejectedError(errors.TerminalError):
     """botocore itself refused the parameters: nothing was sent."""
 
 
-def translate(error: Exception, operation: str) -> errors.ReconcileError:
-    """The class of an error of boto3. `operation` tells a missing thing from a missing dependency."""
+def translate(error: Exception, operation: str, params: Mapping[str, Any] | None = None) -> errors.ReconcileError:
+    """The class of an error of boto3. `operation` tells a missing thing from a missing dependency; values of `params` that
+    may be secret are masked, for SageMaker and botocore quote what they refuse.
+    """
     mutating = not operation.startswith(("Describe", "List", "Get"))
+    secrets = _secrets(params or {})
     match error:
         case boto.ClientError():
-            return _from_answer(error, operation, mutating=mutating)
+            return _from_answer(error, operation, lambda text: _masked(text, secrets), mutating=mutating)
         case boto.ParamValidationError():
-            return RequestRejectedError(str(error).replace("\n", " "))
+            return RequestRejectedError(_masked(str(error).replace("\n", " "), secrets))
         case boto.NoCredentialsError() | boto.PartialCredentialsError() | boto.TokenRetrievalError():
             return errors.CredentialsError(str(error))
         case boto.NoRegionError() | boto.InvalidRegionError() | boto.UnknownServiceError():
             return errors.TerminalError(str(error))
-        case _ if isinstance(error, _MAYBE_RECEIVED) and mutating:
-            return errors.LostReplyError(f"{operation}: no reply ({type(error).__name__})")
-        case boto.HTTPClientError() | boto.ConnectionError():
+        case boto.HTTPClientError() | boto.ConnectionError() | ResponseParserError():
+            if mutating and not isinstance(error, _NEVER_SENT):
+                return errors.LostReplyError(f"{operation}: no reply ({type(error).__name__})")
             return errors.TransientError(f"{operation}: {type(error).__name__}")
         case boto.BotoCoreError():
-            return errors.TransientError(f"{operation}: {error}")
+            return errors.TransientError(f"{operation}: {_masked(str(error), secrets)}")
     raise error
 
 
-def _from_answer(error: boto.ClientError, operation: str, *, mutating: bool) -> errors.ReconcileError:
+def _secrets(value: Any, *, secret: bool = False) -> set[str]:
+    """Every value below a member that may hold secrets."""
+    match value:
+        case Mapping():
+            return {
+                found for key, item in value.items() for found in _secrets(item, secret=secret or key in SECRET_MEMBERS)
+            }
+        case list() | tuple():
+            return {found for item in value for found in _secrets(item, secret=secret)}
+    return {str(value)} if secret and len(str(value)) >= _SHORTEST_SECRET else set()
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    text = _QUOTED.sub(rf"Value '{_MASK}' at '\1'", text)
+    text = _LOCAL.sub(rf"\1{_MASK}\2", text)
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return text
+
+
+def _from_answer(
+    error: boto.ClientError, operation: str, mask: Callable[[str], str], *, mutating: bool
+) -> errors.ReconcileError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = str(error.response.get("Error", {}).get("Message") or code)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    text = f"{code}: {message}"
+    text = mask(f"{code}: {message}")
     if code in _THROTTLED:
         return errors.ThrottledError(text)
     if code in _CREDENTIALS:

@@ -22,6 +22,8 @@ _BURST_S = 2.0
 class Bucket:
     monotonic: Callable[[], float]
     rate_per_s: float = _START_PER_S
+    _promised_until: float = field(init=False, default=0.0)
+    """Whoever was held back was told a moment of his own up to here: they come back one by one, not all at once."""
     _tokens: float = field(init=False)
     _filled_at: float = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -41,8 +43,9 @@ class Bucket:
             self._filled_at = now
             wait = max(0.0, (1 - self._tokens) / self.rate_per_s)
             if wait > patience_s:
-                error = ThrottledError(f"held back: {self.rate_per_s:.1f} calls a second are allowed")
-                error.retry_after_s = wait
+                self._promised_until = max(self._promised_until, now + wait - patience_s) + 1 / self.rate_per_s
+                error = ThrottledError("held back to stay under SageMaker's rate limit for this operation")
+                error.retry_after_s = self._promised_until - now
                 raise error
             self._tokens -= 1
             return wait

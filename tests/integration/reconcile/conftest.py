@@ -1,0 +1,22 @@
+"""The bench of loop 2 (`tests/support/lab.py`), over a simulator whose clock the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.lab import Lab
+from tests.support.simulator_control import SimControl
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Static ones, so that no chain of the machine's is searched."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture
+def lab(simulator: SimControl, credentials: None) -> Lab:
+    simulator.clock("manual")
+    return Lab(simulator)

@@ -1,0 +1,443 @@
+"""Loop 2 on a bench: the real worker, observer and AWS adapter against the simulator, with a cluster in memory and a clock
+that is moved by hand. One thread, so every run repeats; a process can "die" at any boundary and begin again.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import yaml
+from botocore.loaders import Loader
+
+from reconciler.adapters.aws import Aws, Tenant
+from reconciler.adapters.service_model import load_shape
+from reconciler.core.conditions import find
+from reconciler.core.decision import Call
+from reconciler.core.errors import NotFoundError, StaleError
+from reconciler.core.kind import Identity
+from reconciler.core.resource import FINALIZER, Key, Resource
+from reconciler.core.shapes import Structure
+from reconciler.dev.envfile import REGION
+from reconciler.kinds import KINDS
+from reconciler.runtime.observer import Observer, Paces
+from reconciler.runtime.worker import Next, Ports, Worker
+from tests.support.simulator_control import SimControl
+
+LOADER = Loader()
+ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
+IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
+PREFIX = "sagemaker-gitops.dev/"
+_START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class CrashError(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+@dataclass
+class LabClock:
+    """Implements `Clock`."""
+
+    elapsed_s: float = 0.0
+
+    def now(self) -> datetime:
+        return _START + timedelta(seconds=self.elapsed_s)
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.elapsed_s
+
+
+class MemoryCluster:
+    """Implements `Cache` and `Objects` as the API server would: versions, generations, conditional writes, finalizers."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, dict[str, Any]] = {}
+        self.status_writes: Counter[Key] = Counter()
+        self.written: list[tuple[Key, dict[str, Any]]] = []
+        """Every status, in the order of writing."""
+        self._versions = itertools.count(1)
+
+    def apply(self, manifest: Mapping[str, Any]) -> Key:
+        body = copy.deepcopy(dict(manifest))
+        key = Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
+        before = self.objects.get(key)
+        metadata = body["metadata"]
+        if before is None:
+            metadata |= {"uid": f"00000000-0000-4000-8000-{next(self._versions):012d}", "generation": 1}
+            metadata["creationTimestamp"] = "2026-03-01T00:00:00Z"
+        else:
+            kept = {name: before["metadata"][name] for name in ("uid", "finalizers") if name in before["metadata"]}
+            moved = int(before["spec"] != body["spec"])
+            metadata |= kept | {"generation": before["metadata"]["generation"] + moved}
+            body.setdefault("status", before.get("status"))
+        return self._store(key, body)
+
+    def annotate(self, key: Key, **annotations: str | None) -> None:
+        """By our prefix; None takes one off."""
+        body = copy.deepcopy(self.objects[key])
+        known = body["metadata"].setdefault("annotations", {})
+        for name, value in annotations.items():
+            known[PREFIX + name.replace("_", "-")] = value
+        body["metadata"]["annotations"] = {name: value for name, value in known.items() if value is not None}
+        self._store(key, body)
+
+    def delete(self, key: Key) -> None:
+        body = copy.deepcopy(self.objects[key])
+        if not body["metadata"].get("finalizers"):
+            del self.objects[key]
+            return
+        body["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
+        self._store(key, body)
+
+    def forget(self, key: Key) -> dict[str, Any]:
+        """As if the cluster burnt down: the object and its status are gone, finalizer or not."""
+        return self.objects.pop(key)
+
+    # Cache
+
+    def get(self, key: Key) -> Resource | None:
+        found = self.objects.get(key)
+        return None if found is None else Resource(copy.deepcopy(found))
+
+    def items(self, kind: str) -> Iterable[Resource]:
+        return [Resource(copy.deepcopy(body)) for key, body in self.objects.items() if key.kind == kind]
+
+    def synced(self) -> bool:
+        return True
+
+    def subscribe(self, handler: Callable[[Key, Resource | None, Resource | None], None]) -> None:
+        raise NotImplementedError
+
+    # Objects
+
+    def replace_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        body = self._checked(resource)
+        body["status"] = copy.deepcopy(dict(status))
+        self.status_writes[resource.key] += 1
+        self.written.append((resource.key, body["status"]))
+        self._store(resource.key, body)
+        return Resource(copy.deepcopy(body))
+
+    def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource:
+        body = self._checked(resource)
+        body["metadata"]["finalizers"] = list(finalizers)
+        if body["metadata"].get("deletionTimestamp") and not body["metadata"]["finalizers"]:
+            del self.objects[resource.key]
+        else:
+            self._store(resource.key, body)
+        return Resource(copy.deepcopy(body))
+
+    def replace(self, resource: Resource, manager: str) -> Resource:
+        raise NotImplementedError
+
+    def _checked(self, resource: Resource) -> dict[str, Any]:
+        live = self.objects.get(resource.key)
+        if live is None:
+            raise NotFoundError(str(resource.key))
+        if live["metadata"]["resourceVersion"] != resource.resource_version:
+            raise StaleError(str(resource.key))
+        return copy.deepcopy(live)
+
+    def _store(self, key: Key, body: dict[str, Any]) -> Key:
+        body["metadata"]["resourceVersion"] = str(next(self._versions))
+        self.objects[key] = {name: value for name, value in body.items() if value is not None}
+        return key
+
+
+@dataclass
+class _Boundaries:
+    """Counts the moments at which a process may die, and dies at the chosen one."""
+
+    die_at: int | None = None
+    passed: list[str] = field(default_factory=list)
+
+    def cross(self, what: str) -> None:
+        self.passed.append(what)
+        if len(self.passed) - 1 == self.die_at:
+            raise CrashError(what)
+
+
+@dataclass
+class _Aws:
+    """The adapter with a boundary before and after every mutating call."""
+
+    real: Aws
+    boundaries: _Boundaries
+
+    def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.real.read(tenant, operation, params)
+
+    def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
+        self.boundaries.cross(f"before {call.operation}")
+        answer = self.real.write(tenant, call)
+        self.boundaries.cross(f"after {call.operation}")
+        return answer
+
+
+@dataclass
+class _Objects:
+    """The cluster with a boundary before and after every write."""
+
+    real: MemoryCluster
+    boundaries: _Boundaries
+
+    def get(self, key: Key) -> Resource | None:
+        return self.real.get(key)
+
+    def replace_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
+        self.boundaries.cross("before a status write")
+        written = self.real.replace_status(resource, status)
+        self.boundaries.cross("after a status write")
+        return written
+
+    def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource:
+        self.boundaries.cross("before a finalizer write")
+        written = self.real.set_finalizers(resource, finalizers)
+        self.boundaries.cross("after a finalizer write")
+        return written
+
+    def replace(self, resource: Resource, manager: str) -> Resource:
+        return self.real.replace(resource, manager)
+
+
+@dataclass(frozen=True)
+class LabClaim:
+    hash: str
+    mode: str = "Correct"
+    on_change: str = "Run"
+
+
+@dataclass
+class Surroundings:
+    """Claims, events, leadership and definitions: what tests set and read."""
+
+    claims: dict[Key, LabClaim] = field(default_factory=dict)
+    emitted: list[tuple[str, str, str]] = field(default_factory=list)
+    leading: bool = True
+    terminating_kinds: set[str] = field(default_factory=set)
+
+    def claim(self, key: Key) -> LabClaim | None:
+        return self.claims.get(key)
+
+    def report_edit(self, key: Key) -> None:
+        del key
+
+    def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        self.emitted.append((about.name, reason, message))
+
+    def is_leader(self) -> bool:
+        return self.leading
+
+    def terminating(self, kind: str) -> bool:
+        return kind in self.terminating_kinds
+
+
+class Lab:
+    """`settle` runs passes while anything moves; `run` also lets time go by."""
+
+    def __init__(self, simulator: SimControl, *, cluster_name: str = "lab", cluster: MemoryCluster | None = None) -> None:
+        self.simulator = simulator
+        self.cluster = cluster or MemoryCluster()
+        self.clock = LabClock()
+        self.around = Surroundings()
+        self.boundaries = _Boundaries()
+        self.identity = Identity(cluster_name)
+        # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
+        self.aws = Aws(LOADER, time.monotonic)
+        self.shapes: dict[str, Structure] = {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
+        self.begin()
+
+    def begin(self) -> None:
+        """A process starts: nothing in memory, everything in status."""
+        self.boundaries = _Boundaries()
+        self._due: dict[Key, float] = {}
+        self._woken: set[Key] = set()
+        self._seen: dict[Key, str] = {}
+        aws = _Aws(self.aws, self.boundaries)
+        self.observer = Observer(aws, self.clock.monotonic, self._woken.add, Paces(5.0, 60.0))
+        around = self.around
+        ports = Ports(
+            cache=self.cluster,
+            objects=_Objects(self.cluster, self.boundaries),
+            aws=aws,
+            observer=self.observer,
+            claims=around,
+            events=around,
+            leader=around,
+            clock=self.clock,
+            definitions=around,
+        )
+        table = {kind.name: (kind, self.shapes[kind.name]) for kind in KINDS}
+        self.worker = Worker(table, ports, self._tenant_of, self.identity, "lab-replica")
+
+    def _tenant_of(self, resource: Resource) -> Tenant:
+        return Tenant(str(resource.spec.get("region")), self.simulator.url)
+
+    def settle(self, passes: int = 40) -> None:
+        """Passes over whatever moved, until nothing does; time stands still."""
+        for _ in range(passes):
+            keys = [key for key in self.cluster.objects if self._moved(key)] + [k for k in self._seen if self._gone(k)]
+            if not keys:
+                return
+            for key in keys:
+                self.reconcile(key)
+        raise AssertionError(f"still moving after {passes} rounds: {keys}")
+
+    def reconcile(self, key: Key) -> Next:
+        """One pass, as a worker thread would make it."""
+        self._woken.discard(key)
+        self._due.pop(key, None)
+        found = self.cluster.objects.get(key)
+        self._seen[key] = found["metadata"]["resourceVersion"] if found else ""
+        then = self.worker.reconcile(key)
+        if then.failed:
+            self._due[key] = self.clock.elapsed_s + 2
+        elif then.after is not None:
+            self._due[key] = self.clock.elapsed_s + then.after.total_seconds()
+        if found is None:
+            self._seen.pop(key, None)
+        return then
+
+    def run(self, seconds: float = 3600, until: Callable[[], object] | None = None, step_s: float = 5) -> None:
+        """Let time go by, here and in the simulator, until the predicate holds (then it must)."""
+        end = self.clock.elapsed_s + seconds
+        self.settle()
+        while not (until and until()):
+            if self.clock.elapsed_s >= end:
+                assert until is None, f"not within {seconds} s: {self.told()}"
+                return
+            self.clock.elapsed_s += step_s
+            self.simulator.advance(step_s)
+            self.sweep()
+            self.settle()
+
+    def sweep(self) -> None:
+        """What the observer's thread would do now."""
+        due, _ = self.observer._due()
+        for (tenant, _name), listing in due:
+            self.observer._sweep_safely(tenant, listing)
+
+    def run_through_crashes(self, die_at: int, until: Callable[[], object], seconds: float = 3600) -> str | None:
+        """Run with a process that dies at that boundary and one that takes over; what the first died of."""
+        self.begin()
+        self.boundaries.die_at = die_at
+        died = None
+        try:
+            self.run(seconds, until)
+        except CrashError as crash:
+            died = str(crash)
+            self.begin()
+            self.run(seconds, until)
+        return died
+
+    def _moved(self, key: Key) -> bool:
+        version = self.cluster.objects[key]["metadata"]["resourceVersion"]
+        due = self._due.get(key, float("inf")) <= self.clock.elapsed_s
+        return self._seen.get(key) != version or key in self._woken or due
+
+    def _gone(self, key: Key) -> bool:
+        return key not in self.cluster.objects
+
+    # what tests ask
+
+    def status(self, key: Key) -> dict[str, Any]:
+        found: dict[str, Any] = self.cluster.objects[key].get("status") or {}
+        return found
+
+    def condition(self, key: Key, kind: str) -> Mapping[str, Any]:
+        return find(self.status(key).get("conditions") or (), kind) or {}
+
+    def reason(self, key: Key) -> str:
+        return str(self.condition(key, "Ready").get("reason", ""))
+
+    def is_ready(self, key: Key) -> bool:
+        return self.condition(key, "Ready").get("status") == "True" and "Reconciling" not in self.types(key)
+
+    def types(self, key: Key) -> set[str]:
+        """Conditions that are True."""
+        return {c["type"] for c in self.status(key).get("conditions") or () if c["status"] == "True"}
+
+    def told(self) -> dict[str, str]:
+        return {
+            str(key): f"{self.reason(key)}: {self.condition(key, 'Ready').get('message')}" for key in self.cluster.objects
+        }
+
+
+def job(name: str = "train", namespace: str = "team", **spec: Any) -> dict[str, Any]:
+    """The smallest TrainingJob, with `spec` on top."""
+    least = {
+        "region": REGION,
+        "roleArn": ROLE,
+        "algorithmSpecification": {"trainingImage": IMAGE, "trainingInputMode": "File"},
+        "outputDataConfig": {"s3OutputPath": "s3://lab/output"},
+        "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 10},
+        "stoppingCondition": {"maxRuntimeInSeconds": 3600},
+    }
+    return _manifest("TrainingJob", name, namespace, least | spec)
+
+
+def hosting(
+    name: str = "serve", namespace: str = "team", image: str = IMAGE, models: int = 1, **spec: Any
+) -> dict[str, Any]:
+    """The smallest HostingDeployment with so many models; another `image` is other content."""
+    names = [f"model-{number}" for number in range(models)]
+    least = {
+        "region": REGION,
+        "models": [
+            {"name": name, "executionRoleArn": ROLE, "containers": [{"containerHostname": "c", "image": image}]}
+            for name in names
+        ],
+        "productionVariants": [
+            {
+                "variantName": f"variant-{name}",
+                "modelName": name,
+                "instanceType": "ml.m5.large",
+                "initialInstanceCount": 1,
+                "initialVariantWeight": 1,
+            }
+            for name in names
+        ],
+    }
+    return _manifest("HostingDeployment", name, namespace, least | spec)
+
+
+def example(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path)
+    return found
+
+
+def _manifest(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "sagemaker.aws.amazon.com/v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": dict(spec),
+    }
+
+
+def annotated(manifest: Mapping[str, Any], **annotations: str) -> dict[str, Any]:
+    """With annotations by our prefix."""
+    metadata = manifest["metadata"]
+    known = metadata.get("annotations") or {}
+    more = {PREFIX + name.replace("_", "-"): value for name, value in annotations.items()}
+    return {**manifest, "metadata": {**metadata, "annotations": known | more}}
+
+
+__all__ = [
+    "FINALIZER",
+    "CrashError",
+    "Lab",
+    "LabClaim",
+    "MemoryCluster",
+    "annotated",
+    "example",
+    "hosting",
+    "job",
+]
