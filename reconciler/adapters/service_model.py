@@ -16,7 +16,8 @@ from typing import Any
 from botocore.loaders import Loader
 
 from reconciler.core.patterns import translate
-from reconciler.core.rules import Rule
+from reconciler.core.references import reference_field
+from reconciler.core.rules import AtMostOne, ExactlyOne, Rule
 from reconciler.core.schema import CLOSED_ENUMS, SECRET_MEMBERS, Difference, Nested, Schema, Source
 from reconciler.core.shapes import Field, List, NameValueList, Scalar, Shape, Structure
 
@@ -80,7 +81,7 @@ class _Builder:
             shapes = model["shapes"]
             root = model["operations"][source.operation]["input"]["shape"]
             for field in self._fields(shapes, root, "", self._at, (root,)):
-                name = field.api or ""
+                name = field.api or field.key
                 if name in fields:
                     earlier = fields[name]
                     fields[name] = replace(earlier, operations=(*earlier.operations, source.operation))
@@ -109,12 +110,19 @@ class _Builder:
             if api in SECRET_MEMBERS and isinstance(shape, NameValueList):
                 shape = replace(shape, value=replace(shape.value, secret=True))
             wanted = api in required and not differs.supplied
+            demanded = wanted if differs.required is None else differs.required
+            if differs.reference:
+                reference = reference_field(key, differs.reference)
+                found.append(reference)
+                rule = (ExactlyOne if demanded else AtMostOne)((key, reference.key))
+                self._rules[path] = (*self._rules.get(path, ()), rule)
+                wanted = demanded = False
             found.append(
                 Field(
                     key,
                     _changed(shape, differs),
                     api=api,
-                    required=wanted if differs.required is None else differs.required,
+                    required=demanded,
                     aliases=differs.aliases,
                     doc=_first_sentence(
                         member.get("documentation") or shapes[member["shape"]].get("documentation", "")

@@ -106,7 +106,9 @@ class Pass:
 
 def recorded_region(status: Mapping[str, Any]) -> str:
     """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
-    return str((status.get("run") or status.get("endpoint") or {}).get("region") or "")
+    made = [*(status.get("models") or ()), *(status.get("configs") or ())]
+    record = status.get("run") or status.get("endpoint") or (made[0] if made else {})
+    return str(record.get("region") or "")
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,28 @@ REMOTES: Mapping[str, Remote] = {
             over=_JOB_OVER,
             moved_by=("TrainingJobStatus", "SecondaryStatus", "LastModifiedTime"),
         ),
+        Remote(
+            "HyperParameterTuningJob",
+            "HyperParameterTuningJobSummaries",
+            "HyperParameterTuningJobStatus",
+            over=_JOB_OVER,
+            moved_by=("HyperParameterTuningJobStatus", "LastModifiedTime", "TrainingJobStatusCounters"),
+        ),
+        # Its description, unlike its summary, has no LastModifiedTime.
+        Remote(
+            "TransformJob",
+            "TransformJobSummaries",
+            "TransformJobStatus",
+            over=_JOB_OVER,
+            moved_by=("TransformJobStatus",),
+        ),
+        Remote(
+            "ProcessingJob",
+            "ProcessingJobSummaries",
+            "ProcessingJobStatus",
+            over=_JOB_OVER,
+            moved_by=("ProcessingJobStatus", "LastModifiedTime"),
+        ),
         Remote("Model", "Models"),
         Remote("EndpointConfig", "EndpointConfigs"),
         Remote("Endpoint", "Endpoints", "EndpointStatus", moved_by=("EndpointStatus", "LastModifiedTime")),

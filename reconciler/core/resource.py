@@ -17,7 +17,13 @@ GITOPS_API_VERSION = f"{GITOPS_GROUP}/v1alpha1"
 FINALIZER = "sagemaker-operator-finalizer"
 """The archived operator's own finalizer, kept so that its objects are taken over in place."""
 
+LEGACY_CHILD_FINALIZER = "sagemaker-operator-hpo-trainingjob"
+"""What the archived operator put, besides, on the TrainingJobs of a tuning job."""
+
 _PREFIX = f"{GITOPS_GROUP}/"
+
+TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
+"""On a TrainingJob that stands for one of a tuning job's: the HyperparameterTuningJob's name."""
 
 
 class Annotation:

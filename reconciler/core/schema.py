@@ -7,6 +7,7 @@ field costs a dependency bump; a difference whose path the model no longer has i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from reconciler.core.rules import Rule
 from reconciler.core.shapes import Field, Structure
@@ -31,6 +32,8 @@ class Difference:
     key: str | None = None
     aliases: tuple[str, ...] = ()
     required: bool | None = None
+    reference: Literal["model", "artefact", "tuning job"] | None = None
+    """A `...Ref` that names another object may stand here instead (core/references.py)."""
     supplied: bool = False
     """Optional here because the controller fills it in; empty means not given."""
     digest: bool = True

@@ -24,6 +24,7 @@ __all__ = [
     "List",
     "NameValueList",
     "Opaque",
+    "Reference",
     "Scalar",
     "Shape",
     "StringMap",
@@ -100,6 +101,16 @@ class Opaque:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a `...Ref` field is about: another object is named, and what SageMaker calls it is looked up."""
+
+    stands_for: str
+    """The key beside it whose value it supplies."""
+    gives: Literal["model", "artefact", "tuning job"]
+    """Which kinds can supply it, and how, is said in core/references.py."""
+
+
+@dataclass(frozen=True)
 class Field:
     """One member of a structure. `api` is None for what is ours alone and never sent."""
 
@@ -114,6 +125,7 @@ class Field:
     """A name that the controller makes up where none is given; the empty string is none given, as it was."""
     operations: tuple[str, ...] = ()
     """At the root of a spec: the API operations whose input has this member."""
+    reference: Reference | None = None
     api_required: bool = False
     """The API wants it though the resource's schema does not: `reconciler validate` says so, the API server does not."""
 

@@ -122,6 +122,12 @@ COMMON: tuple[Field, ...] = (
         doc="A request that SageMaker refused; an equal one is not sent again until the spec or `retry` changes.",
     ),
     Field("managedTags", many(string()), doc="Tag keys set by this controller."),
+    Field("tags", internal(hash=string(), failed=string()), doc="The tags that were set last, as a digest."),
+    Field(
+        "references",
+        many(internal(path=string(), kind=string(), name=string(), value=string(), run=string())),
+        doc="What each reference in spec stood for when it was used last.",
+    ),
 )
 
 

@@ -30,6 +30,11 @@ SCHEMAS: tuple[Schema, ...] = (
 
 KINDS: tuple[Kind, ...] = (
     training_job.KIND,
+    hyperparameter_tuning_job.KIND,
+    batch_transform_job.KIND,
+    processing_job.KIND,
     hosting_deployment.KIND,
+    model.KIND,
+    endpoint_config.KIND,
 )
 """The kinds that are reconciled with SageMaker."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.remote import REMOTES
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, record, status, string, time
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds import job
+from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
 SCHEMA = Schema(
     kind="BatchTransformJob",
@@ -20,6 +27,7 @@ SCHEMA = Schema(
     differences=(
         TAGS,
         Difference("TransformJobName", supplied=True),
+        Difference("ModelName", reference="model"),
         # The archived operator's capitals are the contract; what everyone writes at first is accepted too.
         Difference("DataProcessing.JoinSource", key="JoinSource", aliases=("joinSource",)),
         Difference("DataProcessing.OutputFilter", key="OutputFilter", aliases=("outputFilter",)),
@@ -34,4 +42,30 @@ SCHEMA = Schema(
         ),
         *RUNS,
     ),
+)
+
+
+def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+    over = news.get(JOB.remote.status_key) in JOB.remote.over
+    fields = {"additional": news.get("FailureReason", "") if over else ""}
+    return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
+
+
+JOB = job.JobType(
+    remote=REMOTES["TransformJob"],
+    spec_name="transformJobName",
+    status_name="sageMakerTransformJobName",
+    status_key="transformJobStatus",
+    working="Failed",
+    name_limit=63,
+    describe_status=_legacy,
+)
+"""`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=partial(job.observe, JOB),
+    decide=partial(job.decide, JOB),
+    failing=partial(job.failing, JOB),
+    as_written=partial(job.as_written, JOB),
 )

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.core.kind import Kind
+from reconciler.core.remote import REMOTES
+from reconciler.core.resource import Resource
 from reconciler.core.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.shapes import Field
-from reconciler.core.status_schema import internal, many, record, status, string, time
+from reconciler.core.status_schema import boolean, internal, many, record, status, string, time
+from reconciler.kinds import immutable
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -22,6 +30,10 @@ SCHEMA = Schema(
         TAGS,
         Difference("EndpointConfigName", leave_out=True),
         Difference("ProductionVariants.VariantName", min_length=1),
+        Difference("ProductionVariants.ModelName", reference="model"),
+        Difference("ProductionVariants.InstancePools.ModelNameOverride", reference="model"),
+        Difference("ShadowProductionVariants.ModelName", reference="model"),
+        Difference("ShadowProductionVariants.InstancePools.ModelNameOverride", reference="model"),
     ),
     added=ROOT,
     rules=(
@@ -46,8 +58,51 @@ SCHEMA = Schema(
         ),
         Field(
             "configs",
-            many(internal(name=string(), arn=string(), hash=string(), region=string(), creationTime=time())),
+            many(
+                internal(
+                    name=string(),
+                    arn=string(),
+                    hash=string(),
+                    region=string(),
+                    requestedAt=time(),
+                    creationTime=time(),
+                    usedBy=string(),
+                )
+            ),
             doc="What this object made in SageMaker, newest first.",
         ),
+        Field("collecting", boolean(), doc="Something made earlier is waiting to be deleted."),
     ),
+)
+
+
+def _configs_of(endpoint: Mapping[str, Any]) -> frozenset[str]:
+    """What an endpoint serves from and what it is on its way to."""
+    pending = endpoint.get("PendingDeploymentSummary") or {}
+    return frozenset(
+        name for name in (endpoint.get("EndpointConfigName"), pending.get("EndpointConfigName")) if name is not None
+    )
+
+
+def _as_written(resource: Resource) -> Mapping[str, Any]:
+    """The archived operator wrote nothing back into this kind's spec."""
+    return resource.spec
+
+
+ENDPOINT_CONFIG = immutable.ThingType(
+    remote=REMOTES["EndpointConfig"],
+    status_name="sageMakerEndpointConfigName",
+    status_arn="endpointConfigArn",
+    records="configs",
+    user="Endpoint",
+    user_filter="LastModifiedTimeAfter",
+    used=_configs_of,
+)
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=partial(immutable.observe, ENDPOINT_CONFIG),
+    decide=partial(immutable.decide, ENDPOINT_CONFIG),
+    failing=immutable.failing,
+    as_written=_as_written,
 )

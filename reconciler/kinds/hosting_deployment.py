@@ -51,6 +51,7 @@ SCHEMA = Schema(
                 # Here it is the hostname of one of the containers, see `added`.
                 Difference("PrimaryContainer", leave_out=True),
                 Difference("Containers", min_items=1),
+                Difference("Containers.ModelDataUrl", reference="artefact"),
             ),
             added=(
                 Field(

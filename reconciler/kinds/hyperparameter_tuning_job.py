@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from reconciler.core.decision import Decision, Phase
+from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.remote import REMOTES
+from reconciler.core.resource import Resource
 from reconciler.core.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, integer, number, pairs, record, status, string, time
+from reconciler.kinds import job, spawned
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 _COUNTERS = ".status.trainingJobStatusCounters"
@@ -38,7 +48,11 @@ SCHEMA = Schema(
         TAGS,
         Difference("HyperParameterTuningJobName", supplied=True),
         # The archived operator let an entry without the name through to SageMaker's own refusal.
-        Difference("WarmStartConfig.ParentHyperParameterTuningJobs.HyperParameterTuningJobName", required=False),
+        Difference(
+            "WarmStartConfig.ParentHyperParameterTuningJobs.HyperParameterTuningJobName",
+            required=False,
+            reference="tuning job",
+        ),
         *_definition_differences("TrainingJobDefinition"),
         *_definition_differences("TrainingJobDefinitions"),
     ),
@@ -80,8 +94,154 @@ SCHEMA = Schema(
                 tuningJobName=string(),
                 # A number beside the archived operator's string, which always came out empty.
                 objectiveValue=number(),
+                # Where its artefact is, as DescribeTrainingJob says.
+                modelPath=string(),
             ),
         ),
         *RUNS,
     ),
+)
+
+
+@dataclass(frozen=True)
+class Seen(job.Seen):
+    spawned: tuple[Mapping[str, Any], ...] = ()
+    """Summaries of the current tuning job's training jobs, where they may have changed."""
+    best: Mapping[str, Any] | None = None
+    """Description of the best training job, once the tuning job is over."""
+
+
+def observe(view: View, this: Pass) -> Seen:
+    """Counters are in the List summary; the best training job is in the description alone, which is asked for when the
+    summary moved. A training job that appears moves it too, so the children are listed no more often than that.
+    """
+    seen = job.observe(JOB, view, this)
+    name = str((this.past.get("run") or {}).get("name") or this.past.get(JOB.status_name) or "")
+    news = dict(seen.news)
+    if news.get(name) is None:
+        return Seen(news, seen.owners, seen.digests)
+    described = view.describe(JOB.remote.name, name)
+    news[name] = described if described is not None else news[name]
+    return Seen(news, seen.owners, seen.digests, tuple(view.spawned(name)), _best_described(view, news[name] or {}))
+
+
+def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    name = str((tuning_job.get("BestTrainingJob") or {}).get("TrainingJobName") or "")
+    over = tuning_job.get(JOB.remote.status_key) in JOB.remote.over
+    return view.describe("TrainingJob", name) if name and over else None
+
+
+def decide(this: Pass) -> Decision:
+    decision = job.decide(JOB, this)
+    if decision.phase is Phase.RELEASED:
+        return decision
+    return replace(decision, children=tuple(_children(this)))
+
+
+def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+    over = news.get(JOB.remote.status_key) in JOB.remote.over
+    fields: dict[str, Any] = {"additional": news.get("FailureReason", "") if over else ""}
+    if "TrainingJobStatusCounters" in news:
+        fields["trainingJobStatusCounters"] = _counters(news["TrainingJobStatusCounters"])
+    if best := news.get("BestTrainingJob"):
+        found = _best(best)
+        artefacts = (this.seen.best or {}).get("ModelArtifacts") or {}
+        known = (past.get("bestTrainingJob") or {}) if past.get(JOB.status_name) == _name else {}
+        same = known.get("trainingJobName") == found["trainingJobName"]
+        found["modelPath"] = artefacts.get("S3ModelArtifacts") or (known.get("modelPath") if same else None)
+        fields["bestTrainingJob"] = found
+    return fields
+
+
+def _counters(told: Mapping[str, int]) -> dict[str, int]:
+    retryable, final = int(told.get("RetryableError") or 0), int(told.get("NonRetryableError") or 0)
+    return {
+        "completed": int(told.get("Completed") or 0),
+        "inProgress": int(told.get("InProgress") or 0),
+        "retryableError": retryable,
+        "nonRetryableError": final,
+        "totalError": retryable + final,
+        "stopped": int(told.get("Stopped") or 0),
+    }
+
+
+def _best(told: Mapping[str, Any]) -> dict[str, Any]:
+    metric = told.get("FinalHyperParameterTuningJobObjectiveMetric") or {}
+    value = metric.get("Value")
+    return {
+        "creationTime": told.get("CreationTime"),
+        "failureReason": told.get("FailureReason"),
+        "finalHyperParameterTuningJobObjectiveMetric": {
+            "metricName": metric.get("MetricName"),
+            "type": metric.get("Type"),
+            "value": None if value is None else str(value),
+        },
+        "objectiveStatus": told.get("ObjectiveStatus"),
+        "objectiveValue": value,
+        "trainingStartTime": told.get("TrainingStartTime"),
+        "trainingEndTime": told.get("TrainingEndTime"),
+        "trainingJobArn": told.get("TrainingJobArn"),
+        "trainingJobName": told.get("TrainingJobName"),
+        "trainingJobStatus": told.get("TrainingJobStatus"),
+        "tunedHyperParameters": _pairs(told.get("TunedHyperParameters") or {}),
+        "tuningJobName": told.get("TuningJobName"),
+    }
+
+
+def _pairs(named: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"name": name, "value": str(named[name])} for name in sorted(named)]
+
+
+# --- children ---------------------------------------------------------------------------------------------------------
+
+_NOT_OF_A_TRAINING_JOB = frozenset(
+    {
+        "definitionName",
+        "tuningObjective",
+        "hyperParameterRanges",
+        "staticHyperParameters",
+        "hyperParameterTuningResourceConfig",
+    }
+)
+
+
+def _children(this: Pass) -> Iterator[Resource]:
+    """A TrainingJob resource for each training job: what its definition says, with the parameters it was given."""
+    seen: Seen = this.seen
+    for summary in seen.spawned:
+        definition = _definition(this.spec, str(summary.get("TrainingJobDefinitionName") or ""))
+        spec = {key: value for key, value in definition.items() if key not in _NOT_OF_A_TRAINING_JOB}
+        static = {pair.get("name"): pair.get("value") for pair in definition.get("staticHyperParameters") or ()}
+        spec["hyperParameters"] = _pairs({**static, **(summary.get("TunedHyperParameters") or {})})
+        if "resourceConfig" not in spec and (resources := definition.get("hyperParameterTuningResourceConfig")):
+            kept = ("instanceType", "instanceCount", "volumeSizeInGB", "volumeKmsKeyId")
+            spec["resourceConfig"] = {key: resources[key] for key in kept if key in resources}
+        for key in ("region", "sageMakerEndpoint"):
+            if key in this.spec:
+                spec[key] = this.spec[key]
+        yield spawned.child(this.resource, str(summary["TrainingJobName"]), spec)
+
+
+def _definition(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    several: Sequence[Mapping[str, Any]] = spec.get("trainingJobDefinitions") or ()
+    named = next((one for one in several if one.get("definitionName") == name), None)
+    return named or spec.get("trainingJobDefinition") or (several[0] if several else {})
+
+
+JOB = job.JobType(
+    remote=REMOTES["HyperParameterTuningJob"],
+    spec_name="hyperParameterTuningJobName",
+    status_name="sageMakerHyperParameterTuningJobName",
+    status_key="hyperParameterTuningJobStatus",
+    working="ReconcilingTuningJob",
+    name_limit=32,
+    describe_status=_legacy,
+)
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=observe,
+    decide=decide,
+    failing=partial(job.failing, JOB),
+    as_written=partial(job.as_written, JOB),
 )

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from reconciler.core import references
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.kind import Pass, View
@@ -30,7 +31,7 @@ from reconciler.core.resource import Annotation
 from reconciler.core.shapes import to_request
 from reconciler.kinds.job_runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
-__all__ = ["JobType", "as_written", "decide", "failing", "observe"]
+__all__ = ["JobType", "Seen", "as_written", "decide", "failing", "mirror", "observe"]
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _SECOND_LOOK = timedelta(seconds=60)
@@ -221,13 +222,16 @@ def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decisi
         return Decision(
             Phase.STALLED, this.refused.reason, this.refused.message, status, watches=_watches(job, run, older)
         )
+    refs = references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
+    if refs.waits:
+        return _await(job, this, run, older, refs.why)
     run = replace(run, requestedAt=stamp(this.now))
     params = {
-        **to_request(this.shape, this.spec, job.create),
+        **to_request(this.shape, refs.spec, job.create),
         job.remote.name_key: run.name,
         "Tags": tags_for(this, run=run.digest),
     }
-    fields = {job.status_key: SYNCHRONIZING, job.status_name: run.name}
+    fields = {job.status_key: SYNCHRONIZING, job.status_name: run.name, "references": refs.records()}
     return Decision(
         Phase.ACTING,
         "Starting",
@@ -236,6 +240,21 @@ def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decisi
         calls=(Call(job.create, params),),
         watches=_watches(job, run, older),
     )
+
+
+def _await(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], why: str) -> Decision:
+    """A run waits for what it refers to; the one before it is followed meanwhile."""
+    recorded = (this.past.get("run") or {}).get("name")
+    if older and older[0].started and older[0].name == recorded:
+        followed = _settle(job, this, older[0], older[1:])
+        return replace(followed, phase=Phase.WAITING, reason=references.NOT_READY, message=why)
+    status = _status(run if run.name == recorded else None, older, _carried(job, this))
+    return Decision(Phase.WAITING, references.NOT_READY, why, status, watches=_watches(job, None, older))
+
+
+def mirror(job: JobType, this: Pass, run: Run) -> Decision:
+    """Follow a run that somebody else started and will end."""
+    return _settle(job, this, _told(job, this, run), ())
 
 
 def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.core.kind import Kind
+from reconciler.core.remote import REMOTES
+from reconciler.core.resource import Resource
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.shapes import Field
-from reconciler.core.status_schema import internal, many, record, status, string, time
+from reconciler.core.status_schema import boolean, internal, many, record, status, string, time
+from reconciler.kinds import immutable
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -21,6 +29,8 @@ SCHEMA = Schema(
         TAGS,
         Difference("ModelName", leave_out=True),
         Difference("ExecutionRoleArn", required=True),
+        Difference("PrimaryContainer.ModelDataUrl", reference="artefact"),
+        Difference("Containers.ModelDataUrl", reference="artefact"),
     ),
     added=ROOT,
     status=status(
@@ -33,8 +43,66 @@ SCHEMA = Schema(
         ),
         Field(
             "models",
-            many(internal(name=string(), arn=string(), hash=string(), region=string(), creationTime=time())),
+            many(
+                internal(
+                    name=string(),
+                    arn=string(),
+                    hash=string(),
+                    region=string(),
+                    requestedAt=time(),
+                    creationTime=time(),
+                    usedBy=string(),
+                )
+            ),
             doc="What this object made in SageMaker, newest first.",
         ),
+        Field("collecting", boolean(), doc="Something made earlier is waiting to be deleted."),
     ),
+)
+
+
+def _content(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The archived operator wrote the default mode into every container: with and without it is the same model."""
+    found = dict(spec)
+    if "primaryContainer" in spec:
+        found["primaryContainer"] = _without_default_mode(spec["primaryContainer"])
+    if "containers" in spec:
+        found["containers"] = [_without_default_mode(container) for container in spec["containers"]]
+    return found
+
+
+def _without_default_mode(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in container.items() if (key, value) != ("mode", "SingleModel")}
+
+
+def _models_of(config: Mapping[str, Any]) -> frozenset[str]:
+    """What an endpoint configuration serves from."""
+    variants = [*(config.get("ProductionVariants") or ()), *(config.get("ShadowProductionVariants") or ())]
+    pools = [pool for variant in variants for pool in variant.get("InstancePools") or ()]
+    named = [variant.get("ModelName") for variant in variants] + [pool.get("ModelNameOverride") for pool in pools]
+    return frozenset(name for name in named if name)
+
+
+def _as_written(resource: Resource) -> Mapping[str, Any]:
+    """What the archived operator wrote back cannot be told from what a user wrote; see `_content`."""
+    return resource.spec
+
+
+MODEL = immutable.ThingType(
+    remote=REMOTES["Model"],
+    status_name="sageMakerModelName",
+    status_arn="modelArn",
+    records="models",
+    user="EndpointConfig",
+    user_filter="CreationTimeAfter",
+    used=_models_of,
+    content=_content,
+)
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=partial(immutable.observe, MODEL),
+    decide=partial(immutable.decide, MODEL),
+    failing=immutable.failing,
+    as_written=_as_written,
 )

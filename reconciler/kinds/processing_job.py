@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.partitions import log_url
+from reconciler.core.remote import REMOTES
 from reconciler.core.rules import AtMostOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, record, status, string, time
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds import job
+from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -43,4 +51,37 @@ SCHEMA = Schema(
         ),
         *RUNS,
     ),
+)
+
+_LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+
+
+def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+    """The exit message tells more than the reason of a failure, where the container wrote one."""
+    over = news.get(JOB.remote.status_key) in JOB.remote.over
+    told = [str(news[key]) for key in ("FailureReason", "ExitMessage") if news.get(key)]
+    fields = {
+        "additional": ": ".join(told) if over and news.get(JOB.remote.status_key) != "Completed" else "",
+        "cloudWatchLogUrl": log_url(this.region, _LOG_GROUP, name),
+    }
+    return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
+
+
+JOB = job.JobType(
+    remote=REMOTES["ProcessingJob"],
+    spec_name="",
+    status_name="sageMakerProcessingJobName",
+    status_key="processingJobStatus",
+    working="Reconciling",
+    name_limit=63,
+    describe_status=_legacy,
+)
+"""No key of the spec holds a name."""
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=partial(job.observe, JOB),
+    decide=partial(job.decide, JOB),
+    failing=partial(job.failing, JOB),
+    as_written=partial(job.as_written, JOB),
 )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.conditions import stamp
 from reconciler.core.schema import Column, Difference
 from reconciler.core.shapes import Field, Scalar
 
@@ -29,3 +34,9 @@ SAGEMAKER_ENDPOINT = Field(
 
 TAGS = Difference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
+
+
+def checked(fields: Mapping[str, Any], past: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
+    moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())
+    return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from reconciler.core.kind import Kind, Pass
+from reconciler.core.decision import Decision
+from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.partitions import log_url
 from reconciler.core.remote import REMOTES
 from reconciler.core.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, many, record, status, string, time
-from reconciler.kinds import job
+from reconciler.kinds import job, spawned
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -116,10 +117,20 @@ JOB = job.JobType(
     unsettled=_rules_running,
 )
 
+
+def _observe(view: View, this: Pass) -> job.Seen:
+    """A child of a tuning job is shown, never acted on."""
+    return spawned.observe(JOB, view, this) if spawned.is_child(this.resource) else job.observe(JOB, view, this)
+
+
+def _decide(this: Pass) -> Decision:
+    return spawned.decide(JOB, this) if spawned.is_child(this.resource) else job.decide(JOB, this)
+
+
 KIND = Kind(
     schema=SCHEMA,
-    observe=partial(job.observe, JOB),
-    decide=partial(job.decide, JOB),
+    observe=_observe,
+    decide=_decide,
     failing=partial(job.failing, JOB),
     as_written=partial(job.as_written, JOB),
 )
