@@ -230,6 +230,7 @@ class Surroundings:
         del key
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
+        assert kind in ("Normal", "Warning")
         self.emitted.append((about.name, reason, message))
 
     def is_leader(self) -> bool:
@@ -252,6 +253,14 @@ class Lab:
         # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
         self.aws = Aws(LOADER, time.monotonic)
         self.shapes: dict[str, Structure] = {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
+        self.begin()
+
+    def start_over(self) -> None:
+        """Another experiment: an empty cluster, an empty account."""
+        self.simulator.reset()
+        self.simulator.clear_rules()
+        self.cluster = MemoryCluster()
+        self.clock.elapsed_s = 0.0
         self.begin()
 
     def begin(self) -> None:
@@ -324,18 +333,17 @@ class Lab:
         for (tenant, _name), listing in due:
             self.observer._sweep_safely(tenant, listing)
 
-    def run_through_crashes(self, die_at: int, until: Callable[[], object], seconds: float = 3600) -> str | None:
-        """Run with a process that dies at that boundary and one that takes over; what the first died of."""
+    def run_and_die(self, die_at: int, until: Callable[[], object]) -> str | None:
+        """Run with a process that dies at that boundary and one that takes over; what the first was about to do."""
         self.begin()
         self.boundaries.die_at = die_at
-        died = None
         try:
-            self.run(seconds, until)
+            self.run(until=until, step_s=30)
         except CrashError as crash:
-            died = str(crash)
             self.begin()
-            self.run(seconds, until)
-        return died
+            self.run(until=until, step_s=30)
+            return str(crash)
+        return None
 
     def _moved(self, key: Key) -> bool:
         version = self.cluster.objects[key]["metadata"]["resourceVersion"]
@@ -346,6 +354,14 @@ class Lab:
         return key not in self.cluster.objects
 
     # what tests ask
+
+    def effects(self, since: int = 0) -> Counter[str]:
+        """How often each mutating operation really changed something, replies lost or not."""
+        return Counter(row["op"] for row in self.simulator.requests(since, service="sagemaker") if row["effect"])
+
+    def exists(self) -> Counter[str]:
+        """What is in SageMaker, by kind."""
+        return Counter(row["kind"] for row in self.simulator.state()["resources"])
 
     def status(self, key: Key) -> dict[str, Any]:
         found: dict[str, Any] = self.cluster.objects[key].get("status") or {}
