@@ -36,7 +36,7 @@ def demo(speed: float, *, keep: bool) -> None:
                 click.secho(f"All {len(STORY)} steps were seen, in {time.monotonic() - began:.0f} s.", bold=True)
                 if keep:
                     _linger(stage)
-        except DevError as error:
+        except (DevError, NotSeenError) as error:
             raise click.ClickException(str(error)) from None
 
 
