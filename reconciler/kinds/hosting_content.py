@@ -7,7 +7,7 @@ to earlier content finds its configuration again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.decision import Call
@@ -15,6 +15,7 @@ from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import tags_for
+from reconciler.core.references import resolve
 from reconciler.core.rollout import Content
 from reconciler.core.shapes import List, Structure, canonical, to_request
 
@@ -36,6 +37,10 @@ class Wanted:
     content: Content
     models: tuple[WantedModel, ...]
     config_params: Mapping[str, Any]
+    waits: str = ""
+    """What keeps a reference from being resolved. Then this is not the content that was asked for: it is not rolled out."""
+    references: tuple[Mapping[str, str], ...] = ()
+    """What each reference stood for, as status records it."""
 
     def create_model(self, model: WantedModel, this: Pass) -> Call:
         return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})
@@ -77,6 +82,8 @@ def endpoint_name(this: Pass) -> str:
 def wanted(this: Pass) -> Wanted:
     """Raises TerminalError, naming the field, for what the schema cannot refuse and the archived operator did not."""
     key = this.resource.key
+    refs = resolve(this.shape, this.spec, key.namespace, this.others)
+    this = replace(this, spec=refs.spec)
     models = _models(this)
     by_name = {model.logical: model.name for model in models}
     params = {
@@ -102,7 +109,8 @@ def wanted(this: Pass) -> Wanted:
                 for n, item in enumerate(content[written])
             ]
     identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
-    return Wanted(endpoint_name(this), Content(identity, remote_name(key.name, identity)), models, params)
+    content_of = Content(identity, remote_name(key.name, identity))
+    return Wanted(endpoint_name(this), content_of, models, params, refs.why, tuple(refs.records()))
 
 
 def _resolved(variant: Mapping[str, Any], member: str, by_name: Mapping[str, str], path: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Failure, Pass
 from reconciler.core.naming import QUARANTINE_TAG
 from reconciler.core.ownership import adoption_refusal
+from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import (
     EVIDENCE_WAIT,
@@ -209,6 +210,8 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
     if live is None and state.endpoint.get("arn") and not this.seen.endpoint_known:
         return _waiting(this, state, want, "Observing", "the endpoint was not looked at yet")
+    if want.waits:
+        return _held(this, state, want)
     bad = quarantined({"quarantine": state.quarantine}, want.content)
     applied = Content.parse(state.rollout.get("applied"))
     if applied is None and live is not None and live.status == "InService":
@@ -242,6 +245,18 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
     why = (live.failure if live else "") or f"the endpoint is {live.status if live else 'absent'}"
     way_out = "no update is possible in this state: delete the endpoint or this object"
     return _stalled(this, state, want, f"Endpoint{live.status if live else 'Missing'}", f"{way_out} ({why})")
+
+
+def _held(this: Pass, state: State, want: Wanted) -> Decision:
+    """Nothing new is rolled out while a reference is waited for; what serves goes on serving."""
+    return Decision(
+        Phase.WAITING,
+        NOT_READY,
+        want.waits,
+        status_of(this, state, None, ""),
+        watches=(Watch("Endpoint", identity(this), Pace.SLOW),) if state.endpoint.get("arn") else (),
+        healthy=serves(this),
+    )
 
 
 def _quarantined(this: Pass, state: State, want: Wanted, bad: Mapping[str, Any], live: Live | None) -> Decision:

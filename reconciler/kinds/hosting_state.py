@@ -34,6 +34,7 @@ _LEGACY = (
     "additional",
     "modelNames",
     "productionVariants",
+    "references",
 )
 
 
@@ -246,7 +247,8 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
         fields |= {"endpointStatus": status or None, "productionVariants": None}
     if not fields.get("endpointStatus"):
         fields["endpointStatus"] = "ReconcilingEndpoint" if additional else "SynchronizingK8sJobWithSageMaker"
-    if want is not None:
+    if want is not None and not want.waits:
+        fields["references"] = list(want.references)
         fields["modelNames"] = [{"name": model.logical, "value": model.name} for model in want.models]
     return {**fields, **state.records()}
 
