@@ -56,6 +56,14 @@ def no_job_to_update(name: str) -> ApiError:
     return invalid(f"Could not find job to update with name: {name}")
 
 
+def tuning_job_not_found(name: str) -> ApiError:
+    """Only the beginning is recorded."""
+    return ApiError(
+        "ResourceNotFound",
+        f"Amazon SageMaker can't find a tuning job with the name {name}. Ensure that the name and the region are correct.",
+    )
+
+
 def already_exists(noun: str, arn: str) -> ApiError:
     return invalid(f'Cannot create already existing {noun} "{arn}".')
 

@@ -34,7 +34,11 @@ order. Of the rules that match a call, each is applied until one ends the call (
                                                     any; fixed when the job is created. `at` is a secondary
                                                     status; "Starting" or "Transforming" of a transform job,
                                                     "Starting" or "Processing" of a processing job, which also
-                                                    takes an `exit_message`
+                                                    takes an `exit_message`. A tuning job fails or stops
+                                                    once `after` training jobs are over (default 1), or is
+                                                    stuck then (default 0); its training jobs are matched by
+                                                    op CreateTrainingJob, name "<tuning job>-*", nth; a metric
+                                                    of null is not emitted
     {"type": "endpoint_outcome", "outcome": "rollback", "reason": "", "after": 120}
                                                     also "fail", "rollback_failed", "stuck", "complete"; fixed when
                                                     Create/UpdateEndpoint[WeightsAndCapacities] is accepted

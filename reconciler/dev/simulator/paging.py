@@ -30,6 +30,8 @@ class Listing:
     sort: str = "CreationTime"
     equals: dict[str, Callable[[Answer], Any]] = field(default_factory=dict)
     """Filters on the summary beyond the common ones, applied after the cut: parameter to value."""
+    sorts: dict[str, Callable[[Resource], Any]] = field(default_factory=dict)
+    """Sort keys beyond the common ones; what has no value, that is None, is not listed."""
 
 
 def page(
@@ -43,7 +45,7 @@ def page(
     shown: list[tuple[Answer, float]] = []
     looked_at, last = 0, ()  # type: int, _Key
     token = None
-    for key, resource in _ordered(table, sort, start, descending):
+    for key, resource in _ordered(table, listing, sort, start, descending):
         seen = view(resource) if _passes(resource, request) else None
         if seen is None:
             continue
@@ -57,14 +59,18 @@ def page(
     return {**answer, "NextToken": token} if token else answer
 
 
-def _ordered(table: Table, sort: str, start: _Key | None, descending: bool) -> Iterator[tuple[_Key, Resource]]:
+def _ordered(
+    table: Table, listing: Listing, sort: str, start: _Key | None, descending: bool
+) -> Iterator[tuple[_Key, Resource]]:
     keys: list[Any]
     if sort == "CreationTime":
         keys = table.creation
     elif sort == "Name":
         keys = table.names
     else:
-        keys = sorted((row.status, row.order, row.name) for row in table.by_name.values())
+        value = listing.sorts.get(sort, _status)
+        rows = table.by_name.values()
+        keys = sorted((found, row.order, row.name) for row in rows if (found := value(row)) is not None)
     if descending:
         begin = len(keys) if start is None else bisect.bisect_left(keys, start)
         indexes = range(begin - 1, -1, -1)
@@ -72,6 +78,10 @@ def _ordered(table: Table, sort: str, start: _Key | None, descending: bool) -> I
         indexes = range(0 if start is None else bisect.bisect_right(keys, start), len(keys))
     for index in indexes:
         yield keys[index], table.by_name[keys[index][-1]]
+
+
+def _status(resource: Resource) -> str:
+    return resource.status
 
 
 def _passes(resource: Resource, request: Answer) -> bool:

@@ -18,6 +18,10 @@ DURATIONS: dict[str, float] = {
     "processing.Starting": 180,
     "processing.Processing": 100,
     "processing.stop": 30,
+    # The training jobs take the time of a tuning job: these are the moments between them.
+    "tuning.launch": 5,
+    "tuning.stop": 5,
+    "tuning.Deleting": 10,
     # Facts 9; activation and termination are short but long enough to be seen.
     "endpoint.Creating": 300,
     "endpoint.launch": 240,
@@ -39,6 +43,8 @@ SWITCHES: dict[str, bool] = {
     "rolling_back_shown": True,
     "model_data_source_beside_url": False,
     "profiler_noise": True,
+    "scaling_type_filled_in": True,
+    "tuning_resources_as_resource_config": True,
 }
 
 

@@ -5,7 +5,7 @@ and not what the account holds.
 """
 
 import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class Resource:
     alive: bool = True
     past: list[Snapshot] = field(default_factory=list)
     ended: float = 0.0
+    watchers: list[Callable[[float], None]] = field(default_factory=list)
+    """Told the moment of every change, and of its end: a tuning job watches its training jobs."""
 
 
 @dataclass

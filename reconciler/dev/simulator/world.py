@@ -136,12 +136,16 @@ class World:
             self._remember(resource, at)
         if event:
             self.emit(resource, kind.event, at)
+        for watch in resource.watchers:
+            watch(at)
 
     def remove(self, resource: Resource, at: float) -> None:
         resource.ended = at
         self.store.remove(resource)
         if self.faults.watch_the_past:
             self.store.table(resource.scope, resource.kind).graves[resource.name] = resource
+        for watch in resource.watchers:
+            watch(at)
 
     def later(self, resource: Resource, at: float, seconds: float, step: Callable[[float], None]) -> None:
         """Run `step` unless the resource has gone, or has begun a new epoch, by then."""

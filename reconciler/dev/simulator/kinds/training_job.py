@@ -51,12 +51,20 @@ class Training:
 def _create(call: Call) -> Answer:
     request = call.input
     name, arn = request["TrainingJobName"], call.scope.arn("training-job", request["TrainingJobName"])
-    _check_request(call)
+    check_request(request)
     if call.world.store.get(call.scope, "TrainingJob", name):
         raise errors.job_name_taken("Training job names", _NOUN, arn)
+    launch(call)
+    return {"TrainingJobArn": arn}
+
+
+def launch(call: Call, metrics: Mapping[str, float] | None = None) -> Resource:
+    """Start the job the call asks for, which has been checked; `metrics` are final values no rule has to name."""
+    request = call.input
     _check_quota(call)
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
-    plan = call.outcome("job_outcome", name, tags)
+    plan = call.outcome("job_outcome", request["TrainingJobName"], tags)
+    plan = {**plan, "metrics": {**(metrics or {}), **plan.get("metrics", {})}}
     job = call.world.create(call, KIND, "InProgress", Training(plan, _phases(request, plan)))
     if request.get("ResourceConfig", {}).get("KeepAlivePeriodInSeconds"):
         job.state.warm_pool = {"Status": "InUse"}
@@ -64,12 +72,11 @@ def _create(call: Call) -> Answer:
     stopping = request.get("StoppingCondition") or {}
     if stopping.get("MaxWaitTimeInSeconds"):
         _limit(call.world, job, call.now, stopping["MaxWaitTimeInSeconds"], "MaxWaitTimeExceeded")
-    return {"TrainingJobArn": arn}
+    return job
 
 
-def _check_request(call: Call) -> None:
+def check_request(request: Mapping[str, Any]) -> None:
     """The model requires less than the service since serverless jobs came (facts 1.1)."""
-    request = call.input
     if not request.get("ServerlessJobConfig"):
         for needed in ("AlgorithmSpecification", "ResourceConfig"):
             if not request.get(needed):
@@ -217,14 +224,18 @@ def _stop(call: Call) -> Answer:
     job = KIND.existing(call)
     if job.status not in _RUNNING:
         raise errors.already_over(_NOUN, job.status)
+    stop(call.world, job, call.now)
+    return {}
+
+
+def stop(world: World, job: Resource, at: float) -> None:
     if job.status == "Stopping":
-        return {}
+        return
     if job.state.secondary == "Uploading":
         job.status = "Stopping"  # the work has finished first: this one ends Completed
-        call.world.changed(job, call.now)
+        world.changed(job, at)
     else:
-        _stop_now(call.world, job, call.now, "Stopped")
-    return {}
+        _stop_now(world, job, at, "Stopped")
 
 
 def _update(call: Call) -> Answer:

@@ -146,14 +146,20 @@ def _run(job: Resource) -> Answer:
 
 
 def _metrics(job: Resource, at: float) -> list[dict[str, Any]]:
-    """One value for each definition: from the rule, else drawn from the names, so that runs repeat."""
+    """One value for each definition: from the rule, where null means none; else drawn from the names, so that runs repeat."""
     wanted = dict(job.state.plan.get("metrics", {}))
     algorithm = _algorithm(job.request.get("AlgorithmSpecification") or {})
     names = [definition["Name"] for definition in algorithm.get("MetricDefinitions") or []]
     for name in names:
-        digest = hashlib.sha256(f"{job.name}/{name}".encode()).digest()
-        wanted.setdefault(name, round(int.from_bytes(digest[:2], "big") / 65536, 4))
-    return [{"MetricName": name, "Value": value, "Timestamp": at} for name, value in wanted.items()]
+        wanted.setdefault(name, drawn(job.name, name))
+    return [
+        {"MetricName": name, "Value": value, "Timestamp": at} for name, value in wanted.items() if value is not None
+    ]
+
+
+def drawn(job_name: str, metric: str) -> float:
+    digest = hashlib.sha256(f"{job_name}/{metric}".encode()).digest()
+    return round(int.from_bytes(digest[:2], "big") / 65536, 4)
 
 
 def summarize(job: Resource) -> Answer:
