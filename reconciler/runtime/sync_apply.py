@@ -109,9 +109,7 @@ class Hands:
             answer = orders.applier.apply(body(want, orders.notes(want, live), live.resource if live else None))
             # Apply leaves fields that others added. Asked of the answer, which is what the cluster holds now.
             if self._live.hash(answer, want.ignored) != want.hash and orders.mode(want, answer) is DriftMode.CORRECT:
-                self._lead(done)
-                written, notes = self._live.written(answer), answer.annotations
-                answer = orders.applier.replace(put_back(want, answer, written, notes))
+                answer = self._replace(want, answer, answer.annotations, done, orders) or answer
             self._live.wrote(answer)
             done.applied.append(want.key)
 
@@ -119,17 +117,36 @@ class Hands:
         want, live = edit.wanted, edit.live
         with _judged(want.key, want, done):
             notes = orders.notes(want, live)
-            self._lead(done)
             if edit.spec:
-                written = self._live.written(live.resource)
-                where = edits.shown(edits.paths(want.spec, written))
-                answer = orders.applier.replace(put_back(want, live.resource, written, notes))
+                where = edits.shown(edits.paths(want.spec, self._live.written(live.resource)))
+                answer = self._replace(want, live.resource, notes, done, orders)
             else:
                 where = "labels or annotations"
+                self._lead(done)
                 answer = orders.applier.apply(body(want, notes, live.resource))
+            if answer is None:
+                return
             self._live.wrote(answer)
             done.corrected.append(f"{want.key.kind}/{want.key.name} {where}")
             self._events.emit(answer, "Warning", "DriftCorrected", f"Edited in the cluster, put back to Git: {where}")
+
+    def _replace(
+        self, want: Wanted, live: Resource, notes: Mapping[str, str], done: Done, orders: Orders
+    ) -> Resource | None:
+        """Git's spec at the version just seen. None: the object went away, or was put right by somebody else.
+
+        Its worker may write status at any moment, which moves the version as well: read again instead of giving up.
+        """
+        for _ in range(_TRIES):
+            self._lead(done)
+            try:
+                return orders.applier.replace(put_back(want, live, self._live.written(live), notes))
+            except StaleError:
+                fresh = self._objects.get(want.key)
+            if fresh is None or fresh.deleting or self._live.hash(fresh, want.ignored) == want.hash:
+                return None
+            live = fresh
+        raise StaleError(f"{want.key} keeps changing; it is put back later")
 
     def _prune(self, key: Key, vanished: bool, orders: Orders, done: Done) -> None:
         with _judged(key, None, done):

@@ -313,6 +313,9 @@ class ClusterPass:
             (old.get("reason"), old.get("message")) != (new.get("reason"), new.get("message"))
         ):
             self._events.emit(after, "Warning", outcome.reason, outcome.message)
+        was, drifted = (find(sync.status.get("conditions") or (), DRIFTED) or {} for sync in (before, after))
+        if drifted.get("status") == "True" and drifted.get("message") != was.get("message"):
+            self._events.emit(after, "Warning", "DriftDetected", str(drifted.get("message")))
 
 
 @dataclass(frozen=True)

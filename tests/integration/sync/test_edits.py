@@ -46,7 +46,8 @@ def test_an_edit_by_kubectl_is_put_back(
     found = team.model("a")
     assert found["spec"] == spec(**changes)
     assert found["metadata"]["annotations"] == before["annotations"]
-    assert ("Model", "DriftCorrected", f"Edited in the cluster, put back to Git: {path}") in engine.events.told
+    told = ("Model", "DriftCorrected", f"Edited in the cluster, put back to Git: {path}")
+    eventually(lambda: told in engine.events.told)
     assert team.condition()["status"] == "True"
 
 
@@ -87,6 +88,7 @@ def test_warn_reports_and_leaves_it(engine: Engine, team: Team, bare_repository:
     assert "mine:1" not in drifted["message"]
     assert team.model("a")["spec"]["primaryContainer"]["image"] == "mine:1"
     assert team.status()["objects"]["drifted"] == 1
+    eventually(lambda: engine.events.reasons("GitSync") == ["ReconciliationSucceeded", "DriftDetected"])
 
 
 def test_a_commit_wins_over_a_reported_edit(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
@@ -171,3 +173,26 @@ def test_a_fight_over_an_object_ends_in_a_report(engine: Engine, team: Team, bar
 
     eventually(edited)
     assert engine.stats.put_back == 5
+
+
+def test_an_object_whose_status_moves_meanwhile_is_put_back_all_the_same(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+    moves = iter(range(2))
+
+    def move(verb: str, path: str) -> None:
+        if verb == "PUT" and path.endswith("/models/a") and next(moves, None) is not None:
+            note = {
+                "metadata": {"annotations": {"example.com/at": f"{verb}-{id(moves)}-{len(engine.client.requests)}"}}
+            }
+            team.cluster.merge(LEGACY, "Model", "a", team.namespace, note)
+
+    engine.client.before = move
+    team.edit("a", {"primaryContainer": {"image": "evil:1"}})
+
+    team.wait_reason("DriftCorrected", "Drifted")
+    assert team.model("a")["spec"] == spec()
+    assert "example.com/at" in team.model("a")["metadata"]["annotations"]
+    assert [reason for reason in engine.events.reasons("GitSync") if reason == "Stale"] == []

@@ -80,6 +80,9 @@ def test_an_object_without_our_owner_annotation_is_kept(
     engine.leader.leads = False  # or it would be put back before the commit comes
     team.annotate("Model", "b", **{"sagemaker-gitops.dev/owner": "somewhere/else"})
     sha = bare_repository.delete("prod/b.yaml")
+    owner = "sagemaker-gitops.dev/owner"
+    eventually(lambda: engine.cache.get(team.model_key("b")).annotations[owner] == "somewhere/else")  # type: ignore[union-attr]
+    eventually(engine.idle)
     engine.leader.leads = True
     engine.controller.wake(team.key)
 

@@ -16,11 +16,13 @@ def test_a_token_starts_a_pass_once_and_is_recorded(
 ) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
+    eventually(engine.idle)
     passes = engine.stats.passes
 
     team.annotate("GitSync", NAME, **{annotation: "now-1"})
 
     eventually(lambda: team.status().get("lastHandledReconcileAt") == "now-1")
+    eventually(engine.idle)
     assert engine.stats.passes == passes + 1
     engine.controller.look(team.key)
     assert engine.stats.passes == passes + 1
@@ -37,6 +39,7 @@ def test_two_annotations_do_not_trigger_one_another(
     team.annotate("GitSync", NAME, **{"reconcile.fluxcd.io/requestedAt": "flux"})
     eventually(lambda: team.status().get("lastHandledReconcileAt") == "flux")
 
+    eventually(engine.idle)
     passes = engine.stats.passes
     engine.controller.look(team.key)
     assert engine.stats.passes == passes
