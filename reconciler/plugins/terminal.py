@@ -21,10 +21,10 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     """Run a command and answer its exit code."""
     try:
         try:
-            answer = command.main(arguments, prog_name=name, standalone_mode=False)
+            # Not `command.main`: that has its own mind about Ctrl-C and closed pipes.
+            with command.make_context(name, list(sys.argv[1:] if arguments is None else arguments)) as context:
+                command.invoke(context)
             sys.stdout.flush()
-        except click.Abort:  # click's word for Ctrl-C
-            return INTERRUPTED
         except click.exceptions.Exit as ended:
             return ended.exit_code
         except click.ClickException as error:
@@ -37,8 +37,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
-        return 0
-    return answer if isinstance(answer, int) else 0
+    return 0
 
 
 def note(text: str) -> None:
