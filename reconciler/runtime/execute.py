@@ -47,7 +47,7 @@ def _is_done_anyway(call: Call, error: ReconcileError) -> bool:
     if call.best_effort and isinstance(error, (DeniedError, NotFoundError, TerminalError)):
         log.warning("%s was refused and is left out: %s", call.operation, error)
         return True
-    return isinstance(error, NotFoundError) and call.operation.startswith(("Delete", "Stop"))
+    return isinstance(error, NotFoundError) and call.operation.startswith(("Delete", "Deregister", "Stop"))
 
 
 def label(call: Call) -> str:

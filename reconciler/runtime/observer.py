@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import CredentialsError, DeniedError, NotFoundError, ReconcileError, ThrottledError
-from reconciler.core.remote import REMOTES, Remote
+from reconciler.core.remote import REMOTES, Remote, Scaling
 from reconciler.core.resource import Key
 
 log = logging.getLogger(__name__)
@@ -132,10 +132,15 @@ class Observer:
 
     def forget(self, tenant: Any, call: Call) -> None:
         """A call changed something: what was described before is old now."""
-        for remote in REMOTES.values():
-            if name := call.params.get(remote.name_key):
-                with self._lock:
-                    self._list(tenant, remote.name).details.pop(str(name), None)
+        with self._lock:
+            for remote in REMOTES.values():
+                listing = self._lists.get((tenant, remote.name))
+                for name in [name for name in listing.details if remote.touches(call.params, name)] if listing else ():
+                    del listing.details[name]
+                if listing and isinstance(remote, Scaling):
+                    # Its summaries are taken for descriptions, and these are old now.
+                    for name in [name for name in listing.summaries if remote.touches(call.params, name)]:
+                        del listing.summaries[name]
 
     def _unwatch(self, key: Key, tenant: Any, watches: tuple[Watch, ...]) -> None:
         for watch in watches:
@@ -238,11 +243,10 @@ class Observer:
         moved: set[Key] = set()
         token = None
         while True:
-            params = {"MaxResults": _PAGE, "SortBy": "CreationTime", "SortOrder": "Descending"}
-            answer = self._aws.read(tenant, remote.list, params | ({"NextToken": token} if token else {}))
+            answer = self._aws.read(tenant, remote.list, {**remote.page, **({"NextToken": token} if token else {})})
             page = answer[remote.list_key]
             for summary in page:
-                listed.add(summary[remote.name_key])
+                listed.add(remote.named(summary))
                 moved |= self._told(listing, summary)
             token = answer.get("NextToken")
             seen_all = missing <= listed or (bool(page) and oldest is not None and page[-1]["CreationTime"] < oldest)
@@ -263,7 +267,7 @@ class Observer:
 
     def _told(self, listing: _List, summary: Mapping[str, Any]) -> set[Key]:
         """Take a summary in; the objects to wake when it says something new."""
-        name = summary[listing.remote.name_key]
+        name = listing.remote.named(summary)
         with self._lock:
             watched = listing.watched.get(name)
             if watched is None:
@@ -313,8 +317,11 @@ class Observer:
                 raise problem  # what is remembered may be long untrue
             return known
         try:
-            found = self._aws.read(tenant, listing.remote.describe, {listing.remote.name_key: name})
+            answer = self._aws.read(tenant, listing.remote.describe, listing.remote.asks(name))
+            found = listing.remote.answered(name, answer)
         except NotFoundError:
+            found = None
+        if found is None:
             with self._lock:
                 listing.details.pop(name, None)
             return None
@@ -326,7 +333,9 @@ class Observer:
     def listing(self, tenant: Any, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Every page of a List, read now."""
         kind = REMOTES[remote]
-        return self._pages(tenant, kind.list, {**filters, "MaxResults": _PAGE}, kind.list_key)
+        ordered = ("SortBy", "SortOrder")
+        page = {name: value for name, value in kind.page.items() if name not in ordered}
+        return self._pages(tenant, kind.list, {**page, **filters}, kind.list_key)
 
     def spawned(self, tenant: Any, tuning_job: str) -> list[Mapping[str, Any]]:
         """The training jobs of a tuning job: another List is asked for when the tuning job's summary moved."""
@@ -358,6 +367,8 @@ class Observer:
         found: dict[str, str] = {}
         params: dict[str, Any] = {"ResourceArn": arn}
         try:
+            if ":application-autoscaling:" in arn:
+                return dict(self._aws.read(tenant, "ListTagsForResource", {"ResourceARN": arn}).get("Tags") or {})
             while True:
                 answer = self._aws.read(tenant, "ListTags", params)
                 found |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}

@@ -27,7 +27,24 @@ _CREDENTIALS_PAUSE_S = 15.0
 _USER_AGENT = "sagemaker-on-kubernetes"
 """What the archived operator sent with its creates; cost reports are grouped by it."""
 
-_SERVICE_OF = {"GetResources": "resourcegroupstaggingapi", "GetCallerIdentity": "sts"}
+_SERVICE_OF = {
+    "GetResources": "resourcegroupstaggingapi",
+    "GetCallerIdentity": "sts",
+    **dict.fromkeys(
+        (
+            "RegisterScalableTarget",
+            "DeregisterScalableTarget",
+            "DescribeScalableTargets",
+            "PutScalingPolicy",
+            "DeleteScalingPolicy",
+            "DescribeScalingPolicies",
+            "TagResource",
+            "UntagResource",
+            "ListTagsForResource",
+        ),
+        "application-autoscaling",
+    ),
+}
 
 
 class Tenant(NamedTuple):

@@ -35,6 +35,9 @@ _BUSY = ("Cannot update in-progress endpoint",)
 _OVER = ("The request was rejected because the",)
 _PRECONDITION = ("Could not assume role", "No S3 objects found under S3 URL", "Could not access model data")
 _IN_USE_BUT_BUSY = "not in a terminal state"
+_NOT_IN_SERVICE = "The status should be in 'InService'"
+_UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
+"""DeleteEndpoint takes scalable targets with it, if the caller may (facts, section 2)."""
 
 _CREDENTIALS = {
     "ExpiredToken",
@@ -68,6 +71,12 @@ _SHORTEST_SECRET = 4
 
 class RequestRejectedError(errors.TerminalError):
     """botocore itself refused the parameters: nothing was sent."""
+
+
+class NotInServiceError(errors.DependencyError):
+    """An endpoint that is changing takes no scalable target (facts, section 4)."""
+
+    reason = "DependencyNotReady"
 
 
 def translate(error: Exception, operation: str, params: Mapping[str, Any] | None = None) -> errors.ReconcileError:
@@ -125,8 +134,16 @@ def _from_answer(
         return errors.ThrottledError(text)
     if code in _CREDENTIALS:
         return errors.CredentialsError(text)
-    if code in _DENIED:
+    if code in _DENIED or _UNSCALED in message:
         return errors.DeniedError(text)
+    if _NOT_IN_SERVICE in message:
+        return NotInServiceError(text)
+    if code == "ObjectNotFoundException" and operation == "PutScalingPolicy":
+        return errors.DependencyError(text)  # its scalable target
+    if code == "FailedResourceAccessException":
+        return errors.PreconditionError(text)  # no right to make the alarms of a policy
+    if code == "InvalidNextTokenException":
+        return errors.TransientError(text)
     if code == "ResourceLimitExceeded" or code == "LimitExceededException":
         return errors.QuotaError(text)
     if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException") or message.startswith(
