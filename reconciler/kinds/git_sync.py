@@ -72,10 +72,36 @@ _WRITE_BACK = Structure(
             Structure(
                 (
                     Field("provider", Scalar("string", enum=("github", "gitlab", "gitea", "none"))),
-                    Field("secretRef", _SECRET_REF, doc="Secret with the forge's token."),
+                    Field("secretRef", _SECRET_REF, doc="Secret with the forge's token, or with a GitHub App's keys."),
+                    Field(
+                        "apiUrl",
+                        Scalar("string", max_length=2048, pattern="https?://[!-~]+"),
+                        doc="Root of the forge's API (default: derived from repo.url).",
+                    ),
+                    Field(
+                        "targetUrl",
+                        Scalar("string", max_length=2048, pattern="https?://[!-~]+"),
+                        doc="Where the status links to.",
+                    ),
                 )
             ),
             doc="Commit statuses at the forge.",
+        ),
+    )
+)
+
+_WEBHOOK = Structure(
+    (
+        Field(
+            "secretRef",
+            _SECRET_REF,
+            required=True,
+            doc="Secret whose `token` signs the deliveries; it must allow the repository's host.",
+        ),
+        Field(
+            "provider",
+            Scalar("string", enum=("github", "gitlab", "gitea", "bitbucket", "generic")),
+            doc="Who sends (default: told by the headers).",
         ),
     )
 )
@@ -148,6 +174,9 @@ SCHEMA = Schema(
                 ),
                 doc="How jobs are treated.",
             ),
+            Field(
+                "webhook", _WEBHOOK, doc="Be told of pushes at status.webhookPath, instead of waiting for the interval."
+            ),
             Field("writeBack", _WRITE_BACK, doc="What is told to Git."),
             Field(
                 "requireFastForward",
@@ -208,6 +237,24 @@ SCHEMA = Schema(
                 doc="Revisions, newest first.",
             ),
             Field("handled", record(requestedAt=string(), approvePrune=string()), doc="Tokens that were acted on."),
+            Field("webhookPath", string(), doc="Where the forge sends its webhooks, on the service's port."),
+            Field(
+                "commitStatus",
+                internal(
+                    open=many(string()),
+                    records=many(
+                        internal(
+                            commit=string(),
+                            ref=string(),
+                            state=string(),
+                            description=string(),
+                            said=string(),
+                            writes=integer(),
+                        )
+                    ),
+                ),
+                doc="What was said of which commit at the forge, newest first.",
+            ),
         )
     ),
 )
