@@ -78,6 +78,14 @@ class _List:
     problem: ReconcileError | None = None
     """What keeps this List from working, once it is more than a passing fault."""
 
+    def forget(self, params: Mapping[str, Any]) -> None:
+        remembered = [self.details]
+        if isinstance(self.remote, Scaling):  # its summaries are taken for descriptions
+            remembered.append(self.summaries)
+        for things in remembered:
+            for name in [name for name in things if self.remote.touches(params, name)]:
+                del things[name]
+
 
 class Observer:
     """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
@@ -134,13 +142,8 @@ class Observer:
         """A call changed something: what was described before is old now."""
         with self._lock:
             for remote in REMOTES.values():
-                listing = self._lists.get((tenant, remote.name))
-                for name in [name for name in listing.details if remote.touches(call.params, name)] if listing else ():
-                    del listing.details[name]
-                if listing and isinstance(remote, Scaling):
-                    # Its summaries are taken for descriptions, and these are old now.
-                    for name in [name for name in listing.summaries if remote.touches(call.params, name)]:
-                        del listing.summaries[name]
+                if listing := self._lists.get((tenant, remote.name)):
+                    listing.forget(call.params)
 
     def _unwatch(self, key: Key, tenant: Any, watches: tuple[Watch, ...]) -> None:
         for watch in watches:
