@@ -131,6 +131,8 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
     if (reply := this.reply(job.create)) and _just_created(job, this, run) and not run.started:
         arn = str(reply.answer.get(job.remote.arn_key) or "")
         return replace(run, startedAt=stamp(this.now), arn=arn, status="InProgress")
+    if any(r.call.operation == job.stop and r.call.params[job.remote.name_key] == run.name for r in this.replies):
+        return replace(run, status="Stopping")
     failure = this.failure
     if failure and failure.call.params.get(job.remote.name_key) == run.name and not failure.maybe_received:
         run = replace(run, requestedAt="")
@@ -306,7 +308,6 @@ def _refuse(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], *, reaso
 
 def _end(job: JobType, this: Pass, current: Run | None, older: tuple[Run, ...]) -> Decision:
     """Stop whatever runs and let go when all of it is over. Absent is over."""
-    stopping = {reply.call.params[job.remote.name_key] for reply in this.replies if reply.call.operation == job.stop}
     calls, waiting = [], []
     for run in filter(None, (current, *older)):
         absent = run.name in this.seen.news and _news(this, run) is None
@@ -318,7 +319,7 @@ def _end(job: JobType, this: Pass, current: Run | None, older: tuple[Run, ...]) 
         if run.status in (*job.remote.over, MISSING):
             continue
         waiting.append(run.name)
-        if run.status == "InProgress" and not absent and run.name not in stopping:
+        if run.status == "InProgress" and not absent:
             calls.append(Call(job.stop, {job.remote.name_key: run.name}))
     fields = _carried(job, this)
     if current is not None and current.started and current.status != MISSING:

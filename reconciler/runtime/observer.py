@@ -47,6 +47,9 @@ class Paces(NamedTuple):
     slow_s: float = 60.0
 
 
+_PACES = Paces()
+
+
 @dataclass
 class _Watched:
     keys: dict[Key, Pace]
@@ -90,7 +93,9 @@ class _List:
 class Observer:
     """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
 
-    def __init__(self, aws: Aws, monotonic: Callable[[], float], wake: Callable[[Key], None], paces: Paces = Paces()):
+    def __init__(
+        self, aws: Aws, monotonic: Callable[[], float], wake: Callable[[Key], None], paces: Paces = _PACES
+    ) -> None:
         self._aws = aws
         self._monotonic = monotonic
         self._wake = wake

@@ -117,7 +117,7 @@ def test_a_crash_at_any_boundary_does_nothing_twice(lab: Lab, story: Story) -> N
 def test_a_lost_request_is_sent_again_and_a_lost_reply_is_not(lab: Lab, story: Story, fault: str) -> None:
     story = run_mode(story)
     for operation in story.effects:
-        key, over, mark = begin(lab, story)
+        _, over, mark = begin(lab, story)
         lab.simulator.rules({"match": {"op": operation, "count": 1}, "action": {"type": fault}})
         lab.run(until=over, step_s=10)
         assert lab.effects(mark) == Counter(story.effects), f"{fault} of {operation}"
