@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -137,6 +138,111 @@ def training(name: str = "job", **changes: Any) -> Request:
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
     }
     return without_none({**request, **changes})
+
+
+def transform(name: str = "job", **changes: Any) -> Request:
+    """Needs the model `model`."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"}}
+    request: Request = {
+        "TransformJobName": name,
+        "ModelName": "model",
+        "TransformInput": {"DataSource": source},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    return without_none({**request, **changes})
+
+
+def processing(name: str = "job", **changes: Any) -> Request:
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+    request: Request = {
+        "ProcessingJobName": name,
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": IMAGE},
+        "ProcessingResources": {"ClusterConfig": cluster},
+    }
+    return without_none({**request, **changes})
+
+
+@dataclass(frozen=True)
+class Job:
+    """The calls of a kind of job that has a name, a status and a stop."""
+
+    kind: str
+    noun: str
+    request: Callable[..., Request]
+
+    def create(self, aws: Aws, name: str = "job", **changes: Any) -> str:
+        if self.kind == "TransformJob" and not aws.sm.list_models()["Models"]:
+            aws.sm.create_model(**model())
+        answer = self._call(aws, "create", **self.request(name, **changes))
+        return str(answer[f"{self.kind}Arn"])
+
+    def describe(self, aws: Aws, name: str = "job") -> Request:
+        return self._call(aws, "describe", **{f"{self.kind}Name": name})
+
+    def status(self, aws: Aws, name: str = "job") -> str:
+        return str(self.describe(aws, name)[f"{self.kind}Status"])
+
+    def stop(self, aws: Aws, name: str = "job") -> None:
+        self._call(aws, "stop", **{f"{self.kind}Name": name})
+
+    def delete(self, aws: Aws, name: str = "job") -> None:
+        self._call(aws, "delete", **{f"{self.kind}Name": name})
+
+    def listed(self, aws: Aws, **request: Any) -> list[Request]:
+        answer = getattr(aws.sm, f"list_{self.noun.replace(' ', '_')}s")(**request)
+        found: list[Request] = answer[f"{self.kind}Summaries"]
+        return found
+
+    def names(self, aws: Aws, **request: Any) -> list[str]:
+        return [row[f"{self.kind}Name"] for row in self.listed(aws, **request)]
+
+    def _call(self, aws: Aws, verb: str, **request: Any) -> Request:
+        answer: Request = getattr(aws.sm, f"{verb}_{self.noun.replace(' ', '_')}")(**request)
+        return answer
+
+
+def definition(**changes: Any) -> Request:
+    """Of the training jobs of a tuning job."""
+    metrics = [{"Name": "loss", "Regex": "loss=(.*)"}]
+    request: Request = {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics},
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+    }
+    return without_none({**request, **changes})
+
+
+def search(most: int = 3, parallel: int = 2, **changes: Any) -> Request:
+    """The HyperParameterTuningJobConfig."""
+    config: Request = {
+        "Strategy": "Bayesian",
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": most, "MaxParallelTrainingJobs": parallel},
+        "ParameterRanges": {
+            "IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": "9"}],
+            "ContinuousParameterRanges": [{"Name": "eta", "MinValue": "0.01", "MaxValue": "1"}],
+            "CategoricalParameterRanges": [{"Name": "mode", "Values": ["fast", "slow"]}],
+        },
+    }
+    return without_none({**config, **changes})
+
+
+def tuning(name: str = "tune", config: Request | None = None, **changes: Any) -> Request:
+    request: Request = {
+        "HyperParameterTuningJobName": name,
+        "HyperParameterTuningJobConfig": config or search(),
+        "TrainingJobDefinition": definition(),
+    }
+    return without_none({**request, **changes})
+
+
+TRANSFORM = Job("TransformJob", "transform job", transform)
+PROCESSING = Job("ProcessingJob", "processing job", processing)
+TUNING = Job("HyperParameterTuningJob", "hyper parameter tuning job", tuning)
 
 
 def model(name: str = "model", **changes: Any) -> Request:
