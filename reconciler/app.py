@@ -38,7 +38,9 @@ from reconciler.core.resource import Key, Resource
 from reconciler.core.source_rules import UrlPolicy
 from reconciler.core.tenancy import effective_endpoint
 from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.runtime.children import Children
 from reconciler.runtime.claims import Claims
+from reconciler.runtime.dependents import Dependents
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.queue import WorkQueue
@@ -133,8 +135,10 @@ class Service:
             events=self._events,
             leader=self._leader,
             clock=clock,
+            children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
+        self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
         table = {name: (kind, shapes[name]) for name, kind in reconciled.items()}
         worker = Worker(table, ports, self._tenant_of, Identity(settings.cluster_name), self._replica)
         self._kinds = frozenset(table)

@@ -113,6 +113,11 @@ class Resource:
         return tuple(self.metadata.get("finalizers") or ())
 
     @property
+    def spawned(self) -> bool:
+        """Whether it stands for a training job of a tuning job: shown, never acted on (kinds/spawned.py)."""
+        return TUNING_JOB_LABEL in self.labels or LEGACY_CHILD_FINALIZER in self.finalizers
+
+    @property
     def annotations(self) -> Mapping[str, str]:
         return self.metadata.get("annotations") or {}
 

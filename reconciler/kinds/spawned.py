@@ -15,15 +15,11 @@ from typing import Any
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Pass, View
-from reconciler.core.resource import FINALIZER, LEGACY_API_VERSION, LEGACY_CHILD_FINALIZER, TUNING_JOB_LABEL, Resource
+from reconciler.core.resource import LEGACY_API_VERSION, TUNING_JOB_LABEL, Resource
 from reconciler.kinds import job
 from reconciler.kinds.job_runs import JobType, Run
 
 _LABEL_LIMIT = 63
-
-
-def is_child(resource: Resource) -> bool:
-    return TUNING_JOB_LABEL in resource.labels or LEGACY_CHILD_FINALIZER in resource.finalizers
 
 
 def child(parent: Resource, training_job: str, spec: Mapping[str, Any]) -> Resource:
@@ -51,16 +47,6 @@ def label_value(name: str) -> str:
     if len(name) <= _LABEL_LIMIT:
         return name
     return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def freed(resource: Resource) -> Resource | None:
-    """A child that the archived operator made, without its finalizers and with the label; None: nothing to do."""
-    ours = (FINALIZER, LEGACY_CHILD_FINALIZER)
-    left = [finalizer for finalizer in resource.finalizers if finalizer not in ours]
-    if len(left) == len(resource.finalizers):
-        return None
-    labels = {TUNING_JOB_LABEL: "", **resource.labels}
-    return resource.with_metadata(finalizers=left, labels=labels)
 
 
 def observe(kind: JobType, view: View, this: Pass) -> job.Seen:

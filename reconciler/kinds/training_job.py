@@ -120,11 +120,11 @@ JOB = job.JobType(
 
 def _observe(view: View, this: Pass) -> job.Seen:
     """A child of a tuning job is shown, never acted on."""
-    return spawned.observe(JOB, view, this) if spawned.is_child(this.resource) else job.observe(JOB, view, this)
+    return spawned.observe(JOB, view, this) if this.resource.spawned else job.observe(JOB, view, this)
 
 
 def _decide(this: Pass) -> Decision:
-    return spawned.decide(JOB, this) if spawned.is_child(this.resource) else job.decide(JOB, this)
+    return spawned.decide(JOB, this) if this.resource.spawned else job.decide(JOB, this)
 
 
 KIND = Kind(

@@ -37,6 +37,8 @@ from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.core.status import render, suspended
+from reconciler.core.tags import with_tags
+from reconciler.runtime.children import Children
 from reconciler.runtime.execute import NotLeadingError, execute, label
 from reconciler.runtime.observer import Aws, Observer
 
@@ -92,6 +94,7 @@ class Ports:
     leader: Leader
     clock: Clock
     definitions: Definitions
+    children: Children
 
 
 class Worker:
@@ -137,6 +140,8 @@ class Worker:
 
     def _reconcile(self, resource: Resource) -> Next:
         kind, shape = self._kinds[resource.kind]
+        if resource.spawned and self._ports.children.free(resource):
+            return Next()
         if resource.deleting and FINALIZER not in resource.finalizers:
             return Next()
         if resource.annotations.get(Annotation.SUSPEND) == "true" and not resource.deleting:
@@ -150,7 +155,7 @@ class Worker:
             # Edited in the cluster: the sync puts it back; nothing of the edit is acted on meanwhile.
             self._ports.claims.report_edit(resource.key)
             return Next(after=timedelta(seconds=30))
-        if FINALIZER not in resource.finalizers:
+        if FINALIZER not in resource.finalizers and not resource.spawned:
             resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
             self._written[resource.key] = resource.resource_version
         this = Pass(
@@ -163,6 +168,7 @@ class Worker:
             on_change=resource.annotations.get(Annotation.ON_CHANGE) or (claim.on_change if claim else "Reject"),
             drift_mode=mode,
             tokens=_new_tokens(resource),
+            others=self._ports.cache,
         )
         try:
             tenant = self._tenant_of(_where_it_is(resource))
@@ -176,11 +182,11 @@ class Worker:
         doubted: set[str] = set()
         for _ in range(_ROUNDS):
             this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
-            decision = kind.decide(this)
+            decision = _decide(kind, this)
             refusal = _refused_before(decision, this)
             if refusal:
                 this = replace(this, refused=refusal)
-                decision = kind.decide(this)
+                decision = _decide(kind, this)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._release(this.resource, decision.notices)
@@ -205,6 +211,8 @@ class Worker:
 
     def _record(self, this: Pass, decision: Decision, refused: Mapping[str, Any] | None = None) -> Pass:
         """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
+        # Before the status: a pass that dies in between makes them again, and none is left out.
+        self._ports.children.ensure(decision.children)
         past = this.resource.status
         decided = this.seen is not None
         status = render(
@@ -249,7 +257,7 @@ class Worker:
         before = _as_before(this.past)
         status, watches, healthy = this.past, None, before.healthy
         if failure is not None:
-            folded = kind.decide(replace(this, failure=failure, refused=Refusal(error.reason, text)))
+            folded = _decide(kind, replace(this, failure=failure, refused=Refusal(error.reason, text)))
             status, watches, healthy = folded.status, folded.watches, folded.healthy
             if folded.phase is Phase.RELEASED:
                 status = this.past
@@ -291,6 +299,7 @@ class Worker:
         self._ports.observer.watch(resource.key, None, ())
         for notice in notices:
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
+        self._ports.children.delete(resource)
         left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
         self._ports.objects.set_finalizers(resource, left)
         return Next()
@@ -321,6 +330,10 @@ class Worker:
             f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is",
         )
         return True
+
+
+def _decide(kind: Kind, this: Pass) -> Decision:
+    return with_tags(this, kind.decide(this))
 
 
 def _where_it_is(resource: Resource) -> Resource:

@@ -20,13 +20,16 @@ from reconciler.adapters.aws import Aws, Tenant
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.errors import NotFoundError, StaleError
+from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.dev.envfile import REGION
 from reconciler.kinds import KINDS
+from reconciler.runtime.children import Children
+from reconciler.runtime.dependents import Dependents
 from reconciler.runtime.observer import Observer, Paces
+from reconciler.runtime.reconciler import is_echo
 from reconciler.runtime.worker import Next, Ports, Worker
 from tests.support.simulator_control import SimControl
 
@@ -63,6 +66,7 @@ class MemoryCluster:
         self.written: list[tuple[Key, dict[str, Any]]] = []
         """Every status, in the order of writing."""
         self._versions = itertools.count(1)
+        self._handlers: list[Callable[[Key, Resource | None, Resource | None], None]] = []
 
     def apply(self, manifest: Mapping[str, Any]) -> Key:
         body = copy.deepcopy(dict(manifest))
@@ -91,14 +95,16 @@ class MemoryCluster:
     def delete(self, key: Key) -> None:
         body = copy.deepcopy(self.objects[key])
         if not body["metadata"].get("finalizers"):
-            del self.objects[key]
+            self._drop(key)
             return
         body["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
         self._store(key, body)
 
     def forget(self, key: Key) -> dict[str, Any]:
         """As if the cluster burnt down: the object and its status are gone, finalizer or not."""
-        return self.objects.pop(key)
+        found = self.objects[key]
+        self._drop(key)
+        return found
 
     # Cache
 
@@ -113,7 +119,9 @@ class MemoryCluster:
         return True
 
     def subscribe(self, handler: Callable[[Key, Resource | None, Resource | None], None]) -> None:
-        raise NotImplementedError
+        self._handlers = [handler]
+        for key, body in self.objects.items():
+            handler(key, None, Resource(copy.deepcopy(body)))
 
     # Objects
 
@@ -129,13 +137,26 @@ class MemoryCluster:
         body = self._checked(resource)
         body["metadata"]["finalizers"] = list(finalizers)
         if body["metadata"].get("deletionTimestamp") and not body["metadata"]["finalizers"]:
-            del self.objects[resource.key]
+            self._drop(resource.key)
         else:
             self._store(resource.key, body)
         return Resource(copy.deepcopy(body))
 
     def replace(self, resource: Resource, manager: str) -> Resource:
-        raise NotImplementedError
+        del manager
+        self._checked(resource)
+        self._store(resource.key, copy.deepcopy(dict(resource.body)))
+        if resource.deleting and not resource.finalizers:
+            self._drop(resource.key)
+        return resource
+
+    # What makes and deletes children
+
+    def create(self, resource: Resource, manager: str = "") -> Resource:
+        del manager
+        if resource.key in self.objects:
+            raise ConflictError(f"{resource.key} exists")
+        return Resource(self.objects[self.apply(resource.body)])
 
     def _checked(self, resource: Resource) -> dict[str, Any]:
         live = self.objects.get(resource.key)
@@ -147,8 +168,29 @@ class MemoryCluster:
 
     def _store(self, key: Key, body: dict[str, Any]) -> Key:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
+        before = self.objects.get(key)
         self.objects[key] = {name: value for name, value in body.items() if value is not None}
+        self._tell(key, before, self.objects[key])
         return key
+
+    def _drop(self, key: Key) -> None:
+        self._tell(key, self.objects.pop(key), None)
+
+    def _tell(self, key: Key, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
+        old, new = (None if body is None else Resource(copy.deepcopy(body)) for body in (before, after))
+        for handler in self._handlers:
+            handler(key, old, new)
+
+
+@dataclass
+class _Deleter:
+    """Implements `ChildDeleter`."""
+
+    cluster: MemoryCluster
+
+    def delete(self, resource: Resource) -> None:
+        if resource.key in self.cluster.objects:
+            self.cluster.delete(resource.key)
 
 
 @dataclass
@@ -243,7 +285,9 @@ class Surroundings:
 class Lab:
     """`settle` runs passes while anything moves; `run` also lets time go by."""
 
-    def __init__(self, simulator: SimControl, *, cluster_name: str = "lab", cluster: MemoryCluster | None = None) -> None:
+    def __init__(
+        self, simulator: SimControl, *, cluster_name: str = "lab", cluster: MemoryCluster | None = None
+    ) -> None:
         self.simulator = simulator
         self.cluster = cluster or MemoryCluster()
         self.clock = LabClock()
@@ -268,7 +312,7 @@ class Lab:
         self.boundaries = _Boundaries()
         self._due: dict[Key, float] = {}
         self._woken: set[Key] = set()
-        self._seen: dict[Key, str] = {}
+        self._seen: dict[Key, dict[str, Any] | None] = {}
         aws = _Aws(self.aws, self.boundaries)
         self.observer = Observer(aws, self.clock.monotonic, self._woken.add, Paces(5.0, 60.0))
         around = self.around
@@ -282,7 +326,9 @@ class Lab:
             leader=around,
             clock=self.clock,
             definitions=around,
+            children=Children(self.cluster, self.cluster, _Deleter(self.cluster)),
         )
+        self.cluster.subscribe(Dependents(self.shapes, self._woken.add).changed)
         table = {kind.name: (kind, self.shapes[kind.name]) for kind in KINDS}
         self.worker = Worker(table, ports, self._tenant_of, self.identity, "lab-replica")
 
@@ -304,7 +350,7 @@ class Lab:
         self._woken.discard(key)
         self._due.pop(key, None)
         found = self.cluster.objects.get(key)
-        self._seen[key] = found["metadata"]["resourceVersion"] if found else ""
+        self._seen[key] = found
         then = self.worker.reconcile(key)
         if then.failed:
             self._due[key] = self.clock.elapsed_s + 2
@@ -346,9 +392,10 @@ class Lab:
         return None
 
     def _moved(self, key: Key) -> bool:
-        version = self.cluster.objects[key]["metadata"]["resourceVersion"]
+        now, before = self.cluster.objects[key], self._seen.get(key)
+        changed = before is None or (now is not before and not is_echo(Resource(before), Resource(now)))
         due = self._due.get(key, float("inf")) <= self.clock.elapsed_s
-        return self._seen.get(key) != version or key in self._woken or due
+        return changed or key in self._woken or due
 
     def _gone(self, key: Key) -> bool:
         return key not in self.cluster.objects
@@ -382,7 +429,8 @@ class Lab:
 
     def told(self) -> dict[str, str]:
         return {
-            str(key): f"{self.reason(key)}: {self.condition(key, 'Ready').get('message')}" for key in self.cluster.objects
+            str(key): f"{self.reason(key)}: {self.condition(key, 'Ready').get('message')}"
+            for key in self.cluster.objects
         }
 
 
