@@ -128,7 +128,10 @@ class Observer:
             if before == (tenant, watches):
                 return
             if before:
-                self._unwatch(key, *before)
+                # What goes on being watched, at whatever pace, keeps what is remembered of it.
+                same = {(watch.remote, watch.name) for watch in watches} if before[0] == tenant else set()
+                gone = tuple(watch for watch in before[1] if (watch.remote, watch.name) not in same)
+                self._unwatch(key, before[0], gone)
             if not watches:
                 self._watches.pop(key, None)
                 return
@@ -318,7 +321,8 @@ class Observer:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
-            problem = listing.problem
+            problem, watched = listing.problem, listing.watched.get(name)
+        fresh = fresh or (watched is not None and watched.unlisted)
         moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
         if not fresh and not moved:
             if problem is not None:

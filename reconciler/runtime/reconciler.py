@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from reconciler.core.ports import Cache
 from reconciler.core.resource import Key, Resource
@@ -14,6 +15,20 @@ from reconciler.runtime.worker import Next
 log = logging.getLogger(__name__)
 
 _POLL_S = 1.0
+
+
+def is_echo(old: Resource, new: Resource) -> bool:
+    """Whether the change is a status of our own writing. Woken by it, an object that meets an error, and tells so, would be
+    tried again at once instead of later. A status that was wiped is somebody else's doing.
+    """
+    return _ours_apart(old) == _ours_apart(new) and "conditions" in new.status
+
+
+def _ours_apart(resource: Resource) -> dict[str, Any]:
+    """Everything but status and what the API server counts."""
+    counted = ("resourceVersion", "managedFields")
+    metadata = {name: value for name, value in resource.metadata.items() if name not in counted}
+    return {**resource.body, "metadata": metadata, "status": None}
 
 
 class Reconciler:
@@ -29,6 +44,8 @@ class Reconciler:
 
         def changed(key: Key, old: Resource | None, new: Resource | None) -> None:
             if key.kind not in kinds or _only_our_status(old, new):
+                return
+            if old is not None and new is not None and is_echo(old, new):
                 return
             if old is None or new is None or old.generation != new.generation:
                 # A corrected spec is tried at once, however often the old one failed.
