@@ -37,6 +37,10 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
+    except OSError as error:
+        note(f"error: {error}")
+        _drop_output()
+        return 1
     return 0
 
 

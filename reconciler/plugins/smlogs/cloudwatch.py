@@ -82,11 +82,19 @@ class LogReader:
                 problem = _translated(error, request["logGroupName"])
             failed += 1
             passes = isinstance(problem, TransientError) and not isinstance(problem, CredentialsError)
-            if not passes or failed == self._patience.attempts:
+            if not passes:
                 raise problem from None
+            if failed == self._patience.attempts:
+                raise type(problem)(f"CloudWatch Logs: {problem}{_way_out(problem)}")
             if failed == _QUIET_ATTEMPTS:
                 self._patience.note(f"CloudWatch Logs: {problem}; trying again")
             self._patience.sleep(self._patience.delay_s(failed))
+
+
+def _way_out(problem: ReconcileError) -> str:
+    if isinstance(problem, ThrottledError):
+        return ". Too many people read logs of this account at once: try later, or read less with --since"
+    return ". Check the network, the resource's region, and AWS_ENDPOINT_URL if it is set"
 
 
 def connect(region: str) -> Any:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.client import READ_TIMEOUT_S, KubeClient
-from reconciler.core.errors import DeniedError, NotFoundError, PreconditionError
+from reconciler.core.errors import DeniedError, NotFoundError, PreconditionError, TransientError
 from reconciler.core.resource import LEGACY_GROUP, Resource
 from reconciler.plugins.connection import ConnectionFlags
 from reconciler.plugins.kubeconfig import UserConnection
@@ -41,7 +41,10 @@ class Resources:
         return Resource(found)
 
     def get(self, name: str) -> Resource:
-        found = self.find(name)
+        try:
+            found = self.find(name)
+        except TransientError as error:
+            raise type(error)(f"{error}. Is it the right cluster and user? See: kubectl config view --minify") from None
         if found is None:
             raise PreconditionError(
                 f'{self.kind.kind} "{name}" is not in namespace {self.namespace}; '

@@ -31,6 +31,9 @@ def test_the_flags_alone_are_enough(logged: Desk, tmp_path: Path) -> None:
     untrusted = logged.call(*here, env=env)
     assert untrusted.returncode == 1
     assert "CERTIFICATE_VERIFY_FAILED" in untrusted.stderr
+    silent = logged.call(*here, "--server", "https://127.0.0.1:1", env=env)
+    assert silent.returncode == 1
+    assert "Is it the right cluster and user?" in silent.stderr
     named = logged.call(
         *here, "--certificate-authority", str(cluster.ca_file), "--tls-server-name", "other.example", env=env
     )

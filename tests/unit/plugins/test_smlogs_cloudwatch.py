@@ -119,7 +119,7 @@ def test_what_does_not_pass_is_said_at_once(fault: Exception, error: type[Reconc
 
 def test_patience_ends() -> None:
     client = Client(*[THROTTLED] * 9)
-    with pytest.raises(ThrottledError):
+    with pytest.raises(ThrottledError, match="try later, or read less with --since"):
         read(client)
     assert len(client.asked) == 4
 
