@@ -7,6 +7,7 @@ apply everything again; so the answer to a write counts until the cache has caug
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,21 +21,29 @@ AsWritten = Callable[[Resource], Mapping[str, Any]]
 
 _Seen = tuple[str, int, tuple[str, ...]]
 
+AHEAD_S = 30.0
+"""How long our own write counts against a cache that does not know it. A watch that broke meanwhile may never tell of an
+object that was made and deleted in between, and what we remember of it must not be believed for ever."""
+
 
 class LiveView:
     """Safe for threads; shared by all syncs and by `Claims`."""
 
-    def __init__(self, cache: Cache, as_written: AsWritten) -> None:
+    def __init__(self, cache: Cache, as_written: AsWritten, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._cache = cache
         self._as_written = as_written
         self._lock = threading.Lock()
-        self._ahead: dict[Key, Resource] = {}
+        self._monotonic = monotonic
+        self._ahead: dict[Key, tuple[Resource, float]] = {}
         self._hashes: dict[Key, tuple[_Seen, str]] = {}
 
     def get(self, key: Key) -> Resource | None:
         cached = self._cache.get(key)
         with self._lock:
-            ahead = self._ahead.get(key)
+            ahead, until = self._ahead.get(key, (None, 0.0))
+            if ahead is not None and self._monotonic() > until:
+                del self._ahead[key]
+                ahead = None
         return cached if ahead is None or newer(cached, ahead) else ahead
 
     def live(self, key: Key, ignored: tuple[str, ...] = ()) -> Live | None:
@@ -59,12 +68,12 @@ class LiveView:
         """Take the API server's answer to a write of ours; the caller looks at the cache only afterwards."""
         if not newer(self._cache.get(resource.key), resource):
             with self._lock:
-                self._ahead[resource.key] = resource
+                self._ahead[resource.key] = resource, self._monotonic() + AHEAD_S
 
     def saw(self, key: Key, old: Resource | None, new: Resource | None) -> None:
         """Take an informer event, before anything else reacts to it."""
         with self._lock:
-            ahead = self._ahead.get(key)
+            ahead, _ = self._ahead.get(key, (None, 0.0))
             if ahead is not None:
                 caught_up = newer(new, ahead) if new is not None else (old is None or old.uid == ahead.uid)
                 if caught_up:

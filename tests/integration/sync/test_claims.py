@@ -72,4 +72,4 @@ def test_a_reported_edit_wakes_the_sync(engine: Engine, team: Team, bare_reposit
 
     engine.claims.report_edit(team.model_key("a"))
 
-    eventually(lambda: engine.stats.passes == passes + 1)
+    eventually(lambda: engine.stats.passes > passes)

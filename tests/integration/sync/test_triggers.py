@@ -69,7 +69,7 @@ def test_a_start_over_what_is_there_writes_nothing(start: Start, team: Team, bar
     version = team.seen()["metadata"]["resourceVersion"]
 
     second = start()
-    eventually(lambda: second.stats.passes == 1)
+    eventually(lambda: second.stats.passes >= 1)
     eventually(second.idle)
 
     assert second.client.requests == []
