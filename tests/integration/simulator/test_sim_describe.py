@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.integration.simulator import given
-from tests.integration.simulator.given import Aws
+from tests.integration.simulator.given import PROCESSING, TRANSFORM, TUNING, Aws, Job
 
 CHANNEL = {
     "ChannelName": "train",
@@ -62,6 +62,182 @@ def _endpoint(**changes: Any) -> Described:
     return describe
 
 
+def _kind(job: Job, **changes: Any) -> Described:
+    def describe(aws: Aws) -> Any:
+        job.create(aws, **changes)
+        return job.describe(aws)
+
+    return describe
+
+
+def _tuned(**changes: Any) -> Described:
+    """What becomes of a definition."""
+    return _kind(TUNING, TrainingJobDefinition=given.definition(**changes))
+
+
+XGBOOST = {"TrainingImage": "683313688378.dkr.ecr.us-east-1.amazonaws.com/xgboost:1", "TrainingInputMode": "File"}
+S3_INPUT = {"InputName": "a", "S3Input": {"S3Uri": "s3://bucket/in", "S3DataType": "S3Prefix", "LocalPath": "/in"}}
+S3_OUTPUT = {
+    "OutputName": "a",
+    "S3Output": {"S3Uri": "s3://bucket/out", "S3UploadMode": "EndOfJob", "LocalPath": "/out"},
+}
+INSTANCES = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 5}
+GROUPS = {
+    "VolumeSizeInGB": 1,
+    "InstanceGroups": [
+        {"InstanceGroupName": "a", "InstanceType": "ml.m5.large", "InstanceCount": 2},
+        {"InstanceGroupName": "b", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
+    ],
+}
+GROUPED = {
+    "ChannelName": "train",
+    "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in", "InstanceGroupNames": ["a"]}},
+}
+
+JOB_ROWS = [
+    pytest.param(
+        _kind(TRANSFORM),
+        "DataProcessing",
+        {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+        id="transform: data processing",
+    ),
+    pytest.param(
+        _kind(TRANSFORM, DataProcessing={"JoinSource": "Input"}),
+        "DataProcessing",
+        {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "Input"},
+        id="transform: the rest of data processing",
+    ),
+    pytest.param(_kind(TRANSFORM), "TransformInput.CompressionType", "None", id="transform: compression"),
+    pytest.param(_kind(TRANSFORM), "TransformInput.SplitType", "None", id="transform: split"),
+    pytest.param(_kind(TRANSFORM), "TransformOutput.AssembleWith", "None", id="transform: assembly"),
+    pytest.param(_kind(TRANSFORM), "TransformOutput.KmsKeyId", "", id="transform: output key"),
+    *(
+        pytest.param(_kind(TRANSFORM), name, MISSING, id=f"transform: no {name}")
+        for name in (
+            "MaxConcurrentTransforms",
+            "MaxPayloadInMB",
+            "BatchStrategy",
+            "LastModifiedTime",
+            "TransformEndTime",
+            "FailureReason",
+        )
+    ),
+    pytest.param(_kind(TRANSFORM, Environment={"A": "b"}), "Environment.A", "b", id="transform: echo"),
+    pytest.param(_kind(PROCESSING), "StoppingCondition.MaxRuntimeInSeconds", 86400, id="processing: longest run"),
+    pytest.param(
+        _kind(PROCESSING, ProcessingInputs=[S3_INPUT]), "ProcessingInputs.0.AppManaged", False, id="processing: input"
+    ),
+    pytest.param(
+        _kind(PROCESSING, ProcessingInputs=[S3_INPUT]),
+        "ProcessingInputs.0.S3Input.S3DataDistributionType",
+        "FullyReplicated",
+        id="processing: distribution",
+    ),
+    pytest.param(
+        _kind(PROCESSING, ProcessingInputs=[S3_INPUT]),
+        "ProcessingInputs.0.S3Input.S3CompressionType",
+        "None",
+        id="processing: compression",
+    ),
+    pytest.param(
+        _kind(PROCESSING, ProcessingOutputConfig={"Outputs": [S3_OUTPUT]}),
+        "ProcessingOutputConfig.Outputs.0",
+        {**S3_OUTPUT, "AppManaged": False},
+        id="processing: output",
+    ),
+    pytest.param(_kind(PROCESSING), "ProcessingInputs", MISSING, id="processing: no inputs"),
+    pytest.param(_kind(PROCESSING), "ExitMessage", MISSING, id="processing: no exit message before the end"),
+    pytest.param(
+        _kind(PROCESSING, Environment={"A": "b"}), "Environment.A", "b", id="processing: the environment is echoed"
+    ),
+    pytest.param(
+        _kind(PROCESSING),
+        "ProcessingResources.ClusterConfig.InstanceType",
+        "ml.m5.large",
+        id="processing: resources are echoed",
+    ),
+    pytest.param(
+        _kind(TUNING),
+        "TrainingJobDefinition.StaticHyperParameters",
+        {"_tuning_objective_metric": "loss"},
+        id="tuning: the objective among the parameters",
+    ),
+    *(
+        pytest.param(_kind(TUNING), f"TrainingJobDefinition.{flag}", False, id=f"tuning: {flag}")
+        for flag in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining")
+    ),
+    pytest.param(
+        _tuned(ResourceConfig=GROUPS),
+        "TrainingJobDefinition.ResourceConfig.InstanceCount",
+        3,
+        id="tuning: the count of instance groups",
+    ),
+    pytest.param(
+        _tuned(AlgorithmSpecification=XGBOOST),
+        "TrainingJobDefinition.AlgorithmSpecification.MetricDefinitions.17.Name",
+        "validation:rmse",
+        id="tuning: the metrics of a built-in image",
+    ),
+    pytest.param(
+        _kind(TUNING),
+        "HyperParameterTuningJobConfig.ParameterRanges.IntegerParameterRanges.0.ScalingType",
+        "Auto",
+        id="tuning: scaling of integers",
+    ),
+    pytest.param(
+        _kind(TUNING),
+        "HyperParameterTuningJobConfig.ParameterRanges.ContinuousParameterRanges.0.ScalingType",
+        "Auto",
+        id="tuning: scaling",
+    ),
+    pytest.param(
+        _kind(TUNING), "HyperParameterTuningJobConfig.TrainingJobEarlyStoppingType", "Off", id="tuning: early stopping"
+    ),
+    pytest.param(
+        _tuned(OutputDataConfig={"S3OutputPath": "s3://bucket/out", "CompressionType": "GZIP"}),
+        "TrainingJobDefinition.OutputDataConfig",
+        {"S3OutputPath": "s3://bucket/out"},
+        id="tuning: output compression is not returned",
+    ),
+    pytest.param(
+        _tuned(StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxPendingTimeInSeconds": 7200}),
+        "TrainingJobDefinition.StoppingCondition",
+        {"MaxRuntimeInSeconds": 60},
+        id="tuning: the longest wait is not returned",
+    ),
+    pytest.param(
+        _tuned(InputDataConfig=[GROUPED]),
+        "TrainingJobDefinition.InputDataConfig.0.DataSource.S3DataSource",
+        {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"},
+        id="tuning: instance group names are not returned",
+    ),
+    pytest.param(
+        _tuned(ResourceConfig=None, HyperParameterTuningResourceConfig=INSTANCES),
+        "TrainingJobDefinition.HyperParameterTuningResourceConfig",
+        MISSING,
+        id="tuning: its resource config is not returned",
+    ),
+    pytest.param(
+        _tuned(ResourceConfig=None, HyperParameterTuningResourceConfig=INSTANCES),
+        "TrainingJobDefinition.ResourceConfig",
+        INSTANCES,
+        id="tuning: a resource config in its place",
+    ),
+    pytest.param(
+        _tuned(
+            ResourceConfig=None,
+            HyperParameterTuningResourceConfig={"AllocationStrategy": "Prioritized", "InstanceConfigs": [INSTANCES]},
+        ),
+        "TrainingJobDefinition.ResourceConfig",
+        INSTANCES,
+        id="tuning: the first of several instance types",
+    ),
+    pytest.param(_kind(TUNING), "BestTrainingJob", MISSING, id="tuning: no best yet"),
+    pytest.param(_kind(TUNING), "OverallBestTrainingJob", MISSING, id="tuning: no overall best"),
+    pytest.param(_kind(TUNING), "HyperParameterTuningEndTime", MISSING, id="tuning: no end yet"),
+]
+
+
 def _at(value: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(value, list):
@@ -76,6 +252,7 @@ def _at(value: Any, path: str) -> Any:
 @pytest.mark.parametrize(
     ("described", "path", "expected"),
     [
+        *JOB_ROWS,
         pytest.param(_job(), "EnableNetworkIsolation", False, id="training: network isolation"),
         pytest.param(_job(), "EnableInterContainerTrafficEncryption", False, id="training: traffic encryption"),
         pytest.param(_job(), "EnableManagedSpotTraining", False, id="training: spot"),
@@ -222,6 +399,22 @@ def test_tags_and_session_chaining_are_not_echoed(aws: Aws) -> None:
     answer = aws.raw("DescribeTrainingJob", {"TrainingJobName": "job"})
     assert not {"Tags", "SessionChainingConfig"} & set(answer)
     assert isinstance(answer["CreationTime"], float), "epoch seconds"
+
+
+def test_what_is_not_verified_of_tuning_jobs_is_a_switch(aws: Aws) -> None:
+    aws.settings(switches={"scaling_type_filled_in": False, "tuning_resources_as_resource_config": False})
+    shown = _tuned(ResourceConfig=None, HyperParameterTuningResourceConfig=INSTANCES)(aws)
+    ranges = "HyperParameterTuningJobConfig.ParameterRanges.IntegerParameterRanges.0.ScalingType"
+    assert _at(shown, ranges) is _at(shown, "TrainingJobDefinition.ResourceConfig") is MISSING
+
+
+@pytest.mark.parametrize("job", [TRANSFORM, PROCESSING, TUNING], ids=lambda job: job.kind)
+def test_tags_of_jobs_are_not_echoed(aws: Aws, job: Job) -> None:
+    arn = job.create(aws, "Job", Tags=[{"Key": "k", "Value": "v"}])
+    answer = aws.raw(f"Describe{job.kind}", {f"{job.kind}Name": "Job"})
+    assert ("Tags" in answer, answer[f"{job.kind}Arn"]) == (False, arn)
+    assert arn.endswith("-job/job"), "the ARN is lower case"
+    assert aws.sm.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
 def test_profiler_noise_can_be_switched_off(aws: Aws) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.simulator import given
-from tests.integration.simulator.given import Aws, arn, error
+from tests.integration.simulator.given import PROCESSING, TRANSFORM, TUNING, Aws, Job, arn, error
 
 VE = "ValidationException"
 JOB = arn("training-job", "job")
@@ -99,7 +99,138 @@ def _stop(aws: Aws) -> None:
     aws.sm.stop_training_job(TrainingJobName="job")
 
 
+def _ended(job: Job, outcome: str = "complete") -> Step:
+    def step(aws: Aws) -> None:
+        aws.rule({"type": "job_outcome", "outcome": outcome}, op="Create*Job")
+        job.create(aws)
+        aws.advance(2000)
+
+    return step
+
+
+S3_INPUT = {"InputName": "a", "S3Input": {"S3Uri": "s3://bucket/in", "S3DataType": "S3Prefix", "LocalPath": "/in"}}
+
+
+def _ranges(group: str, *items: dict[str, Any], **search: Any) -> dict[str, Any]:
+    return {"config": given.search(ParameterRanges={group: list(items)}, **search)}
+
+
+def _range(low: str, high: str) -> dict[str, str]:
+    return {"Name": "a", "MinValue": low, "MaxValue": high}
+
+
+BAD_TUNING: list[tuple[str, dict[str, Any]]] = [
+    ("no definition", {"TrainingJobDefinition": None}),
+    ("both definitions", {"TrainingJobDefinitions": [given.definition(DefinitionName="a")]}),
+    (
+        "a definition of a list without a name",
+        {"TrainingJobDefinition": None, "TrainingJobDefinitions": [given.definition()]},
+    ),
+    (
+        "two definitions of one name",
+        {"TrainingJobDefinition": None, "TrainingJobDefinitions": [given.definition(DefinitionName="a")] * 2},
+    ),
+    ("no objective", {"config": given.search(HyperParameterTuningJobObjective=None)}),
+    ("no ranges", {"config": given.search(ParameterRanges=None)}),
+    ("an empty range", _ranges("IntegerParameterRanges", _range("9", "1"))),
+    ("a range of words", _ranges("ContinuousParameterRanges", _range("low", "high"))),
+    ("a name in two ranges", _ranges("IntegerParameterRanges", _range("1", "2"), _range("1", "2"))),
+    ("a grid of numbers", _ranges("IntegerParameterRanges", _range("1", "2"), Strategy="Grid")),
+    ("nothing that ends it", {"config": given.search(ResourceLimits={"MaxParallelTrainingJobs": 1})}),
+    (
+        "Hyperband with early stopping",
+        {"config": given.search(Strategy="Hyperband", TrainingJobEarlyStoppingType="Auto")},
+    ),
+    ("no resources", {"TrainingJobDefinition": given.definition(ResourceConfig=None)}),
+    ("a name of 33", {"name": "a" * 33}),
+    ("a name with a dot", {"name": "a.b"}),
+]
+
+
+def _no_tuning_job(name: str) -> tuple[str, str]:
+    """Only the beginning of the text is recorded."""
+    end = "Ensure that the name and the region are correct."
+    return "ResourceNotFound", f"Amazon SageMaker can't find a tuning job with the name {name}. {end}"
+
+
+JOB_ROWS = [
+    *(
+        pytest.param(
+            _nothing,
+            lambda aws, job=job: job.describe(aws, "Gone"),
+            (VE, "Could not find requested job with name: Gone"),
+            id=f"describe a missing {job.noun}",
+        )
+        for job in (TRANSFORM, PROCESSING)
+    ),
+    *(
+        pytest.param(
+            _nothing,
+            lambda aws, job=job: job.stop(aws, "Gone"),
+            (VE, "Could not find job to update with name: Gone"),
+            id=f"stop a missing {job.noun}",
+        )
+        for job in (TRANSFORM, PROCESSING)
+    ),
+    *(
+        pytest.param(
+            job.create,
+            job.create,
+            (
+                "ResourceInUse",
+                (
+                    "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                    f"({arn(job.noun.replace(' ', '-'), 'job')})"
+                ),
+            ),
+            id=f"create an existing {job.noun}",
+        )
+        for job in (TRANSFORM, PROCESSING)
+    ),
+    *(
+        pytest.param(
+            _ended(job, outcome),
+            lambda aws, job=job: job.stop(aws),
+            (VE, f"The request was rejected because the {job.noun} is in status {status}."),
+            id=f"stop a {job.noun} that is {status}",
+        )
+        for job in (TRANSFORM, PROCESSING)
+        for outcome, status in (("complete", "Completed"), ("fail", "Failed"), ("stopped", "Stopped"))
+    ),
+    pytest.param(
+        _nothing,
+        lambda aws: aws.sm.create_transform_job(**given.transform(ModelName="Gone")),
+        (VE, f'Could not find model "{MODEL}".'),
+        id="a transform job needs its model",
+    ),
+    *(
+        pytest.param(_nothing, call, _no_tuning_job("gone"), id=f"{verb} a missing tuning job")
+        for verb, call in (
+            ("describe", lambda aws: TUNING.describe(aws, "gone")),
+            ("stop", lambda aws: TUNING.stop(aws, "gone")),
+            ("delete", lambda aws: TUNING.delete(aws, "gone")),
+            (
+                "list the training jobs of",
+                lambda aws: aws.sm.list_training_jobs_for_hyper_parameter_tuning_job(
+                    HyperParameterTuningJobName="gone"
+                ),
+            ),
+            (
+                "warm start from",
+                lambda aws: TUNING.create(
+                    aws,
+                    WarmStartConfig={
+                        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "gone"}],
+                        "WarmStartType": "TransferLearning",
+                    },
+                ),
+            ),
+        )
+    ),
+]
+
 ROWS = [
+    *JOB_ROWS,
     pytest.param(_nothing, lambda aws: aws.job(), (VE, "Requested resource not found."), id="describe a missing job"),
     pytest.param(_nothing, _stop, (VE, "Requested resource not found."), id="stop a missing job"),
     pytest.param(
@@ -248,6 +379,29 @@ def test_the_refusal(aws: Aws, before: Step, call: Step, expected: tuple[str, st
 @pytest.mark.parametrize(
     ("before", "call", "code"),
     [
+        pytest.param(TUNING.create, TUNING.create, "ResourceInUse", id="create an existing tuning job"),
+        pytest.param(_ended(TUNING), TUNING.stop, VE, id="stop a tuning job that is over"),
+        pytest.param(TUNING.create, TUNING.delete, VE, id="delete a running tuning job"),
+        pytest.param(
+            PROCESSING.create,
+            PROCESSING.delete,
+            "ResourceInUse",
+            id="delete a running processing job",
+        ),
+        pytest.param(_nothing, PROCESSING.delete, VE, id="delete a missing processing job"),
+        *(
+            pytest.param(_nothing, lambda aws, bad=bad: PROCESSING.create(aws, **bad), VE, id=f"processing: {what}")
+            for what, bad in (
+                ("no instances", {"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}}}),
+                ("an input without a source", {"ProcessingInputs": [{"InputName": "a"}]}),
+                ("an input name twice", {"ProcessingInputs": [S3_INPUT, S3_INPUT]}),
+                ("an output without a target", {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "a"}]}}),
+            )
+        ),
+        *(
+            pytest.param(_nothing, lambda aws, bad=bad: TUNING.create(aws, **bad), VE, id=f"tuning: {what}")
+            for what, bad in BAD_TUNING
+        ),
         pytest.param(_failed, _update, VE, id="a failed endpoint takes no update"),
         pytest.param(_failed, _weigh, VE, id="a failed endpoint takes no weights"),
         pytest.param(_serving, lambda aws: _update(aws, "config-a"), VE, id="an update to the same config"),
@@ -306,6 +460,21 @@ def test_the_refusal_whose_words_are_not_known(aws: Aws, before: Step, call: Ste
 def test_a_running_job_is_not_in_a_terminal_state(aws: Aws) -> None:
     aws.train()
     assert "not in a terminal state" in error(lambda: aws.sm.delete_training_job(TrainingJobName="job"))[1]
+
+
+@pytest.mark.parametrize("job", [PROCESSING, TUNING], ids=["processing", "tuning"])
+def test_no_running_job_is_in_a_terminal_state(aws: Aws, job: Job) -> None:
+    job.create(aws)
+    assert "not in a terminal state" in error(lambda: job.delete(aws))[1]
+
+
+def test_a_parent_of_a_warm_start_must_be_over(aws: Aws) -> None:
+    parents = [{"HyperParameterTuningJobName": "parent"}]
+    warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
+    TUNING.create(aws, "parent")
+    assert error(lambda: TUNING.create(aws, WarmStartConfig=warm))[0] == VE
+    aws.advance(2000)
+    assert error(lambda: TUNING.create(aws, WarmStartConfig=warm))[0] == "OK"
 
 
 @pytest.mark.parametrize("status", [_failed, _serving], ids=["Failed", "InService"])

@@ -1,6 +1,7 @@
 """Sections 5 and 6 of the API facts: EventBridge through SQS, and CloudWatch Logs."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.simulator import given
-from tests.integration.simulator.given import ACCOUNT, REGION, Aws, error
+from tests.integration.simulator.given import ACCOUNT, PROCESSING, REGION, TRANSFORM, TUNING, Aws, Job, error
 
 TRAINING = "SageMaker Training Job State Change"
 ENDPOINT = "SageMaker Endpoint State Change"
@@ -83,6 +84,50 @@ def test_what_was_deleted_tells_no_more(aws: Aws) -> None:
     aws.rule({"type": "delete", "now": True}, name="job")
     aws.advance(1000)
     assert _secondaries(drain()) == ["Starting", "Starting"], "one for each job, none for a step"
+
+
+@pytest.mark.parametrize(
+    ("job", "detail_type", "told"),
+    [
+        (TRANSFORM, "SageMaker Transform Job State Change", ["InProgress", "InProgress", "Completed"]),
+        (PROCESSING, "SageMaker Processing Job State Change", ["InProgress", "InProgress", "Completed"]),
+        (
+            TUNING,
+            "SageMaker HyperParameter Tuning Job State Change",
+            # Created; three launched; two and one ended.
+            ["InProgress", *["InProgress"] * 3, *["InProgress"] * 3, "Completed"],
+        ),
+    ],
+    ids=["transform", "processing", "tuning"],
+)
+def test_the_other_jobs_tell_their_steps(aws: Aws, job: Job, detail_type: str, told: list[str]) -> None:
+    drain = _subscribe(aws, {"source": ["aws.sagemaker"], "detail-type": [detail_type]})
+    arn = job.create(aws, "Job", Tags=[{"Key": "owner", "Value": "us"}])
+    aws.advance(2000)
+    found = drain()
+    assert [event["detail"][f"{job.kind}Status"] for event in found] == told
+    last = found[-1]
+    described = job.describe(aws, "Job")
+    assert (last["resources"], last["detail"][f"{job.kind}Name"]) == ([arn], "Job")
+    assert last["detail"]["Tags"] == {"owner": "us"}
+    assert last["detail"]["CreationTime"] == round(described["CreationTime"].timestamp() * 1000)
+    assert set(described) - set(last["detail"]) == {"ResponseMetadata"}, "what describe says, and the tags"
+
+
+@pytest.mark.parametrize("job", [TRANSFORM, PROCESSING], ids=lambda job: job.kind)
+def test_a_failure_of_another_job_tells_its_reason(aws: Aws, job: Job) -> None:
+    drain = _subscribe(aws, {"source": ["aws.sagemaker"], "detail": {f"{job.kind}Status": ["Failed"]}})
+    aws.rule({"type": "job_outcome", "outcome": "fail", "reason": "ClientError: x"})
+    job.create(aws)
+    aws.advance(1000)
+    assert [event["detail"]["FailureReason"] for event in drain()] == ["ClientError: x"]
+
+
+def test_a_tuning_job_tells_its_counters(aws: Aws) -> None:
+    drain = _subscribe(aws, {"detail": {"HyperParameterTuningJobStatus": ["Completed"]}})
+    TUNING.create(aws)
+    aws.advance(2000)
+    assert [event["detail"]["TrainingJobStatusCounters"]["Completed"] for event in drain()] == [3]
 
 
 def test_an_endpoint_shouts_its_status(aws: Aws) -> None:
@@ -167,6 +212,55 @@ def test_each_training_instance_has_its_stream(aws: Aws) -> None:
     aws.advance(1)
     started = int(aws.job()["TrainingStartTime"].timestamp())
     assert _streams(aws, "/aws/sagemaker/TrainingJobs") == [f"job/algo-1-{started}", f"job/algo-2-{started}"]
+
+
+def test_each_processing_instance_has_its_stream(aws: Aws) -> None:
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    PROCESSING.create(aws, ProcessingResources={"ClusterConfig": cluster})
+    aws.advance(180)
+    started = int(PROCESSING.describe(aws)["ProcessingStartTime"].timestamp())
+    assert _streams(aws, "/aws/sagemaker/ProcessingJobs") == [f"job/algo-1-{started}", f"job/algo-2-{started}"]
+
+
+@pytest.mark.parametrize(
+    ("model", "streams"),
+    [
+        pytest.param({}, ["", "/data-log"], id="one container"),
+        pytest.param(
+            {"PrimaryContainer": None, "Containers": [{"Image": "a", "ContainerHostname": "first"}, {"Image": "b"}]},
+            ["/container-2", "/data-log", "/first"],
+            id="a pipeline",
+        ),
+    ],
+)
+def test_a_transform_job_has_a_stream_for_the_data(aws: Aws, model: dict[str, Any], streams: list[str]) -> None:
+    aws.sm.create_model(**given.model(**model))
+    TRANSFORM.create(aws)
+    aws.advance(180)
+    started = int(TRANSFORM.describe(aws)["TransformStartTime"].timestamp())
+    found = [
+        re.fullmatch(r"job/i-[0-9a-f]{17}-(\d+)(.*)", name) for name in _streams(aws, "/aws/sagemaker/TransformJobs")
+    ]
+    assert sorted(match.groups() for match in found if match) == [(str(started), end) for end in streams]
+    assert None not in found
+
+
+def test_the_training_jobs_of_a_tuning_job_log_as_others_do(aws: Aws) -> None:
+    TUNING.create(aws)
+    aws.advance(2000)
+    names = sorted(row["TrainingJobName"] for row in aws.sm.list_training_jobs()["TrainingJobSummaries"])
+    assert [stream.partition("/")[0] for stream in _streams(aws, "/aws/sagemaker/TrainingJobs")] == names
+
+
+@pytest.mark.parametrize(
+    ("job", "group"), [(TRANSFORM, "TransformJobs"), (PROCESSING, "ProcessingJobs")], ids=["transform", "processing"]
+)
+def test_the_log_of_another_job_tells_why_it_failed(aws: Aws, job: Job, group: str) -> None:
+    aws.rule({"type": "job_outcome", "outcome": "fail", "reason": "AlgorithmError: exit code 1"})
+    job.create(aws)
+    aws.advance(1000)
+    logs = aws.client("logs").filter_log_events(logGroupName=f"/aws/sagemaker/{group}", logStreamNamePrefix="job/")
+    assert logs["events"][-1]["message"] == "AlgorithmError: exit code 1"
 
 
 def test_filter_log_events_honours_the_prefix(aws: Aws) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.simulator import given
-from tests.integration.simulator.given import Aws, error
+from tests.integration.simulator.given import PROCESSING, TRANSFORM, TUNING, Aws, Job, error
 
 
 def _jobs(aws: Aws, *names: str) -> None:
@@ -162,6 +162,90 @@ def test_summaries_hold_what_the_service_shows_and_no_more(aws: Aws) -> None:
         "SecondaryStatus",
         "WarmPoolStatus",
     }
+
+
+ENDED = {
+    "TransformJob": {"TransformEndTime", "FailureReason"},
+    "ProcessingJob": {"ProcessingEndTime", "FailureReason", "ExitMessage"},
+    "HyperParameterTuningJob": {
+        "HyperParameterTuningEndTime",
+        "Strategy",
+        "TrainingJobStatusCounters",
+        "ObjectiveStatusCounters",
+        "ResourceLimits",
+    },
+}
+JOBS = pytest.mark.parametrize("job", [TRANSFORM, PROCESSING, TUNING], ids=lambda job: job.kind)
+
+
+@JOBS
+def test_the_summary_of_a_job(aws: Aws, job: Job) -> None:
+    aws.rule({"type": "job_outcome", "outcome": "fail"})
+    job.create(aws)
+    aws.advance(2000)
+    common = {f"{job.kind}Name", f"{job.kind}Arn", f"{job.kind}Status", "CreationTime", "LastModifiedTime"}
+    row = job.listed(aws)[0]
+    assert (set(row), row[f"{job.kind}Status"]) == (common | ENDED[job.kind], "Failed")
+
+
+@JOBS
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param({"SortBy": "CreationTime", "SortOrder": "Ascending"}, ["b", "c", "a"], id="oldest first"),
+        pytest.param({"SortBy": "CreationTime", "SortOrder": "Descending"}, ["a", "c", "b"], id="newest first"),
+        pytest.param({"SortBy": "Name", "SortOrder": "Ascending"}, ["a", "b", "c"], id="by name"),
+        pytest.param({"SortBy": "Status", "SortOrder": "Ascending"}, ["b", "a", "c"], id="by status"),
+        pytest.param({"NameContains": "C"}, ["c"], id="name contains"),
+        pytest.param({"StatusEquals": "Stopping"}, ["c"], id="status"),
+        pytest.param({"StatusEquals": "Failed"}, [], id="a status nobody has"),
+    ],
+)
+def test_jobs_are_sorted_and_filtered(aws: Aws, job: Job, request_: dict[str, Any], expected: list[str]) -> None:
+    for name in ("b", "c", "a"):
+        job.create(aws, name)
+        aws.advance(1)
+    job.stop(aws, "c")
+    assert job.names(aws, **request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        pytest.param(TRANSFORM, ["a", "c", "b"], id="transform: newest first"),
+        pytest.param(PROCESSING, ["b", "c", "a"], id="processing: oldest first"),
+        pytest.param(TUNING, ["a", "b", "c"], id="tuning: by name"),
+    ],
+)
+def test_the_order_nobody_asked_for(aws: Aws, job: Job, expected: list[str]) -> None:
+    for name in ("b", "c", "a"):
+        job.create(aws, name)
+        aws.advance(1)
+    assert job.names(aws) == expected
+
+
+@JOBS
+def test_ten_jobs_a_page_and_the_status_filter_after_the_cut(aws: Aws, job: Job) -> None:
+    for number in range(11):
+        job.create(aws, f"job-{number:02}")
+        aws.advance(0.001)
+    job.stop(aws, "job-10")
+    order = {"SortBy": "Name", "SortOrder": "Ascending"}
+    assert job.names(aws, **order) == [f"job-{number:02}" for number in range(10)]
+    assert job.names(aws, **order, StatusEquals="Stopping") == []
+    assert job.names(aws, **order, StatusEquals="Stopping", MaxResults=11) == ["job-10"]
+
+
+@JOBS
+def test_jobs_are_filtered_by_their_times(aws: Aws, job: Job) -> None:
+    for name in ("a", "b"):
+        job.create(aws, name)
+        aws.advance(1)
+    moment = job.describe(aws, "b")["CreationTime"]
+    assert job.names(aws, CreationTimeBefore=moment) == ["a"]
+    aws.advance(1)
+    job.stop(aws, "a")
+    assert job.names(aws, LastModifiedTimeAfter=moment) == ["a"]
 
 
 def test_warm_pools_filter(aws: Aws) -> None:

@@ -191,10 +191,10 @@ def _noticed(world: World, job: Resource, trial: Trial, at: float) -> None:
     if trial.over or (trial.child.alive and trial.child.status in _RUNNING):
         return
     tuning: Tuning = job.state
+    before = tuning.best
     trial.summary = tuning_view.child_summary(world, job.name, trial)
     if trial.summary["TrainingJobStatus"] in _RUNNING:
         trial.summary |= {"TrainingJobStatus": "Stopped", "ObjectiveStatus": "Failed"}
-    before = tuning.best
     trial.over = True
     if not job.alive or job.status not in _RUNNING:
         return
