@@ -115,7 +115,9 @@ def connect(region: str) -> Any:
 
 
 def _event(raw: dict[str, Any]) -> Event:
-    return Event(str(raw["eventId"]), str(raw["logStreamName"]), int(raw["timestamp"]), str(raw.get("message", "")))
+    at = int(raw["timestamp"])
+    ingested = int(raw.get("ingestionTime", at))
+    return Event(str(raw["eventId"]), str(raw["logStreamName"]), at, str(raw.get("message", "")), ingested)
 
 
 def _translated(error: Exception, group: str) -> ReconcileError:

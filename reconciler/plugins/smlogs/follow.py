@@ -50,7 +50,9 @@ class Reading:
         """Show what is new each time the next item is asked for; the item is how many events were new."""
         window = Window(self.start_ms)
         while True:
-            yield self._poll(window.start_ms, lambda event: window.admit(event.id, event.timestamp_ms))
+            yield self._poll(
+                window.start_ms, lambda event: window.admit(event.id, event.timestamp_ms, event.ingested_ms)
+            )
             window.settle()
             self.tail = None
 

@@ -14,6 +14,8 @@ class Event(NamedTuple):
     stream: str
     timestamp_ms: int
     message: str
+    ingested_ms: int
+    """When CloudWatch took it in, by CloudWatch's clock."""
 
 
 Line = Callable[[Event], str]

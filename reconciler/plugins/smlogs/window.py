@@ -1,7 +1,9 @@
 """What has been shown of a log that is read again and again: nothing twice, nothing left out. Pure.
 
 CloudWatch shows events late and out of order, since every instance delivers its own stream. Each poll therefore begins a while
-before the newest event and drops what was shown. Only remote times are compared, so clocks need not agree.
+before the newest event and drops what was shown. Only remote times are compared, so our clock need not agree. An instance's
+clock may be ahead (CloudWatch takes two hours): its events count as of when they were taken in, or the window would leave the
+other streams behind.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ class Window:
     _fresh: dict[str, int] = field(default_factory=dict)
     _thin_at: int = 0
 
-    def admit(self, event_id: str, timestamp_ms: int) -> bool:
+    def admit(self, event_id: str, timestamp_ms: int, ingested_ms: int) -> bool:
         """Whether this event was not shown yet; from now on it was."""
         if event_id in self._before or event_id in self._fresh:
             return False
         self._fresh[event_id] = timestamp_ms
-        self._newest = max(self._newest, timestamp_ms)
+        self._newest = max(self._newest, min(timestamp_ms, ingested_ms))
         if len(self._fresh) > max(self._thin_at, 2 * self.most):
             # Within one poll the service repeats nothing; ids from earlier polls must stay until it ends.
             self._fresh = self._kept(self._fresh)

@@ -28,7 +28,7 @@ def test_a_followed_tuning_job_shows_its_new_children_and_survives_throttling(de
     with desk.following("HyperParameterTuningJob", "search") as running:
         running.shows("one")
         action = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded", "status": 400}
-        rule = {"match": {"service": "logs", "op": "FilterLogEvents", "count": 3}, "action": action}
+        rule = {"match": {"service": "logs", "op": "FilterLogEvents", "count": 2}, "action": action}
         desk.simulator.rules(rule)
         desk.log("h-002-0b1b2c3d/algo-1-1", "two")
         running.shows("two")

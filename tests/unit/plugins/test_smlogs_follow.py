@@ -31,7 +31,7 @@ class Scene:
     begun: int = 0
 
     def log(self, message: str, at: int, stream: str = "job/algo-1") -> None:
-        self.events = [*(self.events or []), Event(message, stream, at, message)]
+        self.events = [*(self.events or []), Event(message, stream, at, message, at)]
 
     def pages(self, query: Query, start_ms: int) -> Iterator[list[Event]]:
         assert query.group == "/group"

@@ -11,7 +11,7 @@ def poll(window: Window, events: list[tuple[str, int]]) -> list[str]:
     shown = [
         name
         for name, at in sorted(events, key=lambda event: event[1])
-        if at >= window.start_ms and window.admit(name, at)
+        if at >= window.start_ms and window.admit(name, at, at)
     ]
     window.settle()
     return shown
@@ -34,6 +34,14 @@ def test_the_window_never_begins_before_what_was_asked_for() -> None:
     window = Window(start_ms=990, overlap_ms=100)
     poll(window, [("a", 1000)])
     assert window.start_ms == 990
+
+
+def test_a_clock_that_is_ahead_leaves_no_other_stream_behind() -> None:
+    window = Window(overlap_ms=100)
+    assert window.admit("ahead", 9000, 1000)
+    window.settle()
+    assert window.start_ms == 900
+    assert poll(window, [("b", 950), ("ahead", 9000)]) == ["b"]
 
 
 def test_a_quiet_poll_moves_nothing() -> None:
