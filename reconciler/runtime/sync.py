@@ -27,7 +27,8 @@ from reconciler.runtime.claims import Claims
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync_apply import NotLeaderError
-from reconciler.runtime.sync_pass import ClusterPass, Memory, Result, Stats, summary
+from reconciler.runtime.sync_memory import Memory, Result, Stats
+from reconciler.runtime.sync_pass import ClusterPass, summary
 from reconciler.runtime.sync_ports import Appliers, RefWatcher, Schedule
 from reconciler.runtime.sync_source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
 

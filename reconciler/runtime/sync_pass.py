@@ -10,10 +10,9 @@ so no object of ours is ever outside the inventory, and `Claims` knows the new h
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.core import edits, syncstatus
@@ -24,7 +23,6 @@ from reconciler.core.errors import StaleError
 from reconciler.core.gitsync import GitSyncSpec, approves, owner_id, owner_key
 from reconciler.core.manifests import Rejection
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
-from reconciler.core.render import RenderCache
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source import Provenance, SourceError
 from reconciler.core.sync import Edited, Live, SyncPlan, View, inventory_after, plan
@@ -32,60 +30,14 @@ from reconciler.core.syncstatus import Counts, Drift, Outcome, Report, Verdict, 
 from reconciler.runtime.claims import Claims
 from reconciler.runtime.liveview import LiveView, newer
 from reconciler.runtime.sync_apply import Done, Hands, NotLeaderError, Orders
+from reconciler.runtime.sync_memory import Memory, Result, Stats
 from reconciler.runtime.sync_ports import Appliers
-from reconciler.runtime.sync_source import Found, Wants
+from reconciler.runtime.sync_source import Found
 
 _WRITES = 5
 FIGHTS = 5
 FIGHT_WINDOW_S = 60.0
 """An object put back this often within the window is fought over by another controller: reported instead, for a while."""
-
-
-@dataclass
-class Memory:
-    """What the process remembers of one sync. Lost at a restart, and then found again by one full pass."""
-
-    key: Key
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held by the cluster half; the source half reads Git without it."""
-    render: RenderCache = field(default_factory=RenderCache)
-    wants: Wants = field(default_factory=Wants)
-    spec: GitSyncSpec | None = None
-    generation: int = 0
-    """Of `spec`."""
-    found: Found | None = None
-    problem: Outcome | None = None
-    """Why Git could not be looked at; what was found before is kept true meanwhile."""
-    refused: dict[Key, tuple[str, Rejection]] = field(default_factory=dict)
-    """Hash and refusal: not tried again before the next look at Git."""
-    put_backs: dict[Key, deque[float]] = field(default_factory=dict)
-    status: Resource | None = None
-    """The GitSync as our last write left it, ahead of the cache."""
-    tokens: frozenset[str] = frozenset()
-    settled: object = None
-    """What the last pass without open ends had looked at; equal means that there is nothing to do."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the controller does next."""
-
-    retry: bool = False
-    complete: bool = True
-    """False when something was refused that another try may find accepted."""
-    again_s: float | None = None
-
-
-@dataclass
-class Stats:
-    """Counts since the start, for tests and for metrics."""
-
-    resolves: int = 0
-    passes: int = 0
-    applied: int = 0
-    put_back: int = 0
-    pruned: int = 0
-    status_writes: int = 0
 
 
 class ClusterPass:

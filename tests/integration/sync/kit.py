@@ -30,7 +30,7 @@ from reconciler.kinds import SCHEMAS
 from reconciler.runtime.claims import Claim, Claims
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.sync import SyncController
-from reconciler.runtime.sync_pass import Stats
+from reconciler.runtime.sync_memory import Stats
 from tests.support.cluster import Cluster
 from tests.support.waiting import eventually
 
