@@ -29,7 +29,7 @@ def with_tags(this: Pass, decision: Decision) -> Decision:
     """
     if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
         return _remembering(decision, this.past.get("tags"), this.past.get("managedTags"))
-    arns = recorded_arns(this.past)
+    arns = recorded_arns(decision.status)
     tags = [tag for tag in tags_for(this) if tag["Key"] != COMMIT_TAG]
     keys = sorted(tag["Key"] for tag in tags if tag["Key"] != OWNER_TAG)
     wanted = digest([tags])

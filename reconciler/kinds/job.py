@@ -24,6 +24,7 @@ from typing import Any
 from reconciler.core import references
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
+from reconciler.core.errors import ConflictError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import RUN_TAG
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
@@ -187,7 +188,7 @@ def _unstarted(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> De
         status = _status(run, older, _carried(job, this))
         return Decision(Phase.STALLED, reason, message, status, look_again=_FOREIGN_LOOK)
     if target.digest == run.digest:
-        if this.doubt:
+        if this.failure and isinstance(this.failure.error, ConflictError):
             # The create said taken, the describe says absent: one of them read too early.
             why = f"{run.name} is taken but cannot be seen yet"
             return _confirming(job, this, run, older, why=why, again=timedelta(seconds=5))

@@ -444,7 +444,7 @@ def job(name: str = "train", namespace: str = "team", **spec: Any) -> dict[str, 
         "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 10},
         "stoppingCondition": {"maxRuntimeInSeconds": 3600},
     }
-    return _manifest("TrainingJob", name, namespace, least | spec)
+    return manifest("TrainingJob", name, namespace, least | spec)
 
 
 def hosting(
@@ -469,7 +469,7 @@ def hosting(
             for name in names
         ],
     }
-    return _manifest("HostingDeployment", name, namespace, least | spec)
+    return manifest("HostingDeployment", name, namespace, least | spec)
 
 
 def example(path: str) -> dict[str, Any]:
@@ -477,7 +477,7 @@ def example(path: str) -> dict[str, Any]:
     return found
 
 
-def _manifest(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def manifest(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "sagemaker.aws.amazon.com/v1",
         "kind": kind,
@@ -504,4 +504,5 @@ __all__ = [
     "example",
     "hosting",
     "job",
+    "manifest",
 ]
