@@ -104,7 +104,8 @@ def open_attempt(this: Pass) -> Attempt | None:
 
 
 def is_recorded(this: Pass) -> bool:
-    return bool((this.past.get("endpoint") or {}).get("arn") or this.past.get("endpointArn"))
+    record = this.past.get("endpoint")
+    return bool(this.past.get("endpointArn") if record is None else record.get("arn"))
 
 
 def identity(this: Pass) -> str:
@@ -230,6 +231,8 @@ def stage_of(found: Mapping[str, Any] | None) -> str:
 def status_of(this: Pass, state: State, want: Wanted | None, status: str, additional: str = "") -> dict[str, Any]:
     """Legacy fields and records. What was not looked at in this pass stays as it was told last."""
     past, found, name = this.past, this.seen.endpoint, identity(this)
+    if name in this.seen.owners and not is_ours(this, name):
+        found = None  # what somebody else runs under this name is no status of ours
     fields: dict[str, Any] = {key: past.get(key) for key in _LEGACY}
     fields |= {"endpointName": name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
     if found is not None:
