@@ -95,8 +95,8 @@ class Line:
     at: datetime
     event: Event
     about: About
-    identity: tuple[Any, ...]
-    facts: Mapping[str, Any]
+    identity: tuple[Any, ...] = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
 
     @property
     def id(self) -> str:
