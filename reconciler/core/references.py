@@ -150,18 +150,11 @@ def targets(shape: Structure, spec: Any, namespace: str) -> tuple[Target, ...]:
 
 
 def told(resource: Resource | None) -> Any:
-    """Equal as long as an object gives the same to whoever refers to it."""
+    """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not."""
     if resource is None or resource.deleting:
         return None
-    return (
-        _settled(resource),
-        [
-            None if isinstance(found := give(resource, {}), str) else found
-            for kinds in _PROVIDERS.values()
-            if (give := kinds.get(resource.kind)) is not None
-        ],
-        resource.status.get("modelNames"),
-    )
+    gives = [give(resource, {}) for kinds in _PROVIDERS.values() if (give := kinds.get(resource.kind)) is not None]
+    return _settled(resource), _reason(resource), gives, resource.status.get("modelNames")
 
 
 def cycles(edges: Mapping[Key, Sequence[Target]]) -> dict[Key, tuple[Key, ...]]:
