@@ -106,7 +106,7 @@ class Pass:
 
 def recorded_region(status: Mapping[str, Any]) -> str:
     """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
-    made = [*(status.get("models") or ()), *(status.get("configs") or ())]
+    made = [one for key in ("models", "configs", "targets") for one in status.get(key) or ()]
     record = status.get("run") or status.get("endpoint") or (made[0] if made else {})
     return str(record.get("region") or "")
 

@@ -34,6 +34,7 @@ KINDS: tuple[Kind, ...] = (
     batch_transform_job.KIND,
     processing_job.KIND,
     hosting_deployment.KIND,
+    hosting_autoscaling_policy.KIND,
     model.KIND,
     endpoint_config.KIND,
 )

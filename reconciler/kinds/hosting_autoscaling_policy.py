@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Resource
 from reconciler.core.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.shapes import Field, List, Scalar, Structure
 from reconciler.core.status_schema import internal, many, record, status, string, time
+from reconciler.kinds.scaling_content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
+from reconciler.kinds.scaling_decide import decide
+from reconciler.kinds.scaling_state import failing, observe
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT
 
 _RESOURCE_ID = Structure(
@@ -79,8 +87,50 @@ SCHEMA = Schema(
         ),
         Field(
             "targets",
-            many(internal(resourceId=string(), arn=string(), policyArn=string(), hash=string(), creationTime=time())),
+            many(
+                internal(
+                    resourceId=string(),
+                    dimension=string(),
+                    region=string(),
+                    arn=string(),
+                    policyName=string(),
+                    policyArn=string(),
+                    hash=string(),
+                    tagHash=string(),
+                    tagKeys=string(),
+                    requestedAt=time(),
+                    registeredAt=time(),
+                    release=string(),
+                    refused=string(),
+                    message=string(),
+                )
+            ),
             doc="The scalable targets and policies this object made.",
         ),
     ),
 )
+
+_WRITTEN_BACK = {
+    "policyName": DEFAULT_POLICY,
+    "policyType": TRACKING,
+    "scalableDimension": INSTANCES,
+    "serviceNamespace": NAMESPACE,
+}
+
+
+def as_written(resource: Resource) -> Mapping[str, Any]:
+    """The spec in its shortest form: without the defaults that the archived operator wrote into it (facts of it, 2.10).
+
+    Whoever spells a default out means the same, so both ways of writing are one content. Git's manifests go through here as
+    well before they are compared.
+    """
+    spec = {key: value for key, value in resource.spec.items() if value != _WRITTEN_BACK.get(key)}
+    if "policyType" in resource.spec and any(
+        spec.get(CONFIGURATIONS[kind]) for kind in CONFIGURATIONS if kind != TRACKING
+    ):
+        spec["policyType"] = resource.spec["policyType"]  # not a default beside another type's configuration
+    suspended = {key: value for key, value in (spec.pop("suspendedState", None) or {}).items() if value is not False}
+    return {**spec, "suspendedState": suspended} if suspended else spec
+
+
+KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written)

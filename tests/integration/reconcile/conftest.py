@@ -17,6 +17,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lab(simulator: SimControl, credentials: None) -> Lab:
+def lab(simulator: SimControl, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)  # for what is beside SageMaker: Application Auto Scaling
     simulator.clock("manual")
     return Lab(simulator)
