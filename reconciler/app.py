@@ -107,6 +107,7 @@ class Service:
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
         claims = Claims(live)
+        self._repositories = GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
         self._watcher = LocalRefWatcher()
         self._schedule = IntervalSchedule(self._wake_sync)
         self._sync = SyncController(
@@ -118,7 +119,7 @@ class Service:
             events=self._events,
             leader=self._leader,
             clock=clock,
-            repositories=GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes)),
+            repositories=self._repositories,
             kinds={schema.kind: schema.api_version for schema in SCHEMAS},
             validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
             jitter=random.random,
@@ -171,6 +172,7 @@ class Service:
             self._schedule.stop()
             self._watcher.stop()
             self._sync.stop()
+            self._repositories.close()
             self._reconciler.stop()
             self._observer.stop()
             self._cache.stop()

@@ -32,7 +32,6 @@ from reconciler.core.errors import (
     ThrottledError,
 )
 from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, recorded_region
-from reconciler.core.naming import spec_hash
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
@@ -66,6 +65,9 @@ class Claim(Protocol):
 
 class Claims(Protocol):
     def claim(self, key: Key) -> Claim | None: ...
+    def live_hash(self, resource: Resource, claim: Any) -> str:
+        """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
+
     def report_edit(self, key: Key) -> None: ...
 
 
@@ -149,9 +151,11 @@ class Worker:
         if self._retained(resource):
             return self._release(resource, ())
         claim = self._ports.claims.claim(resource.key)
-        spec = kind.as_written(resource)
-        mode = resource.annotations.get(Annotation.DRIFT_MODE) or (claim.mode if claim else "Warn")
-        if claim and mode == "Correct" and not resource.deleting and spec_hash(spec) != claim.hash:
+        # A claim has weighed the object's own annotations already, and that its sync may be suspended.
+        mode = claim.mode if claim else resource.annotations.get(Annotation.DRIFT_MODE, "Warn")
+        on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
+        edited = claim and mode == "Correct" and self._ports.claims.live_hash(resource, claim) != claim.hash
+        if edited and not resource.deleting:
             # Edited in the cluster: the sync puts it back; nothing of the edit is acted on meanwhile.
             self._ports.claims.report_edit(resource.key)
             return Next(after=timedelta(seconds=30))
@@ -161,11 +165,11 @@ class Worker:
         this = Pass(
             resource=resource,
             identity=self._identity,
-            spec=spec,
+            spec=kind.as_written(resource),
             shape=shape,
             past=resource.status,
             now=self._ports.clock.now(),
-            on_change=resource.annotations.get(Annotation.ON_CHANGE) or (claim.on_change if claim else "Reject"),
+            on_change=on_change,
             drift_mode=mode,
             tokens=_new_tokens(resource),
             others=self._ports.cache,

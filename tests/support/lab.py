@@ -22,6 +22,7 @@ from reconciler.core.conditions import find
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
+from reconciler.core.naming import spec_hash
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.dev.envfile import REGION
@@ -267,6 +268,10 @@ class Surroundings:
 
     def claim(self, key: Key) -> LabClaim | None:
         return self.claims.get(key)
+
+    def live_hash(self, resource: Resource, claim: object) -> str:
+        del claim
+        return spec_hash(resource.spec)
 
     def report_edit(self, key: Key) -> None:
         del key
