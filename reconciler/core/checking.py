@@ -7,7 +7,7 @@ duplicates) and where each finding stands. Refuses to read files: the command do
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from reconciler.core.findings import findings
 from reconciler.core.manifests import without_nulls
 from reconciler.core.problems import Problem, api_problems, manifest_problems
+from reconciler.core.references import Target, cycles, targets
+from reconciler.core.resource import Key
 from reconciler.core.schema import Schema
 from reconciler.core.shapes import Structure
 from reconciler.core.substitute import SubstitutionError, substitute
@@ -100,6 +102,7 @@ class Checker:
         for one in self._objects:
             self._report.findings += self._judged(one, declared)
             self._report.findings += _duplicates(one, seen)
+        self._report.findings += self._references(declared)
         self._report.objects = len(self._objects)
         self._report.findings.sort(key=lambda finding: (finding.file, finding.line, finding.path))
         return self._report
@@ -136,13 +139,11 @@ class Checker:
             yield one.finding(Problem("/kind", "UnknownKind", self._unknown_kind(group, one.kind)))
             return
         schema, shape = known
-        value = one.value
-        if declared and one.kind != "GitSync":
-            try:
-                value = substitute(value, declared)
-            except SubstitutionError as error:
-                yield one.finding(Problem(error.pointer, "UndeclaredVariable", error.message))
-                return
+        try:
+            value = _substituted(one, declared)
+        except SubstitutionError as error:
+            yield one.finding(Problem(error.pointer, "UndeclaredVariable", error.message))
+            return
         # A null says "not set" in a manifest; the sync leaves it out as well.
         value = {**value, "spec": without_nulls(value["spec"])} if value.get("spec") is not None else value
         problems = manifest_problems(schema, shape, value)
@@ -151,11 +152,55 @@ class Checker:
             problems = (*api_problems(shape, spec), *findings(one.kind, spec), *_impersonation(value))
         yield from (one.finding(problem) for problem in problems)
 
+    def _references(self, declared: Mapping[str, str]) -> Iterator[Finding]:
+        """References to what is not among the objects of their scope, and those that lead back to where they began.
+
+        Only here: an object may be in the cluster though no file of this check holds it, so the sync says nothing.
+        """
+        scopes: dict[str, dict[Key, tuple[_Object, tuple[Target, ...]]]] = {}
+        for one in self._objects:
+            if found := self._targets(one, declared):
+                key, named = found
+                scopes.setdefault(one.scope, {}).setdefault(key, (one, named))
+        for objects in scopes.values():
+            ways = cycles({key: named for key, (_, named) in objects.items()})
+            for key, (one, named) in objects.items():
+                yield from (one.finding(problem) for problem in _lost(key, named, objects.keys(), ways))
+
+    def _targets(self, one: _Object, declared: Mapping[str, str]) -> tuple[Key, tuple[Target, ...]] | None:
+        known = self._by_kind.get((str(one.value["apiVersion"]).partition("/")[0], one.kind))
+        if known is None or not one.name:
+            return None
+        try:
+            value = _substituted(one, declared)
+        except SubstitutionError:
+            return None
+        namespace = str(one.metadata.get("namespace") or "")
+        return Key(one.kind, namespace, one.name), targets(known[1], value.get("spec"), namespace)
+
     def _unknown_kind(self, group: str, kind: str) -> str:
         kinds = {name.lower(): name for known, name in self._by_kind if known == group}
         close = difflib.get_close_matches(kind.lower(), kinds, n=1)
         meant = f'; did you mean "{kinds[close[0]]}"?' if close else f"; there are {', '.join(kinds.values())}"
         return f"{group} has no kind {kind}{meant}"
+
+
+def _substituted(one: _Object, declared: Mapping[str, str]) -> Mapping[str, Any]:
+    """Raises SubstitutionError for a variable that no GitSync declares."""
+    return substitute(one.value, declared) if declared and one.kind != "GitSync" else one.value
+
+
+def _lost(
+    key: Key, named: Iterable[Target], present: Collection[Key], ways: Mapping[Key, tuple[Key, ...]]
+) -> Iterator[Problem]:
+    for path, target in named:
+        if target not in present:
+            where = f" in the namespace {target.namespace}" if target.namespace else ""
+            message = f"no {target.kind} {target.name}{where} is among the files that were checked"
+            yield Problem(path, "MissingTarget", message)
+        elif key in ways and target == ways[key][1]:
+            way = " -> ".join(f"{step.kind} {step.name}" for step in ways[key])
+            yield Problem(path, "ReferenceCycle", f"waits for itself: {way}")
 
 
 def _below(line_of: Callable[[str], int], above: str, pointer: str) -> int:

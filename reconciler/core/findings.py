@@ -170,6 +170,11 @@ def _tuning(spec: Mapping[str, Any]) -> Iterator[Problem]:
     if most is not None and parallel is not None and parallel > most:
         at = "/spec/hyperParameterTuningJobConfig/resourceLimits/maxParallelTrainingJobs"
         yield Problem(at, "MoreParallelThanAll", "must not be greater than maxNumberOfTrainingJobs")
+    parents = (spec.get("warmStartConfig") or {}).get("parentHyperParameterTuningJobs") or []
+    for index, parent in enumerate(parents):
+        if not parent.get("hyperParameterTuningJobName") and not parent.get("hyperParameterTuningJobRef"):
+            at = f"/spec/warmStartConfig/parentHyperParameterTuningJobs/{index}/hyperParameterTuningJobName"
+            yield Problem(at, "FieldValueRequired", "is required by SageMaker")
 
 
 def _processing(spec: Mapping[str, Any]) -> Iterator[Problem]:
