@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.conditions import stamp
+from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import QUARANTINE_TAG
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.partitions import invocation_url
 from reconciler.core.resource import Resource
-from reconciler.core.rollout import EVIDENCE_WAIT, Attempt
-from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name
+from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Attempt
+from reconciler.kinds import hosting_scaling
+from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name, wanted
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -51,6 +53,8 @@ class Seen:
     absent: frozenset[str] = frozenset()
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """Why, by the name of a configuration that was found again and carries the tag."""
+    scaled: tuple[hosting_scaling.Scaled, ...] = ()
+    """Only when the endpoint may be moved in this pass."""
 
 
 def observe(view: View, this: Pass) -> Seen:
@@ -75,12 +79,37 @@ def observe(view: View, this: Pass) -> Seen:
     if sent or not (is_recorded(this) or attempt or close):
         return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
-    fresh = close or late or not is_recorded(this) or collecting(this)
+    fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
     endpoint = view.describe("Endpoint", name, fresh=fresh)
     if endpoint is not None and not _as_recorded(this, endpoint):
         arns[name] = str(endpoint["EndpointArn"])
         owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
-    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined)
+    scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
+    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled)
+
+
+def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
+    """Whether this pass may send an UpdateEndpoint: other content is wanted, and its configuration is there."""
+    if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
+        return False
+    try:
+        content = wanted(this).content
+    except TerminalError:
+        return False
+    configs = made(this.past.get("configs"))
+    ready = any(one.arn for one in configs.values() if content.hash == one.hash) or this.reply("CreateEndpointConfig")
+    live = str(endpoint.get("EndpointConfigName") or "")
+    serves = live == content.config or (live in configs and configs[live].hash == content.hash)
+    bad = any(entry.get("hash") == content.hash for entry in this.past.get("quarantine") or ())
+    return bool(ready) and not serves and (not bad or "retry" in this.tokens)
+
+
+def _is_quiet(this: Pass) -> bool:
+    """Whether nothing is about to be sent. Before an update the look must be new: the LastModifiedTime of an older one would
+    later pass for evidence of what became of the request.
+    """
+    settled = (this.past.get("rollout") or {}).get("phase") == "Complete"
+    return settled and this.past.get("observedGeneration") == this.resource.generation and not this.tokens
 
 
 def _to_check(this: Pass) -> list[tuple[str, Made]]:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import CredentialsError, DeniedError, NotFoundError, ReconcileError, ThrottledError
-from reconciler.core.remote import REMOTES, Remote, Scaling
+from reconciler.core.remote import REMOTES, Remote
 from reconciler.core.resource import Key
 
 log = logging.getLogger(__name__)
@@ -82,10 +82,8 @@ class _List:
     """What keeps this List from working, once it is more than a passing fault."""
 
     def forget(self, params: Mapping[str, Any]) -> None:
-        remembered = [self.details]
-        if isinstance(self.remote, Scaling):  # its summaries are taken for descriptions
-            remembered.append(self.summaries)
-        for things in remembered:
+        """Summaries too: by an old one a job that was just stopped would still be running, and be stopped again."""
+        for things in (self.details, self.summaries):
             for name in [name for name in things if self.remote.touches(params, name)]:
                 del things[name]
 

@@ -1,0 +1,173 @@
+"""A deletion ends whatever state AWS is in, and leaves nothing that runs (design 4, "Deletion and prune")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.core.resource import Key
+from tests.support.lab import Lab, annotated, hosting, job
+
+THROTTLED = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+
+
+def outcome(lab: Lab, op: str, **action: Any) -> None:
+    lab.simulator.rules({"match": {"op": op}, "action": {"type": "endpoint_outcome", "reason": "x", **action}})
+
+
+def gone_behind_our_back(lab: Lab) -> None:
+    lab.simulator.rules({"match": {"name": "*"}, "action": {"type": "delete", "now": True}})
+
+
+def update(lab: Lab) -> None:
+    lab.run(600, step_s=60)
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(20)
+
+
+def rolled_back(lab: Lab) -> None:
+    lab.run(600, step_s=60)
+    outcome(lab, "UpdateEndpoint", outcome="rollback", after=30)
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(600, step_s=60)
+
+
+def rollback_failed(lab: Lab) -> None:
+    lab.run(600, step_s=60)
+    outcome(lab, "UpdateEndpoint", outcome="rollback_failed", after=30)
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(600, step_s=60)
+
+
+def patched(lab: Lab) -> None:
+    lab.run(600, step_s=60)
+    lab.simulator.rules({"match": {"name": "*"}, "action": {"type": "system_updating", "seconds": 100, "now": True}})
+
+
+def failed(lab: Lab) -> None:
+    outcome(lab, "CreateEndpoint", outcome="fail", after=10)
+
+
+ENDPOINTS: dict[str, tuple[Callable[[Lab], object], Callable[[Lab], object]]] = {
+    # before the object exists, once it exists
+    "before anything was made": (lambda _: None, lambda _: None),
+    "creating": (lambda _: None, lambda lab: lab.run(20)),
+    "in service": (lambda _: None, lambda lab: lab.run(600, step_s=60)),
+    "updating": (lambda _: None, update),
+    "rolled back": (lambda _: None, rolled_back),
+    "its rollback failed": (lambda _: None, rollback_failed),
+    "patched by AWS": (lambda _: None, patched),
+    "its first create failed": (failed, lambda lab: lab.run(600, step_s=60)),
+    "gone": (lambda _: None, lambda lab: (lab.run(600, step_s=60), gone_behind_our_back(lab))),
+    "gone while creating": (lambda _: None, lambda lab: (lab.run(20), gone_behind_our_back(lab))),
+}
+JOBS: dict[str, Callable[[Lab], object]] = {
+    "before anything was made": lambda _: None,
+    "just started": lambda lab: lab.settle(),
+    "running": lambda lab: lab.run(120, step_s=60),
+    "completed": lambda lab: lab.run(600, step_s=60),
+    "stopping": lambda lab: (
+        lab.run(60),
+        lab.simulator.client().stop_training_job(
+            TrainingJobName=lab.status(next(iter(lab.cluster.objects)))["sageMakerTrainingJobName"]
+        ),
+    ),
+    "gone": lambda lab: (lab.run(60), gone_behind_our_back(lab)),
+}
+
+
+def ends(lab: Lab, key: Key) -> None:
+    lab.cluster.delete(key)
+    lab.run(until=lambda: key not in lab.cluster.objects, step_s=10)
+    running = [row for row in lab.simulator.state()["resources"] if row["status"] in ("InProgress", "Stopping")]
+    assert running == []
+    assert set(lab.exists()) <= {"TrainingJob"}
+
+
+@pytest.mark.parametrize("throttled", [False, True], ids=["", "and throttled"])
+@pytest.mark.parametrize("state", ENDPOINTS)
+def test_a_deployment_ends_in_every_state(lab: Lab, state: str, throttled: bool) -> None:
+    before, then = ENDPOINTS[state]
+    before(lab)
+    key = lab.cluster.apply(hosting())
+    then(lab)
+    lab.simulator.clear_rules()
+    if throttled:
+        lab.simulator.rules({"match": {"op": "[DUC]*", "count": 2}, "action": THROTTLED})
+    ends(lab, key)
+
+
+@pytest.mark.parametrize("throttled", [False, True], ids=["", "and throttled"])
+@pytest.mark.parametrize("state", JOBS)
+def test_a_job_ends_in_every_state(lab: Lab, state: str, throttled: bool) -> None:
+    key = lab.cluster.apply(job())
+    JOBS[state](lab)
+    if throttled:
+        lab.simulator.rules({"match": {"op": "[DSL]*", "count": 2}, "action": THROTTLED})
+    ends(lab, key)
+    assert lab.effects()["StopTrainingJob"] <= (2 if state == "stopping" else 1)  # one of them the console's
+
+
+@pytest.mark.parametrize(("manifest", "operation"), [(job(), "CreateTrainingJob"), (hosting(), "CreateEndpoint")])
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
+def test_what_a_lost_reply_made_is_not_left_behind(
+    lab: Lab, manifest: dict[str, Any], operation: str, fault: str
+) -> None:
+    """Deleted while nobody knows whether the create arrived, and the first look comes too early."""
+    key = lab.cluster.apply(manifest)
+    early = {"op": f"Describe{operation.removeprefix('Create')}", "window": [0, 20]}
+    lab.simulator.rules(
+        {"match": {"op": operation, "count": 1}, "action": {"type": fault}},
+        {"match": early, "action": {"type": "stale_read", "seconds": 60}},
+    )
+    lab.reconcile(key)
+    ends(lab, key)
+
+
+@pytest.mark.parametrize(("manifest", "kind"), [(job(), "TrainingJob"), (hosting(), "HostingDeployment")])
+def test_everything_is_kept_when_the_object_says_so(lab: Lab, manifest: dict[str, Any], kind: str) -> None:
+    key = lab.cluster.apply(annotated(manifest, deletion_policy="retain"))
+    lab.run(600, step_s=60)
+    before, mark = lab.exists(), lab.simulator.mark()
+    lab.cluster.delete(key)
+    # Not even SageMaker has to answer.
+    lab.simulator.rules({"match": {}, "action": THROTTLED})
+    lab.settle()
+    assert key not in lab.cluster.objects
+    assert (lab.exists(), lab.simulator.counts(mark)) == (before, {})
+
+
+@pytest.mark.parametrize("manifest", [job(), hosting()], ids=["TrainingJob", "HostingDeployment"])
+def test_everything_is_kept_while_the_definition_goes_and_taken_over_when_it_is_back(
+    lab: Lab, manifest: dict[str, Any]
+) -> None:
+    key = lab.cluster.apply(manifest)
+    lab.run(600, step_s=60)
+    before = lab.exists()
+    lab.around.terminating_kinds = {key.kind}
+    lab.cluster.delete(key)
+    lab.settle()
+    assert key not in lab.cluster.objects
+    assert [reason for _, reason, _ in lab.around.emitted].count("DefinitionDeleted") == 1
+    lab.around.terminating_kinds = set()
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.cluster.apply(manifest)
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    assert lab.effects(mark) == {}
+    assert lab.exists() == before
+
+
+def test_an_endpoint_that_aws_cannot_make_keeps_the_object_until_it_failed(lab: Lab) -> None:
+    """A bad image keeps Creating for half an hour, and SageMaker deletes nothing meanwhile."""
+    outcome(lab, "CreateEndpoint", outcome="fail", after=1800)
+    key = lab.cluster.apply(hosting())
+    lab.run(20)
+    lab.cluster.delete(key)
+    lab.run(1500, step_s=60)
+    assert lab.effects()["DeleteEndpoint"] == 0
+    assert "to leave Creating" in lab.condition(key, "Ready")["message"]
+    lab.run(until=lambda: key not in lab.cluster.objects, step_s=30)
+    assert lab.exists() == {}
