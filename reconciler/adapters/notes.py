@@ -236,15 +236,15 @@ class _Round:
         """The remote's notes as a commit that is here: `tip`, or what took its place meanwhile."""
         if not tip:
             return ""
-        known = store.tracked(self._ref)
-        if known == tip:
+        if store.tracked(self._ref) == tip:
             return tip
         try:
             self._fetch(store)
         except SourceError as error:
-            if not known or not is_unclassed(error):
+            if not is_unclassed(error):
                 raise
-            # Not forced, so a ref that was rewritten cannot follow itself. We have nothing that is not there or pending.
+            # Damaged; or the ref was rewritten, and what is not forced cannot follow. Nothing is here that is not there
+            # or pending.
             store.rebuild()
             self._fetch(store)
         return store.tracked(self._ref)
