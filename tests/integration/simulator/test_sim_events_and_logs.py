@@ -123,6 +123,16 @@ def test_a_failure_of_another_job_tells_its_reason(aws: Aws, job: Job) -> None:
     assert [event["detail"]["FailureReason"] for event in drain()] == ["ClientError: x"]
 
 
+def test_a_tuning_job_that_vanished_tells_no_more(aws: Aws) -> None:
+    drain = _subscribe(aws, {"detail-type": ["SageMaker HyperParameter Tuning Job State Change"]})
+    TUNING.create(aws)
+    aws.advance(100)
+    assert len(drain()) == 3, "created, and two launched"
+    aws.rule({"type": "delete", "kind": "HyperParameterTuningJob", "now": True}, name="job")
+    aws.advance(2000)
+    assert drain() == []
+
+
 def test_a_tuning_job_tells_its_counters(aws: Aws) -> None:
     drain = _subscribe(aws, {"detail": {"HyperParameterTuningJobStatus": ["Completed"]}})
     TUNING.create(aws)

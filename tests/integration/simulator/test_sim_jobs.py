@@ -41,7 +41,7 @@ def test_its_times(aws: Aws, job: Job) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("after", [10, 200], ids=["while starting", "at work"])
+@pytest.mark.parametrize("after", [10, 200, 270], ids=["while starting", "at work", "when nearly done"])
 def test_stopping_takes_time(aws: Aws, job: Job, after: float) -> None:
     job.create(aws)
     aws.advance(after)
@@ -116,6 +116,9 @@ def test_a_running_one_can_be_ended_from_behind(aws: Aws, job: Job, outcome: str
     aws.advance(200)
     aws.rule({"type": "job_outcome", "outcome": outcome, "now": True}, name="job")
     assert job.status(aws) == status
+    aws.advance(1000)
+    ended = job.describe(aws)["CreationTime"] + timedelta(seconds=200)
+    assert (job.status(aws), _times(job, aws)[1]) == (status, ended)
     assert job.describe(aws).get("FailureReason", "").startswith("InternalServerError" if outcome == "fail" else "")
 
 
@@ -230,3 +233,11 @@ def test_a_transform_job_runs_on_when_its_model_goes(aws: Aws) -> None:
     aws.sm.delete_model(ModelName="model")
     aws.advance(1000)
     assert TRANSFORM.status(aws) == "Completed"
+
+
+def test_a_transform_job_may_not_see_its_new_model_yet(aws: Aws) -> None:
+    aws.rule({"type": "stale_read", "seconds": 30}, op="CreateTransformJob")
+    aws.sm.create_model(**given.model())
+    assert error(lambda: TRANSFORM.create(aws))[1].startswith("Could not find model")
+    aws.advance(30)
+    assert error(lambda: TRANSFORM.create(aws))[0] == "OK"

@@ -152,6 +152,14 @@ def test_the_tuned_values_lie_in_their_ranges(aws: Aws) -> None:
     assert len({tuple(values.items()) for values in found}) > 4
 
 
+def test_a_logarithmic_range_is_searched_by_magnitude(aws: Aws) -> None:
+    item = {"Name": "eta", "MinValue": "0.0001", "MaxValue": "1", "ScalingType": "Logarithmic"}
+    _create(aws, config=given.search(20, 20, ParameterRanges={"ContinuousParameterRanges": [item]}))
+    aws.advance(10)
+    found = [float(child["TunedHyperParameters"]["eta"]) for child in _children(aws, MaxResults=100)]
+    assert 5 <= sum(value < 0.01 for value in found) <= 15
+
+
 def test_a_seed_repeats_and_another_does_not(aws: Aws) -> None:
     def run(seed: int) -> list[tuple[str, dict[str, str], float]]:
         aws.control("POST", "reset")
@@ -540,6 +548,18 @@ def test_a_stale_read_shows_fewer_training_jobs_and_older_states(aws: Aws) -> No
     assert [child["TrainingJobStatus"] for child in _children(aws)] == ["InProgress"]
     aws.advance(60)
     assert [child["TrainingJobStatus"] for child in _children(aws)] == ["Completed", "InProgress"]
+
+
+def test_a_stale_read_does_not_see_a_new_tuning_job(aws: Aws) -> None:
+    aws.rule({"type": "stale_read", "seconds": 60}, op="*HyperParameterTuningJob")
+    _create(aws, "parent", config=given.search(1, 1))
+    assert error(lambda: _children(aws, "parent"))[0] == "ResourceNotFound"
+    assert error(lambda: _describe(aws, "parent"))[0] == "ResourceNotFound"
+    parents = [{"HyperParameterTuningJobName": "parent"}]
+    warm = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
+    assert error(lambda: _create(aws, WarmStartConfig=warm))[0] == "ResourceNotFound"
+    aws.advance(2000)
+    assert error(lambda: _create(aws, WarmStartConfig=warm))[0] == "OK"
 
 
 def test_a_running_training_job_tells_what_it_is_tried_with(aws: Aws) -> None:
