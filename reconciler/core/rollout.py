@@ -180,7 +180,7 @@ class Step(Enum):
     """Only a human, or other content, can help."""
 
 
-_UPDATABLE = frozenset({"InService", "UpdateRollbackFailed"})
+UPDATABLE = frozenset({"InService", "UpdateRollbackFailed"})
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def next_step(now: Situation) -> Step:
         return Step.STUCK if now.served or now.quarantined else Step.REPLACE_FAILED
     if live.status == "OutOfService":
         return Step.STUCK
-    if live.status not in _UPDATABLE:
+    if live.status not in UPDATABLE:
         return Step.WAIT
     if live.config == now.desired.config:
         # An update to the configuration that it has already is refused, so a failed roll-back needs other content.

@@ -32,6 +32,7 @@ from reconciler.core.rollout import (
     judge,
     next_step,
 )
+from reconciler.kinds import hosting_scaling
 from reconciler.kinds.hosting_content import Wanted, wanted
 from reconciler.kinds.hosting_end import end
 from reconciler.kinds.hosting_records import (
@@ -57,8 +58,9 @@ from reconciler.kinds.hosting_state import (
 )
 
 _FOREIGN_LOOK = timedelta(minutes=10)
+_SCALED_LOOK = timedelta(minutes=1)
 _NOTHING = Made("", "")
-_KEPT_OVER_ROLLOUTS = ("stableHash", "applied")
+_KEPT_OVER_ROLLOUTS = ("stableHash", "applied", "scaling")
 _ATTEMPT_KEYS = (
     "requested",
     "previous",
@@ -71,6 +73,7 @@ _ATTEMPT_KEYS = (
     "faultedAt",
     "foreign",
     "stage",
+    "releasing",
 )
 
 
@@ -210,6 +213,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
     if live is None and state.endpoint.get("arn") and not this.seen.endpoint_known:
         return _waiting(this, state, want, "Observing", "the endpoint was not looked at yet")
+    state = replace(state, rollout={key: value for key, value in state.rollout.items() if key != "releasing"})
     if want.waits:
         return _held(this, state, want)
     bad = quarantined({"quarantine": state.quarantine}, want.content)
@@ -331,6 +335,8 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     if this.refused:
         return _stalled(this, state, want, this.refused.reason, this.refused.message)
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
+    if stepping_aside := _scaling_first(this, state, want) if live else None:
+        return stepping_aside
     previous = None
     if live is not None:
         known = state.configs.get(live.config)
@@ -352,13 +358,35 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     state = replace(state, rollout=rollout, history=history)
     if live is None:
         state = replace(state, endpoint={"name": identity(this), "region": this.spec.get("region")})
-    call = want.update_endpoint(this) if live else want.create_endpoint(this)
+    call = want.create_endpoint(this)
+    if live:
+        call = hosting_scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
     decision = _waiting(this, state, want, "RolloutInProgress", f"asking for {want.content.config}")
     return replace(
         _noticed(decision, "Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}"),
         phase=Phase.ACTING,
         calls=(replace(call, params={**call.params, "EndpointName": identity(this)}),),
     )
+
+
+def _scaling_first(this: Pass, state: State, want: Wanted) -> Decision | None:
+    """Scalable targets that SageMaker would refuse the update for go first, in a round of their own: status tells the
+    policies that own them. Those of anybody else are not ours to take off.
+    """
+    going = hosting_scaling.in_the_way(this, this.seen.scaled, want.config_params)
+    if not going:
+        return None
+    names = ", ".join(one.where.variant for one in going)
+    if hosting_scaling.foreign(this, identity(this), going):
+        why = (
+            f"variant {names} is a scalable target that no HostingAutoscalingPolicy here owns: deregister it, or let one "
+            "adopt it, before its instance type changes or it goes"
+        )
+        return replace(_stalled(this, state, want, "ScaledByAnother", why), look_again=_SCALED_LOOK)
+    scaling = hosting_scaling.told(state.rollout, going)
+    state = replace(state, rollout={**state.rollout, "scaling": scaling, "releasing": True})
+    decision = _waiting(this, state, want, "ScalingStepsAside", f"taking scaling off {names} for {want.content.config}")
+    return replace(decision, phase=Phase.ACTING, calls=hosting_scaling.take_off(going))
 
 
 def _retry_later(this: Pass, state: State, want: Wanted, attempt: Attempt, reason: str) -> Decision:

@@ -128,6 +128,7 @@ SCHEMA = Schema(
                 requestedAt=time(),
                 attempt=integer(),
                 evidence=string(),
+                scaling=many(record(target=string(), token=string())),
             ),
             doc="The rollout that is on its way or was the last.",
         ),
