@@ -97,7 +97,8 @@ def _plan(this: Pass, want: Wanted, record: Record | None) -> Plan:
     if record is not None and record.refused == want.hash and "retry" not in this.tokens:
         return Plan(Step.REFUSED, want, record, record.message, reason="Rejected")
     plan = replace(_compared(this, want, record, look), look=look)
-    return _gated(this, plan) if plan.step in (Step.APPLY, Step.BEGIN) else plan
+    off = look.target_known and look.target is None
+    return _gated(this, plan) if plan.step in (Step.APPLY, Step.BEGIN) or off else plan
 
 
 def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Plan:
@@ -137,21 +138,23 @@ def _fine(want: Wanted, record: Record) -> Plan:
 def _gated(this: Pass, plan: Plan) -> Plan:
     """Registering needs the endpoint in service, and no rollout that is about to take the scaling off again."""
     where, look, held = plan.want.where, plan.look, hold(this, plan.want.where)
-    fast = Watch("Endpoint", where.endpoint, Pace.FAST)
+    watch = Watch("Endpoint", where.endpoint, Pace.FAST)
     if held.held:
-        return replace(plan, step=Step.WAIT, why=f"{held.deployment} is moving endpoint {where.endpoint}", watch=fast)
-    if not look.endpoint_known:
+        why = f"{held.deployment} is moving endpoint {where.endpoint}"
+    elif not look.endpoint_known:
         return plan
-    if not look.endpoint:
-        slow = replace(fast, pace=Pace.SLOW)
-        return replace(plan, step=Step.WAIT, why=f"there is no endpoint {where.endpoint}", watch=slow, differences=())
-    if look.endpoint != "InService":
+    elif not look.endpoint:
+        why, watch = f"there is no endpoint {where.endpoint}", replace(watch, pace=Pace.SLOW)
+    elif look.endpoint != "InService":
         why = f"endpoint {where.endpoint} is {look.endpoint}"
-        return replace(plan, step=Step.WAIT, why=why, watch=fast, differences=())
-    if where.variant not in look.variants:
-        why = f"endpoint {where.endpoint} has no variant {where.variant}"
-        return replace(plan, step=Step.WAIT, why=why, watch=replace(fast, pace=Pace.SLOW), differences=())
-    return plan
+    elif where.variant not in look.variants:
+        why, watch = f"endpoint {where.endpoint} has no variant {where.variant}", replace(watch, pace=Pace.SLOW)
+    else:
+        return plan
+    waiting = replace(plan, step=Step.WAIT, why=why, watch=watch, differences=())
+    gone = look.endpoint_known and look.target_known and look.target is None and where.variant not in look.variants
+    # What was scaled went, and its scaling with it: that is no drift, and what comes in its place is begun anew.
+    return replace(waiting, record=replace(plan.record, registeredAt="", hash="")) if gone and plan.record else waiting
 
 
 def _calls(plan: Plan) -> tuple[Call, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.dev.envfile import REGION
-from tests.support.lab import Lab, hosting, manifest
+from tests.support.lab import IMAGE, Lab, hosting, manifest
 from tests.support.simulator_control import SimControl
 
 SERVICE = "application-autoscaling"
@@ -27,9 +27,9 @@ def scaling(*endpoints: str, name: str = "scale", variant: str = "variant-model-
     return manifest("HostingAutoscalingPolicy", name, "team", wanted)
 
 
-def endpoint(name: str, image: str = "", **variant: Any) -> dict[str, Any]:
+def endpoint(name: str, image: str = IMAGE, **variant: Any) -> dict[str, Any]:
     """A HostingDeployment of one variant on an endpoint of the same name."""
-    body = hosting(name, endpointName=name, **({"image": image} if image else {}))
+    body = hosting(name, image=image, endpointName=name)
     body["spec"]["productionVariants"][0] |= variant
     return body
 

@@ -255,7 +255,7 @@ def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: L
         console.register(each)
         console.put(each)
     mark = lab.simulator.mark()
-    written_back = {
+    written_back: dict[str, Any] = {
         "policyName": NAME,
         "policyType": "TargetTrackingScaling",
         "serviceNamespace": "sagemaker",
