@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import ssl
@@ -112,6 +113,7 @@ class Http:
             ) from None
 
 
+@functools.lru_cache(maxsize=32)
 def _trust(ca_crt: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=ca_crt or None)
@@ -126,6 +128,8 @@ def _read(answer: IO[bytes]) -> bytes:
         body += chunk
         if len(body) > _BODY_LIMIT or time.monotonic() > give_up:
             raise _unknown("the answer is too long")
+    if getattr(answer, "length", None):
+        raise _unknown("the answer broke off")
     return body
 
 

@@ -160,19 +160,12 @@ class Hooks:
 
     def _read(self, door: _Door, sync: Resource, now: float) -> str:
         try:
-            host = _host(sync)
-            name = str((sync.spec["webhook"].get("secretRef") or {}).get("name") or "")
-            token = read_secret(self._objects, sync.namespace, name, host, lambda hosts: host in hosts)
-            found = token.get("token", "").strip()
-            if len(found) < SHORTEST_TOKEN:
-                text = f"Secret {name} needs a token of at least {SHORTEST_TOKEN} characters"
-                raise SecretError("InvalidCredentials", text)
+            return _token_of(self._objects, sync)
         except SecretError as error:
             if door.warned_at is None or now - door.warned_at >= _WARN_S:
                 door.warned_at = now
                 self._events.emit(sync, "Warning", "WebhookRefused", f"{error.reason}: {error.message}")
             return ""
-        return found
 
     def _first(self, door: _Door, ids: tuple[str, ...]) -> bool:
         """Whether none of the ids was seen; from now on they are. The oldest are forgotten."""
@@ -229,6 +222,16 @@ class Hooks:
 def _provider(sync: Resource, request: Request) -> Provider:
     named = sync.spec["webhook"].get("provider")
     return Provider(named) if named else webhooks.provider_of(request.headers)
+
+
+def _token_of(objects: Objects, sync: Resource) -> str:
+    host, name = _host(sync), str((sync.spec["webhook"].get("secretRef") or {}).get("name") or "")
+    values = read_secret(objects, sync.namespace, name, host, lambda hosts: host in hosts)
+    token = values.get("token", "").strip()
+    if len(token) < SHORTEST_TOKEN:
+        text = f"Secret {name} needs a token of at least {SHORTEST_TOKEN} characters"
+        raise SecretError("InvalidCredentials", text)
+    return token
 
 
 def _host(sync: Resource) -> str:

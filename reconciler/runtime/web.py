@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -111,7 +112,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request, client_address
-        log.debug("a connection ended badly", exc_info=True)
+        log.debug("a connection ended badly: %r", sys.exception())
 
 
 class _Deadline(io.RawIOBase):
@@ -141,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.close()
         self.rfile = io.BufferedReader(_Deadline(self.connection, self.server.request_s))
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         probe = self.server.probes.get(path)
         if probe is None and self._post() is not None:
@@ -151,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         status = HTTPStatus.NOT_FOUND if probe is None else HTTPStatus.OK
         self._answer(Answer(HTTPStatus.SERVICE_UNAVAILABLE if probe and problems else status, "\n".join(problems)))
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's name
+    def do_POST(self) -> None:
         post = self._post()
         if post is None:
             self._answer(Answer(HTTPStatus.NOT_FOUND))
