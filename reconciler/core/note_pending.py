@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from reconciler.core.conditions import moment
-from reconciler.core.note import About, Event, Line, lines_dropped, render
+from reconciler.core.note import About, Line, lines_dropped, render
 from reconciler.core.note_text import Parsed, parse_line
 from reconciler.core.source import is_sha
 
@@ -99,8 +99,8 @@ def _stands_for(dropped: Sequence[Entry], sync: About) -> Entry:
     """On the commit of the newest line that is gone."""
     newest = max(dropped, key=lambda entry: (entry.record.at, entry.id))
     events = [(entry.record.at, entry.id) for entry in dropped]
-    counted = [int(e.record.data.get("count") or 1) - 1 for e in dropped if e.record.event == Event.LINES_DROPPED]
-    return Entry.of(newest.commit, lines_dropped(sync, _time(newest.record.at), events, already=sum(counted)))
+    already = sum(entry.record.stands_for - 1 for entry in dropped)
+    return Entry.of(newest.commit, lines_dropped(sync, _time(newest.record.at), events, already=already))
 
 
 def _time(text: str) -> datetime:

@@ -34,10 +34,19 @@ class Parsed:
 
     @property
     def weight(self) -> int:
-        """What goes last when room is needed: that a job started tells a rebuilt cluster not to pay for it again."""
+        """What goes last when room is needed: that a job started tells a rebuilt cluster not to pay for it again, and
+        that lines are gone must not go unsaid.
+        """
+        if self.event == Event.LINES_DROPPED:
+            return 3
         if self.event in (Event.DRIFT_FOUND, Event.DRIFT_CORRECTED, Event.FILE_REJECTED):
             return 0
         return 2 if self.event == Event.JOB_STARTED else 1
+
+    @property
+    def stands_for(self) -> int:
+        """How many events are lost when this line is."""
+        return _count(self.data.get("count")) if self.event == Event.LINES_DROPPED else 1
 
     @property
     def size(self) -> int:
@@ -112,7 +121,7 @@ def _summary(trimmed: list[Parsed], gone: list[str], dropped: list[Parsed]) -> s
         "id": "trimmed",
         "at": through,
         "event": str(Event.NOTE_TRIMMED),
-        "count": max(counts, default=0) + len(dropped),
+        "count": max(counts, default=0) + sum(record.stands_for for record in dropped),
         "since": min(times),
         "recent": recent,
     }

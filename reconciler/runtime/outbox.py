@@ -120,7 +120,8 @@ class Outbox:
             entries = [Entry.of(commit, line) for commit, line in lines if is_sha(commit)]
             if not entries or not self._targets.wanted(sync):
                 return True
-            self._box(sync).add(entries)
+            for start in range(0, len(entries), MOST_AT_ONCE):
+                self._box(sync).add(entries[start : start + MOST_AT_ONCE])
         except ReconcileError as error:
             self._failed(sync, error.reason, str(error))
             self._queue.add(sync, self._batch_s)

@@ -169,13 +169,13 @@ class TestOtherWriters:
     def test_two_clusters_lose_none(self, another: Open, bare_repository: BareRepository) -> None:
         shas = [bare_repository.commit({"a.yaml": str(number)}) for number in range(3)]
 
-        def write(cluster: str) -> None:
-            notes, target = another(), local(bare_repository, note_ref(cluster))
+        def write(cluster: str, notes: GitNotes) -> None:
+            target = local(bare_repository, note_ref(cluster))
             for number in range(8):
                 assert notes.append(target, {sha: [line(f"{cluster}-{number}")] for sha in shas}).pushed
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(write, ["prod", "dev"]))
+            list(pool.map(write, ["prod", "dev"], [another(), another()]))
         for cluster, sha in itertools.product(["prod", "dev"], shas):
             assert ids(bare_repository, sha, note_ref(cluster)) == [f"id-{cluster}-{number}" for number in range(8)]
 
@@ -184,8 +184,7 @@ class TestOtherWriters:
     ) -> None:
         sha = bare_repository.commit({"a.yaml": "1"})
 
-        def write(writer: int) -> None:
-            notes = another()
+        def write(writer: int, notes: GitNotes) -> None:
             for number in range(10):
                 while True:
                     try:
@@ -197,7 +196,7 @@ class TestOtherWriters:
                         continue
 
         with ThreadPoolExecutor() as pool:
-            list(pool.map(write, range(3)))
+            list(pool.map(write, range(3), [another(), another(), another()]))
         found = ids(bare_repository, sha)
         assert sorted(found) == sorted({f"id-{who}-{number}" for who in (0, 1, 2, "both") for number in range(10)})
 
