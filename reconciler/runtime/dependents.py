@@ -1,7 +1,8 @@
 """Who refers to whom, and waking the one when the other changes.
 
 Fed by every informer event, before anything else acts on it. Wakes for what a reference gives (readiness, the model's name,
-the artefact's path) and for nothing else, so a running job's news wake nobody.
+the artefact's path) and for nothing else, so a running job's news wake nobody. The other way round, what is referred to is
+woken when somebody lets go of it: it may be waiting to be deleted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from reconciler.core.references import targets, told
 from reconciler.core.resource import Key, Resource
 from reconciler.core.shapes import Structure
+from reconciler.core.status import is_ready
 
 
 class Dependents:
@@ -25,6 +27,9 @@ class Dependents:
         self._users: dict[Key, set[Key]] = {}
 
     def changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
+        if _lets_go(old, new):
+            for target in self._named(key):
+                self._wake(target)
         if old is None or new is None or old.generation != new.generation:
             self._index(key, new)
         if told(old) == told(new):
@@ -36,6 +41,10 @@ class Dependents:
         """Those that refer to an object."""
         with self._lock:
             return frozenset(self._users.get(key, ()))
+
+    def _named(self, key: Key) -> frozenset[Key]:
+        with self._lock:
+            return self._targets.get(key, frozenset())
 
     def _index(self, key: Key, resource: Resource | None) -> None:
         shape = self._shapes.get(key.kind)
@@ -51,3 +60,11 @@ class Dependents:
                     del self._users[target]
             for target in after - before:
                 self._users.setdefault(target, set()).add(key)
+
+
+def _lets_go(old: Resource | None, new: Resource | None) -> bool:
+    if old is None:
+        return False
+    if new is None or is_ready(old.status) != is_ready(new.status):
+        return True
+    return bool(old.status.get("references") != new.status.get("references"))
