@@ -1,0 +1,95 @@
+"""How an object is, in one word, as kstatus reads conditions; and whether its controller has seen all that was asked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.conditions import READY, RECONCILING, STALLED, find
+from reconciler.core.gitsync import KIND as SYNC
+from reconciler.core.gitsync import requested
+from reconciler.core.resource import GITOPS_GROUP, Annotation, Resource
+
+ROLLBACK_TO = f"{GITOPS_GROUP}/rollback-to"
+ROLLBACK_UNTIL = f"{GITOPS_GROUP}/rollback-until"
+_SUSPENDED = "Suspended"
+_HANDLED = {Annotation.RETRY: "retry", Annotation.RUN: "run", ROLLBACK_TO: "rollbackTo"}
+
+
+class Health(StrEnum):
+    GOOD = "good"
+    BUSY = "busy"
+    BAD = "bad"
+    PAUSED = "paused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Look:
+    health: Health
+    reason: str = ""
+    message: str = ""
+    ready: bool = False
+    """Ready is True, and of the generation that is there now."""
+
+
+def look(resource: Resource) -> Look:
+    conditions = resource.status.get("conditions") or ()
+    ready = find(conditions, READY)
+    if resource.deleting:
+        return Look(Health.BUSY, "Terminating", str((ready or {}).get("message") or ""))
+    if ready is None:
+        text = "no controller has looked at it yet; is `reconciler run` up?"
+        return Look(Health.UNKNOWN, "NotSeen", text)
+    reason, message = str(ready.get("reason") or ""), str(ready.get("message") or "")
+    is_ready = ready.get("status") == "True" and seen(resource)
+    if suspended(resource):
+        return Look(Health.PAUSED, _SUSPENDED, message if reason == _SUSPENDED else "suspended", ready=is_ready)
+    if not seen(resource):
+        text = f"generation {resource.generation} was not looked at yet (before: {reason})"
+        return Look(Health.BUSY, "NotObserved", text)
+    if _is_true(resource, STALLED):
+        return Look(Health.BAD, reason, message)
+    if is_ready:
+        return Look(Health.GOOD, reason, message, ready=True)
+    return Look(Health.BUSY, reason, message)
+
+
+def seen(resource: Resource) -> bool:
+    """Whether status is about the spec as it is now."""
+    return int(resource.status.get("observedGeneration") or 0) >= resource.generation
+
+
+def stalled(resource: Resource) -> bool:
+    return _is_true(resource, STALLED)
+
+
+def suspended(resource: Resource) -> bool:
+    if resource.kind == SYNC:
+        return bool(resource.spec.get("suspend"))
+    return resource.annotations.get(Annotation.SUSPEND) == "true"
+
+
+def unheard(resource: Resource) -> list[str]:
+    """Annotations by which something was asked for that no pass has taken up yet."""
+    asked, annotations = requested(resource), resource.annotations
+    handled = resource.status.get("handled") or {}
+    if resource.kind == SYNC:
+        done = resource.status.get("lastHandledReconcileAt")
+        return [Annotation.REQUESTED_AT] if asked and done not in asked else []
+    waiting = [key for key, name in _HANDLED.items() if annotations.get(key) and annotations[key] != handled.get(name)]
+    return waiting + ([Annotation.REQUESTED_AT] if asked and handled.get("requestedAt") not in asked else [])
+
+
+def _is_true(resource: Resource, kind: str) -> bool:
+    condition = find(resource.status.get("conditions") or (), kind)
+    return bool(condition and condition.get("status") == "True")
+
+
+def condition_is_true(resource: Resource, kind: str) -> bool:
+    """Any condition, of the generation that is there now."""
+    return seen(resource) and _is_true(resource, kind)
+
+
+def reconciling(resource: Resource) -> bool:
+    return _is_true(resource, RECONCILING)

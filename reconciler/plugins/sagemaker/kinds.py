@@ -1,0 +1,57 @@
+"""The kinds as a person names them, from the one table of kinds. Loaded once it is needed: completion and help are quicker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reconciler.core.gitsync import KIND as SYNC
+from reconciler.kinds import (
+    SCHEMAS,
+    batch_transform_job,
+    hyperparameter_tuning_job,
+    processing_job,
+    training_job,
+)
+from reconciler.kinds.job_runs import JobType
+
+__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known"]
+
+HOSTING = "HostingDeployment"
+
+JOBS: dict[str, JobType] = {
+    "TrainingJob": training_job.JOB,
+    "HyperparameterTuningJob": hyperparameter_tuning_job.JOB,
+    "BatchTransformJob": batch_transform_job.JOB,
+    "ProcessingJob": processing_job.JOB,
+}
+
+
+@dataclass(frozen=True)
+class KnownKind:
+    kind: str
+    plural: str
+    group: str
+    version: str
+    short_names: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.kind.lower(), self.plural, *self.short_names)
+
+
+@lru_cache(maxsize=1)
+def every_kind() -> tuple[KnownKind, ...]:
+    """Syncs first, as they come first in every view."""
+    found = [KnownKind(one.kind, one.plural, one.group, one.version, one.short_names) for one in SCHEMAS]
+    return tuple(sorted(found, key=lambda one: one.kind != SYNC))
+
+
+def kind_named(text: str) -> KnownKind | None:
+    """By kind, plural or short name, in any capitalisation, with or without the API group behind it."""
+    wanted = text.partition(".")[0].lower()
+    return next((kind for kind in every_kind() if wanted in kind.names), None)
+
+
+def known(kind: str) -> KnownKind:
+    return next(one for one in every_kind() if one.kind == kind)

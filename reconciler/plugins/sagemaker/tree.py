@@ -1,0 +1,216 @@
+"""`status`: sync -> objects -> SageMaker, as a tree for people and as a document for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.gitsync import owner_id
+from reconciler.core.inventory import read
+from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
+from reconciler.plugins.sagemaker.health import Health, look
+from reconciler.plugins.sagemaker.kinds import SYNC, every_kind
+from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision
+from reconciler.plugins.sagemaker.remote import things
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A sync with what it holds; `sync` None for the objects that none holds."""
+
+    sync: Resource | None
+    objects: tuple[Resource, ...]
+    missing: tuple[Key, ...] = ()
+    """In the sync's inventory, and not in the cluster."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    branches: tuple[Branch, ...]
+    children: Mapping[Key, tuple[Resource, ...]] = field(default_factory=dict)
+    """Training jobs of tuning jobs."""
+
+    @property
+    def healthy(self) -> bool:
+        """Every sync and object is Ready at its newest generation, and nothing is missing."""
+        return not any(branch.missing for branch in self.branches) and all(
+            look(resource).ready
+            for branch in self.branches
+            for resource in (*([branch.sync] if branch.sync else []), *branch.objects)
+        )
+
+
+def forest(resources: Iterable[Resource], only: Resource | None = None) -> Forest:
+    """Order what was read; `only` is the sync, or the one object, that was asked for."""
+    order = {kind.kind: place for place, kind in enumerate(every_kind())}
+    every = sorted(resources, key=lambda one: (one.namespace, order.get(one.kind, 99), one.name))
+    children: dict[Key, tuple[Resource, ...]] = {}
+    parents = {one.key for one in every if one.kind == "HyperparameterTuningJob"}
+    for one in every:
+        parent = Key("HyperparameterTuningJob", one.namespace, one.labels.get(TUNING_JOB_LABEL, ""))
+        if parent in parents and one.kind == "TrainingJob":
+            children[parent] = (*children.get(parent, ()), one)
+    spawned = {child.key for found in children.values() for child in found}
+    syncs = [one for one in every if one.kind == SYNC]
+    objects = [one for one in every if one.kind != SYNC and (one.key not in spawned or one.key == (only and only.key))]
+    if only is not None and only.kind != SYNC:
+        mine = tuple(one for one in objects if one.key == only.key)
+        return Forest((Branch(None, mine),), children)
+    branches = [_branch(sync, objects) for sync in syncs if only is None or sync.key == only.key]
+    held = {one.key for sync in syncs for one in _branch(sync, objects).objects}
+    free = tuple(one for one in objects if one.key not in held)
+    if only is None and free:
+        branches.append(Branch(None, free))
+    return Forest(tuple(branches), children)
+
+
+def namespaces(syncs: Iterable[Resource]) -> set[str]:
+    """Where the syncs' objects are."""
+    return {key.namespace for sync in syncs for key in read(sync.status.get("inventory") or ())}
+
+
+def _branch(sync: Resource, objects: Sequence[Resource]) -> Branch:
+    owner, inventory = owner_id(sync.key), read(sync.status.get("inventory") or ())
+    held = tuple(
+        one
+        for one in objects
+        if one.annotations.get(Annotation.OWNER) == owner
+        or (one.key in inventory and Annotation.OWNER not in one.annotations)
+    )
+    there = {one.key for one in objects}
+    return Branch(sync, held, tuple(sorted(key for key in inventory if key not in there)))
+
+
+@dataclass(frozen=True)
+class Looks:
+    paint: Paint
+    now: datetime
+    wide: bool = False
+    namespaced: bool = False
+    """Name the namespaces: more than one is shown."""
+
+
+def text(found: Forest, how: Looks) -> list[str]:
+    lines: list[str] = []
+    for branch in found.branches:
+        lines += [""] if lines else []
+        if branch.sync is not None:
+            lines += _sync_lines(branch.sync, how)
+        elif len(found.branches) > 1:
+            lines.append(how.paint("Not from a GitSync", "dim"))
+        below = [_object_lines(one, how, found.children.get(one.key, ())) for one in branch.objects]
+        below += [
+            [f"{how.paint.mark('bad')} {_titled(key, how)}   Missing   in the inventory, not in the cluster"]
+            for key in branch.missing
+        ]
+        below += [
+            _rejected_lines(one, how) for one in (branch.sync.status if branch.sync else {}).get("rejected") or ()
+        ]
+        bare = branch.sync is None and len(found.branches) == 1
+        lines += [line for block in below for line in block] if bare else _grown(below, how.paint)
+    return lines
+
+
+def _grown(blocks: Sequence[Sequence[str]], paint: Paint) -> Iterator[str]:
+    child, last, below, beneath_last = paint.branches
+    for place, (first, *rest) in enumerate(blocks):
+        end = place == len(blocks) - 1
+        yield (last if end else child) + first
+        yield from ((beneath_last if end else below) + line for line in rest)
+
+
+def _sync_lines(sync: Resource, how: Looks) -> list[str]:
+    seen, status, paint = look(sync), sync.status, how.paint
+    repo = sync.spec.get("repo") or {}
+    applied, attempted = status.get("lastAppliedRevision"), status.get("lastAttemptedRevision")
+    parts = [f"{paint.mark(seen.health)} {paint(_titled(sync.key, how), 'strong')}", seen.reason, revision(applied)]
+    if attempted and attempted != applied:
+        parts.append(f"(tried {revision(attempted)})")
+    where = f"{plain(repo.get('url'))} {plain(repo.get('path'))}".strip()
+    lines = ["   ".join(filter(None, parts)), *_indented([where], paint)]
+    counts = status.get("objects") or {}
+    words = [f"{counts[key]} {key}" for key in ("ready", "failed", "drifted", "rejected") if counts.get(key)]
+    if counts.get("total"):
+        lines += _indented([f"{counts['total']} objects: {', '.join(words) or 'none ready'}"], paint)
+    return lines + _said(seen.health, seen.message, how)
+
+
+def _object_lines(resource: Resource, how: Looks, children: Sequence[Resource] = ()) -> list[str]:
+    seen, paint, source = look(resource), how.paint, resource.status.get("source") or {}
+    commit = str(source.get("shortRevision") or "")
+    drift = (resource.status.get("drift") or {}).get("state")
+    parts = [f"{paint.mark(seen.health)} {_titled(resource.key, how)}", paint(seen.reason, seen.health), plain(commit)]
+    if drift == "Drifted":
+        parts.append(paint("Drifted", "busy"))
+    if how.wide and source:
+        parts += [plain(source.get("author")), f'"{plain(source.get("subject"), 60)}"']
+    if how.wide:
+        parts.append(ago(resource.metadata.get("creationTimestamp"), how.now).replace(" ago", " old"))
+    lines = ["   ".join(filter(None, parts)), *_said(seen.health, seen.message, how)]
+    told = [
+        "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
+        for one in things(resource)
+    ]
+    blocks = [[line] for line in told] + [_object_lines(child, how) for child in children]
+    return lines + list(_grown(blocks, paint))
+
+
+def _rejected_lines(found: Mapping[str, Any], how: Looks) -> list[str]:
+    place = f"{plain(found.get('path'))}:{found['line']}" if found.get("line") else plain(found.get("path"))
+    what = "/".join(filter(None, (plain(found.get("kind")), plain(found.get("name")))))
+    first = "   ".join(filter(None, (f"{how.paint.mark('bad')} {place}", what, plain(found.get("reason")))))
+    return [first, *_said(Health.BAD, str(found.get("message") or ""), how)]
+
+
+def _said(health: Health, message: str, how: Looks) -> list[str]:
+    """What is said of trouble; of health only when asked for more."""
+    if not message or (health in (Health.GOOD, Health.PAUSED) and not how.wide):
+        return []
+    return _indented([how.paint(plain(message), "bad" if health is Health.BAD else "")], how.paint)
+
+
+def _indented(lines: Iterable[str], paint: Paint) -> list[str]:
+    return [f"{paint.branches[2]}{line}" for line in lines if line]
+
+
+def _titled(key: Key, how: Looks) -> str:
+    return f"{key.kind} {f'{key.namespace}/' if how.namespaced else ''}{key.name}"
+
+
+def document(found: Forest) -> dict[str, Any]:
+    """The same for programs; the form is described in docs/kubectl-sagemaker.md."""
+    syncs = [
+        {
+            **record(branch.sync),
+            "revision": branch.sync.status.get("lastAppliedRevision"),
+            "attempted": branch.sync.status.get("lastAttemptedRevision"),
+            "objects": [record(one, found.children.get(one.key, ())) for one in branch.objects],
+            "missing": [key._asdict() for key in branch.missing],
+            "rejected": list(branch.sync.status.get("rejected") or ()),
+        }
+        for branch in found.branches
+        if branch.sync is not None
+    ]
+    free = [one for branch in found.branches if branch.sync is None for one in branch.objects]
+    objects = [record(one, found.children.get(one.key, ())) for one in free]
+    return {"healthy": found.healthy, "syncs": syncs, "objects": objects}
+
+
+def record(resource: Resource, children: Sequence[Resource] = ()) -> dict[str, Any]:
+    seen, source, drift = look(resource), resource.status.get("source") or {}, resource.status.get("drift") or {}
+    told = {
+        **resource.key._asdict(),
+        "health": str(seen.health),
+        "ready": seen.ready,
+        "reason": seen.reason,
+        "message": seen.message,
+        "commit": source.get("commit"),
+        "author": source.get("author"),
+        "subject": source.get("subject"),
+        "drift": drift.get("state"),
+        "sageMaker": [thing.record() for thing in things(resource)],
+        "trainingJobs": [record(child) for child in children],
+    }
+    return {key: value for key, value in told.items() if value not in (None, "", [])}
