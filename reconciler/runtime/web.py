@@ -28,6 +28,8 @@ REQUEST_S = 10.0
 CONNECTIONS = 64
 _HEADERS = 64
 _DRAIN = 256 * 1024
+_POLL_S = 0.1
+"""How long a stop may take to be noticed."""
 
 
 class BodyError(Exception):
@@ -65,7 +67,7 @@ class Web:
         request_s: float = REQUEST_S, connections: int = CONNECTIONS,
     ) -> None:  # fmt: skip
         self._server = _Server((host, port), probes, posts or {}, request_s, connections)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="web", daemon=True)
 
     @property
     def port(self) -> int:
