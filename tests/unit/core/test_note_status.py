@@ -17,9 +17,9 @@ CURRENT, EARLIER = "c" * 40, "e" * 40
 REVISION = f"main@sha1:{'a' * 40}"
 SPEC = Structure(())
 
-STARTED = {"name": "churn-1", "digest": "d1", "startedAt": "2026-01-01T11:00:00Z", "status": "InProgress"}
+STARTED: dict[str, Any] = {"name": "churn-1", "digest": "d1", "startedAt": "2026-01-01T11:00:00Z", "status": "InProgress"}
 DONE = {**STARTED, "status": "Completed", "finishedAt": "2026-01-01T11:30:00Z"}
-OPEN = {"id": 1, "hash": "h1", "revision": REVISION, "startedAt": "2026-01-01T11:00:00Z"}
+OPEN: dict[str, Any] = {"id": 1, "hash": "h1", "revision": REVISION, "startedAt": "2026-01-01T11:00:00Z"}
 GOOD = {**OPEN, "result": "Succeeded", "finishedAt": "2026-01-01T11:10:00Z"}
 OLD = {**OPEN, "revision": f"main@sha1:{EARLIER}"}
 SECOND = {**OPEN, "id": 2, "hash": "h2"}
