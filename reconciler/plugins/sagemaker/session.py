@@ -75,7 +75,7 @@ def clock() -> datetime:
 
 
 def connected(command: F) -> F:
-    """kubectl's connection flags. The help names the three that people use; the docs name them all."""
+    """Kubectl's connection flags. The help names the three that people use; the docs name them all."""
     decorated = connection_options(command)
     for option in getattr(decorated, "__click_params__", ()):
         if isinstance(option, click.Option) and option.name in ConnectionFlags.__dataclass_fields__:

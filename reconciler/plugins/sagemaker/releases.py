@@ -1,0 +1,208 @@
+"""What `retry`, `rerun` and `rollback` would say to the controller, and whether that makes sense. Pure; refusals are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.conditions import READY, find
+from reconciler.core.errors import PreconditionError
+from reconciler.core.resource import Annotation, Resource
+from reconciler.plugins.sagemaker.health import suspended
+from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
+from reconciler.plugins.sagemaker.paint import commit_in, plain
+from reconciler.plugins.sagemaker.remote import serving_entry, serving_hash
+
+
+@dataclass(frozen=True)
+class Release:
+    token: str
+    says: str
+    """What the token releases, for the person."""
+
+
+def retry(resource: Resource, wanted: str, fresh: str) -> Release:
+    """The quarantined content, or the refused request, that a retry is about; `fresh` is a token never used before."""
+    target = f"{resource.kind.lower()}/{resource.name}"
+    if resource.kind == SYNC:
+        raise PreconditionError(
+            f"a GitSync is not retried but asked to look again: kubectl sagemaker sync {resource.name}"
+        )
+    ready = find(resource.status.get("conditions") or (), READY) or {}
+    reason = str(ready.get("reason") or "")
+    bad = _quarantined(resource, wanted)
+    if bad is not None:
+        from_commit = f" from {commit_in(bad.get('revision'))[:7]}" if bad.get("revision") else ""
+        says = (
+            f"releases {bad['hash']}{from_commit} from quarantine ({plain(bad.get('reason')) or 'no reason was kept'})"
+        )
+        if reason != "RevisionQuarantined":
+            says += "; it is not what Git asks for now, so nothing is rolled out"
+        return Release(str(bad["hash"]), says)
+    refused = resource.status.get("refused")
+    if refused:
+        known = str(refused.get("call") or "")
+        used = {resource.annotations.get(Annotation.RETRY), (resource.status.get("handled") or {}).get("retry")}
+        why = plain(refused.get("message"))
+        return Release(fresh if not known or known in used else known, f"sends the refused request once more ({why})")
+    if reason == "UpdateNotReceived":
+        return Release(fresh, "sends the update once more")
+    if resource.kind in JOBS and reason in ("JobFailed", "JobStopped", "ExternallyDeleted"):
+        raise PreconditionError(
+            f"{resource.key} is not waiting to be released: a job that ran is run again, for money, by: "
+            f"kubectl sagemaker rerun {target}"
+        )
+    said = f"{reason}: {plain(ready.get('message'))}" if ready else "it was not looked at yet"
+    raise PreconditionError(
+        f"{resource.key} has nothing in quarantine and no refused request ({said}); "
+        f"to have it looked at now: kubectl sagemaker sync {target}"
+    )
+
+
+def _quarantined(resource: Resource, wanted: str) -> Mapping[str, Any] | None:
+    entries = list(resource.status.get("quarantine") or ())
+    listed = ", ".join(str(entry.get("hash")) for entry in entries)
+    if wanted:
+        found = next((entry for entry in entries if entry.get("hash") == wanted), None)
+        if found is None:
+            raise PreconditionError(f"{wanted} is not in quarantine on {resource.key}; there is: {listed or 'nothing'}")
+        return found
+    message = str((find(resource.status.get("conditions") or (), READY) or {}).get("message") or "")
+    desired = (resource.status.get("rollout") or {}).get("desiredHash")
+    for is_it in (lambda one: message.startswith(one), lambda one: one == desired):
+        found = next((entry for entry in entries if is_it(str(entry.get("hash")))), None)
+        if found is not None:
+            return found
+    if len(entries) > 1:
+        raise PreconditionError(
+            f"several contents are in quarantine on {resource.key}; say --hash with one of: {listed}"
+        )
+    return entries[0] if entries else None
+
+
+@dataclass(frozen=True)
+class Rerun:
+    token: str
+    costs: str
+    """What is about to be paid for."""
+    beside: str = ""
+    """The run that is still going on, and goes on."""
+
+
+def rerun(resource: Resource, token: str) -> Rerun:
+    if resource.kind not in JOBS:
+        raise PreconditionError(f"a {resource.kind} has no runs; jobs have: {', '.join(JOBS)}")
+    if resource.spawned:
+        raise PreconditionError(f"{resource.key} belongs to a tuning job; rerun that instead")
+    if not resource.status:
+        raise PreconditionError(f"{resource.key} was not looked at yet: its first run starts by itself")
+    if suspended(resource):
+        raise PreconditionError(f"{resource.key} is suspended; first: {_resume(resource)}")
+    status, job = resource.status, JOBS[resource.kind]
+    used = {str(run.get("token") or "") for run in (status.get("run") or {}, *(status.get("runs") or ()))}
+    if token in used or token == resource.annotations.get(Annotation.RUN):
+        raise PreconditionError(f"the token {token!r} was used before, and a token acts once; choose another")
+    going = status.get(job.status_key) in ("InProgress", "Stopping")
+    return Rerun(token, _costs(resource.spec), str(status.get(job.status_name) or "") if going else "")
+
+
+def _costs(spec: Mapping[str, Any]) -> str:
+    """The machines as the spec asks for them. Kinds call the place differently."""
+    places = [
+        spec.get("resourceConfig"),
+        spec.get("transformResources"),
+        (spec.get("processingResources") or {}).get("clusterConfig"),
+        (spec.get("trainingJobDefinition") or {}).get("resourceConfig"),
+    ]
+    machines = next((place for place in places if place), {})
+    kind = machines.get("instanceType")
+    groups = [f"{one.get('instanceCount')} x {one.get('instanceType')}" for one in machines.get("instanceGroups") or ()]
+    told = ", ".join(groups) or (f"{machines.get('instanceCount', 1)} x {kind}" if kind else "what its spec asks for")
+    jobs = (spec.get("hyperParameterTuningJobConfig") or {}).get("resourceLimits") or {}
+    if jobs.get("maxNumberOfTrainingJobs"):
+        told += f", up to {jobs['maxNumberOfTrainingJobs']} training jobs"
+    limit = (spec.get("stoppingCondition") or {}).get("maxRuntimeInSeconds")
+    return told + (f", at most {limit} s each" if limit and jobs else f", at most {limit} s" if limit else "")
+
+
+@dataclass(frozen=True)
+class Rollback:
+    id: str
+    entry: Mapping[str, Any]
+    says: str
+    changing: bool = False
+    """An update is under way, which SageMaker cannot cancel."""
+
+
+def rollback(resource: Resource, wanted: str) -> Rollback:
+    """The entry to hold: the one that was named, or the newest success that is not what serves.
+
+    While an update is under way the way back is to what served before it, so then that is the newest success.
+    """
+    if resource.kind != HOSTING:
+        raise PreconditionError(f"a {resource.kind} is not rolled back; revert the commit instead: git revert")
+    if suspended(resource):
+        raise PreconditionError(f"{resource.key} is suspended, so nothing would happen; first: {_resume(resource)}")
+    history = list(resource.status.get("history") or ())
+    serving = serving_entry(resource.status)
+    changing = bool(history) and not history[0].get("result")
+    live = serving_hash(resource.status)
+    good = [entry for entry in history if entry.get("result") == "Succeeded"]
+    kept = [entry for entry in good if _is_kept(resource, entry)]
+    if not wanted:
+        fits = [entry for entry in kept if changing or entry.get("hash") != live]
+        fits = [entry for entry in fits if entry.get("hash") not in _bad(resource)]
+        if not fits:
+            raise PreconditionError(f"{resource.key} has no other roll-out to go back to: {_listed(history)}")
+        return _held(fits[0], serving, changing=changing)
+    entry = next((one for one in history if str(one.get("id")) == wanted.removeprefix("#")), None)
+    if entry is None:
+        raise PreconditionError(
+            f"{resource.key} has no roll-out {wanted}, or keeps it no more; {_listed(kept, 'kept are')}"
+        )
+    if entry.get("result") != "Succeeded":
+        raise PreconditionError(
+            f"roll-out {wanted} never served ({entry.get('result') or 'it is under way'}); "
+            f"only what Succeeded can be held: {_listed(kept, 'there is')}"
+        )
+    if entry not in kept:
+        raise PreconditionError(
+            f"the configuration {entry.get('endpointConfigName')} of roll-out {wanted} is not kept any more; "
+            f"{_listed(kept, 'kept are')}, or put its commit back into Git: git revert"
+        )
+    if entry.get("hash") in _bad(resource):
+        raise PreconditionError(
+            f"the content of roll-out {wanted} is in quarantine since; release it first: "
+            f"kubectl sagemaker retry {resource.name} --hash {entry.get('hash')}"
+        )
+    if entry.get("hash") == live and not changing:
+        raise PreconditionError(f"roll-out {wanted} is what serves already; {_listed(kept, 'kept are')}")
+    return _held(entry, serving, changing=changing)
+
+
+def _held(entry: Mapping[str, Any], serving: Mapping[str, Any] | None, *, changing: bool) -> Rollback:
+    commit = commit_in(entry.get("revision"))[:7]
+    subject = f' "{plain(entry["subject"], 60)}"' if entry.get("subject") else ""
+    told = f"#{entry['id']} ({' '.join(filter(None, (commit, plain(entry.get('author'), 30))))}{subject})"
+    now = f"; now #{serving['id']} serves" if serving else ""
+    return Rollback(str(entry["id"]), entry, f"to {told}{now}", changing)
+
+
+def _is_kept(resource: Resource, entry: Mapping[str, Any]) -> bool:
+    """Whether its EndpointConfig is among those that status still knows; an object without such records is believed."""
+    configs = resource.status.get("configs")
+    return not configs or any(one.get("name") == entry.get("endpointConfigName") for one in configs)
+
+
+def _bad(resource: Resource) -> set[str]:
+    return {str(one.get("hash")) for one in resource.status.get("quarantine") or ()}
+
+
+def _listed(entries: list[Mapping[str, Any]], begin: str = "history is") -> str:
+    told = ", ".join(f"#{one.get('id')} {one.get('result') or 'under way'}" for one in entries)
+    return f"{begin} {told or 'empty'}"
+
+
+def _resume(resource: Resource) -> str:
+    return f"kubectl sagemaker resume {resource.kind.lower()}/{resource.name}"
