@@ -86,7 +86,7 @@ def table(resource: Resource, found: Sequence[Mapping[str, Any]], how: Ways) -> 
 def _rollout_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
     head = ["ID", "RESULT", "REVISION", "AUTHOR", "WHEN", "DURATION", "MARKS", "REASON"]
     more = ["HASH", "ENDPOINT-CONFIG", "BY", "SUBJECT"] if how.wide else []
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             str(entry.get("id", "")),
             _result(entry),
@@ -119,7 +119,7 @@ def _run_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
     head = ["RUN", "RESULT", "REVISION", "STARTED", "TOKEN", "MARKS"] + (
         ["REGION", "DIGEST", "ARN"] if how.wide else []
     )
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             plain(run.get("name")),
             _result(run),
@@ -136,7 +136,7 @@ def _run_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
 
 def _sync_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
     head = ["REVISION", "RESULT", "AUTHOR", "WHEN", "DURATION", "APPLIED", "PRUNED", "FAILED", "SUBJECT"]
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             plain(entry.get("revision")) if how.wide else revision(entry.get("revision")),
             _result(entry),
@@ -220,7 +220,6 @@ def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, f
     before = found[place + 1] if place + 1 < len(found) else None
     path = str(entry.get("path") or (resource.status.get("source") or {}).get("path") or "")
     commits = tuple(commit_in((one or {}).get("revision")) for one in (before, entry))
-    bare = Detail(entry, before, path)
     if before is None:
         return Detail(entry, None, path, unknown="it is the oldest entry that is kept")
     if resource.kind == SYNC:
@@ -238,7 +237,7 @@ def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, f
         lost = commits[texts.index(None)]
         return Detail(entry, before, path, unknown=f"the clone does not hold {path} at {lost[:7]}; git fetch may help")
     names = (f"{old_path}  {_called(before)}", f"{path}  {_called(entry)}")
-    return Detail(entry, before, path, unified(texts[0] or "", texts[1] or "", *names) or "", bare.unknown)
+    return Detail(entry, before, path, unified(texts[0] or "", texts[1] or "", *names))
 
 
 def _called(entry: Mapping[str, Any]) -> str:

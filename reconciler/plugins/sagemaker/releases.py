@@ -70,10 +70,10 @@ def _quarantined(resource: Resource, wanted: str) -> Mapping[str, Any] | None:
         return found
     message = str((find(resource.status.get("conditions") or (), READY) or {}).get("message") or "")
     desired = (resource.status.get("rollout") or {}).get("desiredHash")
-    for is_it in (lambda one: message.startswith(one), lambda one: one == desired):
-        found = next((entry for entry in entries if is_it(str(entry.get("hash")))), None)
-        if found is not None:
-            return found
+    named = [entry for entry in entries if message.startswith(str(entry.get("hash")))]
+    named += [entry for entry in entries if entry.get("hash") == desired]
+    if named:
+        return named[0]
     if len(entries) > 1:
         raise PreconditionError(
             f"several contents are in quarantine on {resource.key}; say --hash with one of: {listed}"
@@ -115,7 +115,7 @@ def _costs(spec: Mapping[str, Any]) -> str:
         (spec.get("processingResources") or {}).get("clusterConfig"),
         (spec.get("trainingJobDefinition") or {}).get("resourceConfig"),
     ]
-    machines = next((place for place in places if place), {})
+    machines: Mapping[str, Any] = next((place for place in places if place), {})
     kind = machines.get("instanceType")
     groups = [f"{one.get('instanceCount')} x {one.get('instanceType')}" for one in machines.get("instanceGroups") or ()]
     told = ", ".join(groups) or (f"{machines.get('instanceCount', 1)} x {kind}" if kind else "what its spec asks for")

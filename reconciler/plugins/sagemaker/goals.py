@@ -1,0 +1,157 @@
+"""`wait`: whether an object is where it was waited for, is on its way, or will not get there by itself. Pure.
+
+Nothing is concluded from a status that is about an older generation, or that was written before an annotation of the caller
+was taken up: a stall from before a retry must not end the wait for that retry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from reconciler.core.conditions import HEALTHY, READY, find
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.plugins.sagemaker.health import condition_is_true, look, seen, stalled, suspended, unheard
+from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC
+from reconciler.plugins.sagemaker.paint import commit_in, plain
+
+_SHA = re.compile(r"[0-9a-f]{7,64}")
+_REVISION = "revision="
+
+
+@dataclass(frozen=True)
+class Goal:
+    condition: str = READY
+    revision: str = ""
+    """The commit whose content is waited for; then `condition` is about that content."""
+
+    @classmethod
+    def parse(cls, text: str) -> Goal:
+        """ValueError for what is none."""
+        if text.lower().startswith(_REVISION):
+            sha = commit_in(text[len(_REVISION) :]).lower()
+            if not _SHA.fullmatch(sha):
+                raise ValueError(f"{text!r} names no commit; write revision= and at least seven digits of its id")
+            return cls(READY, sha)
+        for condition in (READY, HEALTHY):
+            if text.lower() == condition.lower():
+                return cls(condition)
+        raise ValueError(f"{text!r} cannot be waited for; there are Ready, Healthy and revision=SHA")
+
+    def __str__(self) -> str:
+        return f"revision {self.revision[:7]}" if self.revision else self.condition
+
+
+class State(Enum):
+    DONE = "done"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    state: State
+    text: str
+
+
+def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ()) -> Verdict:
+    """`syncs` are those that may hold the object: they tell which revisions were applied."""
+    if resource is None:
+        # Git may bring it yet.
+        return Verdict(State.PENDING if goal.revision else State.FAILED, "is not there")
+    if resource.deleting:
+        return Verdict(State.FAILED, "is being deleted")
+    if goal.revision:
+        owner = next((one for one in syncs if _owner(resource) == (one.namespace, one.name)), None)
+        waited = _not_yet(goal.revision, resource, owner)
+        if waited is not None:
+            return waited
+    if goal.condition == HEALTHY and resource.kind != HOSTING:
+        return Verdict(State.FAILED, f"is a {resource.kind}, which serves nothing; wait for Ready instead")
+    return _condition(goal.condition, resource)
+
+
+def _condition(condition: str, resource: Resource) -> Verdict:
+    seen_as = look(resource)
+    told = ": ".join(filter(None, (seen_as.reason, plain(seen_as.message))))
+    asked = unheard(resource)
+    if suspended(resource):
+        if condition_is_true(resource, condition) and not asked:
+            return Verdict(State.DONE, f"is {condition}, and suspended")
+        return Verdict(State.FAILED, f"is suspended: kubectl sagemaker resume {resource.kind.lower()}/{resource.name}")
+    if not seen(resource):
+        return Verdict(State.PENDING, f"generation {resource.generation} was not looked at yet")
+    if asked:
+        return Verdict(State.PENDING, f"{', '.join(one.rpartition('/')[2] for one in asked)} was not taken up yet")
+    if condition_is_true(resource, condition):
+        return Verdict(State.DONE, f"is {condition}" + (f" ({told})" if told else ""))
+    if stalled(resource):
+        return Verdict(State.FAILED, f"is stalled, {told}")
+    found = find(resource.status.get("conditions") or (), condition)
+    return Verdict(
+        State.PENDING, told or (f"has no condition {condition} yet" if found is None else f"is not {condition}")
+    )
+
+
+def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> Verdict | None:
+    """None once the object is as the revision says; then its conditions count."""
+    if resource.kind == SYNC:
+        return None if applied(resource, revision) else _sync_behind(resource, revision)
+    if any(commit.startswith(revision) for commit in commits_of(resource)):
+        return None
+    if owner is None:
+        commits = ", ".join(sorted(commit[:7] for commit in commits_of(resource))) or "no commit"
+        return Verdict(State.PENDING, f"is from {commits}")
+    for found in owner.status.get("rejected") or ():
+        mine = found.get("kind") == resource.kind and found.get("name") == resource.name
+        if mine and _attempts(owner, revision):
+            return Verdict(State.FAILED, f"was rejected: {found.get('path')}: {plain(found.get('message'))}")
+    return None if applied(owner, revision) else _sync_behind(owner, revision)
+
+
+def applied(sync: Resource, revision: str) -> bool:
+    """Whether the sync has applied this commit, now or before: then what it holds is that commit's or newer."""
+    if commit_in(sync.status.get("lastAppliedRevision")).startswith(revision):
+        return True
+    return any(
+        entry.get("result") == "Succeeded"
+        and any(str(one or "").startswith(revision) for one in (commit_in(entry.get("revision")), entry.get("commit")))
+        for entry in sync.status.get("history") or ()
+    )
+
+
+def _attempts(sync: Resource, revision: str) -> bool:
+    return commit_in(sync.status.get("lastAttemptedRevision")).startswith(revision)
+
+
+def _sync_behind(sync: Resource, revision: str) -> Verdict:
+    name, seen_as = f"GitSync {sync.name}", look(sync)
+    if suspended(sync):
+        return Verdict(State.FAILED, f"waits for {name}, which is suspended: kubectl sagemaker resume {sync.name}")
+    if _attempts(sync, revision) and stalled(sync) and not unheard(sync):
+        return Verdict(State.FAILED, f"{name} stalled at {revision[:7]}, {seen_as.reason}: {plain(seen_as.message)}")
+    at = commit_in(sync.status.get("lastAppliedRevision"))[:7] or "nothing"
+    return Verdict(State.PENDING, f"{name} has applied {at}, {seen_as.reason}: {plain(seen_as.message)}")
+
+
+def commits_of(resource: Resource) -> set[str]:
+    """The commit that changed the object last, and the head it came with: the annotations of its syncer, and status."""
+    source, said = resource.status.get("source") or {}, resource.annotations
+    found = (
+        source.get("commit"),
+        commit_in(source.get("revision")),
+        said.get(Annotation.COMMIT),
+        commit_in(said.get(Annotation.REVISION)),
+    )
+    return {str(commit) for commit in found if commit}
+
+
+def _owner(resource: Resource) -> tuple[str, str]:
+    namespace, _, name = resource.annotations.get(Annotation.OWNER, "").partition("/")
+    return namespace, name
+
+
+def missing(key: Key) -> str:
+    return f"{key.kind}/{key.name}" if key.kind else key.name

@@ -1,0 +1,213 @@
+"""`trace`: from a commit to what it caused, and from an object to the commits that made it what it is. Pure.
+
+Status is bounded, so it knows the newest of both; the notes of a local clone know all that was ever written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.note_text import Parsed
+from reconciler.core.resource import Resource
+from reconciler.plugins.sagemaker.goals import commits_of
+from reconciler.plugins.sagemaker.health import look
+from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
+from reconciler.plugins.sagemaker.paint import Cell, Paint, commit_in, plain
+
+_COMMIT = re.compile(r"(?:[^\s/]+@sha1:)?[0-9a-f]{7,64}")
+_STYLES = {
+    "Succeeded": "good",
+    "Completed": "good",
+    "RolledBack": "bad",
+    "Failed": "bad",
+    "Rejected": "bad",
+    "good": "good",
+    "bad": "bad",
+    "busy": "busy",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a commit caused."""
+
+    at: str
+    commit: str
+    object: str
+    what: str
+    result: str = ""
+    told: str = ""
+    author: str = ""
+    subject: str = ""
+    from_note: bool = False
+
+    def document(self) -> dict[str, Any]:
+        told = {**vars(self), "from_note": None, "source": "note" if self.from_note else "status"}
+        return {key: value for key, value in told.items() if value}
+
+
+def is_commit(text: str) -> bool:
+    return _COMMIT.fullmatch(text) is not None
+
+
+def of_commit(
+    commit: str, resources: Iterable[Resource], notes: Mapping[str, Sequence[Parsed]], also: Iterable[str] = ()
+) -> list[Step]:
+    """What a commit (or the first digits of one) caused. `also` are other names that it goes by."""
+    wanted = (commit_in(commit), *also)
+    steps = [step for resource in resources for step in of_object(resource, notes) if _is(step.commit, wanted)]
+    seen = {_identity(step) for step in steps}
+    noted = [_noted(one, lines) for one, lines in notes.items() if _is(one, wanted)]
+    steps += [step for found in noted for step in found if _identity(step) not in seen]
+    for resource in resources:
+        mine = f"{resource.kind} {resource.name}"
+        current = any(_is(one, wanted) for one in commits_of(resource))
+        if current and resource.kind != SYNC and not any(step.object == mine for step in steps):
+            steps.append(_now(resource))
+    return sorted(_unique(steps), key=lambda step: step.at)
+
+
+def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list[Step]:
+    """An object's commits and what came of them, newest first."""
+    steps = [*_from_status(resource)]
+    known = {_identity(step) for step in steps}
+    for commit, lines in notes.items():
+        mine = [line for line in lines if _about(line, resource)]
+        for step in _noted(commit, mine):
+            if _identity(step) not in known:
+                steps.append(step)
+            elif step.what.startswith("job "):
+                # Status keeps no commit with an earlier run; the note lies on it.
+                steps = [_with_commit(one, commit) if _identity(one) == _identity(step) else one for one in steps]
+    return sorted(_unique(steps), key=lambda step: step.at, reverse=True)
+
+
+def _from_status(resource: Resource) -> Iterator[Step]:
+    status, name = resource.status, f"{resource.kind} {resource.name}"
+    if resource.kind in (HOSTING, SYNC):
+        for entry in status.get("history") or ():
+            what = f"roll-out #{entry.get('id')}" if resource.kind == HOSTING else "sync"
+            yield Step(
+                str(entry.get("startedAt") or ""),
+                commit_in(entry.get("revision")),
+                name,
+                what,
+                str(entry.get("result") or "InProgress"),
+                str(entry.get("reason") or _counts(entry)),
+                str(entry.get("author") or ""),
+                str(entry.get("subject") or ""),
+            )
+        for found in (status.get("rejected") or ()) if resource.kind == SYNC else ():
+            place = f"{found.get('path')}:{found.get('line', '')}".rstrip(":")
+            attempted = commit_in(status.get("lastAttemptedRevision"))
+            yield Step("", attempted, name, place, "Rejected", str(found.get("message") or ""))
+    elif resource.kind in JOBS:
+        yield from _runs(resource)
+    elif commits_of(resource):
+        yield _now(resource)
+
+
+def _runs(resource: Resource) -> Iterator[Step]:
+    status, job = resource.status, JOBS[resource.kind]
+    source, name = status.get("source") or {}, f"{resource.kind} {resource.name}"
+    current = status.get("run") or ({"name": status[job.status_name]} if status.get(job.status_name) else None)
+    if current:
+        result = str(status.get(job.status_key) or current.get("status") or "")
+        told = str(status.get("additional") or "")
+        at = str(current.get("startedAt") or current.get("requestedAt") or "")
+        commit, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
+        yield Step(at, commit, name, f"job {current.get('name')}", result, told, author, subject)
+    for run in status.get("runs") or ():
+        at = str(run.get("startedAt") or run.get("requestedAt") or "")
+        yield Step(at, "", name, f"job {run.get('name')}", str(run.get("status") or ""))
+
+
+def _now(resource: Resource) -> Step:
+    seen, source = look(resource), resource.status.get("source") or {}
+    commit = str(source.get("commit") or next(iter(sorted(commits_of(resource))), ""))
+    condition = next(iter(resource.status.get("conditions") or ()), {})
+    at = str(condition.get("lastTransitionTime") or resource.metadata.get("creationTimestamp") or "")
+    author, subject = str(source.get("author") or ""), str(source.get("subject") or "")
+    return Step(at, commit, f"{resource.kind} {resource.name}", "is now", seen.reason, seen.message, author, subject)
+
+
+def _noted(commit: str, lines: Iterable[Parsed]) -> Iterator[Step]:
+    for line in lines:
+        data = line.data
+        what, result = _event(line)
+        told = str(data.get("reason") or data.get("artefact") or "")
+        if data.get("durationSeconds"):
+            told = ", ".join(filter(None, (f"{data['durationSeconds']} s", told)))
+        yield Step(line.at, commit, f"{data.get('kind')} {data.get('name')}", what, result, told, from_note=True)
+
+
+def _event(line: Parsed) -> tuple[str, str]:
+    """What a line is about, in the words that status has for the same."""
+    data, event = line.data, line.event
+    if event.startswith("Rollout"):
+        return f"roll-out #{data.get('rollout')}", event.removeprefix("Rollout")
+    if event.startswith("Job"):
+        return f"job {data.get('job')}", str(data.get("status") or event.removeprefix("Job"))
+    if event == "FileRejected":
+        return f"{data.get('file')}:{data.get('line', '')}".rstrip(":"), "Rejected"
+    if event.startswith("Hold"):
+        return f"hold of #{data.get('rollbackTo')}", event.removeprefix("Hold")
+    if event.startswith("Drift"):
+        return f"drift, {data.get('count')} paths", event.removeprefix("Drift")
+    return event, ""
+
+
+def _about(line: Parsed, resource: Resource) -> bool:
+    said = tuple(line.data.get(key) for key in ("kind", "namespace", "name"))
+    return said == (resource.kind, resource.namespace, resource.name)
+
+
+_STARTS = frozenset({"Started"})
+
+
+def _identity(step: Step) -> tuple[str, str, str]:
+    """The same roll-out or job, told by status, by its first note line or by its last. Other lines are each for themselves."""
+    whole = step.what.startswith(("roll-out ", "job "))
+    return (step.object, step.what, "" if whole else f"{step.result} {step.at}" if step.from_note else step.result)
+
+
+def _unique(steps: Sequence[Step]) -> list[Step]:
+    """A start and its end become the end."""
+    best: dict[tuple[str, str, str], Step] = {}
+    for step in steps:
+        known = best.get(_identity(step))
+        if known is None or (known.result in _STARTS and step.result not in _STARTS):
+            best[_identity(step)] = step
+    return list(best.values())
+
+
+def _with_commit(step: Step, commit: str) -> Step:
+    return step if step.commit else Step(**{**vars(step), "commit": commit})
+
+
+def _is(commit: str, wanted: Iterable[str]) -> bool:
+    return bool(commit) and any(commit.startswith(one) for one in wanted if one)
+
+
+def _counts(entry: Mapping[str, Any]) -> str:
+    told = [f"{entry[key]} {key}" for key in ("applied", "pruned", "failed") if entry.get(key)]
+    return ", ".join(told) or str(entry.get("message") or "")
+
+
+def table(steps: Sequence[Step], paint: Paint, *, of_one: bool, wide: bool = False) -> list[str]:
+    most = 400 if wide else 60
+    head = ["WHEN", "COMMIT", "WHAT", "RESULT", "AUTHOR", "SUBJECT", "TOLD"]
+    head = head if of_one else ["OBJECT", "WHAT", "RESULT", "WHEN", "TOLD"]
+    rows: list[list[str | Cell]] = []
+    for step in steps:
+        result = Cell(plain(step.result), _STYLES.get(step.result, ""))
+        told = plain(step.told, most)
+        if of_one:
+            who = [plain(step.author, 30), plain(step.subject, most)]
+            rows.append([step.at, step.commit if wide else step.commit[:7], plain(step.what), result, *who, told])
+        else:
+            rows.append([plain(step.object), plain(step.what), result, step.at, told])
+    return paint.table(head, rows)
