@@ -76,7 +76,7 @@ class ClusterPass:
             memory.refused.clear()
         started = self._clock.now()
         known = inventories.read(sync.status.get("inventory") or ())
-        wanted = memory.wants.of(found.rendered, spec)
+        wanted = memory.wants.of(found.rendered, spec, self._live.written)
         if len({*(want.key for want in wanted), *known}) > inventories.LIMIT:
             message = f"more than {inventories.LIMIT} objects in one GitSync; split it"
             outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)

@@ -22,6 +22,7 @@ from reconciler.core.render import Kustomizer, RenderCache, Rendered, RenderOpti
 from reconciler.core.resource import GITOPS_GROUP, Key, Resource
 from reconciler.core.source import Credentials, Remote, Repositories, Revision, Snapshot, SourceError
 from reconciler.core.source_rules import UrlPolicy, parse_url
+from reconciler.runtime.liveview import AsWritten
 
 ALLOWED_HOSTS = f"{GITOPS_GROUP}/allowed-hosts"
 
@@ -108,28 +109,28 @@ class Wants:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[Manifest, tuple[str, ...], Wanted]] = {}
 
-    def of(self, rendered: Rendered, spec: GitSyncSpec) -> tuple[Wanted, ...]:
+    def of(self, rendered: Rendered, spec: GitSyncSpec, as_written: AsWritten) -> tuple[Wanted, ...]:
+        """`as_written` gives live specs and Git's the same form, or a default that an author spells out would be an edit."""
         known, self._known = self._known, {}
         wanted = []
         for manifest in rendered.manifests:
             key = Key(manifest.kind, manifest.namespace, manifest.name)
             ignored = spec.ignored(key) if spec.drift_ignore else ()
             before = known.get(manifest.identity)
-            want = (
-                before[2] if before and before[0] is manifest and before[1] == ignored else _wanted(manifest, ignored)
-            )
+            unchanged = before and before[0] is manifest and before[1] == ignored
+            want = before[2] if before and unchanged else _wanted(manifest, ignored, as_written)
             self._known[manifest.identity] = (manifest, ignored, want)
             wanted.append(want)
         return tuple(wanted)
 
 
-def _wanted(manifest: Manifest, ignored: tuple[str, ...]) -> Wanted:
+def _wanted(manifest: Manifest, ignored: tuple[str, ...], as_written: AsWritten) -> Wanted:
     metadata, spec = manifest.value["metadata"], manifest.value.get("spec") or {}
     return Wanted(
         key=Key(manifest.kind, manifest.namespace, manifest.name),
         api_version=manifest.api_version,
         spec=spec,
-        hash=written_hash(spec, ignored),
+        hash=written_hash(as_written(Resource(manifest.value)), ignored),
         path=manifest.path,
         line=manifest.line,
         labels=metadata.get("labels") or {},
