@@ -97,9 +97,19 @@ class GitNotes:
         note_ref("", target.ref)  # it may not come from a GitSync's parsed spec
         try:
             with self._turn(url):
-                return _Round(self, url, target, lines, may_write).run()
+                try:
+                    return _Round(self, url, target, lines, may_write).run()
+                finally:
+                    self._rest(_name(url))
         except OSError as error:
             raise SourceError("GitOperationFailed", f"the cache cannot be used: {error.strerror or error}") from error
+
+    def _rest(self, name: str) -> None:
+        """No processes between two batches, however many repositories there are."""
+        with self._lock:
+            stores = [self._stores.get(name), self._stores.get(f"{name}-sha256")]
+        for store in filter(None, stores):
+            store.rest()
 
     def _judge(self, remote: Remote) -> RemoteUrl:
         url = parse_url(remote.url, self._policy)

@@ -73,6 +73,11 @@ class NotesStore:
             self._store.release()
             self._store = None
 
+    def rest(self) -> None:
+        """End the processes that read; they start again when something is read."""
+        if self._store is not None:
+            self._store.release()
+
     def tidy(self) -> None:
         """Every push leaves some loose objects behind."""
         self._git("gc", "--quiet", "--prune=now")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError, TerminalError
 from reconciler.core.gitsync import owner_id
@@ -144,7 +144,7 @@ class Box:
         if self._known is not None:
             return self._maps.replace(Resource({**self._known.body, "data": data}), MANAGER)
         key, owner = self._key(), self._owner(self._sync)
-        metadata = {
+        metadata: dict[str, Any] = {
             "name": key.name,
             "namespace": key.namespace,
             "labels": {"app.kubernetes.io/managed-by": "sagemaker-gitops"},

@@ -39,7 +39,7 @@ def another(tmp_path: Path) -> Iterator[Open]:
     opened: list[GitNotes] = []
 
     def begin() -> GitNotes:
-        opened.append(GitNotes(tmp_path / f"cache-{len(opened)}", FILES, jitter=lambda: 0.0))
+        opened.append(GitNotes(tmp_path / f"cache-{len(opened)}", FILES, pause=lambda _: None))
         return opened[-1]
 
     yield begin
@@ -171,13 +171,13 @@ class TestOtherWriters:
 
         def write(cluster: str, notes: GitNotes) -> None:
             target = local(bare_repository, note_ref(cluster))
-            for number in range(8):
+            for number in range(5):
                 assert notes.append(target, {sha: [line(f"{cluster}-{number}")] for sha in shas}).pushed
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(write, ["prod", "dev"], [another(), another()]))
         for cluster, sha in itertools.product(["prod", "dev"], shas):
-            assert ids(bare_repository, sha, note_ref(cluster)) == [f"id-{cluster}-{number}" for number in range(8)]
+            assert ids(bare_repository, sha, note_ref(cluster)) == [f"id-{cluster}-{number}" for number in range(5)]
 
     def test_two_writers_on_one_ref_lose_none_and_write_none_twice(
         self, another: Open, bare_repository: BareRepository
@@ -185,7 +185,7 @@ class TestOtherWriters:
         sha = bare_repository.commit({"a.yaml": "1"})
 
         def write(writer: int, notes: GitNotes) -> None:
-            for number in range(10):
+            for number in range(6):
                 while True:
                     try:
                         notes.append(
@@ -198,7 +198,7 @@ class TestOtherWriters:
         with ThreadPoolExecutor() as pool:
             list(pool.map(write, range(3), [another(), another(), another()]))
         found = ids(bare_repository, sha)
-        assert sorted(found) == sorted({f"id-{who}-{number}" for who in (0, 1, 2, "both") for number in range(10)})
+        assert sorted(found) == sorted({f"id-{who}-{number}" for who in (0, 1, 2, "both") for number in range(6)})
 
     def test_a_ref_that_was_deleted_or_rewritten_begins_anew_from_what_is_there(
         self, notes: GitNotes, bare_repository: BareRepository

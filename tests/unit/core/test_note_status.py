@@ -17,8 +17,14 @@ CURRENT, EARLIER = "c" * 40, "e" * 40
 REVISION = f"main@sha1:{'a' * 40}"
 SPEC = Structure(())
 
-STARTED: dict[str, Any] = {"name": "churn-1", "digest": "d1", "startedAt": "2026-01-01T11:00:00Z", "status": "InProgress"}
+STARTED: dict[str, Any] = {
+    "name": "churn-1",
+    "digest": "d1",
+    "startedAt": "2026-01-01T11:00:00Z",
+    "status": "InProgress",
+}
 DONE = {**STARTED, "status": "Completed", "finishedAt": "2026-01-01T11:30:00Z"}
+NEWER: dict[str, Any] = {**STARTED, "name": "churn-2", "commit": EARLIER}
 OPEN: dict[str, Any] = {"id": 1, "hash": "h1", "revision": REVISION, "startedAt": "2026-01-01T11:00:00Z"}
 GOOD = {**OPEN, "result": "Succeeded", "finishedAt": "2026-01-01T11:10:00Z"}
 OLD = {**OPEN, "revision": f"main@sha1:{EARLIER}"}
@@ -53,7 +59,7 @@ def lines(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]
         pytest.param({"run": DONE}, {"run": DONE}, [], id="a job stays finished"),
         pytest.param({"run": STARTED}, {"run": {**STARTED, "status": "Missing"}}, [], id="a job that is gone did not finish"),
         pytest.param(
-            {"run": STARTED}, {"run": {**STARTED, "name": "churn-2", "commit": EARLIER}, "runs": [DONE]},
+            {"run": STARTED}, {"run": NEWER, "runs": [DONE]},
             [("JobFinished", "c"), ("JobStarted", "e")], id="an older run finishes while a newer starts",
         ),
         pytest.param({}, {"history": [OPEN]}, [("RolloutStarted", "c")], id="a rollout started"),
