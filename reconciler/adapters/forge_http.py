@@ -5,7 +5,7 @@
 | 2xx | done |
 | 3xx | HUMAN: a credential follows no redirect |
 | 401; 403; 404, 410 | HUMAN: AuthenticationFailed; AccessDenied; RepositoryNotFound |
-| 404 that names the commit; 400, 413, 422 | NEVER: this status will not be taken |
+| 404, 422 that miss the commit: CommitNotFound; 400, 413, 422 | NEVER: this status will not be taken |
 | 429, and 403 that speaks of a limit | SLOW_DOWN until Retry-After or X-RateLimit-Reset, else a minute |
 | 408, 409, 425, 5xx, no answer | UNKNOWN: it may have been received |
 | a certificate that does not verify | HUMAN: CertificateInvalid |
@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import http.client
 import json
+import re
 import ssl
 import time
 import urllib.request
@@ -38,6 +39,9 @@ _CHUNK = 64 * 1024
 _PAUSE_S = 60.0
 _LONGEST_PAUSE_S = 3600.0
 _SAID_LIMIT = 150
+
+_NO_COMMIT = re.compile(r"no commit found|commit not found|references for commit|commit does not exist", re.IGNORECASE)
+"""GitHub's, GitLab's (also of a ref that no longer holds the commit) and Gitea's words."""
 
 _AGENT = "sagemaker-gitops"
 
@@ -150,7 +154,7 @@ def _refusal(reply: Reply, secrets: tuple[str, ...], now: datetime) -> ForgeErro
             return ForgeError("AuthenticationFailed", text, Consequence.HUMAN)
         case HTTPStatus.FORBIDDEN:
             return ForgeError("AccessDenied", text, Consequence.HUMAN)
-        case HTTPStatus.NOT_FOUND if "commit" in said.lower():
+        case HTTPStatus.NOT_FOUND | HTTPStatus.UNPROCESSABLE_ENTITY if _NO_COMMIT.search(said):
             return ForgeError("CommitNotFound", text, Consequence.NEVER)
         case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
             hint = "; the repository is not there, or the credentials may not see it"

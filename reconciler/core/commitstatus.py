@@ -139,8 +139,13 @@ def owed(ledger: Ledger) -> tuple[Record, ...]:
 
 
 def told(record: Record) -> Record:
-    """After the forge took it, or refused it for ever."""
+    """After the forge took it, or refused this very status for ever."""
     return replace(record, said=identity(record), writes=record.writes + 1)
+
+
+def given_up(record: Record) -> Record:
+    """Nothing more is said of a commit that the forge does not know."""
+    return replace(record, said=identity(record), writes=WRITES)
 
 
 def met(record: Record, found: Said, target: Target) -> Record | None:

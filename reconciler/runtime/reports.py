@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.core.commitstatus import Ledger, Record, advance, context, met, owed, statement, told
+from reconciler.core.commitstatus import Ledger, Record, advance, context, given_up, met, owed, statement, told
 from reconciler.core.conditions import Condition, clip, find, settle
 from reconciler.core.errors import ReconcileError, StaleError
 from reconciler.core.forge import Consequence, Forge, ForgeError, ForgeSecret, Target
@@ -152,7 +152,7 @@ class Reports:
                 # This one is lost for good; the next commit is another matter.
                 text = f"the status of {record.sha[:7]} was refused: {error}"
                 self._events.emit(sync, "Warning", "CommitStatusRefused", clip(text))
-                found = told(record)
+                found = given_up(record) if error.reason == "CommitNotFound" else told(record)
             known.ledger = known.ledger.with_record(found)
             pause_s = self._hosts.wrote(place.host, self._clock.monotonic()) if found.writes > record.writes else 0.0
             if pause_s > 0:

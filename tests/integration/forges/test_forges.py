@@ -197,11 +197,13 @@ def test_an_unknown_project_is_a_persons_affair(forge: FakeForge, forges: Forges
     assert failure(lambda: forges.post(where, secret(forge), saying())).reason == "RepositoryNotFound"
 
 
-@pytest.mark.parametrize("forge", ["github", "gitlab"], indirect=True)
+@each_forge
 def test_an_unknown_commit_is_given_up(forge: FakeForge, forges: Forges) -> None:
     forge.commits = frozenset()
 
-    assert failure(lambda: forges.post(at(forge), secret(forge), saying())).consequence is Consequence.NEVER
+    error = failure(lambda: forges.post(at(forge), secret(forge), saying()))
+
+    assert (error.reason, error.consequence) == ("CommitNotFound", Consequence.NEVER)
 
 
 def test_the_limits_of_github(forge: FakeForge, forges: Forges) -> None:

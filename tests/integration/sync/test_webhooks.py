@@ -71,8 +71,9 @@ def deliver(web: Web, path: str, sha: str, number: int) -> int:
 def test_fifty_pushes_in_a_second_are_at_most_two_fetches(
     engine: Engine, web: Web, team: Team, repository: BareRepository, git_http_server: GitHttpServer
 ) -> None:
+    first = repository.commit(files("m"))
     team.sync(webhook={"secretRef": {"name": "hook"}})
-    team.wait_applied(repository.commit(files("m")))
+    team.wait_applied(first)
     eventually(engine.idle)
     sync = engine.cache.get(team.key)
     assert sync
@@ -95,8 +96,8 @@ def test_fifty_pushes_in_a_second_are_at_most_two_fetches(
 def test_a_commit_named_by_a_delivery_is_never_trusted(
     engine: Engine, web: Web, team: Team, repository: BareRepository
 ) -> None:
-    team.sync(webhook={"secretRef": {"name": "hook"}})
     good = repository.commit(files("m"))
+    team.sync(webhook={"secretRef": {"name": "hook"}})
     team.wait_applied(good)
     other = repository.commit(files("evil"), branch="dev")
     sync = engine.cache.get(team.key)
