@@ -40,6 +40,8 @@ _SECOND_LOOK = timedelta(seconds=60)
 """A registration that was asked for less long ago may be missing from a read that came too early (design 4)."""
 _HELD_LOOK = timedelta(seconds=5)
 _FOREIGN_LOOK = timedelta(minutes=10)
+_REST_LOOK = timedelta(seconds=1)
+"""One variant was refused for good; the others come after it in the next pass."""
 
 
 class Step(Enum):
@@ -223,6 +225,8 @@ def _verdict(this: Pass, known: Mapping[Where, Record], plans: Sequence[Plan], c
         why = "; ".join(dict.fromkeys(plan.why for plan in bad))
         status = status_of(this, known, FAILED, policy, why)
         again = _FOREIGN_LOOK if any(plan.step is Step.FOREIGN for plan in bad) else None
+        if _is_folded(this) and of(Step.APPLY, Step.BEGIN, Step.TAG):
+            again = _REST_LOOK
         return Decision(Phase.STALLED, bad[0].reason, why, status, look_again=again)
     if calls:
         names = ", ".join(plan.want.where.resource_id for plan in of(Step.APPLY, Step.BEGIN, Step.TAG))

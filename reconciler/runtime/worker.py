@@ -259,10 +259,10 @@ class Worker:
             return Next()
         text = str(error)
         before = _as_before(this.past)
-        status, watches, healthy = this.past, None, before.healthy
+        status, watches, healthy, again = this.past, None, before.healthy, None
         if failure is not None:
             folded = _decide(kind, replace(this, failure=failure, refused=Refusal(error.reason, text)))
-            status, watches, healthy = folded.status, folded.watches, folded.healthy
+            status, watches, healthy, again = folded.status, folded.watches, folded.healthy, folded.look_again
             if folded.phase is Phase.RELEASED:
                 status = this.past
         human = isinstance(error, (TerminalError, DeniedError))
@@ -288,7 +288,7 @@ class Worker:
         self._record(this, shown, refused)
         match error:
             case TerminalError():
-                return Next(after=_TERMINAL_LOOK)
+                return Next(after=again or _TERMINAL_LOOK)  # sooner, where the rest of the object need not wait
             case ThrottledError(retry_after_s=float() as wait):
                 return Next(after=timedelta(seconds=wait))
             case CredentialsError():

@@ -284,6 +284,8 @@ def test_what_is_refused_for_good_is_said_in_the_services_words_and_not_sent_aga
     refusal = {"type": "error", "code": "ValidationException", "message": "Burstable instances cannot be scaled"}
     lab.simulator.rules({"match": {"service": SERVICE, "op": "Register*", "name": A}, "action": refusal})
     lab.cluster.apply(scaling("a", "b"))
+    lab.run(10)
+    assert set(console.targets()) == {B}
     lab.run(1300)
     assert (lab.reason(HAP), lab.types(HAP)) == ("Rejected", {"Stalled"})
     assert "Burstable instances cannot be scaled" in lab.status(HAP)["additional"]
