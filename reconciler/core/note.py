@@ -269,8 +269,11 @@ def secret_values(spec: Shape, value: Any) -> tuple[str, ...]:
 
 
 def commit_of(resource: Resource) -> str:
-    """The commit that last changed the object's file; empty when no syncer told, or told no full id."""
-    commit = resource.annotations.get(Annotation.COMMIT, "")
+    """The commit that last changed the object's file, or the one that was synced where a syncer told no more; empty when
+    no full id is told.
+    """
+    commit = resource.annotations.get(Annotation.COMMIT) or resource.annotations.get(Annotation.REVISION, "")
+    commit = commit.rpartition(":")[2]
     return commit if is_sha(commit) else ""
 
 

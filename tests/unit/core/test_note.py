@@ -193,6 +193,10 @@ def test_an_object_names_itself_and_its_commit() -> None:
     assert (about.name, about.uid, about.path, about.revision) == ("churn", "u", "prod/churn.yaml", "main@sha1:x")
     assert note.commit_of(resource) == "c" * 40
     assert note.commit_of(resource.with_metadata(annotations={Annotation.COMMIT: "--exec=x"})) == ""
+    assert (
+        note.commit_of(resource.with_metadata(annotations={Annotation.REVISION: f"main@sha1:{'d' * 40}"})) == "d" * 40
+    )
+    assert note.commit_of(resource.with_metadata(annotations={})) == ""
 
 
 def test_a_rollout_is_read_from_history() -> None:
