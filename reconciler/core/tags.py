@@ -45,7 +45,7 @@ def with_tags(this: Pass, decision: Decision) -> Decision:
     if answered:
         return _settled(decision, wanted, keys, before, [bool(one.answer) for one in answered if _adds(one.call)])
     decision = _remembering(decision, past, sorted({*before, *keys}))
-    if decision.calls or this.failure is not None or this.refused is not None:
+    if decision.calls or this.refused is not None:
         return decision  # first what the content needs
     return replace(decision, calls=calls)
 
