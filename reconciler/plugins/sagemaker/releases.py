@@ -61,7 +61,7 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
 
 
 def _quarantined(resource: Resource, wanted: str) -> Mapping[str, Any] | None:
-    entries = list(resource.status.get("quarantine") or ())
+    entries: list[Mapping[str, Any]] = list(resource.status.get("quarantine") or ())
     listed = ", ".join(str(entry.get("hash")) for entry in entries)
     if wanted:
         found = next((entry for entry in entries if entry.get("hash") == wanted), None)

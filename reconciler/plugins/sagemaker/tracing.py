@@ -128,7 +128,7 @@ def _runs(resource: Resource) -> Iterator[Step]:
 def _now(resource: Resource) -> Step:
     seen, source = look(resource), resource.status.get("source") or {}
     commit = str(source.get("commit") or next(iter(sorted(commits_of(resource))), ""))
-    condition = next(iter(resource.status.get("conditions") or ()), {})
+    condition: Mapping[str, Any] = next(iter(resource.status.get("conditions") or ()), {})
     at = str(condition.get("lastTransitionTime") or resource.metadata.get("creationTimestamp") or "")
     author, subject = str(source.get("author") or ""), str(source.get("subject") or "")
     return Step(at, commit, f"{resource.kind} {resource.name}", "is now", seen.reason, seen.message, author, subject)
