@@ -91,5 +91,10 @@ class Children:
 
 
 def _owned(child: Resource, parent: Resource) -> bool:
-    owners = child.metadata.get("ownerReferences") or ()
-    return child.namespace == parent.namespace and any(owner.get("uid") == parent.uid for owner in owners)
+    """By its owner reference; one that the archived operator made has none, and is known by its job's name."""
+    if child.namespace != parent.namespace or not child.spawned:
+        return False
+    if owners := child.metadata.get("ownerReferences"):
+        return any(owner.get("uid") == parent.uid for owner in owners)
+    tuning_job = parent.status.get("sageMakerHyperParameterTuningJobName")
+    return bool(tuning_job) and str(child.spec.get("trainingJobName")).startswith(f"{tuning_job}-")

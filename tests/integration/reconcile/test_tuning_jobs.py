@@ -167,3 +167,19 @@ def test_a_warm_start_waits_for_its_parent(lab: Lab) -> None:
     assert lab.effects()["CreateHyperParameterTuningJob"] == 2
     told = lab.status(second)["references"]
     assert told[0]["value"] == lab.status(first)["sageMakerHyperParameterTuningJobName"]
+
+
+def test_children_that_the_archived_operator_left_behind_go_with_their_parent(lab: Lab) -> None:
+    key = over(lab, tuning())
+    for child in children(lab):
+        legacy = copy.deepcopy(lab.cluster.forget(child))
+        for member in ("ownerReferences", "labels"):
+            legacy["metadata"].pop(member)
+        legacy["metadata"]["finalizers"] = [FINALIZER, LEGACY_CHILD_FINALIZER]
+        lab.cluster.apply(legacy)
+    lab.begin()
+    lab.settle()
+    assert len(children(lab)) == 4
+    lab.cluster.delete(key)
+    lab.run(60)
+    assert (key in lab.cluster.objects, children(lab)) == (False, [])
