@@ -15,6 +15,7 @@ from reconciler.core.decision import Call
 from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.kinds.scaling_content import Where
+from reconciler.kinds.scaling_state import same_account
 
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
 
@@ -73,6 +74,7 @@ def owned(this: Pass, endpoint: str) -> frozenset[str]:
     return frozenset(
         where.target
         for policy in this.others.items("HostingAutoscalingPolicy")
+        if same_account(this, policy)
         for record in policy.status.get("targets") or ()
         if record.get("registeredAt") and record.get("region") == this.region
         if (where := Where(str(record.get("resourceId")), str(record.get("dimension")))).endpoint == endpoint

@@ -110,8 +110,15 @@ def _deployments(this: Pass, endpoint: str) -> Iterator[Resource]:
     for resource in this.others.items("HostingDeployment"):
         record = resource.status.get("endpoint") or {}
         region = record.get("region") or resource.spec.get("region")
-        if (record.get("name") or resource.status.get("endpointName")) == endpoint and region == this.region:
+        named = (record.get("name") or resource.status.get("endpointName")) == endpoint
+        if named and region == this.region and same_account(this, resource):
             yield resource
+
+
+def same_account(this: Pass, other: Resource) -> bool:
+    """Whether two objects speak of one account: one namespace has one role, and a role is in one account."""
+    accounts = [str(status.get("roleArn") or "::::").split(":")[4] for status in (this.past, other.status)]
+    return this.resource.namespace == other.namespace or accounts[0] == accounts[1]
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

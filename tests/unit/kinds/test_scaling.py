@@ -558,6 +558,23 @@ def test_decide(
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "role", "held"),
+    [
+        ("team", "", True),
+        ("other", "", True),
+        ("other", "arn:aws:iam::999999999999:role/x", False),
+        ("team", "arn:aws:iam::999999999999:role/x", True),
+    ],
+)
+def test_an_endpoint_of_that_name_in_another_account_holds_nothing(namespace: str, role: str, held: bool) -> None:
+    moving = rolling(token="1", **OPEN)
+    status = moving.status | ({"roleArn": role} if role else {})
+    deployment = an_object(endpoint("a"), status, namespace=namespace)
+    decision = decided(past(record(hash=OLD)), Look(**IN_SERVICE), deployment)
+    assert (decision.reason == "DependencyNotReady") is held
+
+
 def test_an_intent_is_recorded_before_the_calls() -> None:
     decision = decided({}, Look(True, **IN_SERVICE))
     assert decision.status["targets"] == [
