@@ -57,16 +57,19 @@ class Answer:
 
 
 Post = Callable[[Request], Answer]
+Page = Callable[[], Answer]
+"""What a GET shows, such as metrics; its Content-Type among the headers."""
 
 
 class Web:
-    """`posts` take what is posted below their prefix. Port 0 takes a free one."""
+    """`posts` take what is posted below their prefix, `pages` and `probes` a whole path. Port 0 takes a free one."""
 
     def __init__(
-        self, host: str, port: int, probes: Mapping[str, Probe], posts: Mapping[str, Post] | None = None, *,
-        request_s: float = REQUEST_S, connections: int = CONNECTIONS,
+        self, host: str, port: int, probes: Mapping[str, Probe], posts: Mapping[str, Post] | None = None,
+        pages: Mapping[str, Page] | None = None, *, request_s: float = REQUEST_S, connections: int = CONNECTIONS,
     ) -> None:  # fmt: skip
-        self._server = _Server((host, port), probes, posts or {}, request_s, connections)
+        shown = {**{path: _probed(probe) for path, probe in probes.items()}, **(pages or {})}
+        self._server = _Server((host, port), shown, posts or {}, request_s, connections)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="web", daemon=True)
 
     @property
@@ -81,15 +84,23 @@ class Web:
         self._server.server_close()
 
 
+def _probed(probe: Probe) -> Page:
+    def page() -> Answer:
+        problems = probe()
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK, "\n".join(problems))
+
+    return page
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(
-        self, address: tuple[str, int], probes: Mapping[str, Probe], posts: Mapping[str, Post], request_s: float,
+        self, address: tuple[str, int], pages: Mapping[str, Page], posts: Mapping[str, Post], request_s: float,
         connections: int,
     ) -> None:  # fmt: skip
-        self.probes = probes
+        self.pages = pages
         self.posts = posts
         self.request_s = request_s
         self._free = threading.BoundedSemaphore(connections)
@@ -145,14 +156,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(_Deadline(self.connection, self.server.request_s))
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        probe = self.server.probes.get(path)
-        if probe is None and self._post() is not None:
+        page = self.server.pages.get(self.path.partition("?")[0])
+        if page is not None:
+            self._answer(self._made(page))
+        elif self._post() is not None:
             self._answer(Answer(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "POST"}))
-            return
-        problems = probe() if probe else ["no such page"]
-        status = HTTPStatus.NOT_FOUND if probe is None else HTTPStatus.OK
-        self._answer(Answer(HTTPStatus.SERVICE_UNAVAILABLE if probe and problems else status, "\n".join(problems)))
+        else:
+            self._answer(Answer(HTTPStatus.NOT_FOUND, "no such page"))
 
     def do_POST(self) -> None:
         post = self._post()
@@ -163,17 +173,20 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: ", ".join(self.headers.get_all(name) or ()) for name in names}
         length = headers.get("content-length", "")
         self._unread = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+        if len(self.headers) > _HEADERS:
+            self._answer(Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
+        else:
+            self._answer(self._made(lambda: post(Request(self.path, headers, self._body))))
+
+    def _made(self, make: Page) -> Answer:
+        """No fault in making an answer ends more than this request."""
         try:
-            if len(self.headers) > _HEADERS:
-                answer = Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            else:
-                answer = post(Request(self.path, headers, self._body))
+            return make()
         except BodyError as error:
-            answer = Answer(error.status)
+            return Answer(error.status)
         except Exception:
             log.exception("a bug in answering a request")
-            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR)
-        self._answer(answer)
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _post(self) -> Post | None:
         found = (post for prefix, post in self.server.posts.items() if self.path.startswith(prefix))
@@ -200,10 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
         """HTTP/1.0: the connection ends with it."""
         body = (answer.text or ("ok" if answer.status < HTTPStatus.BAD_REQUEST else answer.status.phrase)).encode()
         self.send_response(answer.status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body) + 1))
-        for name, value in answer.headers.items():
+        for name, value in {"Content-Type": "text/plain; charset=utf-8", **answer.headers}.items():
             self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) + 1))
         self.end_headers()
         self.wfile.write(body + b"\n")
         self._drain()

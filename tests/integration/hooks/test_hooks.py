@@ -276,6 +276,34 @@ def test_a_fault_in_a_handler_is_a_500_and_the_process_lives(forge: Forge) -> No
         forge.web = whole
 
 
+def test_probes_and_pages_answer_as_they_find() -> None:
+    def broken() -> list[str]:
+        raise ZeroDivisionError
+
+    page = Answer(HTTPStatus.OK, "up 1", {"Content-Type": "text/plain; version=0.0.4"})
+    probes = {"/healthz": list, "/readyz": lambda: ["starting", "still"], "/broken": broken}
+    web = Web("127.0.0.1", 0, probes, pages={"/metrics": lambda: page})
+    web.start()
+    try:
+        found = {}
+        for path in ("/healthz", "/readyz?verbose", "/broken", "/metrics", "/x"):
+            connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=10)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            found[path] = answer.status, answer.read().decode(), answer.headers["Content-Type"].partition(";")[2]
+            connection.close()
+    finally:
+        web.stop()
+
+    assert found == {
+        "/healthz": (200, "ok\n", " charset=utf-8"),
+        "/readyz?verbose": (503, "starting\nstill\n", " charset=utf-8"),
+        "/broken": (500, "Internal Server Error\n", " charset=utf-8"),
+        "/metrics": (200, "up 1\n", " version=0.0.4"),
+        "/x": (404, "no such page\n", " charset=utf-8"),
+    }
+
+
 def test_a_repetition_is_seen(forge: Forge) -> None:
     body = json.dumps(PUSH).encode()
 
