@@ -1,0 +1,123 @@
+"""`kubectl_complete-sagemaker`: what kubectl's shell completion asks for `kubectl sagemaker ...`.
+
+kubectl passes the words after the plugin's name, the last being the one under the cursor, and reads candidates a line each,
+then `:` and a directive (cobra's protocol): 4 says that file names are no candidates.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+
+from reconciler.core.errors import ReconcileError
+from reconciler.plugins.connection import ConnectionFlags
+from reconciler.plugins.sagemaker.command import sagemaker
+
+NO_FILES = ":4"
+NO_FILES_NO_SPACE = ":6"
+FILES = ":0"
+_JOBS_ONLY = frozenset({"rerun"})
+_HOSTING_ONLY = frozenset({"rollback"})
+
+Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Mapping[str, object]]]]
+"""(kind, name, status) of what the caller can see."""
+
+
+def candidates(words: Sequence[str], objects: Objects) -> list[str]:
+    """Lines of the answer. Whatever cannot be completed has no candidates: a shell is no place for errors."""
+    *before, current = words or [""]
+    name = next((word for word in before if not word.startswith("-")), "")
+    command = sagemaker.commands.get(name)
+    if command is None:
+        found = [one for one in sagemaker.commands if one.startswith(current)] if not before else []
+        return [*found, NO_FILES]
+    given = before[before.index(name) + 1 :]
+    flags = {text: one for one in command.params if isinstance(one, click.Option) for text in one.opts}
+    last = flags.get(given[-1]) if given else None
+    if last is not None and not last.is_flag:
+        return _values(command, given, last, current, objects)
+    if current.startswith("-"):
+        return [*sorted(flag for flag in flags if flag.startswith(current) and len(flag) > 2), NO_FILES]
+    return _targets(command, given, current, objects)
+
+
+def _values(
+    command: click.Command, given: Sequence[str], option: click.Option, current: str, objects: Objects
+) -> list[str]:
+    if option.metavar in ("FILE", "DIR"):
+        return [FILES]
+    if option.metavar == "GOAL":
+        choices = ["Ready", "Healthy", "revision="]
+    elif option.metavar in ("ID", "HASH"):
+        choices = _entries(command, given[:-1], option.metavar, objects)
+    else:
+        choices = [str(one) for one in option.type.choices] if isinstance(option.type, click.Choice) else []
+    return [*(one for one in choices if one.lower().startswith(current.lower())), NO_FILES]
+
+
+def _entries(command: click.Command, given: Sequence[str], metavar: str, objects: Objects) -> list[str]:
+    """Ids of roll-outs, names of runs, hashes in quarantine: of the object that was named before."""
+    target, flags = _parsed(command, given)
+    wanted = target[-1].rpartition("/")[2] if target else ""
+    found: list[str] = []
+    for _, name, status in objects(flags) if wanted else ():
+        if name != wanted:
+            continue
+        history, quarantine = status.get("history") or (), status.get("quarantine") or ()
+        runs = [status.get("run") or {}, *(status.get("runs") or ())]  # type: ignore[misc] # lists, by the CRDs
+        if metavar == "HASH":
+            found += [str(one["hash"]) for one in quarantine]  # type: ignore[attr-defined]
+        else:
+            succeeded = command.name == "rollback"
+            fits = [one for one in history if not succeeded or one.get("result") == "Succeeded"]  # type: ignore[attr-defined]
+            found += [str(one["id"]) for one in fits if "id" in one]
+            found += [str(one["name"]) for one in runs if one.get("name")]  # type: ignore[attr-defined]
+    return found
+
+
+def _targets(command: click.Command, given: Sequence[str], current: str, objects: Objects) -> list[str]:
+    from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, every_kind, kind_named  # noqa: PLC0415
+
+    target, flags = _parsed(command, given)
+    several = any(isinstance(one, click.Argument) and one.name == "targets" for one in command.params)
+    if target and not several:
+        return [NO_FILES]
+    kinds = [one.kind for one in every_kind()]
+    if command.name in _JOBS_ONLY:
+        kinds = list(JOBS)
+    elif command.name in _HOSTING_ONLY:
+        kinds = [HOSTING]
+    visible = [(kind, name) for kind, name, _ in objects(flags) if kind in kinds]
+    begun, slash, rest = current.partition("/")
+    if slash:
+        wanted = kind_named(begun)
+        fits = [name for kind, name in visible if wanted and kind == wanted.kind and name.startswith(rest)]
+        return [*(f"{begun}/{name}" for name in sorted(fits)), NO_FILES]
+    names = sorted({name for _, name in visible if name.startswith(current) and name not in target})
+    if names:
+        return [*names, NO_FILES]
+    typed = [f"{kind.lower()}/" for kind in kinds if current and kind.lower().startswith(current.lower())]
+    return [*typed, NO_FILES_NO_SPACE if typed else NO_FILES]
+
+
+def _parsed(command: click.Command, given: Sequence[str]) -> tuple[tuple[str, ...], ConnectionFlags]:
+    context = command.make_context(command.name, list(given), resilient_parsing=True)
+    parameters = dict(context.params)
+    target = parameters.get("target") or parameters.get("targets") or ()
+    return tuple(target), ConnectionFlags.taken_from(parameters)
+
+
+def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Mapping[str, object]]]:
+    from reconciler.plugins.sagemaker.cluster import Cluster  # noqa: PLC0415 - subcommands are completed without the cluster
+
+    try:
+        return [(one.kind, one.name, one.status) for one in Cluster(flags).every()]
+    except (ReconcileError, OSError):
+        return ()
+
+
+def main() -> None:
+    for line in candidates(sys.argv[1:], _objects):
+        click.echo(line)
