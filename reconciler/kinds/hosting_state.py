@@ -89,7 +89,7 @@ def observe(view: View, this: Pass) -> Seen:
 
 
 def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
-    """Whether this pass may send an UpdateEndpoint: other content is wanted, and its configuration is there."""
+    """Whether this pass may send an UpdateEndpoint: the endpoint takes one, and other content is wanted."""
     if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
         return False
     try:
@@ -97,11 +97,10 @@ def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
     except TerminalError:
         return False
     configs = made(this.past.get("configs"))
-    ready = any(one.arn for one in configs.values() if content.hash == one.hash) or this.reply("CreateEndpointConfig")
     live = str(endpoint.get("EndpointConfigName") or "")
     serves = live == content.config or (live in configs and configs[live].hash == content.hash)
     bad = any(entry.get("hash") == content.hash for entry in this.past.get("quarantine") or ())
-    return bool(ready) and not serves and (not bad or "retry" in this.tokens)
+    return not serves and (not bad or "retry" in this.tokens)
 
 
 def _is_quiet(this: Pass) -> bool:

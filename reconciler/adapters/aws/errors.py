@@ -36,6 +36,7 @@ _OVER = ("The request was rejected because the",)
 _PRECONDITION = ("Could not assume role", "No S3 objects found under S3 URL", "Could not access model data")
 _IN_USE_BUT_BUSY = "not in a terminal state"
 _NOT_IN_SERVICE = "The status should be in 'InService'"
+_SCALED = "scalable target"
 _UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
 """DeleteEndpoint takes scalable targets with it, if the caller may (facts, section 2)."""
 
@@ -152,6 +153,8 @@ def _from_answer(
         return errors.NotFoundError(text)
     if missing := _MISSING.match(message):
         return _missing(missing.group(1), operation, text)
+    if operation == "UpdateEndpoint" and _SCALED in message.lower():
+        return errors.BusyError(text)  # registered since it was looked for: another look takes it off
     if _IN_USE_BUT_BUSY in message or message.startswith(_BUSY):
         return errors.BusyError(text)
     if code == "ResourceInUse" or message.startswith(_TAKEN):
