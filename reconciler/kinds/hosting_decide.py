@@ -153,6 +153,9 @@ def _judge(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
     why = live.failure if live else ""
     same = attempt.requested.hash == want.content.hash
     match outcome:
+        case Outcome.UNCONFIRMED if live is None and not failure and not state.endpoint.get("arn"):
+            # A create that nobody answered: its name keeps it from happening twice, so there is nothing to wait for.
+            return _send(this, state, want, sends=attempt.sends) if same else _step(this, _unsent(state), want)
         case Outcome.UNDER_WAY | Outcome.UNCONFIRMED:
             return _under_way(this, state, want, attempt, live.status if live else "Creating")
         case Outcome.SUCCEEDED:
