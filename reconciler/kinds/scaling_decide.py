@@ -24,6 +24,7 @@ from reconciler.kinds.scaling_state import (
     CREATED,
     DELETED,
     FAILED,
+    HALF,
     WORKING,
     Look,
     Record,
@@ -205,14 +206,15 @@ def _is_folded(this: Pass) -> bool:
 
 
 def _intent(this: Pass, plan: Plan) -> Record | None:
-    """The record as it goes to status before the calls."""
+    """The record as it goes to status before the calls: from then on nobody knows how many of them were carried out."""
     if plan.step not in (Step.APPLY, Step.BEGIN):
         return plan.record
     where = plan.want.where
     record = plan.record or Record(where.resource_id, where.dimension, str(this.spec.get("region") or ""))
     arn = str((plan.look.target or {}).get("ScalableTargetARN") or record.arn)
-    asked = record.requestedAt if record.registered else stamp(this.now)
-    return replace(record, arn=arn, requestedAt=asked, refused="", message="")
+    if record.registered:
+        return replace(record, arn=arn, hash=HALF, refused="", message="")
+    return replace(record, arn=arn, requestedAt=stamp(this.now), refused="", message="")
 
 
 def _verdict(this: Pass, known: Mapping[Where, Record], plans: Sequence[Plan], calls: tuple[Call, ...]) -> Decision:

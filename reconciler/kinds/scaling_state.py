@@ -21,8 +21,8 @@ CREATED, WORKING, FAILED, DELETED = "Created", "Reconciling", "Error", "Deleted"
 _PASSING = ("InternalServiceException", "ConcurrentUpdateException", "ThrottlingException", "should be in 'InService'")
 """Texts at which it said Reconciling, not Error (facts of that operator, 2.3)."""
 
-_HALF = "target"
-"""In place of a hash: the target is registered, the policy is not known to be put."""
+HALF = "unknown"
+"""In place of a hash: some of the calls that make it so may not have been carried out."""
 _UNTAGGED = "none"
 
 
@@ -255,7 +255,7 @@ def _replied(this: Pass, record: Record, want: Wanted, reply: Reply) -> Record:
             if not reply.call.params.get("Tags"):
                 tagged = {} if arn == record.arn else {"tagHash": _UNTAGGED}
             # The hash speaks of the policy as well, and that comes next.
-            return replace(record, arn=arn, hash=_HALF, registeredAt=stamp(this.now), **tagged)
+            return replace(record, arn=arn, hash=HALF, registeredAt=stamp(this.now), **tagged)
         case "PutScalingPolicy":
             arn, release = str(answer.get("PolicyARN") or ""), hold(this, want.where).release
             return replace(record, policyName=want.policy, policyArn=arn, hash=want.hash, release=release, refused="")

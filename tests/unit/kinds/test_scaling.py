@@ -620,6 +620,15 @@ def test_a_refusal_for_good_is_kept_with_its_resource() -> None:
     assert verbs(retried) == [REGISTER, PUT]
 
 
+@pytest.mark.parametrize("mode", ["Warn", "Correct"])
+def test_a_process_that_died_between_two_calls_left_work_and_no_drift(mode: str) -> None:
+    first = decided(past(record()), Look(True, **IN_SERVICE), rolling(token="1"), drift_mode=mode)
+    assert verbs(first) == [REGISTER, PUT]
+    anew = live(ScalableTargetARN=f"{ARN}-anew")
+    again = decided(first.status, Look(True, anew, owner=Owner.US, **IN_SERVICE), rolling(token="1"), drift_mode=mode)
+    assert (verbs(again), again.differences) == ([REGISTER, PUT], ())
+
+
 def test_adoption_marks_the_target_first() -> None:
     manifest = scaling("a")
     manifest["metadata"]["annotations"] = {"sagemaker-gitops.dev/adopt": "true"}
