@@ -15,6 +15,7 @@ A = resource("a")
 HAP = Key("HostingAutoscalingPolicy", "team", "scale")
 HOSTING = Key("HostingDeployment", "team", "a")
 LARGER = {"instanceType": "ml.m5.xlarge"}
+TAKEN_OFF, PUT_ON = ["DeregisterScalableTarget"], ["RegisterScalableTarget", "PutScalingPolicy"]
 
 
 @pytest.fixture
@@ -174,6 +175,18 @@ def test_a_throttled_deregistration_and_update_go_on(scaled: Lab, console: Conso
     assert lab.condition(HOSTING, "Ready")["reason"] == "InService"
 
 
+def test_a_target_that_is_registered_between_look_and_update_is_taken_off_after_all(
+    scaled: Lab, console: Console
+) -> None:
+    lab = scaled
+    said = "Variant main is registered as a scalable target"
+    error = {"type": "error", "code": "ValidationException", "message": said}
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": error})
+    lab.cluster.apply(endpoint("a", **LARGER))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP))
+    assert set(console.policies()) == {f"{A} {NAME}"}
+
+
 def test_no_right_to_deregister_is_said(scaled: Lab) -> None:
     lab = scaled
     denied = {"type": "error", "code": "AccessDeniedException", "message": "not authorized to perform: deregister"}
@@ -225,3 +238,30 @@ def test_an_endpoint_made_anew_is_scaled_again(scaled: Lab, console: Console) ->
     lab.cluster.apply(endpoint("a"))
     lab.run(until=lambda: ready(lab, HOSTING, HAP), step_s=30)
     assert set(console.policies()) == {f"{A} {NAME}"}
+
+
+def test_a_process_that_dies_anywhere_in_an_update_under_scaling_ends_the_same(lab: Lab, console: Console) -> None:
+    """At every boundary: before and after each AWS call and each write to the cluster."""
+
+    def over() -> bool:
+        current = all(lab.status(k).get("observedGeneration") == generation[k] for k in (HOSTING, HAP))
+        return current and ready(lab, HOSTING, HAP)
+
+    generation: dict[Key, int] = {}
+    for die_at in range(100):
+        lab.start_over()
+        generation = {lab.cluster.apply(endpoint("a")): 1, lab.cluster.apply(scaling("a")): 1}
+        lab.run(until=over, step_s=60)
+        mark = lab.simulator.mark()
+        lab.cluster.apply(endpoint("a", **LARGER))
+        generation[HOSTING] = 2
+        died = lab.run_and_die(die_at, over)
+        changes = [op for op in console.changes(mark) if "Scal" in op or op == "UpdateEndpoint"]
+        assert changes.count("UpdateEndpoint") == 1, died
+        assert set(console.policies()) == {f"{A} {NAME}"}, died
+        assert console.tags(A)["sagemaker-gitops.dev/owner"].endswith("HostingAutoscalingPolicy/scale"), died
+        assert not [row for row in lab.simulator.requests(mark, service=SERVICE) if row["code"] != "OK"], died
+        if died is None:
+            assert changes == [*TAKEN_OFF, "UpdateEndpoint", *PUT_ON]
+            return
+    raise AssertionError("there is no end to it")
