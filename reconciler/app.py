@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import Aws, Tenant
+from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.kube.api import Api
@@ -27,16 +27,18 @@ from reconciler.adapters.kube.client import KubeClient
 from reconciler.adapters.kube.definitions import KubeDefinitions
 from reconciler.adapters.kube.events import KubeEvents
 from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector
+from reconciler.adapters.kube.namespaces import KubeNamespaces
+from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.errors import ConflictError, PreconditionError
+from reconciler.core.errors import ConflictError, PreconditionError, ReconcileError
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.ports import Leader
 from reconciler.core.problems import problems
 from reconciler.core.resource import Key, Resource
 from reconciler.core.source_rules import UrlPolicy
-from reconciler.core.tenancy import effective_endpoint
+from reconciler.core.tenancy import Place, Tenancy
 from reconciler.kinds import KINDS, SCHEMAS
 from reconciler.runtime.children import Children
 from reconciler.runtime.claims import Claims
@@ -75,6 +77,10 @@ class Settings:
     controller_namespace: str = "default"
     leader_election: bool = False
     endpoints: dict[str, str] = field(default_factory=dict)
+    default_endpoint: str = ""
+    allowed_regions: tuple[str, ...] = ()
+    allowed_roles: tuple[str, ...] = ()
+    external_id: str = ""
     allow_file_remotes: bool = False
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
     workers: int = 4
@@ -141,7 +147,18 @@ class Service:
         )
         self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
         table = {name: (kind, shapes[name]) for name, kind in reconciled.items()}
-        worker = Worker(table, ports, self._tenant_of, Identity(settings.cluster_name), self._replica)
+        partition_of = load_partitions(loader)
+        self._namespaces = KubeNamespaces(self._client, clock.monotonic, required=bool(settings.allowed_roles))
+        self._tenancy = Tenancy(
+            settings.endpoints,
+            settings.default_endpoint,
+            settings.allowed_regions,
+            settings.allowed_roles,
+            settings.external_id,
+            partition_of,
+        )
+        identity = Identity(settings.cluster_name)
+        worker = Worker(table, ports, self._place_of, identity, self._replica, partition_of=partition_of)
         self._kinds = frozenset(table)
         self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)
         self._web = Web(settings.listen, settings.port, {"/healthz": self._unhealthy, "/readyz": self._unready})
@@ -195,6 +212,7 @@ class Service:
         self._schedule.start()
         self._sync.start()
         self._observer.start()
+        self._warn_of_neighbours()
         self._reconciler.start(self._kinds)
         log.info("reconciling as %s for cluster %s", self._replica, self._settings.cluster_name)
 
@@ -249,9 +267,24 @@ class Service:
                 "made so far would be disowned. Start with the recorded name, or delete the ConfigMap if you mean it"
             )
 
-    def _tenant_of(self, resource: Resource) -> Tenant:
-        named = str(resource.spec.get("sageMakerEndpoint") or os.environ.get("AWS_DEFAULT_SAGEMAKER_ENDPOINT") or "")
-        return Tenant(str(resource.spec.get("region") or ""), effective_endpoint(named, self._settings.endpoints))
+    def _place_of(self, resource: Resource) -> Place:
+        return self._tenancy.place(resource, self._namespaces.annotations(resource.namespace))
+
+    def _warn_of_neighbours(self) -> None:
+        """Told on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
+        settings = self._settings
+        about = self._objects.get(Key("ConfigMap", settings.controller_namespace, _IDENTITY_MAP))
+        used = {found.namespace for kind in self._kinds for found in self._cache.items(kind)}
+        definitions = [schema.crd_name for schema in SCHEMAS]
+        try:
+            for warned in neighbours(
+                self._client, definitions, {settings.controller_namespace, *settings.namespaces, *used}
+            ):
+                log.warning(warned.message)
+                if about is not None:
+                    self._events.emit(about, "Warning", warned.reason, warned.message)
+        except ReconcileError as error:
+            log.info("nobody knows who else looks after our resources: %s", error)
 
     def _unhealthy(self) -> list[str]:
         return []

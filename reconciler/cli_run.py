@@ -22,6 +22,11 @@ def _endpoints(_context: click.Context, _parameter: click.Parameter, text: str) 
         ) from None
 
 
+def _listed(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Repeated, or with commas: no region, role or namespace has one."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+
+
 def _cluster(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise click.BadParameter("1 to 32 of a-z, 0-9 and '-'; it is in every name and tag, choose it once")
@@ -42,7 +47,12 @@ Examples:
     "--kubeconfig", envvar=["RECONCILER_KUBECONFIG", "KUBECONFIG"], help="Default: in-cluster, then ~/.kube/config."
 )
 @click.option(
-    "--namespace", "namespaces", envvar="RECONCILER_NAMESPACE", multiple=True, help="Watch this namespace only; repeat for several. Default: all."
+    "--namespace",
+    "namespaces",
+    envvar="RECONCILER_NAMESPACE",
+    multiple=True,
+    callback=_listed,
+    help="Watch this namespace only; repeat for several. Default: all.",
 )
 @click.option(
     "--controller-namespace",
@@ -56,6 +66,27 @@ Examples:
     default="",
     callback=_endpoints,
     help="ALLOWED=EFFECTIVE,...: endpoints a manifest may name and what is used instead; '*' stands for all.",
+)
+@click.option(
+    "--default-sagemaker-endpoint",
+    envvar=["RECONCILER_DEFAULT_SAGEMAKER_ENDPOINT", "AWS_DEFAULT_SAGEMAKER_ENDPOINT"],
+    default="",
+    help="URL of SageMaker for manifests that name none. Default: botocore's own choice.",
+)
+@click.option(
+    "--allowed-regions",
+    multiple=True,
+    callback=_listed,
+    help="Regions a manifest may name, with * and ?. Default: all.",
+)
+@click.option(
+    "--allowed-roles",
+    multiple=True,
+    callback=_listed,
+    help="ARNs, with * and ?, of roles that a Namespace's annotation may name; {namespace} stands for its name. Default: none.",
+)
+@click.option(
+    "--external-id", default="", help="Sent with every AssumeRole; {namespace} stands for the namespace's name."
 )
 @click.option(
     "--allow-file-remotes/--no-allow-file-remotes", default=False, help="file:// repositories, for development."
@@ -72,7 +103,9 @@ Examples:
 @click.option("--poll-slow", type=float, default=60.0, help="Seconds between looks at what is settled.")
 @click.option("--listen", default="127.0.0.1", help="Address of probes.")
 @click.option("--port", type=int, default=8080, help="Port of probes; 0 takes a free one.")
-@click.option("--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations.")
+@click.option(
+    "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info")
 def run(
     *,
@@ -82,6 +115,10 @@ def run(
     controller_namespace: str,
     leader_election: bool,
     sagemaker_endpoints: dict[str, str],
+    default_sagemaker_endpoint: str,
+    allowed_regions: tuple[str, ...],
+    allowed_roles: tuple[str, ...],
+    external_id: str,
     allow_file_remotes: bool,
     cache_dir: Path,
     workers: int,
@@ -105,6 +142,10 @@ def run(
         controller_namespace=controller_namespace,
         leader_election=leader_election,
         endpoints=sagemaker_endpoints,
+        default_endpoint=default_sagemaker_endpoint,
+        allowed_regions=allowed_regions,
+        allowed_roles=allowed_roles,
+        external_id=external_id,
         allow_file_remotes=allow_file_remotes,
         cache_dir=cache_dir,
         workers=workers,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.errors import LostReplyError, ReconcileError
+from reconciler.core.partitions import Partition, Partitions, commercial
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
 from reconciler.core.schema import Schema
@@ -84,6 +85,9 @@ class Pass:
     """Correct, Warn or Ignore."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
+    partition_of: Partitions = commercial
+    role: str | None = None
+    """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""
     doubt: bool = False
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
@@ -99,6 +103,10 @@ class Pass:
     def region(self) -> str:
         """Where what this object stands for is: as recorded, else where the spec wants it."""
         return recorded_region(self.past) or str(self.spec.get("region") or "")
+
+    @property
+    def partition(self) -> Partition:
+        return self.partition_of(self.region)
 
     def reply(self, operation: str) -> Reply | None:
         return next((reply for reply in self.replies if reply.call.operation == operation), None)

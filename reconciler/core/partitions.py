@@ -1,23 +1,55 @@
-"""What differs between AWS partitions in texts we write: console hosts and runtime hosts (facts, section 7)."""
+"""What differs between AWS partitions in texts we write: DNS suffixes, console hosts, the URLs made of them.
+
+Which region is in which partition is botocore's to say (`adapters/aws/partitions`); it comes in as a value, so that a region
+opened tomorrow costs a dependency bump.
+"""
 
 from __future__ import annotations
 
-_CONSOLE = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
-_SUFFIX = {"cn-": "amazonaws.com.cn"}
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-iso": "console.c2shome.ic.gov",
+    "aws-iso-b": "console.sc2shome.sgov.gov",
+    "aws-eusc": "console.amazonaws-eusc.eu",
+}
+"""The one thing of a partition that botocore does not know, since it calls no console."""
 
 
-def _by_region(table: dict[str, str], region: str, default: str) -> str:
-    return next((value for prefix, value in table.items() if region.startswith(prefix)), default)
+@dataclass(frozen=True)
+class Partition:
+    name: str = "aws"
+    suffixes: tuple[str, ...] = ("amazonaws.com", "api.aws")
+    """DNS suffixes of its service hosts, the plain one first."""
+
+    @property
+    def console(self) -> str:
+        """Empty when unknown: no link is better than one into another partition."""
+        return _CONSOLES.get(self.name, "")
 
 
-def log_url(region: str, group: str, stream_prefix: str) -> str:
-    host = _by_region(_CONSOLE, region, "console.aws.amazon.com")
+Partitions = Callable[[str], Partition]
+"""The partition of a region."""
+
+
+def commercial(region: str) -> Partition:
+    """For callers that have no data: every region is in the first partition."""
+    del region
+    return Partition()
+
+
+def log_url(partition: Partition, region: str, group: str, stream_prefix: str) -> str:
+    if not partition.console:
+        return ""
     return (
-        f"https://{region}.{host}/cloudwatch/home?region={region}"
+        f"https://{region}.{partition.console}/cloudwatch/home?region={region}"
         f"#logStream:group={group};prefix={stream_prefix};streamFilter=typeLogStreamPrefix"
     )
 
 
-def invocation_url(region: str, endpoint: str) -> str:
-    suffix = _by_region(_SUFFIX, region, "amazonaws.com")
-    return f"https://runtime.sagemaker.{region}.{suffix}/endpoints/{endpoint}/invocations"
+def invocation_url(partition: Partition, region: str, endpoint: str) -> str:
+    return f"https://runtime.sagemaker.{region}.{partition.suffixes[0]}/endpoints/{endpoint}/invocations"

@@ -47,6 +47,8 @@ class Annotation:
     ON_CHANGE = _PREFIX + "on-change"
     DELETION_POLICY = _PREFIX + "deletion-policy"
     ADOPT = _PREFIX + "adopt"
+    ROLE = _PREFIX + "role-arn"
+    """On a Namespace: the role to assume for its objects."""
     SUSPEND = _PREFIX + "suspend"
     PRUNE = _PREFIX + "prune"
     APPROVE_PRUNE = _PREFIX + "approve-prune"

@@ -121,6 +121,7 @@ COMMON: tuple[Field, ...] = (
         internal(call=string(), reason=string(), message=string()),
         doc="A request that SageMaker refused; an equal one is not sent again until the spec or `retry` changes.",
     ),
+    Field("roleArn", string(), doc="The role that was assumed; unset: the controller's own credentials."),
     Field("managedTags", many(string()), doc="Tag keys set by this controller."),
     Field("tags", internal(hash=string(), failed=string()), doc="The tags that were set last, as a digest."),
     Field(

@@ -268,7 +268,7 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
             "endpointStatus": status or found["EndpointStatus"],
             "endpointConfigName": found.get("EndpointConfigName"),
             "endpointArn": found["EndpointArn"],
-            "endpointUrl": invocation_url(this.region, name),
+            "endpointUrl": invocation_url(this.partition, this.region, name),
             "creationTime": found.get("CreationTime"),
             "lastModifiedTime": found.get("LastModifiedTime"),
             "failureReason": found.get("FailureReason"),

@@ -62,7 +62,7 @@ def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, A
     told = [str(news[key]) for key in ("FailureReason", "ExitMessage") if news.get(key)]
     fields = {
         "additional": ": ".join(told) if over and news.get(JOB.remote.status_key) != "Completed" else "",
-        "cloudWatchLogUrl": log_url(this.region, _LOG_GROUP, name),
+        "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
     }
     return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
 

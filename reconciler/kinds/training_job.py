@@ -82,7 +82,7 @@ def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, A
     fields: dict[str, Any] = {
         "secondaryStatus": "" if status == "Stopping" else secondary,
         "additional": news.get("FailureReason", "") if over else "",
-        "cloudWatchLogUrl": log_url(this.region, _LOG_GROUP, name),
+        "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
         "modelPath": "",
     }
     if status == "Completed":

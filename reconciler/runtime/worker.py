@@ -31,12 +31,14 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
-from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, recorded_region
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal
+from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.core.status import render, suspended
 from reconciler.core.tags import with_tags
+from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
 from reconciler.runtime.execute import NotLeadingError, execute, label
 from reconciler.runtime.observer import Aws, Observer
@@ -104,13 +106,16 @@ class Worker:
         self,
         kinds: Mapping[str, tuple[Kind, Structure]],
         ports: Ports,
-        tenant_of: Callable[[Resource], Any],
+        place_of: Callable[[Resource], Place],
         identity: Identity,
         replica: str,
+        *,
+        partition_of: Partitions = commercial,
     ) -> None:
         self._kinds = kinds
         self._ports = ports
-        self._tenant_of = tenant_of
+        self._place_of = place_of
+        self._partition_of = partition_of
         self._identity = identity
         self._replica = replica
         self._written: dict[Key, str] = {}
@@ -173,10 +178,21 @@ class Worker:
             drift_mode=mode,
             tokens=_new_tokens(resource),
             others=self._ports.cache,
+            partition_of=self._partition_of,
         )
         try:
-            tenant = self._tenant_of(_where_it_is(resource))
-            return self._rounds(kind, this, tenant)
+            place = self._place_of(resource)
+        except (TerminalError, DeniedError) as error:
+            if resource.deleting and untouched(resource.status):
+                return self._release(resource, ())
+            return self._failed(kind, this, None, None, error)
+        except ReconcileError as error:
+            return self._failed(kind, this, None, None, error)
+        this = replace(this, role=place.tenant.role)
+        try:
+            if place.conflict and not resource.deleting:
+                return self._held(kind, this, place.tenant, place.conflict)
+            return self._rounds(kind, this, place.tenant)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
@@ -213,6 +229,16 @@ class Worker:
                 return self._failed(kind, this, tenant, failure, failure.error)
         return Next(after=timedelta(seconds=1))
 
+    def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal) -> Next:
+        """Follow what there is and change nothing, whatever is wanted."""
+        this = replace(this, refused=conflict)
+        this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+        followed = _decide(kind, this)
+        shown = replace(followed, phase=Phase.STALLED, reason=conflict.reason, message=conflict.message, calls=())
+        self._ports.observer.watch(this.resource.key, tenant, shown.watches)
+        self._record(this, shown)
+        return Next(after=_SLOW_RETRY)
+
     def _record(self, this: Pass, decision: Decision, refused: Mapping[str, Any] | None = None) -> Pass:
         """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
         # Before the status: a pass that dies in between makes them again, and none is left out.
@@ -227,6 +253,8 @@ class Worker:
             status["intent"] = {"at": stamp(this.now), "by": self._replica, "calls": calls}
         elif "intent" in past:
             status["intent"] = past["intent"]
+        role = this.role if this.role is not None else past.get("roleArn")
+        status = {key: value for key, value in status.items() if key != "roleArn"} | ({"roleArn": role} if role else {})
         if refused or (refused := _still_refused(this)):
             status["refused"] = dict(refused)
         resource = this.resource
@@ -338,12 +366,6 @@ class Worker:
 
 def _decide(kind: Kind, this: Pass) -> Decision:
     return with_tags(this, kind.decide(this))
-
-
-def _where_it_is(resource: Resource) -> Resource:
-    """The resource as seen from the region in which its things were made; an edited region is refused, not followed."""
-    region = recorded_region(resource.status)
-    return resource.with_spec({**resource.spec, "region": region}) if region else resource
 
 
 def _new_tokens(resource: Resource) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import Aws, Tenant
+from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
@@ -25,6 +25,7 @@ from reconciler.core.kind import Identity
 from reconciler.core.naming import spec_hash
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.shapes import Structure
+from reconciler.core.tenancy import ANY, Place, Tenancy
 from reconciler.dev.envfile import REGION
 from reconciler.kinds import KINDS
 from reconciler.runtime.children import Children
@@ -35,6 +36,7 @@ from reconciler.runtime.worker import Next, Ports, Worker
 from tests.support.simulator_control import SimControl
 
 LOADER = Loader()
+PARTITIONS = load_partitions(LOADER)
 ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
 PREFIX = "sagemaker-gitops.dev/"
@@ -265,6 +267,8 @@ class Surroundings:
     emitted: list[tuple[str, str, str]] = field(default_factory=list)
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
+    namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Annotations of Namespaces."""
 
     def claim(self, key: Key) -> LabClaim | None:
         return self.claims.get(key)
@@ -299,6 +303,7 @@ class Lab:
         self.around = Surroundings()
         self.boundaries = _Boundaries()
         self.identity = Identity(cluster_name)
+        self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
         self.aws = Aws(LOADER, time.monotonic)
         self.shapes: dict[str, Structure] = {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
@@ -335,10 +340,10 @@ class Lab:
         )
         self.cluster.subscribe(Dependents(self.shapes, self._woken.add).changed)
         table = {kind.name: (kind, self.shapes[kind.name]) for kind in KINDS}
-        self.worker = Worker(table, ports, self._tenant_of, self.identity, "lab-replica")
+        self.worker = Worker(table, ports, self._place_of, self.identity, "lab-replica", partition_of=PARTITIONS)
 
-    def _tenant_of(self, resource: Resource) -> Tenant:
-        return Tenant(str(resource.spec.get("region")), self.simulator.url)
+    def _place_of(self, resource: Resource) -> Place:
+        return self.tenancy.place(resource, self.around.namespaces.get(resource.namespace, {}))
 
     def settle(self, passes: int = 40) -> None:
         """Passes over whatever moved, until nothing does; time stands still."""

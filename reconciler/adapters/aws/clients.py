@@ -8,17 +8,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import boto3
 import botocore.config
-import botocore.session
 from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
+from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
 from reconciler.core.errors import CredentialsError, ThrottledError
+from reconciler.core.tenancy import Tenant
+
+__all__ = ["Aws", "Tenant"]
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
@@ -47,13 +49,13 @@ _SERVICE_OF = {
 }
 
 
-class Tenant(NamedTuple):
-    """Whose SageMaker: everything that selects credentials and a host."""
-
-    region: str
-    endpoint: str = ""
-    """Effective URL of SageMaker; empty: botocore's own choice, `AWS_ENDPOINT_URL*` included."""
-    role: str = ""
+_CONFIG = botocore.config.Config(
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    connect_timeout=_CONNECT_TIMEOUT_S,
+    read_timeout=_READ_TIMEOUT_S,
+    max_pool_connections=16,
+    user_agent_extra=_USER_AGENT,
+)
 
 
 class Aws:
@@ -69,17 +71,12 @@ class Aws:
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
         self._sleep = sleep
-        self._loader = loader
-        self._boto3 = self._session()
+        self._sessions = Sessions(loader, _CONFIG)
         self._clients: dict[tuple[Tenant, str], Any] = {}
-        self._buckets: dict[tuple[Tenant, str], Bucket] = {}
-        self._paused_until: dict[Tenant, float] = {}
+        self._buckets: dict[tuple[str, str, str, str], Bucket] = {}
+        """By account, region, endpoint and operation: roles of one account share its quota."""
+        self._paused_until: dict[Tenant, tuple[float, CredentialsError]] = {}
         self._lock = threading.Lock()
-
-    def _session(self) -> boto3.Session:
-        session = botocore.session.Session()
-        session.register_component("data_loader", self._loader)
-        return boto3.Session(botocore_session=session)
 
     def read(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if not operation.startswith(("Describe", "List", "Get")):
@@ -102,7 +99,7 @@ class Aws:
             if isinstance(translated, ThrottledError):
                 bucket.throttled()
             if isinstance(translated, CredentialsError):
-                self._pause(tenant)
+                self._pause(tenant, translated)
             raise translated from None
         bucket.succeeded()
         self._paused_until.pop(tenant, None)
@@ -112,37 +109,34 @@ class Aws:
         with self._lock:
             client = self._clients.get((tenant, service))
             if client is None:
-                client = self._clients[(tenant, service)] = self._boto3.client(
+                client = self._clients[(tenant, service)] = self._sessions.of(tenant).client(
                     service,
                     region_name=tenant.region,
                     endpoint_url=(tenant.endpoint or None) if service == "sagemaker" else None,
-                    config=botocore.config.Config(
-                        retries={"total_max_attempts": 1, "mode": "standard"},
-                        connect_timeout=_CONNECT_TIMEOUT_S,
-                        read_timeout=_READ_TIMEOUT_S,
-                        max_pool_connections=16,
-                        user_agent_extra=_USER_AGENT,
-                    ),
+                    config=_CONFIG,
                 )
             return client
 
     def _bucket(self, tenant: Tenant, operation: str) -> Bucket:
         with self._lock:
-            return self._buckets.setdefault((tenant, operation), Bucket(self._monotonic))
+            key = (tenant.account, tenant.region, tenant.endpoint, operation)
+            return self._buckets.setdefault(key, Bucket(self._monotonic))
 
     def _refuse_while_paused(self, tenant: Tenant) -> None:
-        """Bad credentials concern the whole account: one probe per pause instead of one failure per object."""
+        """Bad credentials concern all that use them: one probe per pause instead of one failure per object."""
         with self._lock:
-            until = self._paused_until.get(tenant, 0.0)
+            paused = self._paused_until.get(tenant)
+            if paused is None:
+                return
+            until, error = paused
             if self._monotonic() < until:
-                raise CredentialsError("waiting for valid AWS credentials")
+                raise type(error)(str(error))
             # The next caller probes; the others go on waiting until it succeeded or failed.
-            if until:
-                self._paused_until[tenant] = self._monotonic() + _CREDENTIALS_PAUSE_S
+            self._paused_until[tenant] = (self._monotonic() + _CREDENTIALS_PAUSE_S, error)
 
-    def _pause(self, tenant: Tenant) -> None:
+    def _pause(self, tenant: Tenant, error: CredentialsError) -> None:
         with self._lock:
-            self._paused_until[tenant] = self._monotonic() + _CREDENTIALS_PAUSE_S
+            self._paused_until[tenant] = (self._monotonic() + _CREDENTIALS_PAUSE_S, error)
             # A session reads static keys once: a rotated file needs a new session, and that new clients.
-            self._boto3 = self._session()
+            self._sessions.renew()
             self._clients = {key: client for key, client in self._clients.items() if key[0] != tenant}

@@ -74,6 +74,12 @@ class RequestRejectedError(errors.TerminalError):
     """botocore itself refused the parameters: nothing was sent."""
 
 
+class RoleNotAssumableError(errors.CredentialsError):
+    """The role of a Namespace: its trust policy, or its name, is wrong."""
+
+    reason = "RoleNotAssumable"
+
+
 class NotInServiceError(errors.DependencyError):
     """An endpoint that is changing takes no scalable target (facts, section 4)."""
 
@@ -87,6 +93,8 @@ def translate(error: Exception, operation: str, params: Mapping[str, Any] | None
     mutating = not operation.startswith(("Describe", "List", "Get"))
     secrets = _secrets(params or {})
     match error:
+        case errors.ReconcileError():
+            return error  # classed where it happened: while credentials were refreshed
         case boto.ClientError():
             return _from_answer(error, operation, lambda text: _masked(text, secrets), mutating=mutating)
         case boto.ParamValidationError():
