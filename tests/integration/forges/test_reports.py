@@ -220,6 +220,22 @@ def test_a_failed_post_is_owed_and_said_later_once(story: Story, fault: Fault) -
     assert story.problem() == {}
 
 
+def test_a_lost_answer_is_looked_up_before_it_is_said_again(story: Story) -> None:
+    """In one process, for a commit that began under its eyes: the one case in which it would not look."""
+    story.model()
+    story.sync()
+    story.tell()
+    story.model(commit=B)
+    story.sync(B)
+    story.forge.faults.append(Fault(cut=True, after=True))
+
+    story.clock.pass_s(story.tell() or 0)
+    story.tell()
+
+    assert story.forge.words(B) == ["success"]
+    assert [verb for verb, _ in story.forge.requests] == ["GET", "POST", "POST", "GET"]
+
+
 def test_after_a_failure_nothing_is_tried_before_its_time(story: Story) -> None:
     story.model()
     story.sync()

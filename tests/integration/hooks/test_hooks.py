@@ -346,6 +346,16 @@ def test_a_changed_secret_is_taken_up(forge: Forge) -> None:
     assert forge.send()[0] == 401
 
 
+def test_another_secret_in_spec_counts_at_once(forge: Forge) -> None:
+    assert forge.send()[0] == 202
+    forge.cluster.secret("other", "github.com", token="another-secret-of-length")
+    forge.sync(webhook={"secretRef": {"name": "other"}})
+    body = forge.cluster.objects[KEY].body
+    forge.cluster.put({**body, "metadata": {**body["metadata"], "generation": 2}})
+
+    assert forge.send()[0] == 401
+
+
 def test_a_stranger_makes_us_read_the_secret_seldom(forge: Forge) -> None:
     for _ in range(20):
         forge.send(X_Hub_Signature_256="sha256=0")
