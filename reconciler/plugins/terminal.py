@@ -33,7 +33,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         except ReconcileError as error:
             click.echo(f"error: {error}", err=True)
             return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # the latter out of a question that was put to a person
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()

@@ -18,7 +18,7 @@ from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.plugins import terminal
 from reconciler.plugins.connection import Duration
-from reconciler.plugins.sagemaker.session import Session, clock, connected
+from reconciler.plugins.sagemaker.session import NO, Session, clock, connected
 from reconciler.plugins.times import parse_duration
 
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ def rerun(target: tuple[str, ...], yes: bool, token: str, **parameters: Any) -> 
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("nobody can be asked here; to run it all the same, say --yes")
-        click.confirm("Run it?", abort=True, err=True)
+        if not click.confirm("Run it?", err=True):
+            raise click.exceptions.Exit(NO)
 
     def change(seen: Resource) -> dict[str, Any]:
         return annotated({Annotation.RUN: releases.rerun(seen, wanted.token).token})

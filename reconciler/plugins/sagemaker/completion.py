@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
@@ -21,7 +22,7 @@ FILES = ":0"
 _JOBS_ONLY = frozenset({"rerun"})
 _HOSTING_ONLY = frozenset({"rollback"})
 
-Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Mapping[str, object]]]]
+Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Mapping[str, Any]]]]
 """(kind, name, status) of what the caller can see."""
 
 
@@ -66,14 +67,14 @@ def _entries(command: click.Command, given: Sequence[str], metavar: str, objects
         if name != wanted:
             continue
         history, quarantine = status.get("history") or (), status.get("quarantine") or ()
-        runs = [status.get("run") or {}, *(status.get("runs") or ())]  # type: ignore[misc] # lists, by the CRDs
+        runs = [status.get("run") or {}, *(status.get("runs") or ())]
         if metavar == "HASH":
-            found += [str(one["hash"]) for one in quarantine]  # type: ignore[attr-defined]
+            found += [str(one["hash"]) for one in quarantine]
         else:
             succeeded = command.name == "rollback"
-            fits = [one for one in history if not succeeded or one.get("result") == "Succeeded"]  # type: ignore[attr-defined]
+            fits = [one for one in history if not succeeded or one.get("result") == "Succeeded"]
             found += [str(one["id"]) for one in fits if "id" in one]
-            found += [str(one["name"]) for one in runs if one.get("name")]  # type: ignore[attr-defined]
+            found += [str(one["name"]) for one in runs if one.get("name")]
     return found
 
 
@@ -109,7 +110,7 @@ def _parsed(command: click.Command, given: Sequence[str]) -> tuple[tuple[str, ..
     return tuple(target), ConnectionFlags.taken_from(parameters)
 
 
-def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Mapping[str, object]]]:
+def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Mapping[str, Any]]]:
     from reconciler.plugins.sagemaker.cluster import Cluster  # noqa: PLC0415 - subcommands are completed without the cluster
 
     try:
