@@ -32,8 +32,8 @@ def begin(lab: Lab, story: Story) -> tuple[Key, Callable[[], object], int]:
     lab.start_over()
     key = None
     if story.before is not None:
-        key = lab.cluster.apply(story.before)
-        lab.run(until=lambda: lab.is_ready(key), step_s=60)
+        key = made = lab.cluster.apply(story.before)
+        lab.run(until=lambda: lab.is_ready(made), step_s=60)
     if story.after is None:
         assert key is not None
         lab.cluster.delete(key)

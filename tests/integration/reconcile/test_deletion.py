@@ -46,6 +46,27 @@ def patched(lab: Lab) -> None:
     lab.simulator.rules({"match": {"name": "*"}, "action": {"type": "system_updating", "seconds": 100, "now": True}})
 
 
+def gone(lab: Lab) -> None:
+    lab.run(600, step_s=60)
+    gone_behind_our_back(lab)
+
+
+def gone_while_creating(lab: Lab) -> None:
+    lab.run(20)
+    gone_behind_our_back(lab)
+
+
+def gone_while_running(lab: Lab) -> None:
+    lab.run(60)
+    gone_behind_our_back(lab)
+
+
+def stopped_in_the_console(lab: Lab) -> None:
+    lab.run(60)
+    name = lab.status(next(iter(lab.cluster.objects)))["sageMakerTrainingJobName"]
+    lab.simulator.client().stop_training_job(TrainingJobName=name)
+
+
 def failed(lab: Lab) -> None:
     outcome(lab, "CreateEndpoint", outcome="fail", after=10)
 
@@ -60,21 +81,16 @@ ENDPOINTS: dict[str, tuple[Callable[[Lab], object], Callable[[Lab], object]]] = 
     "its rollback failed": (lambda _: None, rollback_failed),
     "patched by AWS": (lambda _: None, patched),
     "its first create failed": (failed, lambda lab: lab.run(600, step_s=60)),
-    "gone": (lambda _: None, lambda lab: (lab.run(600, step_s=60), gone_behind_our_back(lab))),
-    "gone while creating": (lambda _: None, lambda lab: (lab.run(20), gone_behind_our_back(lab))),
+    "gone": (lambda _: None, gone),
+    "gone while creating": (lambda _: None, gone_while_creating),
 }
 JOBS: dict[str, Callable[[Lab], object]] = {
     "before anything was made": lambda _: None,
     "just started": lambda lab: lab.settle(),
     "running": lambda lab: lab.run(120, step_s=60),
     "completed": lambda lab: lab.run(600, step_s=60),
-    "stopping": lambda lab: (
-        lab.run(60),
-        lab.simulator.client().stop_training_job(
-            TrainingJobName=lab.status(next(iter(lab.cluster.objects)))["sageMakerTrainingJobName"]
-        ),
-    ),
-    "gone": lambda lab: (lab.run(60), gone_behind_our_back(lab)),
+    "stopping": stopped_in_the_console,
+    "gone": gone_while_running,
 }
 
 

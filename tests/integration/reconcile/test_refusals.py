@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.resource import Key
+from reconciler.core.resource import Key, Resource
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 
 REFUSED = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: nonsense"}
@@ -78,15 +78,15 @@ def test_a_refusal_is_remembered_through_other_errors(lab: Lab) -> None:
     assert lab.reason(key) == "Rejected"
 
 
-def test_a_refusal_is_remembered_when_the_object_moves_meanwhile(lab: Lab) -> None:
+def test_a_refusal_is_remembered_when_the_object_moves_meanwhile(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer arrives while somebody edits an annotation: the write of what came of the call meets a conflict."""
-    key = refused_while_edited(lab)
+    key = refused_while_edited(lab, monkeypatch)
     lab.run(600, step_s=60)
     assert lab.simulator.counts()["CreateTrainingJob"] == 1
     assert lab.reason(key) == "Rejected"
 
 
-def refused_while_edited(lab: Lab) -> Key:
+def refused_while_edited(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Key:
     lab.simulator.rules({"match": {"op": "CreateTrainingJob"}, "action": REFUSED})
     key = lab.cluster.apply(job())
     write = lab.aws.write
@@ -95,12 +95,14 @@ def refused_while_edited(lab: Lab) -> Key:
         lab.cluster.annotate(key, note="edited")
         return write(*arguments)
 
-    lab.aws.write = edited_meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(lab.aws, "write", edited_meanwhile)
     lab.settle()
     return key
 
 
-def test_a_job_that_was_created_is_known_when_the_object_moves_meanwhile(lab: Lab) -> None:
+def test_a_job_that_was_created_is_known_when_the_object_moves_meanwhile(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = lab.cluster.apply(job())
     write = lab.aws.write
 
@@ -108,7 +110,7 @@ def test_a_job_that_was_created_is_known_when_the_object_moves_meanwhile(lab: La
         lab.cluster.annotate(key, note="edited")
         return write(*arguments)
 
-    lab.aws.write = edited_meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(lab.aws, "write", edited_meanwhile)
     lab.settle()
     assert dict(lab.simulator.counts()) == {"CreateTrainingJob": 1}
     assert lab.status(key)["run"]["startedAt"]
@@ -188,19 +190,18 @@ def test_an_error_says_nothing_new_of_health_and_drift(lab: Lab) -> None:
     assert lab.status(key)["endpointStatus"] == "InService"
 
 
-def test_an_old_look_makes_no_call(lab: Lab) -> None:
+def test_an_old_look_makes_no_call(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     key = lab.cluster.apply(hosting())
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
-    old = lab.cluster.objects[key]
+    old = Resource(lab.cluster.objects[key])
     lab.cluster.apply(hosting(image="lab:2"))
     lab.run(until=lambda: lab.status(key)["observedGeneration"] == 2 and lab.is_ready(key), step_s=60)
     mark, live = lab.simulator.mark(), lab.cluster.get
-    lab.cluster.get = lambda key: type(live(key))(old)  # type: ignore[method-assign, misc, arg-type, union-attr]
+    monkeypatch.setattr(lab.cluster, "get", lambda _: old)
     lab.worker.reconcile(key)
-    lab.begin()  # a replica that knows nothing of what was written
-    lab.cluster.get = live  # type: ignore[method-assign]
-    stale = [type(live(key))(old), live(key)]  # type: ignore[call-arg]
-    lab.cluster.get = lambda key: stale.pop(0) if stale else live(key)  # type: ignore[method-assign]
+    lab.begin()  # a replica that knows nothing of what was written, and whose cache lags
+    looks = [old]
+    monkeypatch.setattr(lab.cluster, "get", lambda key: looks.pop() if looks else live(key))
     lab.worker.reconcile(key)
     assert lab.simulator.mutations(mark) == []
     assert len(lab.status(key)["history"]) == 2

@@ -200,7 +200,7 @@ def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> N
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
     )
-    guarded = {"deploymentConfig": CANARY}
+    guarded: dict[str, Any] = {"deploymentConfig": CANARY}
     good = hosting(**guarded)
     good["spec"]["productionVariants"][0]["initialInstanceCount"] = 2
     key = in_service(lab, annotated(good, revision="main@sha1:1eabc9d2f0"))
@@ -447,7 +447,8 @@ def test_parts_deleted_in_the_console_are_made_again_when_they_are_needed(lab: L
 def test_changing_region_or_endpoint_name_of_something_that_exists_is_refused(lab: Lab) -> None:
     key = in_service(lab, hosting(endpointName="chosen"))
     mark = lab.simulator.mark()
-    for change in ({"endpointName": "other"}, {"endpointName": "chosen", "region": "eu-west-1"}):
+    changes: list[dict[str, Any]] = [{"endpointName": "other"}, {"endpointName": "chosen", "region": "eu-west-1"}]
+    for change in changes:
         lab.cluster.apply(hosting(**change))
         lab.run(120, step_s=60)
         assert lab.reason(key) == "IdentityChanged"

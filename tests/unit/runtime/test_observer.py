@@ -25,6 +25,7 @@ class FakeSageMaker:
         self.fails: ReconcileError | None = None
 
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert tenant == "tenant"
         self.asked.append(operation)
         if self.fails:
             raise self.fails
@@ -133,7 +134,7 @@ def test_absence_needs_a_whole_list_and_one_describe_confirms() -> None:
     assert view.describe("TrainingJob", "job-0140") is None
 
 
-def test_a_sweep_begun_before_a_name_was_watched_says_nothing_about_it() -> None:
+def test_a_sweep_begun_before_a_name_was_watched_says_nothing_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(1)
     bench.watch("job-0000")
     read = bench.aws.read
@@ -143,7 +144,7 @@ def test_a_sweep_begun_before_a_name_was_watched_says_nothing_about_it() -> None
         bench.watch("new")
         return read(*asked)
 
-    bench.aws.read = meanwhile  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.aws, "read", meanwhile)
     bench.pass_time()
     assert not bench.observer.view("tenant").unlisted("TrainingJob", "new")
 
