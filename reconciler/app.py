@@ -20,6 +20,7 @@ from botocore.loaders import Loader
 
 from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
+from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.cache import KubeCache
@@ -31,7 +32,9 @@ from reconciler.adapters.kube.namespaces import KubeNamespaces
 from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
+from reconciler.adapters.notes import GitNotes
 from reconciler.adapters.service_model import load_shape
+from reconciler.core import gitsync, webhooks
 from reconciler.core.errors import ConflictError, PreconditionError, ReconcileError
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.ports import Leader
@@ -43,10 +46,16 @@ from reconciler.kinds import KINDS, SCHEMAS
 from reconciler.runtime.children import Children
 from reconciler.runtime.claims import Claims
 from reconciler.runtime.dependents import Dependents
+from reconciler.runtime.hooks import Hooks
+from reconciler.runtime.journal import Journal
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.observer import Observer, Paces
+from reconciler.runtime.outbox import Outbox
+from reconciler.runtime.outbox_lease import HeldLeases, NoLeases
+from reconciler.runtime.outbox_target import GitSyncTargets
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconciler import Reconciler
+from reconciler.runtime.reports import Reports
 from reconciler.runtime.schedule import IntervalSchedule
 from reconciler.runtime.sync import SyncController
 from reconciler.runtime.web import Web
@@ -133,6 +142,27 @@ class Service:
             schedule=self._schedule,
             watcher=self._watcher,
         )
+        self._notes = GitNotes(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
+        self._outbox = self._make_outbox(clock)
+        self._reports = Reports(
+            cluster=settings.cluster_name,
+            cache=self._cache,
+            look=live.get,
+            objects=self._objects,
+            forge=Forges(clock),
+            events=self._events,
+            leader=self._leader,
+            clock=clock,
+            jitter=random.random,
+        )
+        self._hooks = Hooks(
+            cache=self._cache,
+            objects=self._objects,
+            events=self._events,
+            leader=self._leader,
+            clock=clock,
+            wake=self._wake_sync,
+        )
         ports = Ports(
             cache=self._cache,
             objects=self._objects,
@@ -143,6 +173,7 @@ class Service:
             leader=self._leader,
             clock=clock,
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
+            journal=Journal(self._outbox, settings.cluster_name),
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
         self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
@@ -161,7 +192,8 @@ class Service:
         worker = Worker(table, ports, self._place_of, identity, self._replica, partition_of=partition_of)
         self._kinds = frozenset(table)
         self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)
-        self._web = Web(settings.listen, settings.port, {"/healthz": self._unhealthy, "/readyz": self._unready})
+        probes = {"/healthz": self._unhealthy, "/readyz": self._unready}
+        self._web = Web(settings.listen, settings.port, probes, {webhooks.PREFIX: self._hooks.receive})
         self._running = False
 
     def run(self) -> int:
@@ -188,10 +220,14 @@ class Service:
         if self._running:
             self._schedule.stop()
             self._watcher.stop()
+            self._hooks.stop()
+            self._reports.stop()
             self._sync.stop()
             self._repositories.close()
             self._reconciler.stop()
             self._observer.stop()
+            self._outbox.stop()
+            self._notes.close()
             self._cache.stop()
         if self._elector:
             self._elector.stop()
@@ -211,6 +247,10 @@ class Service:
                 return
         self._schedule.start()
         self._sync.start()
+        self._reports.start()
+        self._hooks.start()
+        self._outbox.start(sync.key for sync in self._cache.items(gitsync.KIND))
+        self._cache.subscribe(self._sync_changed)
         self._observer.start()
         self._warn_of_neighbours()
         self._reconciler.start(self._kinds)
@@ -221,6 +261,34 @@ class Service:
             log.warning("the Lease is lost: another replica leads, this one ends")
             self._failed = True
             self._ended.set()
+
+    def _make_outbox(self, clock: SystemClock) -> Outbox:
+        settings = self._settings
+
+        def lease(name: str, won: Callable[[], None]) -> LeaderElector:
+            namespace = settings.controller_namespace
+            return LeaderElector(self._client, namespace, name, self._replica, clock, on_started=won)
+
+        return Outbox(
+            maps=self._objects,
+            targets=GitSyncTargets(self._cache.get, self._sync.remote, settings.cluster_name),
+            notes=self._notes,
+            leases=HeldLeases(lease) if settings.leader_election else NoLeases(),
+            events=self._events,
+            syncs=self._cache.get,
+            cluster=settings.cluster_name,
+            monotonic=clock.monotonic,
+            jitter=random.random,
+        )
+
+    def _sync_changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
+        """A GitSync whose spec changed may say other things about notes; one that is gone keeps none."""
+        if key.kind != gitsync.KIND:
+            return
+        if new is None:
+            self._outbox.drop(key)
+        elif old is None or old.generation != new.generation:
+            self._outbox.wake(key)
 
     def _wake_sync(self, key: Key) -> None:
         self._sync.wake(key)

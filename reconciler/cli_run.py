@@ -135,6 +135,8 @@ def run(
     from reconciler.runtime.observer import Paces  # noqa: PLC0415
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("apscheduler", "botocore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings = Settings(
         cluster_name=cluster_name,
         kubeconfig=kubeconfig,

@@ -104,7 +104,9 @@ class _Handler(FileSystemEventHandler):
         for text in filter(None, (event.src_path, event.dest_path)):
             path = Path(str(text))
             refs = self._directory / "refs"
-            if path.name in _INTERESTING or (refs in path.parents and path.suffix != ".lock"):
+            # Notes are what we write ourselves: they must not wake us.
+            ours = refs / "notes" in (path, *path.parents)
+            if path.name in _INTERESTING or (refs in path.parents and not ours and path.suffix != ".lock"):
                 self.debounced.call()
                 return
 

@@ -55,6 +55,7 @@ from reconciler.core.conditions import (
 from reconciler.core.manifests import Rejection
 from reconciler.core.resource import Resource
 from reconciler.core.source import Commit, Revision
+from reconciler.core.webhooks import path_of
 
 REJECTED_SHOWN = 50
 HISTORY = 10
@@ -140,6 +141,7 @@ def render(sync: Resource, report: Report, now: datetime) -> dict[str, Any]:
         "objects": past.get("objects") if report.counts is None else vars(report.counts),
         "rejected": past.get("rejected") if report.rejected is None else shown(report.rejected),
         "history": remember(past.get("history") or (), report, now),
+        "webhookPath": path_of(sync) if sync.spec.get("webhook") else None,
         **report.extra,
     }
     if report.approved:

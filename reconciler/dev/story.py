@@ -107,8 +107,8 @@ def install(stage: Stage) -> None:
     stage.tell(
         "A GitSync names a repository, a branch and a path. From here on nobody needs kubectl to change anything."
     )
-    stage.kubectl("apply", "-f", "-", stdin=_GITSYNC.format(url=stage.repository.as_uri()))
     stage.push("Start an empty production", {"prod/README.md": "Models in production.\n"})
+    stage.kubectl("apply", "-f", "-", stdin=_GITSYNC.format(url=stage.repository.as_uri()))
     stage.until(
         "the sync follows the branch",
         "gitsync",

@@ -63,6 +63,7 @@ _WRITE_BACK = Structure(
                         Scalar("string", max_length=255, pattern="refs/notes/[A-Za-z0-9][A-Za-z0-9._/-]*"),
                         doc="Where to write (default: refs/notes/sagemaker-gitops/<cluster>).",
                     ),
+                    Field("secretRef", _SECRET_REF, doc="Secret to push with; the one for reading stays read-only."),
                 )
             ),
             doc="Git notes on the commits that were acted on.",

@@ -71,6 +71,10 @@ class SyncController:
         self._memories_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
+    def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
+        """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
+        return self._source.remote(sync, spec)
+
     @property
     def stats(self) -> Stats:
         return self._pass.stats

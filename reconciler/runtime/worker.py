@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
@@ -73,6 +73,11 @@ class Claims(Protocol):
     def report_edit(self, key: Key) -> None: ...
 
 
+class Journal(Protocol):
+    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
+        """Keep the lines for the commit that go with a status, before it is written. Never raises."""
+
+
 class Definitions(Protocol):
     def terminating(self, kind: str) -> bool:
         """Whether the kind's CustomResourceDefinition is being deleted."""
@@ -99,6 +104,7 @@ class Ports:
     clock: Clock
     definitions: Definitions
     children: Children
+    journal: Journal
 
 
 class Worker:
@@ -269,6 +275,7 @@ class Worker:
         written all the same, or it would be forgotten, and the pass begins again with what moved.
         """
         objects = self._ports.objects
+        self._ports.journal.status_changes(this.resource, status, this.shape, this.now)
         try:
             written = objects.replace_status(this.resource, status)
         except StaleError:

@@ -280,6 +280,9 @@ class Surroundings:
     def report_edit(self, key: Key) -> None:
         del key
 
+    def status_changes(self, *written: object) -> None:
+        del written
+
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         assert kind in ("Normal", "Warning")
         self.emitted.append((about.name, reason, message))
@@ -336,6 +339,7 @@ class Lab:
             leader=around,
             clock=self.clock,
             definitions=around,
+            journal=around,
             children=Children(self.cluster, self.cluster, _Deleter(self.cluster)),
         )
         self.cluster.subscribe(Dependents(self.shapes, self._woken.add).changed)
