@@ -168,16 +168,16 @@ A job runs once per content; this asks for another run of the same content, unde
 Examples:
   kubectl sagemaker rerun churn                        asks first, on a terminal
   kubectl sagemaker rerun trainingjob/churn --yes      for scripts
-  kubectl sagemaker rerun churn --yes --token 2026-q3  a token of your own: the same one never runs twice
+  kubectl sagemaker rerun churn --yes --run-token q3   a token of your own: the same one never runs twice
 
 \b
 Exit codes: 0 asked for, 1 an error or not confirmed, 2 wrong usage.""",
 )
 @click.argument("target", metavar=_NAMES, nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where no terminal is.")
-@click.option("--token", default="", metavar="TOKEN", help="Name of the run's request; default: the time.")
+@click.option("--run-token", "token_of_run", default="", metavar="TOKEN", help="Name of the run's request; default: the time.")
 @connected
-def rerun(target: tuple[str, ...], yes: bool, token: str, **parameters: Any) -> None:
+def rerun(target: tuple[str, ...], yes: bool, token_of_run: str, **parameters: Any) -> None:
     """Run a training, tuning, transform or processing job again with the content that it has."""
     session = Session.open(parameters)
 
@@ -185,7 +185,7 @@ def rerun(target: tuple[str, ...], yes: bool, token: str, **parameters: Any) -> 
     from reconciler.plugins.sagemaker.cluster import annotated  # noqa: PLC0415
 
     resource = session.cluster.named(target)
-    wanted = releases.rerun(resource, token or _fresh())
+    wanted = releases.rerun(resource, token_of_run or _fresh())
     terminal.note(f"This costs money: {_called(resource)} runs again on {wanted.costs}.")
     if wanted.beside:
         terminal.note(f"Its run {wanted.beside} is still going on and is not stopped.")

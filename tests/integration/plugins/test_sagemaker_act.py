@@ -122,16 +122,16 @@ def test_rerun_says_what_it_costs_and_wants_a_yes(person: Person) -> None:
     status = {"trainingJobStatus": "Failed", "sageMakerTrainingJobName": "churn-1", "run": run}
     person.make("TrainingJob", "churn", {**stalled("JobFailed", "it failed"), **status})
     ended = person.run("rerun", "churn")
-    assert (ended.returncode, "say --yes" in ended.stderr, "costs money" in ended.stderr) == (2, True, True)
+    assert (ended.returncode, "say --yes" in ended.stderr, "costs money" in ended.stderr) == (2, True, True), ended.stderr
     with person.on_a_terminal("rerun", "churn") as terminal:
         terminal.shows("Run it?")
         terminal.type("n\n")
         assert terminal.end() == 1
     assert person.said("TrainingJob", "churn") == {}
-    assert person.call("rerun", "churn", "--yes", "--token", "q3").returncode == 0
+    assert person.call("rerun", "churn", "--yes", "--run-token", "q3").returncode == 0
     found = person.get("TrainingJob", "churn")
     assert (person.said("TrainingJob", "churn"), managers(found, "run")) == ({"run": "q3"}, {"sagemaker-cli"})
-    assert "a token acts once" in person.call("rerun", "churn", "--yes", "--token", "q3").stderr
+    assert "a token acts once" in person.call("rerun", "churn", "--yes", "--run-token", "q3").stderr
 
 
 def test_suspend_and_resume(person: Person) -> None:
