@@ -197,7 +197,7 @@ def test_expired_credentials_leave_the_process_idle_and_end_by_themselves(team: 
     assert cpu_s(service.pid) - spent < 0.8
     assert sum(team.simulator.counts(mark).values()) <= 1
     team.simulator.clear_rules("expired")
-    eventually(lambda: team.is_ready("TrainingJob", "train-9"), _WITHIN_S)
+    eventually(lambda: all(team.is_ready("TrainingJob", f"train-{number}") for number in range(10)), _WITHIN_S)
     eventually(lambda: team.is_ready("HostingDeployment", "serve"), _WITHIN_S)
     assert team.effects().count("CreateTrainingJob") == 10
 
