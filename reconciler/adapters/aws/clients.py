@@ -94,7 +94,7 @@ class Aws:
         try:
             client = self._client(tenant, _SERVICE_OF.get(operation, "sagemaker"))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
             if isinstance(translated, ThrottledError):
                 bucket.throttled()

@@ -153,7 +153,7 @@ def _from_answer(
         return errors.PreconditionError(text)  # no right to make the alarms of a policy
     if code == "InvalidNextTokenException":
         return errors.TransientError(text)
-    if code == "ResourceLimitExceeded" or code == "LimitExceededException":
+    if code in ("ResourceLimitExceeded", "LimitExceededException"):
         return errors.QuotaError(text)
     if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException") or message.startswith(
         _ABSENT

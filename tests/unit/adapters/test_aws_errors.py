@@ -21,7 +21,7 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": "id-1"},
     }
-    return boto.ClientError(body, "Operation")  # type: ignore[arg-type]
+    return boto.ClientError(body, "Operation")
 
 
 @pytest.mark.parametrize(

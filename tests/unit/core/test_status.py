@@ -110,7 +110,16 @@ def test_a_suspended_object_keeps_what_is_known_and_says_why_nothing_moves() -> 
 
 
 def test_empty_values_are_absent_keys_and_zero_is_a_value() -> None:
-    value = {"a": "", "b": None, "c": [], "d": {"e": {}}, "f": 0, "g": False, "h": [{"i": ""}], "t": NOW}
+    value: dict[str, Any] = {
+        "a": "",
+        "b": None,
+        "c": [],
+        "d": {"e": {}},
+        "f": 0,
+        "g": False,
+        "h": [{"i": ""}],
+        "t": NOW,
+    }
     assert pruned(value) == {"f": 0, "g": False, "h": [{}], "t": "2026-03-01T12:00:00Z"}
 
 
