@@ -20,6 +20,9 @@ FINALIZER = "sagemaker-operator-finalizer"
 LEGACY_CHILD_FINALIZER = "sagemaker-operator-hpo-trainingjob"
 """What the archived operator put, besides, on the TrainingJobs of a tuning job."""
 
+LEGACY_PARENT_LABELS = ("owner_HostingDeployment_namespace", "owner_HostingDeployment_name")
+"""On the Models and EndpointConfigs that it made for a HostingDeployment."""
+
 _PREFIX = f"{GITOPS_GROUP}/"
 
 TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
@@ -118,6 +121,18 @@ class Resource:
     def spawned(self) -> bool:
         """Whether it stands for a training job of a tuning job: shown, never acted on (kinds/spawned.py)."""
         return TUNING_JOB_LABEL in self.labels or LEGACY_CHILD_FINALIZER in self.finalizers
+
+    @property
+    def hosting_parent(self) -> Key | None:
+        """The HostingDeployment for which the archived operator made this resource."""
+        parent = Key("HostingDeployment", *(self.labels.get(label, "") for label in LEGACY_PARENT_LABELS))
+        children = self.kind in ("Model", "EndpointConfig") and self.namespace == parent.namespace
+        return parent if children and parent.name else None
+
+    def hosting_child_of(self, parent: Resource) -> bool:
+        """Anybody can write labels; the name of a true child ends in its parent's UID."""
+        suffix = parent.uid.replace("-", "")
+        return self.hosting_parent == parent.key and bool(suffix) and self.name.endswith(suffix)
 
     @property
     def annotations(self) -> Mapping[str, str]:

@@ -35,6 +35,7 @@ from reconciler.core.rollout import (
 from reconciler.kinds import hosting_scaling
 from reconciler.kinds.hosting_content import Wanted, wanted
 from reconciler.kinds.hosting_end import end
+from reconciler.kinds.hosting_legacy import is_left, is_new_to_us, known_configs
 from reconciler.kinds.hosting_records import (
     Made,
     closed,
@@ -101,19 +102,14 @@ def decide(this: Pass) -> Decision:
 
 
 def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
-    """What is wanted, by the name under which its content is known already.
-
-    An object of the archived operator is taken for what serves: same spec, same content, its own configuration's name.
-    Only when that name tells of an older generation was the spec edited since.
+    """What is wanted, by the name under which its content is known already. An object of the archived operator is taken for
+    what serves.
     """
     config = str(this.past.get("endpointConfigName") or "")
-    generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", config)
-    edited = generation is not None and int(generation[1]) < this.resource.generation
-    if "endpoint" not in this.past and state.endpoint.get("arn") and config and not state.configs:
-        arn = str(state.endpoint["arn"]).rpartition(":")[0] + f":endpoint-config/{config.lower()}"
-        known = Made(config, "" if edited else want.content.hash, arn, taken=True)
-        applied = Content(known.hash, config).record()
-        state = replace(state, configs={config: known}, rollout={**state.rollout, "applied": applied})
+    if is_new_to_us(this) and state.endpoint.get("arn") and config:
+        configs = known_configs(this, state.configs, str(state.endpoint["arn"]), want)
+        applied = Content(configs[config].hash if config in configs else "", config).record()
+        state = replace(state, configs=configs, rollout={**state.rollout, "applied": applied})
     by_hash = next((item.name for item in state.configs.values() if item.hash == want.content.hash), None)
     return state, replace(want, content=Content(want.content.hash, by_hash)) if by_hash else want
 
@@ -315,7 +311,7 @@ def _replace_failed(this: Pass, state: State, want: Wanted, live: Live | None) -
 def _prepare(this: Pass, state: State, want: Wanted, step: Step) -> Decision:
     """Make what is missing first, in a pass of its own; the endpoint moves when all of it is recorded."""
     config = state.configs.get(want.content.config, _NOTHING)
-    missing = [] if config.taken else [m for m in want.models if not state.models.get(m.name, _NOTHING).arn]
+    missing = [] if is_left(config, want) else [m for m in want.models if not state.models.get(m.name, _NOTHING).arn]
     if not missing and config.arn:
         return _send(this, state, want, initiated_by="drift" if step in (Step.CORRECT_DRIFT, Step.RECREATE) else "git")
     if this.refused:

@@ -21,6 +21,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Attempt
 from reconciler.kinds import hosting_scaling
 from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name, wanted
+from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -178,7 +179,10 @@ class State:
             for value in reply.call.params.values()
         ]
         gone = [*seen.absent, *deleted]
-        configs = with_arns(without(made(past.get("configs")), gone), ours)
+        models, configs = made(past.get("models")), made(past.get("configs"))
+        if is_new_to_us(this):
+            models, configs = models_left(this), configs_left(this)
+        configs = with_arns(without(configs, gone), ours)
         rollout = dict(past.get("rollout") or {})
         if Attempt.parse(rollout) and not open_attempt(this):
             rollout = {}
@@ -202,7 +206,7 @@ class State:
                 entry["mirrored"] = True
         return cls(
             this,
-            with_arns(without(made(past.get("models")), gone), ours),
+            with_arns(without(models, gone), ours),
             configs,
             rollout,
             [dict(entry) for entry in past.get("history") or ()],
@@ -280,7 +284,8 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
         fields["endpointStatus"] = "ReconcilingEndpoint" if additional else "SynchronizingK8sJobWithSageMaker"
     if want is not None and not want.waits:
         fields["references"] = list(want.references)
-        fields["modelNames"] = [{"name": model.logical, "value": model.name} for model in want.models]
+        config = state.configs.get(want.content.config) or Made(want.content.config, "")
+        fields["modelNames"] = serving_names(this, config, want)
     return {**fields, **state.records()}
 
 

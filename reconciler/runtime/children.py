@@ -49,6 +49,8 @@ class Children:
                 self._own(live, child)
 
     def delete(self, parent: Resource) -> None:
+        for child in self._left_to(parent):
+            self._let_go(child)
         if parent.kind != _PARENT:
             return
         for child in self.of(parent):
@@ -59,6 +61,35 @@ class Children:
 
     def of(self, parent: Resource) -> list[Resource]:
         return [child for child in self._cache.items(_CHILD) if _owned(child, parent)]
+
+    def hand_over(self, child: Resource) -> bool:
+        """Let a resource that the archived operator made for a HostingDeployment go, once the latter has recorded what it
+        stands for; until then it is left as it is. False: it is nobody's child, and its own kind decides about it.
+        """
+        parent = self._cache.get(child.hosting_parent) if child.hosting_parent else None
+        if parent is None or not child.hosting_child_of(parent):
+            return False
+        if "endpoint" in parent.status and not parent.deleting:
+            self._let_go(child)
+        return True
+
+    def _left_to(self, parent: Resource) -> list[Resource]:
+        kinds = ("Model", "EndpointConfig") if parent.kind == "HostingDeployment" else ()
+        return [child for kind in kinds for child in self._cache.items(kind) if child.hosting_child_of(parent)]
+
+    def _let_go(self, child: Resource) -> None:
+        """What it stands for in SageMaker is not touched."""
+        try:
+            left = tuple(finalizer for finalizer in child.finalizers if finalizer != FINALIZER)
+            freed = (
+                child
+                if left == child.finalizers
+                else self._objects.replace(child.with_metadata(finalizers=left), MANAGER)
+            )
+            if not child.deleting:
+                self._deleter.delete(freed)
+        except (StaleError, NotFoundError, ConflictError):
+            log.debug("%s moved; the next pass lets it go", child.key)
 
     def free(self, child: Resource) -> bool:
         """Take off the finalizers that the archived operator put on its own children: nobody else would, and nothing

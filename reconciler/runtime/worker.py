@@ -52,6 +52,7 @@ _SLOW_RETRY = timedelta(minutes=1)
 _CREDENTIALS_RETRY = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
 _TERMINAL_LOOK = timedelta(minutes=10)
+_PARENT_LOOK = timedelta(seconds=10)
 
 
 class Claim(Protocol):
@@ -155,6 +156,8 @@ class Worker:
         kind, shape = self._kinds[resource.kind]
         if resource.spawned and self._ports.children.free(resource):
             return Next()
+        if resource.hosting_parent and self._ports.children.hand_over(resource):
+            return Next(after=_PARENT_LOOK)
         if resource.deleting and FINALIZER not in resource.finalizers:
             return Next()
         if resource.annotations.get(Annotation.SUSPEND) == "true" and not resource.deleting:
