@@ -122,7 +122,9 @@ def test_rerun_says_what_it_costs_and_wants_a_yes(person: Person) -> None:
     status = {"trainingJobStatus": "Failed", "sageMakerTrainingJobName": "churn-1", "run": run}
     person.make("TrainingJob", "churn", {**stalled("JobFailed", "it failed"), **status})
     ended = person.run("rerun", "churn")
-    assert (ended.returncode, "say --yes" in ended.stderr, "costs money" in ended.stderr) == (2, True, True), ended.stderr
+    assert (ended.returncode, "say --yes" in ended.stderr, "costs money" in ended.stderr) == (2, True, True), (
+        ended.stderr
+    )
     with person.on_a_terminal("rerun", "churn") as terminal:
         terminal.shows("Run it?")
         terminal.type("n\n")
