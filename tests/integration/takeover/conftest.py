@@ -1,0 +1,3 @@
+from tests.support.bench import credentials, lab
+
+__all__ = ["credentials", "lab"]

@@ -1,0 +1,191 @@
+"""Taking over from the archived operator, in place: what it left goes on as it was, and nothing is made, moved or run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.core.resource import Key
+from tests.support.lab import Lab, hosting
+from tests.support.legacy import STALE, Legacy
+
+OUTCOMES = {"failing": "fail", "halted": "stopped"}
+CHECKED = ("lastCheckTime", "lastUpdateTime", "additional")
+"""What moves with a look, or is told apart below."""
+
+
+def populated(lab: Lab) -> Legacy:
+    """A hundred objects of all kinds, in all states."""
+    for prefix, outcome in OUTCOMES.items():
+        action = {"type": "job_outcome", "outcome": outcome, "reason": f"AlgorithmError: {prefix}"}
+        lab.simulator.rules({"match": {"op": "Create*Job", "name": f"{prefix}-*"}, "action": action})
+    left = Legacy(lab)
+    models = [left.model(f"net-{number}") for number in range(8)]
+    names = [left.name_of(key, "sageMakerModelName") for key in models]
+    for number, name in enumerate(names):
+        left.config(f"split-{number}", name)
+    for name in ("done", "failing", "halted"):
+        for number in range(6):
+            left.training(f"{name}-train-{number}")
+        for number in range(3):
+            left.processing(f"{name}-prepare-{number}")
+            left.transform(f"{name}-score-{number}", names[0])
+    searches = [left.tuning(f"search-{number}") for number in range(5)]
+    serving = [left.endpoint(f"serve-{number}") for number in range(6)]
+    lab.simulator.advance(3600)
+    for key in searches:
+        left.spawn(key)
+    for number, key in enumerate(serving):
+        left.scaling(f"scale-{number}", key)
+    for number in range(4):
+        left.training(f"running-{number}")
+    lab.simulator.advance(30)
+    return left
+
+
+def test_a_hundred_objects_are_taken_over_without_a_create_or_an_update(lab: Lab) -> None:
+    left = populated(lab)
+    told = left.finish()
+    kinds = left.kinds()
+    assert (len(kinds), sum(kinds.values())) == (8, len(told))
+    assert len(told) >= 100
+    lab.begin()
+    there, mark = lab.exists(), lab.simulator.mark()
+    lab.run(60, step_s=20)
+    children = {key for key in told if key not in lab.cluster.objects}
+    for key, before in told.items():
+        if key in children:
+            continue
+        now = lab.status(key)
+        assert _carried(key, now) == _carried(key, before), key
+        assert now["observedGeneration"], key
+        assert STALE not in str(now), key
+        assert ("additional" in now) == ("Failed" in before.values()), key
+        if "additional" in now:
+            assert now["additional"] == before["additional"]
+    # Of the HostingDeployments' own resources nothing is left but what they stood for.
+    assert {(key.kind, "-1-" in key.name) for key in children} == {("Model", True), ("EndpointConfig", True)}
+    assert len(children) == 12
+    lab.run(3600, step_s=300)
+    calls = {op for op, _ in lab.simulator.mutations(mark)}
+    assert calls <= {"AddTags", "TagResource"}  # the owner tag
+    assert lab.exists() == there
+    states = {state: sum(_ended(lab, key) == state for key in lab.cluster.objects) for state in ("Ready", "Stalled")}
+    assert states == {"Ready": len(told) - 12 - 24, "Stalled": 24}
+    assert all(lab.reason(key) in ("JobFailed", "JobStopped") for key in lab.cluster.objects if _is_stalled(lab, key))
+
+
+def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
+    """The archived operator's members, by its own words."""
+    ours = ("conditions", "observedGeneration", "drift", "handled", "source", "references", "intent", "tags")
+    ours += ("managedTags", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
+    running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
+    return {name: value for name, value in (dict(status) | running).items() if name not in ours}
+
+
+def _is_stalled(lab: Lab, key: Key) -> bool:
+    return "Stalled" in lab.types(key)
+
+
+def _ended(lab: Lab, key: Key) -> str:
+    return "Ready" if lab.is_ready(key) else "Stalled" if _is_stalled(lab, key) else lab.reason(key)
+
+
+@pytest.fixture
+def taken(lab: Lab) -> tuple[Lab, Key, dict[str, Any]]:
+    """One endpoint of the archived operator's, taken over."""
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    told = left.finish()[key]
+    lab.begin()
+    lab.run(60, step_s=20)
+    assert lab.is_ready(key)
+    assert list(lab.cluster.objects) == [key]
+    return lab, key, told
+
+
+def test_what_its_children_stood_for_serves_on_and_is_a_way_back(taken: tuple[Lab, Key, dict[str, Any]]) -> None:
+    lab, key, told = taken
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    assert lab.exists()["Model"] == 2
+    assert lab.status(key)["modelNames"] != told["modelNames"]
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host"))
+    lab.run(until=lambda: lab.effects(mark) and lab.is_ready(key), step_s=60)
+    assert lab.effects(mark) == {"UpdateEndpoint": 1}
+    assert lab.status(key)["endpointConfigName"] == told["endpointConfigName"]
+    assert lab.status(key)["modelNames"] == told["modelNames"]
+
+
+def test_what_its_children_stood_for_is_collected_like_anything_else(taken: tuple[Lab, Key, dict[str, Any]]) -> None:
+    lab, key, told = taken
+    for number in range(2, 6):
+        lab.cluster.apply(hosting("host", image=f"lab:{number}", revisionHistoryLimit=2))
+        mark = lab.simulator.mark()
+        lab.run(until=lambda mark=mark: lab.effects(mark)["UpdateEndpoint"] and lab.is_ready(key), step_s=60)  # type: ignore[misc]
+    lab.run(300, step_s=60)
+    names = {row["name"] for row in lab.simulator.state()["resources"]}
+    assert not names & {told["endpointConfigName"], told["modelNames"][0]["value"]}
+
+
+@pytest.mark.parametrize("first_look", [True, False], ids=["before the first pass", "after it"])
+def test_deleting_the_deployment_deletes_all_of_it(lab: Lab, first_look: bool) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    left.finish()
+    lab.begin()
+    if not first_look:
+        lab.run(60, step_s=20)
+    lab.cluster.delete(key)
+    lab.run(until=lambda: not lab.cluster.objects, step_s=20)
+    assert lab.simulator.state()["resources"] == []
+
+
+def test_while_the_definitions_go_everything_is_kept(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    left.finish()
+    there = lab.exists()
+    lab.around.terminating_kinds |= {"HostingDeployment", "Model", "EndpointConfig"}
+    lab.begin()
+    for one in (key, *left.keys):
+        if one in lab.cluster.objects:
+            lab.cluster.delete(one)
+    lab.run(120, step_s=20)
+    assert lab.cluster.objects == {}
+    assert lab.exists() == there
+
+
+def test_labels_alone_make_no_child(lab: Lab) -> None:
+    """Anybody can write labels: a Model that is somebody's own is not let go for them."""
+    left = Legacy(lab)
+    left.endpoint("host")
+    own = left.model(
+        "mine",
+        dict(zip(("owner_HostingDeployment_namespace", "owner_HostingDeployment_name"), ("team", "host"), strict=True)),
+    )
+    lab.simulator.advance(900)
+    left.finish()
+    lab.begin()
+    lab.run(120, step_s=20)
+    assert lab.is_ready(own)
+
+
+def test_an_edit_that_the_archived_operator_had_not_carried_out_is_a_rollout(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    left.finish()
+    lab.cluster.apply({**hosting("host", image="lab:2")})
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    assert lab.effects(mark)["UpdateEndpoint"] == 1
+    assert len(lab.status(key)["history"]) >= 1
