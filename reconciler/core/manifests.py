@@ -6,6 +6,7 @@ Called by `core/render.py` and by `reconciler validate`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +65,16 @@ class Rejection:
 
 
 Validate = Callable[[Manifest], Sequence[Problem]]
+
+
+def bounded(rejections: Sequence[Rejection], limit: int) -> list[Rejection]:
+    """At most so many, in their order; every file's first goes before any file's second, or one file would hide the rest."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for index, fault in enumerate(rejections):
+        ranked.append((seen[fault.path], index))
+        seen[fault.path] += 1
+    return [rejections[index] for index in sorted(index for _, index in sorted(ranked)[:limit])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 from reconciler.core.ignore import IGNORE_FILE, Ignore, IgnoreError
 from reconciler.core.kustomization import KUSTOMIZATIONS
 from reconciler.core.lru import Lru
-from reconciler.core.manifests import Manifest, Parsed, ParseOptions, Rejection, Validate, parse_file
+from reconciler.core.manifests import Manifest, Parsed, ParseOptions, Rejection, Validate, bounded, parse_file
 from reconciler.core.source import SUBMODULE, SYMLINK, RepositoryRejectedError, Snapshot, TreeFile
 from reconciler.core.source_rules import clean_path
 
@@ -235,7 +235,7 @@ class _Render:
         faults.sort(key=lambda fault: (fault.path, fault.line))
         return Rendered(
             manifests=tuple(unique),
-            rejections=tuple(faults[: self._options.rejections]),
+            rejections=tuple(bounded(faults, self._options.rejections)),
             rejected=len(self._faults) + sum(file.rejected for file in parsed) + len(duplicates),
             held=frozenset().union(*(file.held for file in parsed), {(fault.kind, fault.name) for fault in duplicates}),
             complete=self._complete and all(file.complete for file in parsed),

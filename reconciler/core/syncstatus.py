@@ -52,7 +52,7 @@ from reconciler.core.conditions import (
     settle,
     stamp,
 )
-from reconciler.core.manifests import Rejection
+from reconciler.core.manifests import Rejection, bounded
 from reconciler.core.resource import Resource
 from reconciler.core.source import Commit, Revision
 from reconciler.core.webhooks import path_of
@@ -165,7 +165,7 @@ def shown(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
             )
             if value
         }
-        for fault in rejected[:REJECTED_SHOWN]
+        for fault in bounded(rejected, REJECTED_SHOWN)
     ]
 
 

@@ -222,3 +222,11 @@ def test_other_options_give_another_result() -> None:
 def test_rejections_are_bounded_and_counted() -> None:
     result = rendered({f"{n}.yaml": "x: 1" + "\n" * n for n in range(700)})
     assert (len(result.rejections), result.rejected) == (500, 700)
+
+
+def test_a_file_with_many_faults_hides_no_other_file() -> None:
+    crowd = "---\nx: 1\n" * 90
+    result = rendered({**{f"{n}.yaml": crowd + "\n" * n for n in range(9)}, "last.yaml": "x: 1"})
+    assert (len(result.rejections), result.rejected) == (500, 811)
+    assert "last.yaml" in {fault.path for fault in result.rejections}
+    assert list(result.rejections) == sorted(result.rejections, key=lambda fault: (fault.path, fault.line))

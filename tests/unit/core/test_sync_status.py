@@ -91,6 +91,15 @@ def test_rejections_are_bounded() -> None:
     assert status["objects"]["rejected"] == 60
 
 
+def test_a_file_with_many_rejections_hides_no_other_file() -> None:
+    faults = [Rejection.of("crowd.yaml", number, "NotAManifest", "x") for number in range(60)]
+
+    status = rendered(rejected=[*faults, Rejection.of("last.yaml", 1, "InvalidYAML", "y")])
+
+    assert len(status["rejected"]) == 50
+    assert status["rejected"][-1]["path"] == "last.yaml"
+
+
 def test_history_holds_ten_revisions_newest_first() -> None:
     status: dict[str, Any] = {}
     for number in range(12):
