@@ -42,8 +42,8 @@ def _rows(resource: Resource, how: Looks) -> Iterator[tuple[str, str]]:
     held = resource.annotations.get(ROLLBACK_TO)
     if held:
         until = resource.annotations.get(ROLLBACK_UNTIL)
-        end = f"until {plain(until)} or " if until else "until "
-        yield "held", paint(f"#{plain(held)}, {end}Git's content changes", "paused")
+        end = f"until {plain(until)} or " if until else ""
+        yield "held", paint(f"#{plain(held)}, {end}until Git's content changes", "paused")
     for bad in status.get("quarantine") or ():
         commit = commit_in(bad.get("revision"))[:7]
         text = f"{plain(bad.get('hash'))}{f' from {commit}' if commit else ''}: {plain(bad.get('reason'))}"

@@ -1,0 +1,261 @@
+"""What people see, word for word."""
+
+import io
+
+import pytest
+
+from reconciler.core.resource import Resource
+from reconciler.plugins.sagemaker import differences, history, rollout, tracing, tree
+from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, span, when
+from tests.unit.plugins.sagemaker.builders import HISTORY, NOW, SINCE, A, B, C, conditions, entry, hosting, resource
+
+PLAIN = Paint()
+HOW = tree.Looks(PLAIN, NOW)
+WAYS = history.Ways(PLAIN, NOW)
+
+
+def shown(lines: list[str]) -> str:
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def sync() -> Resource:
+    return resource(
+        "GitSync",
+        "models",
+        ready="ReconciliationSucceeded",
+        spec={"repo": {"url": "https://git.example.com/ml.git", "path": "./prod"}},
+        lastAppliedRevision=f"main@sha1:{A}",
+        lastAttemptedRevision=f"main@sha1:{B}",
+        objects={"total": 3, "ready": 2, "failed": 1},
+        rejected=[{"path": "prod/x.yaml", "line": 4, "kind": "Model", "name": "x", "message": "spec.region: missing"}],
+    )
+
+
+OWNED = {"owner": "ml/models"}
+
+
+def test_the_tree() -> None:
+    job = resource(
+        "TrainingJob",
+        "train",
+        working="InProgress",
+        message="train-1 is InProgress",
+        annotations=OWNED,
+        sageMakerTrainingJobName="train-1",
+        trainingJobStatus="InProgress",
+        secondaryStatus="Downloading",
+        source={"shortRevision": "aaaaaaa"},
+    )
+    lone = resource("Model", "lone", annotations={"suspend": "true"}, ready="Suspended")
+    found = tree.forest([lone, hosting(annotations=OWNED), sync(), job])
+    assert not found.healthy
+    assert (
+        shown(tree.text(found, HOW))
+        == """
+[ok] GitSync models   ReconciliationSucceeded   main@aaaaaaa   (tried main@bbbbbbb)
+|   https://git.example.com/ml.git ./prod
+|   3 objects: 2 ready, 1 failed
+|-- [..] TrainingJob train   InProgress   aaaaaaa
+|   |   train-1 is InProgress
+|   `-- TrainingJob train-1   InProgress   Downloading
+|-- [!!] HostingDeployment churn   RevisionQuarantined
+|   |   h3 is quarantined
+|   |-- Endpoint churn   InService
+|   `-- EndpointConfig churn-h2   serves   #2
+`-- [!!] prod/x.yaml:4   Model/x
+    |   spec.region: missing
+
+Not from a GitSync
+`-- [||] Model lone   Suspended
+"""
+    )
+
+
+def test_children_of_a_tuning_job_hang_below_it() -> None:
+    labels = {"labels": {"sagemaker-gitops.dev/tuning-job": "search"}}
+    child = resource("TrainingJob", "search-001", ready="Completed", metadata=labels)
+    parent = resource(
+        "HyperparameterTuningJob",
+        "search",
+        ready="Completed",
+        sageMakerHyperParameterTuningJobName="search-x",
+        hyperParameterTuningJobStatus="Completed",
+        trainingJobStatusCounters={"completed": 3, "totalError": 1},
+        bestTrainingJob={"trainingJobName": "search-001", "objectiveValue": 0.91},
+    )
+    assert (
+        shown(tree.text(tree.forest([child, parent]), HOW))
+        == """
+[ok] HyperparameterTuningJob search   Completed
+|-- HyperParameterTuningJob search-x   Completed   3 completed, 1 failed
+|-- TrainingJob search-001   best   objective 0.91
+`-- [ok] TrainingJob search-001   Completed
+"""
+    )
+
+
+def test_a_terminal_gets_signs_and_colours() -> None:
+    paint = Paint(colour=True, signs=True)
+    found = tree.text(tree.forest([resource("Model", "m", ready="Created")]), tree.Looks(paint, NOW))
+    assert found == ["\x1b[32m✔\x1b[0m Model m   \x1b[32mCreated\x1b[0m"]
+
+
+def test_a_rollout_live() -> None:
+    open_ = entry(4, "h4", A, "", subject="Four")
+    seen = hosting(
+        history=[open_, *HISTORY],
+        rollout={"phase": "Updating", "startedAt": SINCE, "stage": "Baking", "desiredHash": "h5", "currentHash": "h2"},
+        productionVariants=[
+            {"variantName": "main", "currentInstanceCount": 2, "desiredInstanceCount": 4, "currentWeight": 1.0}
+        ],
+        annotations={"rollback-to": "1", "rollback-until": "2026-01-10T13:00:00Z"},
+    )
+    assert (
+        shown(rollout.lines(seen, HOW))
+        == """
+serving      #2 bbbbbbb churn-h2
+roll-out     Updating to #4 aaaaaaa churn-h4 "Four", 1h so far
+stage        Baking
+next         h5 is queued; what lies between is skipped
+variant      main   instances 2 -> 4   weight 1
+held         #1, until 2026-01-10T13:00:00Z or until Git's content changes
+quarantine   h3 from ccccccc: alarm tripped
+"""
+    )
+
+
+def test_history_of_rollouts() -> None:
+    seen = hosting(annotations={"rollback-to": "1"})
+    assert (
+        shown(history.table(seen, history.entries(seen), WAYS))
+        == """
+ID   RESULT       REVISION       AUTHOR   WHEN        DURATION   MARKS         REASON
+3    RolledBack   main@ccccccc   Ada      7d12h ago   4m30s      quarantined   alarm tripped
+2    Succeeded    main@bbbbbbb   Ada      8d12h ago   4m30s      serving
+1    Succeeded    main@aaaaaaa   Ada      9d12h ago   4m30s      held
+"""
+    )
+
+
+def test_an_entry_whole() -> None:
+    seen = hosting(source={"path": "prod/churn.yaml"})
+    files = {(B, "prod/churn.yaml"): "a: 1\n", (C, "prod/churn.yaml"): "a: 2\x1b[31m\n"}
+    found = history.entries(seen)
+    told = history.detail(seen, found, 0, lambda commit, path: files.get((commit, path)))
+    assert (
+        shown(history.detail_lines(seen, told, WAYS))
+        == f"""
+HostingDeployment churn  #3 ccccccc
+  id                   3
+  hash                 h3
+  endpointConfigName   churn-h3
+  revision             main@sha1:{C}
+  author               Ada
+  startedAt            2026-01-03T00:00:00Z
+  result               RolledBack
+  finishedAt           2026-01-03T00:04:30Z
+  reason               alarm tripped
+  marks                quarantined
+
+Compared with #2 bbbbbbb:
+  hash                 h2 -> h3
+  endpointConfigName   churn-h2 -> churn-h3
+  revision             main@sha1:{B} -> main@sha1:{C}
+
+--- prod/churn.yaml  #2 bbbbbbb
++++ prod/churn.yaml  #3 ccccccc
+@@ -1 +1 @@
+-a: 1
++a: 2\\x1b[31m
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "has_clone", "says"),
+    [
+        pytest.param(0, False, f"git diff {B} {C} -- p, or say --repo DIR here", id="without a clone it says how"),
+        pytest.param(0, True, "the clone does not hold p at bbbbbbb; git fetch may help", id="a shallow clone"),
+        pytest.param(2, True, "it is the oldest entry that is kept", id="the oldest"),
+    ],
+)
+def test_why_contents_cannot_be_compared(place: int, has_clone: bool, says: str) -> None:
+    seen = hosting(source={"path": "p"})
+    told = history.detail(seen, history.entries(seen), place, (lambda *_: None) if has_clone else None)
+    assert says in told.unknown
+
+
+def test_drift() -> None:
+    each = {"plane": "sagemaker", "path": "/status/endpointConfigName", "desired": "one", "live": "two"}
+    state = conditions(("Ready", "True", "InService"), ("Drifted", "True", "ExternallyModified"))
+    seen = resource(conditions=state, drift={"mode": "Warn", "state": "Drifted", "since": SINCE, "differences": [each]})
+    told = conditions(("Ready", "True", "Ok"), ("Drifted", "True", "DriftDetected"), message="edited: Model m: /spec/x")
+    edited = resource("GitSync", "models", conditions=told)
+    found = differences.drifted([seen, edited, resource("Model", "fine", ready="Created", drift={"state": "InSync"})])
+    assert (
+        shown(differences.table(found, PLAIN, NOW))
+        == """
+OBJECT                    PLANE       PATH                         DESIRED   LIVE                       MODE      SINCE
+HostingDeployment/churn   sagemaker   /status/endpointConfigName   one       two                        Warn      1h ago
+GitSync/models            git                                                edited: Model m: /spec/x   Correct   1h ago
+"""
+    )
+    assert (
+        shown(differences.unified(found, PLAIN))
+        == """
+--- HostingDeployment/churn  (resource)
++++ HostingDeployment/churn  (sagemaker)
+@@ /status/endpointConfigName @@
+-one
++two
+--- GitSync/models
+  edited: Model m: /spec/x
+"""
+    )
+
+
+def test_a_trace() -> None:
+    steps = tracing.of_object(hosting(), {})
+    assert (
+        shown(tracing.table(steps, PLAIN, of_one=True))
+        == """
+WHEN                   COMMIT    WHAT          RESULT       AUTHOR   SUBJECT   TOLD
+2026-01-03T00:00:00Z   ccccccc   roll-out #3   RolledBack   Ada                alarm tripped
+2026-01-02T00:00:00Z   bbbbbbb   roll-out #2   Succeeded    Ada
+2026-01-01T00:00:00Z   aaaaaaa   roll-out #1   Succeeded    Ada
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "colour", "signs"),
+    [
+        (True, {}, True, True),
+        (True, {"NO_COLOR": "1"}, False, True),
+        (True, {"TERM": "dumb"}, False, False),
+        (False, {}, False, False),
+    ],
+)
+def test_colours_are_for_terminals(terminal: bool, environment: dict[str, str], colour: bool, signs: bool) -> None:
+    class Stream(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return terminal
+
+    assert Paint.of(Stream(io.BytesIO(), "utf-8"), environment) == Paint(colour, signs)
+    assert not Paint.of(Stream(io.BytesIO(), "latin-1"), environment).signs
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (61, "1m1s"), (660, "11m"), (3700, "1h1m"), (90000, "1d1h")]
+)
+def test_spans(seconds: int, text: str) -> None:
+    start = when("2026-01-01T00:00:00Z")
+    assert start is not None
+    assert span(start.fromtimestamp(start.timestamp() + seconds, start.tzinfo) - start) == text
+
+
+def test_what_others_wrote_steers_no_terminal() -> None:
+    assert plain("a\x1b[2Jb\nc") == "a [2Jb c"
+    assert Paint().table(["A"], [[Cell("x\x1b]0;t\x07")]]) == ["A", "x ]0;t"]
+    assert (revision(f"main@sha1:{A}"), revision(A), revision(None)) == ("main@aaaaaaa", "aaaaaaa", "")
+    assert (ago("nonsense", NOW), ago(None, NOW), ago("2026-01-01", NOW)) == ("", "", "")
