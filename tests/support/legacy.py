@@ -41,7 +41,7 @@ class Legacy:
     # --- jobs ---------------------------------------------------------------------------------------------------------
 
     def training(self, name: str) -> Key:
-        body, uid = job(name, **_LOGGED), self._uid()
+        body, uid = job(name, hyperParameters=[{"name": "rounds", "value": "10"}]), self._uid()
         remote = generated(name, uid)
         body["spec"]["trainingJobName"] = remote
         self._create(body, "CreateTrainingJob", TrainingJobName=remote)
@@ -307,9 +307,6 @@ class Legacy:
         self._statuses[key] = status
         self.keys.append(key)
         return key
-
-
-_LOGGED = {"hyperParameters": [{"name": "rounds", "value": "10"}]}
 
 
 def _log_url(region: str, group: str, name: str) -> str:

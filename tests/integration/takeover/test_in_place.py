@@ -79,7 +79,16 @@ def test_a_hundred_objects_are_taken_over_without_a_create_or_an_update(lab: Lab
 
 def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
     """The archived operator's members, by its own words."""
-    ours = ("conditions", "observedGeneration", "drift", "handled", "source", "references", "intent", "tags")
+    ours: tuple[str, ...] = (
+        "conditions",
+        "observedGeneration",
+        "drift",
+        "handled",
+        "source",
+        "references",
+        "intent",
+        "tags",
+    )
     ours += ("managedTags", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
     running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
     return {name: value for name, value in (dict(status) | running).items() if name not in ours}
