@@ -5,13 +5,14 @@ Every write names the field manager `sagemaker-cli`. It must not begin with `kub
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.cache import KubeCache
-from reconciler.adapters.kube.client import MERGE_PATCH, READ_TIMEOUT_S, KubeClient
+from reconciler.adapters.kube.client import MERGE_PATCH, READ_TIMEOUT_S, KubeClient, Query
+from reconciler.adapters.kube.informer import PAGE
 from reconciler.core.errors import DeniedError, NotFoundError, PreconditionError, StaleError, TransientError
 from reconciler.core.resource import Key, Resource
 from reconciler.plugins.connection import ConnectionFlags
@@ -51,11 +52,9 @@ class Cluster:
         wanted = list(every_kind() if kinds is None else kinds)
         for kind in wanted:
             try:
-                body = self._read(_api(kind), where)
+                found += self._listed(kind, where)
             except NotFoundError:
                 missing.append(kind.plural)
-                continue
-            found += [Resource({"apiVersion": _api(kind).api_version, "kind": kind.kind, **i}) for i in body["items"]]
         if wanted and len(missing) == len(wanted):
             raise _not_installed(", ".join(missing))
         return found
@@ -122,9 +121,20 @@ class Cluster:
         where = ((self.scope,) if self.scope else ()) if namespaces is None else namespaces
         return KubeCache(self._client, {kind.kind: _api(kind) for kind in kinds}, namespaces=where)
 
-    def _read(self, api: Api, namespace: str, name: str = "") -> Any:
+    def _listed(self, kind: KnownKind, namespace: str) -> Iterator[Resource]:
+        """Page by page: a sync may hold thousands."""
+        api, token = _api(kind), ""
+        while True:
+            page = self._read(api, namespace, query={"limit": PAGE, **({"continue": token} if token else {})})
+            # Lists of some servers leave both out of their items.
+            yield from (Resource({"apiVersion": api.api_version, "kind": kind.kind, **one}) for one in page["items"])
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
+
+    def _read(self, api: Api, namespace: str, name: str = "", query: Query | None = None) -> Any:
         try:
-            return self._client.request("GET", api.path(namespace, name), timeout_s=self._timeout_s)
+            return self._client.request("GET", api.path(namespace, name), query, timeout_s=self._timeout_s)
         except DeniedError as error:
             verb = "get" if name else "list"
             where = f"in {namespace}" if namespace else "in all namespaces"

@@ -175,7 +175,9 @@ Exit codes: 0 asked for, 1 an error or not confirmed, 2 wrong usage.""",
 )
 @click.argument("target", metavar=_NAMES, nargs=-1, required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where no terminal is.")
-@click.option("--run-token", "token_of_run", default="", metavar="TOKEN", help="Name of the run's request; default: the time.")
+@click.option(
+    "--run-token", "token_of_run", default="", metavar="TOKEN", help="Name of the run's request; default: the time."
+)
 @connected
 def rerun(target: tuple[str, ...], yes: bool, token_of_run: str, **parameters: Any) -> None:
     """Run a training, tuning, transform or processing job again with the content that it has."""

@@ -5,6 +5,7 @@ Values that may hold secrets are digests in status already; nothing here could s
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ import yaml
 
 from reconciler.core.conditions import DRIFTED, find
 from reconciler.core.resource import Key, Resource
+from reconciler.core.schema import SECRET_MEMBERS
 from reconciler.plugins.sagemaker.kinds import SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
 
@@ -137,5 +139,22 @@ def git_spec(text: str, resource: Resource) -> Any:
     return None
 
 
+_SECRET = frozenset(name.lower() for name in SECRET_MEMBERS)
+
+
+def masked(spec: Any, *, secret: bool = False) -> Any:
+    """The spec with digests for values that may be secret: what is printed ends up in the logs of a CI."""
+    if isinstance(spec, Mapping):
+        named = secret and {"name", "value"} >= set(spec)
+        return {
+            key: value if named and key == "name" else masked(value, secret=secret or str(key).lower() in _SECRET)
+            for key, value in spec.items()
+        }
+    if isinstance(spec, list):
+        return [masked(one, secret=secret) for one in spec]
+    return f"sha256:{hashlib.sha256(str(spec).encode('utf-8', 'replace')).hexdigest()[:8]}" if secret else spec
+
+
 def as_yaml(spec: Any) -> str:
-    return yaml.safe_dump(spec, sort_keys=True, allow_unicode=True)
+    """For a diff: keys in order, secrets as digests."""
+    return yaml.safe_dump(masked(spec), sort_keys=True, allow_unicode=True)

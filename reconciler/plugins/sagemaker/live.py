@@ -34,6 +34,8 @@ _TICK_S = 1.0
 _SETTLE_S = 0.05
 """Changes that come together are drawn together."""
 _SYNC_WITHIN_S = 10.0
+NOT_INSTALLED = "not installed"
+"""The informers' words for a kind whose definition is missing: no trouble, an older release of ours had fewer."""
 
 Change = tuple[Key, Resource | None]
 
@@ -53,13 +55,23 @@ class View:
     def problems(self) -> list[str]:
         return self._cache.problems()
 
-    def synced(self) -> bool:
-        return self._cache.synced()
+    def troubles(self) -> list[str]:
+        """Problems that people can do something about, or will see pass."""
+        return [problem for problem in self.problems() if NOT_INSTALLED not in problem]
+
+    def settled(self) -> bool:
+        """Whether what is not here is not there: every kind was listed, or is not installed."""
+        absent = [problem for problem in self.problems() if NOT_INSTALLED in problem]
+        return all(
+            self._cache.synced(one.kind)
+            or any(problem.startswith((f"{one.kind}:", f"{one.kind} ")) for problem in absent)
+            for one in self._kinds
+        )
 
     def settle(self) -> None:
-        """Wait for the first lists; not for ever, as a kind may not be installed."""
+        """Wait for the first lists, but not for ever."""
         deadline = time.monotonic() + _SYNC_WITHIN_S
-        while not self.synced() and not self.problems() and time.monotonic() < deadline:
+        while not self.settled() and time.monotonic() < deadline:
             time.sleep(_SETTLE_S)
 
     def next(self, timeout_s: float) -> Change | None:
@@ -116,7 +128,7 @@ def redraw(view: View, render: Callable[[Iterable[Resource], datetime], list[str
         view.settle()
         while True:
             lines = render(view.resources(), clock())
-            screen.draw([*lines, *(f"! {plain(problem)}" for problem in view.problems()[:1])])
+            screen.draw([*lines, *(f"! {plain(problem)}" for problem in view.troubles()[:1])])
             if view.next(_TICK_S) is not None:
                 time.sleep(_SETTLE_S)
                 while not view.changes.empty():
@@ -130,7 +142,7 @@ def lines(view: View, wanted: Callable[[Resource], bool], *, as_json: bool) -> N
     with view.running():
         while True:
             change = view.next(_TICK_S)
-            problems = view.problems()
+            problems = view.troubles()
             if problems != trouble:
                 terminal.note(f"! {plain(problems[0])}" if problems else "! watching again")
                 trouble = problems

@@ -34,6 +34,8 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
                 if key in done:
                     continue
                 verdict, resource = _judged(goal, key, resources)
+                if resource is None and verdict.state is State.FAILED and not view.settled():
+                    verdict = Verdict(State.PENDING, f"is not known, for the cluster was not read yet{_trouble(view)}")
                 name = f"{resource.kind} {resource.name}" if resource else f"{key.kind} {key.name}".strip()
                 text = f"{name} {verdict.text}"
                 if verdict.state is State.DONE:
@@ -68,5 +70,5 @@ def _judged(goal: Goal, key: Key, resources: Sequence[Resource]) -> tuple[Verdic
 
 
 def _trouble(view: View) -> str:
-    problems = view.problems()
+    problems = view.troubles()
     return f" ({problems[0]})" if problems else ""

@@ -13,6 +13,7 @@ from tests.integration.plugins.sagemaker_kit import (
     A,
     B,
     C,
+    Cable,
     Person,
     condition,
     ready,
@@ -215,6 +216,18 @@ def test_watch_prints_a_line_per_change_without_a_terminal(person: Person) -> No
         watching.says("HostingDeployment/churn   deleted")
         watching.process.send_signal(signal.SIGINT)
         assert watching.end() == 130
+
+
+def test_watch_survives_a_lost_connection(person: Person) -> None:
+    person.make("Model", "churn", working("Creating"))
+    with Cable(person.cluster.port) as cable:
+        with person.running("status", "--watch", "--server", f"https://127.0.0.1:{cable.port}") as watching:
+            watching.says("Model/churn   BUSY   Creating")
+            cable.cut()
+            watching.says("! ")
+            person.status("Model", "churn", **ready("Created"))
+            cable.mend()
+            watching.says("Model/churn   GOOD   Created")
 
 
 def test_watch_redraws_a_rollout_in_place_on_a_terminal(person: Person) -> None:

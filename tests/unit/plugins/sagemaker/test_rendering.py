@@ -259,3 +259,16 @@ def test_what_others_wrote_steers_no_terminal() -> None:
     assert Paint().table(["A"], [[Cell("x\x1b]0;t\x07")]]) == ["A", "x ]0;t"]
     assert (revision(f"main@sha1:{A}"), revision(A), revision(None)) == ("main@aaaaaaa", "aaaaaaa", "")
     assert (ago("nonsense", NOW), ago(None, NOW), ago("2026-01-01", NOW)) == ("", "", "")
+
+
+def test_a_diff_against_git_tells_no_secret() -> None:
+    spec = {
+        "environment": {"TOKEN": "hunter2-hunter2"},
+        "models": [{"containers": [{"environment": [{"name": "KEY", "value": "s3cr3t-s3cr3t"}], "image": "one"}]}],
+    }
+    told = differences.as_yaml(spec)
+    assert "hunter2" not in told
+    assert "s3cr3t" not in told
+    assert "name: KEY" in told
+    assert "image: one" in told
+    assert told != differences.as_yaml({**spec, "environment": {"TOKEN": "another"}})
