@@ -175,7 +175,8 @@ def _request(shape: Shape, value: Any) -> Any:
         case NameValueList() if isinstance(value, Sequence) and not isinstance(value, str):
             named = _named(shape, value)
             if shape.as_list:
-                return [{shape.as_list[0]: name, shape.as_list[1]: text} for name, text in named.items()]
+                # Their order means nothing, so one set of pairs is one request.
+                return [{shape.as_list[0]: name, shape.as_list[1]: named[name]} for name in sorted(named, key=str)]
             return named
         case Scalar(type="integer" | "number"):
             return _integral(value)

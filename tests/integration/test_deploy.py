@@ -46,7 +46,8 @@ def test_the_shipped_rights_suffice_from_push_to_completed(
 ) -> None:
     kubeconfig = _as_service_account(installed, tmp_path)
     job = yaml.safe_load((ROOT / "examples" / "trainingjob.yaml").read_text())
-    bare_repository.commit({"prod/job.yaml": yaml.safe_dump(job)}, "Train")
+    model = (ROOT / "examples" / "model.yaml").read_text()
+    bare_repository.commit({"prod/job.yaml": yaml.safe_dump(job), "prod/model.yaml": model}, "Train")
     port = free_port()
     env = environment(
         kubeconfig,
