@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.conditions import HEALTHY, READY, find
-from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins.sagemaker.health import condition_is_true, look, seen, stalled, suspended, unheard
 from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC
 from reconciler.plugins.sagemaker.paint import commit_in, plain
@@ -98,7 +98,7 @@ def _condition(condition: str, resource: Resource) -> Verdict:
 def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> Verdict | None:
     """None once the object is as the revision says; then its conditions count."""
     if resource.kind == SYNC:
-        return None if applied(resource, revision) else _sync_behind(resource, revision)
+        return None if applied(resource, revision) else _sync_behind(resource, revision, "")
     if any(commit.startswith(revision) for commit in commits_of(resource)):
         return None
     if owner is None:
@@ -108,7 +108,9 @@ def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> Verdi
         mine = found.get("kind") == resource.kind and found.get("name") == resource.name
         if mine and _attempts(owner, revision):
             return Verdict(State.FAILED, f"was rejected: {found.get('path')}: {plain(found.get('message'))}")
-    return None if applied(owner, revision) else _sync_behind(owner, revision)
+    return (
+        None if applied(owner, revision) else _sync_behind(owner, revision, f"waits for GitSync {owner.name}, which ")
+    )
 
 
 def applied(sync: Resource, revision: str) -> bool:
@@ -126,14 +128,15 @@ def _attempts(sync: Resource, revision: str) -> bool:
     return commit_in(sync.status.get("lastAttemptedRevision")).startswith(revision)
 
 
-def _sync_behind(sync: Resource, revision: str) -> Verdict:
-    name, seen_as = f"GitSync {sync.name}", look(sync)
+def _sync_behind(sync: Resource, revision: str, begin: str) -> Verdict:
+    seen_as = look(sync)
+    told = f"{seen_as.reason}: {plain(seen_as.message)}"
     if suspended(sync):
-        return Verdict(State.FAILED, f"waits for {name}, which is suspended: kubectl sagemaker resume {sync.name}")
+        return Verdict(State.FAILED, f"{begin}is suspended: kubectl sagemaker resume {sync.name}")
     if _attempts(sync, revision) and stalled(sync) and not unheard(sync):
-        return Verdict(State.FAILED, f"{name} stalled at {revision[:7]}, {seen_as.reason}: {plain(seen_as.message)}")
+        return Verdict(State.FAILED, f"{begin}stalled at {revision[:7]}, {told}")
     at = commit_in(sync.status.get("lastAppliedRevision"))[:7] or "nothing"
-    return Verdict(State.PENDING, f"{name} has applied {at}, {seen_as.reason}: {plain(seen_as.message)}")
+    return Verdict(State.PENDING, f"{begin}has applied {at}, {told}")
 
 
 def commits_of(resource: Resource) -> set[str]:
@@ -151,7 +154,3 @@ def commits_of(resource: Resource) -> set[str]:
 def _owner(resource: Resource) -> tuple[str, str]:
     namespace, _, name = resource.annotations.get(Annotation.OWNER, "").partition("/")
     return namespace, name
-
-
-def missing(key: Key) -> str:
-    return f"{key.kind}/{key.name}" if key.kind else key.name

@@ -26,6 +26,10 @@ _STYLES = {
 }
 
 
+_ORDER = ("id", "name", "result", "reason", "marks", "revision", "author", "subject", "path", "startedAt", "finishedAt")
+"""How an entry is read; the rest follows by name."""
+
+
 @dataclass(frozen=True)
 class Ways:
     paint: Paint
@@ -260,7 +264,8 @@ def coloured(diff: str, paint: Paint) -> list[str]:
 def detail_lines(resource: Resource, told: Detail, how: Ways) -> list[str]:
     name = _called(told.entry).strip() or revision(told.entry.get("revision"))
     lines = [how.paint(f"{resource.kind} {resource.name}  {name}", "strong")]
-    shown = {key: value for key, value in told.entry.items() if value not in (None, "", [])}
+    keys = sorted(told.entry, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
+    shown = {key: value for key in keys if (value := told.entry[key]) not in (None, "", [])}
     width = max(len(key) for key in shown)
     for key, value in shown.items():
         said = ", ".join(value) if isinstance(value, list) else plain(value, 1000)

@@ -58,7 +58,9 @@ def of_commit(
 ) -> list[Step]:
     """What a commit (or the first digits of one) caused. `also` are other names that it goes by."""
     wanted = (commit_in(commit), *also)
-    steps = [step for resource in resources for step in of_object(resource, notes) if _is(step.commit, wanted)]
+    steps = [
+        step for resource in resources for step in reversed(of_object(resource, notes)) if _is(step.commit, wanted)
+    ]
     seen = {_identity(step) for step in steps}
     noted = [_noted(one, lines) for one, lines in notes.items() if _is(one, wanted)]
     steps += [step for found in noted for step in found if _identity(step) not in seen]
@@ -169,9 +171,11 @@ _STARTS = frozenset({"Started"})
 
 
 def _identity(step: Step) -> tuple[str, str, str]:
-    """The same roll-out or job, told by status, by its first note line or by its last. Other lines are each for themselves."""
-    whole = step.what.startswith(("roll-out ", "job "))
-    return (step.object, step.what, "" if whole else f"{step.result} {step.at}" if step.from_note else step.result)
+    """The same roll-out or job, told by status, by its first note line or by its last. Other things may come again."""
+    if step.what.startswith(("roll-out ", "job ")):
+        return (step.object, step.what, "")
+    at = step.at if step.from_note and step.result != "Rejected" else ""
+    return (step.object, step.what, f"{step.result} {step.commit} {at}")
 
 
 def _unique(steps: Sequence[Step]) -> list[Step]:

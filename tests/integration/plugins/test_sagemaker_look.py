@@ -220,14 +220,16 @@ def test_watch_prints_a_line_per_change_without_a_terminal(person: Person) -> No
 
 def test_watch_survives_a_lost_connection(person: Person) -> None:
     person.make("Model", "churn", working("Creating"))
-    with Cable(person.cluster.port) as cable:
-        with person.running("status", "--watch", "--server", f"https://127.0.0.1:{cable.port}") as watching:
-            watching.says("Model/churn   BUSY   Creating")
-            cable.cut()
-            watching.says("! ")
-            person.status("Model", "churn", **ready("Created"))
-            cable.mend()
-            watching.says("Model/churn   GOOD   Created")
+    with (
+        Cable(person.cluster.port) as cable,
+        person.running("status", "--watch", "--server", f"https://127.0.0.1:{cable.port}") as watching,
+    ):
+        watching.says("Model/churn   BUSY   Creating")
+        cable.cut()
+        watching.says("! ")
+        person.status("Model", "churn", **ready("Created"))
+        cable.mend()
+        watching.says("Model/churn   GOOD   Created")
 
 
 def test_watch_redraws_a_rollout_in_place_on_a_terminal(person: Person) -> None:
@@ -259,6 +261,6 @@ def test_no_color_is_honoured(person: Person) -> None:
         assert "\x1b[" not in terminal.shown
 
 
-def test_a_reader_that_goes_away_is_no_error(person: Person) -> None:
+def test_an_empty_namespace_is_healthy_and_says_how_to_begin(person: Person) -> None:
     ended = person.run("status")
     assert (ended.returncode, "Nothing of ours" in ended.stdout) == (0, True)

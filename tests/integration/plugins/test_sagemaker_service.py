@@ -20,6 +20,7 @@ from tests.support.git_repository import BareRepository
 from tests.support.lab import hosting, job
 from tests.support.service import ServiceProcess, running
 from tests.support.simulator_control import SimControl
+from tests.support.waiting import eventually
 
 ROLLED_BACK = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "alarm tripped", "after": 60}
 
@@ -43,17 +44,20 @@ class Person:
 
     def says(self, *arguments: str, code: int = 0) -> str:
         """Everything that was written; fails for another exit code."""
-        written = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
-        where = {"KUBECONFIG": str(self._site.cluster.kubeconfig)}
-        with patch.dict(os.environ, where), redirect_stdout(written), redirect_stderr(written):
-            ended = terminal.run(sagemaker, "kubectl sagemaker", [*arguments, "-n", self._site.namespace])
-        written.seek(0)
-        text = written.read()
-        assert ended == code, f"{arguments} ended with {ended}:\n{text}"
-        return text
+        return "".join(self._ended(arguments, code))
 
     def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.says(*arguments, "-o", "json", code=code))
+        return json.loads(self._ended((*arguments, "-o", "json"), code)[0])
+
+    def _ended(self, arguments: tuple[str, ...], code: int) -> tuple[str, str]:
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True), io.StringIO()
+        where = {"KUBECONFIG": str(self._site.cluster.kubeconfig)}
+        with patch.dict(os.environ, where), redirect_stdout(out), redirect_stderr(err):
+            ended = terminal.run(sagemaker, "kubectl sagemaker", [*arguments, "-n", self._site.namespace])
+        out.seek(0)
+        text = out.read()
+        assert ended == code, f"{arguments} ended with {ended}:\n{text}{err.getvalue()}"
+        return text, err.getvalue()
 
 
 def test_a_bad_push_and_the_way_back(site: Site, service: ServiceProcess, bare_repository: BareRepository) -> None:
@@ -104,6 +108,13 @@ def test_a_bad_push_and_the_way_back(site: Site, service: ServiceProcess, bare_r
     assert site.simulator.counts()["CreateTrainingJob"] == 2
     assert person.json("status", code=0)["healthy"]
     assert site.condition(JOB, "train")["status"] == "True"
+
+    def remembered() -> bool:
+        """Status keeps no commit with an earlier run; the notes do."""
+        steps = person.json("trace", "train", "--repo", str(bare_repository.path))["steps"]
+        return [step.get("commit") for step in steps] == [first, first]
+
+    eventually(remembered, 30)
 
 
 def _unindented(diff: str) -> str:

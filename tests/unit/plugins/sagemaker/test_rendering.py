@@ -1,9 +1,12 @@
 """What people see, word for word."""
 
 import io
+import json
+from typing import Any
 
 import pytest
 
+from reconciler.core.note_text import parse
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import differences, history, rollout, tracing, tree
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, span, when
@@ -147,15 +150,15 @@ def test_an_entry_whole() -> None:
         == f"""
 HostingDeployment churn  #3 ccccccc
   id                   3
-  hash                 h3
-  endpointConfigName   churn-h3
+  result               RolledBack
+  reason               alarm tripped
+  marks                quarantined
   revision             main@sha1:{C}
   author               Ada
   startedAt            2026-01-03T00:00:00Z
-  result               RolledBack
   finishedAt           2026-01-03T00:04:30Z
-  reason               alarm tripped
-  marks                quarantined
+  endpointConfigName   churn-h3
+  hash                 h3
 
 Compared with #2 bbbbbbb:
   hash                 h2 -> h3
@@ -225,6 +228,45 @@ WHEN                   COMMIT    WHAT          RESULT       AUTHOR   SUBJECT   T
 2026-01-01T00:00:00Z   aaaaaaa   roll-out #1   Succeeded    Ada
 """
     )
+
+
+def test_a_commit_is_found_among_the_revisions_of_a_sync() -> None:
+    done = {"result": "Succeeded", "startedAt": SINCE, "applied": 2}
+    history_ = [{"revision": f"main@sha1:{commit}", **done} for commit in (B, A)]
+    team = resource("GitSync", "team", ready="ReconciliationSucceeded", history=history_)
+    rejected = {
+        **parsed("FileRejected", "1", kind="GitSync", name="team", file="x.yaml", line=3),
+        "reason": "no",
+        "at": "2026-01-10T11:00:01Z",
+    }
+    notes = {A: parse("\n".join(json.dumps(line) for line in (rejected, rejected)))}
+    assert (
+        shown(tracing.table(tracing.of_commit(A[:8], [team], notes), PLAIN, of_one=False))
+        == """
+OBJECT         WHAT       RESULT      WHEN                   TOLD
+GitSync team   sync       Succeeded   2026-01-10T11:00:00Z   2 applied
+GitSync team   x.yaml:3   Rejected    2026-01-10T11:00:01Z   no
+"""
+    )
+
+
+def test_the_start_and_the_end_of_a_job_are_one_and_its_note_tells_the_commit() -> None:
+    known = {"kind": "TrainingJob", "name": "train"}
+    lines = (
+        parsed("JobStarted", "1", job="train-1", **known),
+        {**parsed("JobFinished", "2", job="train-1", **known), "status": "Failed", "reason": "out of memory"},
+        parsed("JobStarted", "3", job="train-0", **known),
+    )
+    notes = {A: parse("\n".join(json.dumps(line) for line in lines))}
+    train = resource("TrainingJob", "train", stalled="X", runs=[{"name": "train-1", "status": "Failed"}])
+    found = {(step.what, step.result, step.commit) for step in tracing.of_object(train, notes)}
+    assert found == {("job train-1", "Failed", A), ("job train-0", "Started", A)}
+    gone = {(step.object, step.what, step.told) for step in tracing.of_commit(A, [], notes)}
+    assert ("TrainingJob train", "job train-1", "out of memory") in gone
+
+
+def parsed(event: str, id_: str, **more: Any) -> dict[str, Any]:
+    return {"v": 1, "id": id_, "at": SINCE, "event": event, "namespace": "ml", **more}
 
 
 @pytest.mark.parametrize(
