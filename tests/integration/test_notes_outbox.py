@@ -252,7 +252,8 @@ class TestTrouble:
         ((kind, reason, message),) = replica.events.told
         assert (kind, reason, replica.events.kinds) == ("GitSync", "NotesRefused", ["Warning"])
         assert "no notes here" in message
-        assert len([r for r in git_http_server.requests if "receive-pack" in r]) == 2 * pushed
+        more = len([r for r in git_http_server.requests if "receive-pack" in r]) - pushed
+        assert 0 < more <= pushed, "thirty lines more cost one flush, no more than the first line did"
         assert len(replica.stored()) == 30
         replica.outbox.wake(replica.sync)
         eventually(lambda: len(told(repository, sha)) == 30)
