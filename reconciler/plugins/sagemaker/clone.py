@@ -5,6 +5,7 @@ The repository and its configuration are the caller's own; plumbing runs neither
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from reconciler.core.note_text import Parsed, parse
 FETCH_NOTES = "git fetch origin 'refs/notes/*:refs/notes/*'"
 _LONGEST_S = 60
 _BATCH = 1000
+_COMMIT = re.compile("[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,16 @@ class Clone:
         return found.decode().strip() if found else ""
 
     def file(self, commit: str, path: str) -> str | None:
-        """None when the commit or the file is not there."""
+        """None when the commit or the file is not there. Annotations tell the commit, so it might be anything."""
+        if not _COMMIT.fullmatch(commit):
+            return None
         found = self._git("cat-file", "blob", f"{commit}:{path}")
         return None if found is None else found.decode("utf-8", "replace")
 
     def tell(self, commit: str) -> Told | None:
-        found = self._git("show", "--no-patch", "--no-notes", "--format=%H%x00%an%x00%aI%x00%s", commit)
+        found = self._git(
+            "show", "--no-patch", "--no-notes", "--no-show-signature", "--format=%H%x00%an%x00%aI%x00%s", commit
+        )
         parts = found.decode("utf-8", "replace").rstrip("\n").split("\0") if found else []
         return Told(*parts) if len(parts) == 4 else None
 

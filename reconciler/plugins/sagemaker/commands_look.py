@@ -14,6 +14,7 @@ from reconciler.core.errors import DeniedError, PreconditionError
 from reconciler.core.gitsync import owner_id
 from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins import terminal
+from reconciler.plugins.sagemaker.paint import plain
 from reconciler.plugins.sagemaker.session import (
     NO,
     Session,
@@ -242,7 +243,9 @@ def _against_git(resource: Resource, clone: Any) -> str:
     text = clone.file(commit, path)
     spec = None if text is None else differences.git_spec(text, resource)
     if spec is None:
-        terminal.note(f"{resource.key}: the clone holds no such object in {path} at {commit[:7]}; git fetch may help")
+        terminal.note(
+            f"{resource.key}: the clone holds no such object in {plain(path)} at {plain(commit[:7])}; git fetch may help"
+        )
         return ""
     name = f"{resource.kind}/{resource.name}"
     before, after = differences.as_yaml(spec), differences.as_yaml(dict(resource.spec))
@@ -359,7 +362,11 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
     told = clone.tell(full) if clone and full else None
     if told and session.for_people:
         session.show(
-            [session.paint(f"commit {told.commit}", "strong"), f"{told.author}, {told.at}: {told.subject}", ""]
+            [
+                session.paint(f"commit {told.commit}", "strong"),
+                f"{plain(told.author)}, {told.at}: {plain(told.subject)}",
+                "",
+            ]
         )
     _show_steps(session, steps, {"commit": full or commit.rpartition(":")[2]}, of_one=False)
     if not steps:

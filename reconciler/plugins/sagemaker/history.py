@@ -250,7 +250,8 @@ def _called(entry: Mapping[str, Any]) -> str:
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:
     """A unified diff with names and no times; empty when nothing differs."""
-    lines = difflib.unified_diff(safe_lines(before), safe_lines(after), before_name, after_name, lineterm="")
+    names = plain(before_name), plain(after_name)
+    lines = difflib.unified_diff(safe_lines(before), safe_lines(after), *names, lineterm="")
     return "\n".join(lines)
 
 
@@ -279,7 +280,7 @@ def detail_lines(resource: Resource, told: Detail, how: Ways) -> list[str]:
     if told.diff:
         lines += ["", *coloured(told.diff, how.paint)]
     elif told.unknown:
-        lines += ["", f"No diff of contents: {told.unknown}"]
+        lines += ["", f"No diff of contents: {plain(told.unknown)}"]
     else:
         lines += ["", "The file is the same in both."]
     return lines

@@ -168,6 +168,15 @@ def test_diff_with_a_clone_shows_the_file_against_the_live_spec(
     assert (ended.returncode, "-region: eu-central-1" in ended.stdout) == (1, True)
 
 
+def test_annotations_of_strangers_steer_neither_git_nor_the_terminal(
+    person: Person, bare_repository: BareRepository
+) -> None:
+    bare_repository.commit({"a": "1"})
+    person.make("Model", "churn", ready("Created"), commit="--textconv", path="a\x1b[2Jb")
+    ended = person.call("diff", "churn", "--repo", str(bare_repository.path))
+    assert (ended.returncode, "holds no such object in a [2Jb at --textc" in ended.stderr) == (0, True), ended.stderr
+
+
 def test_a_commit_is_traced_to_what_it_caused(person: Person, bare_repository: BareRepository) -> None:
     commit = bare_repository.commit({"prod/churn.yaml": "a: 1\n"}, "Raise the threshold")
     about = {"kind": "HostingDeployment", "namespace": person.namespace, "name": "churn", "v": 1}
