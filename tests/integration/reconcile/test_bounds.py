@@ -1,0 +1,71 @@
+"""Status is bounded, and what counts as serving content (design 4, "Jobs cost money" and "Rollouts")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.lab import Lab, hosting, job
+
+CAPTURE = {
+    "initialSamplingPercentage": 10,
+    "destinationS3Uri": "s3://lab/captured",
+    "captureOptions": [{"captureMode": "Input"}],
+}
+
+
+def test_the_newest_ten_runs_are_kept(lab: Lab) -> None:
+    key = lab.cluster.apply(job())
+    names = []
+    for number in range(13):
+        if number:
+            lab.cluster.annotate(key, run=f"token-{number}")
+        lab.run(until=lambda number=number: len(_made(lab)) == number + 1 and lab.is_ready(key), step_s=60)  # type: ignore[misc]
+        names.append(lab.status(key)["run"]["name"])
+    assert len(set(names)) == 13
+    assert [run["name"] for run in lab.status(key)["runs"]] == names[-2:-12:-1]
+
+
+def _made(lab: Lab) -> list[str]:
+    return [row["key"] for row in lab.simulator.requests(op="CreateTrainingJob") if row["effect"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"dataCaptureConfig": CAPTURE}, {"kmsKeyId": "alias/lab"}],
+    ids=["what is captured is content", "the key that encrypts is content"],
+)
+def test_capture_and_key_are_serving_content(lab: Lab, change: dict[str, Any]) -> None:
+    key = lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting(**change))
+    lab.run(until=lambda: lab.effects(mark)["UpdateEndpoint"] == 1 and lab.is_ready(key), step_s=60)
+    assert lab.effects(mark) == {"CreateEndpointConfig": 1, "UpdateEndpoint": 1}
+    lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.effects(mark)["UpdateEndpoint"] == 2 and lab.is_ready(key), step_s=60)
+
+
+def test_quarantine_outlives_the_history_that_told_of_it(lab: Lab) -> None:
+    """Condemned content whose entry was evicted is still known and stays away."""
+    key = lab.cluster.apply(hosting(revisionHistoryLimit=2))
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    rolled_back = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "", "after": 60}
+    lab.simulator.rules({"id": "bad", "match": {"op": "UpdateEndpoint"}, "action": rolled_back})
+    condemned = 5
+    for number in range(condemned):
+        lab.cluster.apply(hosting(image=f"bad:{number}", revisionHistoryLimit=2))
+        lab.run(
+            until=lambda number=number: (
+                len(lab.status(key).get("quarantine") or ()) == number + 1  # type: ignore[misc]
+                and "Stalled" in lab.types(key)
+            ),
+            step_s=20,
+        )
+    assert len(lab.status(key)["history"]) == 2
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting(image="bad:0", revisionHistoryLimit=2))
+    lab.run(600, step_s=60)
+    assert lab.reason(key) == "RevisionQuarantined"
+    assert lab.effects(mark)["UpdateEndpoint"] == 0
