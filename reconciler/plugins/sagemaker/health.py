@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.conditions import READY, RECONCILING, STALLED, find
+from reconciler.core.conditions import READY, STALLED, find
 from reconciler.core.gitsync import KIND as SYNC
 from reconciler.core.gitsync import requested
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Resource
@@ -89,7 +89,3 @@ def _is_true(resource: Resource, kind: str) -> bool:
 def condition_is_true(resource: Resource, kind: str) -> bool:
     """Any condition, of the generation that is there now."""
     return seen(resource) and _is_true(resource, kind)
-
-
-def reconciling(resource: Resource) -> bool:
-    return _is_true(resource, RECONCILING)

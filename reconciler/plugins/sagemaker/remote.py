@@ -35,11 +35,6 @@ def things(resource: Resource) -> tuple[Thing, ...]:
     return ()
 
 
-def name_of(resource: Resource) -> str:
-    """The name to look for in SageMaker's console; empty while there is none."""
-    return next((thing.name for thing in things(resource)), "")
-
-
 def serving_entry(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The history entry of what serves: the newest success of the content that is live."""
     found = serving_hash(status)
