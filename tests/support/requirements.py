@@ -1,5 +1,7 @@
 """Checks that `tests/requirements.md` tells the truth: every requirement names a test, and every test named exists.
 
+Under the heading `Later` stands what no test proves yet: there a row names the issue that brings the proof (`issue 5`).
+
 Run as `python -m tests.support.requirements`, by `make check`. A test is named as `path::test_name` (the path from the
 repository's top, or from `tests/`; a class in between and `[parameters]` behind are fine).
 """
@@ -12,6 +14,9 @@ from functools import cache
 from pathlib import Path
 
 _TEST = re.compile(r"([\w./-]+\.py)::([\w:]+)")
+_ISSUE = re.compile(r"\bissue \d+\b")
+_HEADING = re.compile(r"^#+ (.*)")
+_LATER = "Later"
 _SEPARATOR = re.compile(r"^\|[\s:|-]+\|?\s*$")
 
 
@@ -29,7 +34,10 @@ def main(page: Path = Path("tests/requirements.md")) -> int:
 def problems(text: str, top: Path) -> Iterator[tuple[int, str]]:
     """Line number and what is wrong there."""
     lines = text.splitlines()
+    heading = ""
     for number, line in enumerate(lines, start=1):
+        if found := _HEADING.match(line):
+            heading = found[1].strip()
         names = _TEST.findall(line)
         for path, name in names:
             file = next((top / start / path for start in ("", "tests") if (top / start / path).is_file()), None)
@@ -38,7 +46,10 @@ def problems(text: str, top: Path) -> Iterator[tuple[int, str]]:
             elif name.split("::")[-1] not in _tests(file):
                 yield number, f"no such test: {path}::{name}"
         if _is_row(lines, number - 1) and not names:
-            yield number, "this requirement names no test"
+            if heading != _LATER:
+                yield number, "this requirement names no test"
+            elif not _ISSUE.search(line):
+                yield number, "this requirement names neither a test nor the issue that brings one"
 
 
 def _is_row(lines: list[str], index: int) -> bool:

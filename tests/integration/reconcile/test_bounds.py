@@ -69,3 +69,25 @@ def test_quarantine_outlives_the_history_that_told_of_it(lab: Lab) -> None:
     lab.run(600, step_s=60)
     assert lab.reason(key) == "RevisionQuarantined"
     assert lab.effects(mark)["UpdateEndpoint"] == 0
+
+
+def test_a_finished_job_that_is_gone_is_no_drift(lab: Lab) -> None:
+    key = lab.cluster.apply(job())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    lab.simulator.rules({"match": {"name": "*"}, "action": {"type": "delete", "kind": "TrainingJob", "now": True}})
+    lab.begin()
+    lab.cluster.annotate(key, requestedAt="now", drift_mode="Correct")
+    lab.run(3600, step_s=300)
+    assert (lab.is_ready(key), lab.types(key)) == (True, {"Ready"})
+    assert lab.effects()["CreateTrainingJob"] == 1
+
+
+def test_an_update_that_never_arrives_is_not_sent_for_ever(lab: Lab) -> None:
+    key = lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": {"type": "drop_before"}})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(6 * 3600, step_s=60)
+    assert lab.simulator.counts()["UpdateEndpoint"] == 3
+    assert (lab.reason(key), lab.types(key)) == ("UpdateNotReceived", {"Healthy", "Stalled"})
+    assert "quarantine" not in lab.status(key)

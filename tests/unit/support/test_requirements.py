@@ -27,6 +27,13 @@ def top(tmp_path: Path) -> Path:
         pytest.param("| x | `tests/unit/test_a.py::helper` |", ["no such test"], id="a function that is no test"),
         pytest.param("| x | `tests/unit/test_b.py::test_real` |", ["no such file"], id="a file that is gone"),
         pytest.param("| x | later |", ["names no test"], id="a requirement without a test"),
+        pytest.param(f"## Later\n\n{HEAD}| x | issue 5 |", [], id="a later issue brings the test"),
+        pytest.param(f"## Later\n\n{HEAD}| x | some day |", ["names neither"], id="nobody brings the test"),
+        pytest.param(
+            f"## Later\n\n{HEAD}| x | issue 5 |\n\n## Now\n\n{HEAD}| x | issue 5 |",
+            ["names no test"],
+            id="an issue is no test under another heading",
+        ),
         pytest.param("Outside: `unit/test_a.py::test_gone`", ["no such test"], id="names outside the table count too"),
     ],
 )
