@@ -1,0 +1,152 @@
+"""No object that the API server takes crashes the process, makes it loop, or cannot be deleted: over random objects of every
+kind, in accounts where things go well, badly, or get no answer. The real worker, observer and kinds; AWS is faked at its port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from reconciler.core.decision import Call, Decision
+from reconciler.core.errors import (
+    DeniedError,
+    DependencyError,
+    LostReplyError,
+    QuotaError,
+    ReconcileError,
+    TerminalError,
+    ThrottledError,
+)
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.resource import Key
+from reconciler.kinds import KINDS
+from reconciler.runtime import worker
+from tests.support.account import AccountLab, Fault
+from tests.support.bench import credentials
+from tests.support.lab import manifest
+from tests.support.specs import values
+
+__all__ = ["credentials"]
+
+FAULTS: dict[str, Callable[[], ReconcileError]] = {
+    "refused": lambda: TerminalError("ValidationException: 1 validation error detected"),
+    "denied": lambda: DeniedError("AccessDeniedException: no"),
+    "throttled": lambda: ThrottledError("ThrottlingException: Rate exceeded"),
+    "over the quota": lambda: QuotaError("ResourceLimitExceeded: 0"),
+    "without its dependency": lambda: DependencyError("Could not find model"),
+    "lost": lambda: LostReplyError("no reply"),
+    "carried out, the reply lost": lambda: _carried_out(LostReplyError("no reply")),
+}
+MANY = settings(
+    max_examples=63,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+    # What fails is told as it was found: making it smaller would run the whole bench hundreds of times.
+    phases=(Phase.explicit, Phase.generate),
+)
+FEW = settings(MANY, max_examples=10)
+CREATES_AT_MOST = 60
+"""Of one operation, over many virtual hours: one that is tried slowly for ever still stays below."""
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+_names = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,40}[a-z0-9])?", fullmatch=True).filter(lambda name: ".." not in name)
+
+
+def _carried_out(error: ReconcileError) -> ReconcileError:
+    error.carried_out = True  # type: ignore[attr-defined]
+    return error
+
+
+def _fault(what: str | None, times: int) -> Fault:
+    def fault(call: Call, number: int) -> ReconcileError | None:
+        return FAULTS[what]() if what and number < times and not call.best_effort else None
+
+    return fault
+
+
+@pytest.fixture(autouse=True)
+def decided_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deciding is pure: the same inputs give the same decision."""
+    once = worker._decide
+
+    def twice(kind: Kind, this: Pass) -> Decision:
+        decision = once(kind, this)
+        assert once(kind, this) == decision
+        return decision
+
+    monkeypatch.setattr(worker, "_decide", twice)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", BY_NAME)
+@MANY
+@given(data=st.data())
+def test_any_object_comes_to_rest_and_can_be_deleted(name: str, data: st.DataObject, credentials: None) -> None:
+    kind = BY_NAME[name]
+    outcome = data.draw(st.sampled_from(["good", "bad"]), "outcome")
+    what, times = (
+        data.draw(st.sampled_from([None, *FAULTS]), "fault"),
+        data.draw(st.sampled_from([1, 3, 1000]), "times"),
+    )
+    lab = AccountLab(outcome, _fault(what, times))
+    specs = values(lab.shapes[kind.name], 4)
+    annotations = data.draw(
+        st.dictionaries(st.sampled_from(_SWITCHES), st.sampled_from(["true", "Run", "Correct", "x"]))
+    )
+    key = lab.cluster.apply(_object(kind, data.draw(_names, "name"), data.draw(specs, "spec"), annotations))
+    lab.go_on()
+    _rests(lab, key)
+    if data.draw(st.booleans(), "edited"):
+        lab.cluster.apply(_object(kind, key.name, data.draw(specs, "another spec"), annotations))
+        lab.go_on()
+        _rests(lab, key)
+    lab.begin()  # a new process finds everything as it was
+    sent = len(lab.account.sent)
+    lab.go_on(3)
+    if what is None:
+        assert not [call for call in lab.account.sent[sent:] if call.operation.startswith("Create")]
+    lab.account.fault = _fault(None, 0)
+    lab.cluster.delete(key)
+    lab.go_on(8, 60)
+    assert key not in lab.cluster.objects, lab.told()
+    assert not [kind for kind, _ in lab.account.things if kind in ("Endpoint", "Model", "EndpointConfig")]
+
+
+_SWITCHES = [f"sagemaker-gitops.dev/{name}" for name in ("on-change", "drift-mode", "adopt", "run", "retry")]
+
+
+def _object(kind: Kind, name: str, spec: Any, annotations: dict[str, str]) -> dict[str, Any]:
+    body = manifest(kind.name, name, "team", {**spec, "region": "us-east-1"})
+    body["spec"].pop("sageMakerEndpoint", None)
+    return {**body, "metadata": {**body["metadata"], "annotations": annotations}}
+
+
+def _rests(lab: AccountLab, key: Key) -> None:
+    """It says where it stands, and does not do the same thing for ever."""
+    assert lab.condition(key, "Ready"), lab.told()
+    assert lab.condition(key, "Ready")["message"] or lab.is_ready(key)
+    counts = lab.account.counts()
+    assert all(number <= CREATES_AT_MOST for number in counts.values()), counts
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@FEW
+@given(data=st.data())
+def test_what_was_refused_is_not_asked_again(name: str, data: st.DataObject, credentials: None) -> None:
+    kind = BY_NAME[name]
+    lab = AccountLab(fault=_fault("refused", 1000))
+    key = lab.cluster.apply(_object(kind, "thing", data.draw(values(lab.shapes[kind.name], 4)), {}))
+    lab.go_on()
+    for _ in range(2):
+        lab.begin()
+        lab.go_on(2)
+    creates = [(call.operation, call.identity) for call in lab.account.sent if not call.best_effort]
+    assert len(creates) == len(set(creates)), creates
+    assert not lab.is_ready(key)
