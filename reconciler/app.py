@@ -93,7 +93,7 @@ class Settings:
     allow_file_remotes: bool = False
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
     workers: int = 4
-    paces: Paces = Paces()
+    paces: Paces = field(default_factory=Paces)
     listen: str = "127.0.0.1"
     port: int = 8080
     kubectl: str = "kubectl"

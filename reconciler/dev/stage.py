@@ -15,7 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -44,7 +44,7 @@ class Stage:
         self._service = Child("service", directory / "service.log")
         self._env: dict[str, str] = {}
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         self._environment.up()
         values = envfile.parse((self.directory / "dev" / "env").read_text())
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RECONCILER_"))}
