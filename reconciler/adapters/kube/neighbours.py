@@ -13,6 +13,7 @@ _DEPLOYMENT = "sagemaker-k8s-operator-controller-manager"
 _NAMESPACE = "sagemaker-k8s-operator-system"
 _RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _POLICY = "helm.sh/resource-policy"
+"""Helm reads it in the chart: a definition that carries it came from a chart that keeps it."""
 
 
 class Warned(NamedTuple):
@@ -44,7 +45,7 @@ def neighbours(client: KubeClient, definitions: Iterable[str], namespaces: Itera
         yield Warned(
             "DefinitionsOfHelmRelease",
             f"{len(names)} CustomResourceDefinitions ({names[0]}, ...) belong to Helm release {release}: uninstalling it "
-            f"deletes them and every object with them. Annotate them {_POLICY}: keep",
+            "deletes them and every object with them. Make Helm forget it, as docs/migrate.md tells",
         )
 
 
