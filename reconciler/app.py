@@ -89,6 +89,7 @@ class Settings:
     default_endpoint: str = ""
     allowed_regions: tuple[str, ...] = ()
     allowed_roles: tuple[str, ...] = ()
+    forbid_adoption: tuple[str, ...] = ()
     external_id: str = ""
     allow_file_remotes: bool = False
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
@@ -188,7 +189,7 @@ class Service:
             settings.external_id,
             partition_of,
         )
-        identity = Identity(settings.cluster_name)
+        identity = Identity(settings.cluster_name, frozenset(settings.forbid_adoption))
         worker = Worker(table, ports, self._place_of, identity, self._replica, partition_of=partition_of)
         self._kinds = frozenset(table)
         self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)

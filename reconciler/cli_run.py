@@ -86,6 +86,12 @@ Examples:
     help="ARNs, with * and ?, of roles that a Namespace's annotation may name; {namespace} stands for its name. Default: none.",
 )
 @click.option(
+    "--forbid-adoption",
+    multiple=True,
+    callback=_listed,
+    help="Namespace whose objects may not take over what exists in SageMaker, with or without the annotation; '*': none may.",
+)
+@click.option(
     "--external-id", default="", help="Sent with every AssumeRole; {namespace} stands for the namespace's name."
 )
 @click.option(
@@ -118,6 +124,7 @@ def run(
     default_sagemaker_endpoint: str,
     allowed_regions: tuple[str, ...],
     allowed_roles: tuple[str, ...],
+    forbid_adoption: tuple[str, ...],
     external_id: str,
     allow_file_remotes: bool,
     cache_dir: Path,
@@ -147,6 +154,7 @@ def run(
         default_endpoint=default_sagemaker_endpoint,
         allowed_regions=allowed_regions,
         allowed_roles=allowed_roles,
+        forbid_adoption=forbid_adoption,
         external_id=external_id,
         allow_file_remotes=allow_file_remotes,
         cache_dir=cache_dir,

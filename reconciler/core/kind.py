@@ -65,6 +65,8 @@ class Identity:
     """Who we are: part of every digest and of every owner tag."""
 
     cluster: str
+    adoption_forbidden: frozenset[str] = frozenset()
+    """Namespaces whose objects may take nothing over, whatever they are annotated with; "*" stands for all."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,11 @@ def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: st
 
 
 def may_adopt(this: Pass) -> bool:
-    return this.resource.annotations.get(Annotation.ADOPT) == "true"
+    return this.resource.annotations.get(Annotation.ADOPT) == "true" and not adoption_forbidden(this)
+
+
+def adoption_forbidden(this: Pass) -> bool:
+    return not this.identity.adoption_forbidden.isdisjoint({this.resource.namespace, "*"})
 
 
 def tags_for(this: Pass, **more: str) -> list[dict[str, str]]:
@@ -55,9 +59,12 @@ def tags_for(this: Pass, **more: str) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def adoption_refusal(name: str, owner: Owner) -> tuple[str, str]:
+def adoption_refusal(this: Pass, name: str, owner: Owner) -> tuple[str, str]:
     """Reason and text for a thing under our name that is not ours, with the way out."""
     if owner is Owner.OTHER:
         return "OwnedByAnother", f"{name} carries another owner's tag; it is left alone until that owner releases it"
     why = "its tags cannot be read" if owner is Owner.UNKNOWN else "it carries no owner tag"
+    if adoption_forbidden(this):
+        namespace = this.resource.namespace
+        return "AdoptionForbidden", f"{name} exists and {why}; the installer forbids adoption in namespace {namespace}"
     return "AdoptionRequired", f'{name} exists and {why}; annotate {Annotation.ADOPT}: "true" to take it'

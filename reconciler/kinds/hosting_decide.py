@@ -126,7 +126,7 @@ def _identity_change(this: Pass, state: State, want: Wanted) -> str:
 
 
 def _not_ours(this: Pass, state: State, want: Wanted, name: str) -> Decision:
-    reason, message = adoption_refusal(name, this.seen.owners[name])
+    reason, message = adoption_refusal(this, name, this.seen.owners[name])
     if name == identity(this):
         state = replace(state, rollout={**state.rollout, "foreign": name})
     return replace(_stalled(this, state, want, reason, message), look_again=_FOREIGN_LOOK)

@@ -237,7 +237,7 @@ def decide(kind: ThingType, this: Pass) -> Decision:
         return _make(kind, this, refs, target, made)
     others = tuple(thing for thing in made if thing is not current)
     if _foreign(this, current):
-        reason, why = adoption_refusal(current.name, this.seen.owners[current.name])
+        reason, why = adoption_refusal(this, current.name, this.seen.owners[current.name])
         return replace(_stalled(kind, this, made, reason, why), look_again=_FOREIGN_LOOK)
     if not current.arn:
         return _make(kind, this, refs, current, others)

@@ -184,7 +184,7 @@ def _unstarted(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> De
         earlier = replace(earlier, status=str(found[job.remote.status_key]), creationTime=stamp(found["CreationTime"]))
         return _go_to(job, this, wanted(job, this, None, (earlier,)), (earlier, *older))
     if found is not None and target.digest == run.digest:
-        reason, message = adoption_refusal(run.name, this.seen.owners.get(run.name, Owner.UNKNOWN))
+        reason, message = adoption_refusal(this, run.name, this.seen.owners.get(run.name, Owner.UNKNOWN))
         status = _status(run, older, _carried(job, this))
         return Decision(Phase.STALLED, reason, message, status, look_again=_FOREIGN_LOOK)
     if target.digest == run.digest:

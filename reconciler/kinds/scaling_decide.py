@@ -95,7 +95,7 @@ def _plan(this: Pass, want: Wanted, record: Record | None) -> Plan:
     seen: Seen = this.seen
     look = Look() if _is_folded(this) else seen.looks.get(want.where, Look())
     if look.owner is not None and not is_ours(this, look):
-        reason, why = adoption_refusal(f"the scalable target {want.where.resource_id}", look.owner)
+        reason, why = adoption_refusal(this, f"the scalable target {want.where.resource_id}", look.owner)
         return Plan(Step.FOREIGN, want, record, why, reason=reason)
     if record is not None and record.refused == want.hash and "retry" not in this.tokens:
         return Plan(Step.REFUSED, want, record, record.message, reason="Rejected")

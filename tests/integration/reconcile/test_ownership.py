@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,24 @@ def test_an_untagged_thing_of_our_name_is_left_alone_until_it_is_adopted(
     lab.cluster.annotate(key, adopt="true")
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     assert lab.effects(mark)[operation] == 0
+
+
+@pytest.mark.parametrize("forbidden", ["team", "*"], ids=["this namespace", "every namespace"])
+@pytest.mark.parametrize(("manifest", "operation"), THINGS)
+def test_where_the_installer_forbids_adoption_the_annotation_takes_nothing(
+    lab: Lab, manifest: dict[str, Any], operation: str, forbidden: str
+) -> None:
+    lab.identity = replace(lab.identity, adoption_forbidden=frozenset({forbidden}))
+    lab.begin()
+    by_hand(lab, operation)
+    lab.simulator.advance(600)
+    before = theirs(lab)
+    key = lab.cluster.apply(annotated(manifest, adopt="true"))
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), lab.types(key)) == ("AdoptionForbidden", {"Stalled"})
+    lab.cluster.delete(key)
+    lab.run(until=lambda: lab.cluster.get(key) is None, step_s=60)
+    assert theirs(lab) == before
 
 
 @pytest.mark.parametrize("tag", ["lab/team/Other/name", "elsewhere/team/TrainingJob/train"])
