@@ -12,7 +12,11 @@ from reconciler.adapters.kube.namespaces import KubeNamespaces
 from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.core.errors import DeniedError
 from reconciler.core.resource import Annotation
+from reconciler.dev import binaries
 from tests.support.cluster import Cluster
+from tests.support.service import ServiceProcess, environment, free_port, running
+from tests.support.simulator_control import SimControl
+from tests.support.waiting import eventually
 
 OPERATOR = "sagemaker-k8s-operator-controller-manager"
 DEFINITION = "gadgets.tenancy.example.com"
@@ -90,6 +94,30 @@ def test_definitions_of_a_helm_release_are_told_of_unless_helm_keeps_them(
     assert "ml/operator" in warned.message
     definition(control_plane, **helm, **{"helm.sh/resource-policy": "keep"})
     assert reasons(client) == []
+
+
+def test_the_service_says_so_at_its_start(
+    control_plane: Cluster, namespace: str, simulator: SimControl, tmp_path: Path
+) -> None:
+    operator(control_plane, namespace, 1)
+    port = free_port()
+    env = environment(
+        control_plane.kubeconfig,
+        binaries.kubectl(),
+        simulator.url,
+        RECONCILER_NAMESPACE=namespace,
+        RECONCILER_CONTROLLER_NAMESPACE=namespace,
+        RECONCILER_PORT=str(port),
+        RECONCILER_CACHE_DIR=str(tmp_path / "cache"),
+    )
+    with running(ServiceProcess(tmp_path / "log", env), f"http://127.0.0.1:{port}/readyz") as service:
+
+        def told() -> list[str]:
+            events = control_plane.list("v1", "Event", namespace)
+            return [one["reason"] for one in events if one["involvedObject"]["kind"] == "ConfigMap"]
+
+        eventually(lambda: "ArchivedOperatorRuns" in told(), 30, "an Event on the service's own ConfigMap")
+        assert OPERATOR in service.log()
 
 
 def test_a_namespaces_annotations_are_read_once_a_minute(
