@@ -5,12 +5,14 @@ kind, in accounts where things go well, badly, or get no answer. The real worker
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from reconciler.adapters.service_model import load_shape
 from reconciler.core.decision import Call, Decision
 from reconciler.core.errors import (
     DeniedError,
@@ -27,7 +29,7 @@ from reconciler.kinds import KINDS
 from reconciler.runtime import worker
 from tests.support.account import AccountLab, Fault
 from tests.support.bench import credentials
-from tests.support.lab import manifest
+from tests.support.lab import LOADER, manifest
 from tests.support.specs import values
 
 __all__ = ["credentials"]
@@ -57,6 +59,12 @@ CREATES_AT_MOST = 60
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 _names = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,40}[a-z0-9])?", fullmatch=True).filter(lambda name: ".." not in name)
+
+
+@cache
+def _specs(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Once per kind: hypothesis puts much work into a strategy of this size."""
+    return values(load_shape(BY_NAME[name].schema, LOADER), 4)
 
 
 def _carried_out(error: ReconcileError) -> ReconcileError:
@@ -96,7 +104,7 @@ def test_any_object_comes_to_rest_and_can_be_deleted(name: str, data: st.DataObj
         data.draw(st.sampled_from([1, 3, 1000]), "times"),
     )
     lab = AccountLab(outcome, _fault(what, times))
-    specs = values(lab.shapes[kind.name], 4)
+    specs = _specs(name)
     annotations = data.draw(
         st.dictionaries(st.sampled_from(_SWITCHES), st.sampled_from(["true", "Run", "Correct", "x"]))
     )
@@ -142,7 +150,7 @@ def _rests(lab: AccountLab, key: Key) -> None:
 def test_what_was_refused_is_not_asked_again(name: str, data: st.DataObject, credentials: None) -> None:
     kind = BY_NAME[name]
     lab = AccountLab(fault=_fault("refused", 1000))
-    key = lab.cluster.apply(_object(kind, "thing", data.draw(values(lab.shapes[kind.name], 4)), {}))
+    key = lab.cluster.apply(_object(kind, "thing", data.draw(_specs(name)), {}))
     lab.go_on()
     for _ in range(2):
         lab.begin()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 import yaml
@@ -294,6 +295,11 @@ class Surroundings:
         return kind in self.terminating_kinds
 
 
+@cache
+def _shapes() -> Mapping[str, Structure]:
+    return {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
+
+
 class Lab:
     """`settle` runs passes while anything moves; `run` also lets time go by."""
 
@@ -309,7 +315,7 @@ class Lab:
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
         self.aws = Aws(LOADER, time.monotonic)
-        self.shapes: dict[str, Structure] = {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
+        self.shapes = dict(_shapes())
         self.begin()
 
     def start_over(self) -> None:
