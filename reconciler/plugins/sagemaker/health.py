@@ -8,10 +8,9 @@ from enum import StrEnum
 from reconciler.core.conditions import READY, STALLED, find
 from reconciler.core.gitsync import KIND as SYNC
 from reconciler.core.gitsync import requested
-from reconciler.core.resource import GITOPS_GROUP, Annotation, Resource
+from reconciler.core.resource import Annotation, Resource
 
-ROLLBACK_TO = f"{GITOPS_GROUP}/rollback-to"
-ROLLBACK_UNTIL = f"{GITOPS_GROUP}/rollback-until"
+ROLLBACK_TO, ROLLBACK_UNTIL = Annotation.ROLLBACK_TO, Annotation.ROLLBACK_UNTIL
 _SUSPENDED = "Suspended"
 _HANDLED = {Annotation.RETRY: "retry", Annotation.RUN: "run", ROLLBACK_TO: "rollbackTo"}
 
