@@ -143,6 +143,7 @@ SCHEMA = Schema(
                     hash=string(),
                     endpointConfigName=string(),
                     revision=string(),
+                    commit=string(),
                     author=string(),
                     subject=string(),
                     path=string(),

@@ -84,6 +84,7 @@ def opened(
         "id": number,
         **content.record(),
         "revision": commit.get("revision"),
+        "commit": commit.get("commit"),
         "author": commit.get("author"),
         "subject": commit.get("subject"),
         "path": commit.get("path"),

@@ -243,6 +243,21 @@ def test_an_outage_does_not_eat_the_token(lab: Lab) -> None:
     assert updates(lab) == 2
 
 
+def test_notes_tell_of_a_hold_and_of_its_rollout(lab: Lab) -> None:
+    key = two(lab)
+    lab.around.noted.clear()
+    hold(lab, key)
+    lab.begin()
+    in_service(lab, annotated(hosting(image="lab:3"), rollback_to="1"))
+    lines = list(lab.around.noted.values())
+    assert [line["event"] for line in lines] == [
+        *("RolloutStarted", "HoldStarted", "RolloutSucceeded"),
+        *("HoldEnded", "RolloutStarted", "RolloutSucceeded"),
+    ]
+    assert (lines[0]["initiatedBy"], lines[0]["rollbackOf"]) == ("rollback", 1)
+    assert (lines[3]["rollbackTo"], lines[3]["reason"]) == ("1", "Git's content changed")
+
+
 def test_a_death_at_any_moment_of_a_hold_costs_no_second_call(lab: Lab) -> None:
     die_at, died = 0, True
     while died:
