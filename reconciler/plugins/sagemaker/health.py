@@ -69,6 +69,17 @@ def suspended(resource: Resource) -> bool:
     return resource.annotations.get(Annotation.SUSPEND) == "true"
 
 
+def held(resource: Resource) -> str:
+    """The id of the roll-out that is held against Git, or that was asked for and is not taken up yet. The annotation stays
+    when a hold is over.
+    """
+    asked = resource.annotations.get(ROLLBACK_TO, "")
+    hold = (resource.status.get("rollout") or {}).get("hold") or {}
+    if hold:
+        return str(hold.get("id"))
+    return "" if asked == (resource.status.get("handled") or {}).get("rollbackTo") else asked.removeprefix("#")
+
+
 def unheard(resource: Resource) -> list[str]:
     """Annotations by which something was asked for that no pass has taken up yet."""
     asked, annotations = requested(resource), resource.annotations
