@@ -36,10 +36,12 @@ from reconciler.adapters.notes import GitNotes
 from reconciler.adapters.service_model import load_shape
 from reconciler.core import gitsync, webhooks
 from reconciler.core.errors import ConflictError, PreconditionError, ReconcileError
+from reconciler.core.gitsync import GitSyncSpec
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.ports import Leader
 from reconciler.core.problems import problems
 from reconciler.core.resource import Key, Resource
+from reconciler.core.source import Remote
 from reconciler.core.source_rules import UrlPolicy
 from reconciler.core.tenancy import Place, Tenancy
 from reconciler.kinds import KINDS, SCHEMAS
@@ -126,6 +128,8 @@ class Service:
         self._repositories = GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
         self._watcher = LocalRefWatcher()
         self._schedule = IntervalSchedule(self._wake_sync)
+        self._notes = GitNotes(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
+        self._outbox = self._make_outbox(clock)
         self._sync = SyncController(
             cache=self._cache,
             live=live,
@@ -138,13 +142,13 @@ class Service:
             repositories=self._repositories,
             kinds={schema.kind: schema.api_version for schema in SCHEMAS},
             validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
+            record=self._outbox,
+            cluster=settings.cluster_name,
             jitter=random.random,
             kustomizer=KubectlKustomizer(Path(shutil.which(settings.kubectl) or settings.kubectl)),
             schedule=self._schedule,
             watcher=self._watcher,
         )
-        self._notes = GitNotes(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
-        self._outbox = self._make_outbox(clock)
         self._reports = Reports(
             cluster=settings.cluster_name,
             cache=self._cache,
@@ -272,7 +276,7 @@ class Service:
 
         return Outbox(
             maps=self._objects,
-            targets=GitSyncTargets(self._cache.get, self._sync.remote, settings.cluster_name),
+            targets=GitSyncTargets(self._cache.get, self._remote, settings.cluster_name),
             notes=self._notes,
             leases=HeldLeases(lease) if settings.leader_election else NoLeases(),
             events=self._events,
@@ -281,6 +285,10 @@ class Service:
             monotonic=clock.monotonic,
             jitter=random.random,
         )
+
+    def _remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
+        """As the sync reads it; asked for when lines are pushed, long after both are there."""
+        return self._sync.remote(sync, spec)
 
     def _sync_changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
         """A GitSync whose spec changed may say other things about notes; one that is gone keeps none."""

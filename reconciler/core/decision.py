@@ -94,6 +94,8 @@ class Decision:
     watches: tuple[Watch, ...] = ()
     differences: tuple[Difference, ...] = ()
     drift_reason: str = ""
+    held: bool = False
+    """Other content than Git's serves on purpose: said as `Held` where nothing drifted."""
     healthy: bool | None = None
     """Only for what serves: whether it serves now, whatever Ready says."""
     children: tuple[Resource, ...] = ()

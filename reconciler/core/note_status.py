@@ -1,7 +1,7 @@
 """Which events a status write tells: the difference between the status before and after, as lines for notes.
 
-One place for all kinds, read off what status records anyway: `run` and `runs` of jobs, `history` of deployments, `drift` of
-all. So what is told is what was decided, no kind writes notes, and `told(resource, {}, status, ...)` tells again all that a
+One place for all kinds, read off what status records anyway: `run` and `runs` of jobs, `history` and `rollout` of deployments,
+`drift` of all. So what is told is what was decided, no kind writes notes, and `told(resource, {}, status, ...)` tells again all that a
 status remembers, under the ids it had: notes that were lost are rebuilt that way.
 
 Further members of a run are told when they are there: `finishedAt`, `reason`, `billableSeconds`, `metrics`, `artefact`; and
@@ -37,6 +37,7 @@ def told(
     return (
         *_jobs(resource, about, before, after, now),
         *_rollouts(resource, about, before, after, now),
+        *_holds(commit_of(resource), about, before.get("rollout") or {}, after.get("rollout") or {}),
         *_drift(commit_of(resource), about, before.get("drift") or {}, after.get("drift") or {}, spec),
     )
 
@@ -94,6 +95,21 @@ def _rollouts(
                 commit,
                 note.rollout_ended(about, at, rollout, result, reason=reason, duration_s=duration_s, serving=serving),
             )
+
+
+def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:
+    """Both lines go to the commit that was held against. A hold that was over before anybody told of it is told whole."""
+    was, last_told = past.get("hold") or {}, (past.get("lastHold") or {}).get("since")
+    last, hold = rollout.get("lastHold") or {}, rollout.get("hold") or {}
+    over = bool(last.get("since")) and last["since"] != last_told
+    for one in (last if over else {}, hold):
+        if one.get("since") and one["since"] != was.get("since"):
+            id_, since, until = str(one.get("id")), str(one["since"]), str(one.get("until") or "")
+            yield commit, note.hold_started(about, _time(since, _EPOCH), rollback_to=id_, since=since, until=until)
+        if one is last and one:
+            id_, since, reason = str(last.get("id")), str(last["since"]), str(last.get("reason") or "")
+            at = _time(last.get("endedAt"), _EPOCH)
+            yield commit, note.hold_ended(about, at, rollback_to=id_, since=since, reason=reason)
 
 
 def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[str, Any], spec: Shape) -> Told:

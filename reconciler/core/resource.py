@@ -53,6 +53,8 @@ class Annotation:
     ROLE = _PREFIX + "role-arn"
     """On a Namespace: the role to assume for its objects."""
     SUSPEND = _PREFIX + "suspend"
+    ROLLBACK_TO = _PREFIX + "rollback-to"
+    ROLLBACK_UNTIL = _PREFIX + "rollback-until"
     PRUNE = _PREFIX + "prune"
     APPROVE_PRUNE = _PREFIX + "approve-prune"
 

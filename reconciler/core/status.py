@@ -5,16 +5,17 @@ Legacy rule: empty strings and nulls are absent keys (facts of the archived oper
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
-from reconciler.core.decision import Decision, Difference, Phase
+from reconciler.core.decision import Decision, Phase
 from reconciler.core.resource import Annotation, Resource
 
 _DIFFERENCES_SHOWN = 20
 SUSPENDED = "Suspended"
+HELD = "Held"
 
 
 def conditions(decision: Decision) -> list[Condition]:
@@ -45,7 +46,7 @@ def render(
         {
             **decision.status,
             "source": source(resource),
-            "drift": _drift(past.get("drift") or {}, decision.differences, drift_mode, now),
+            "drift": _drift(past.get("drift") or {}, decision, drift_mode, now),
             "handled": dict(handled),
         }
     )
@@ -90,16 +91,16 @@ def source(resource: Resource) -> dict[str, Any] | None:
     }
 
 
-def _drift(past: Mapping[str, Any], differences: Sequence[Difference], mode: str, now: datetime) -> dict[str, Any]:
-    if not differences:
-        return {"mode": mode, "state": "InSync"}
+def _drift(past: Mapping[str, Any], decision: Decision, mode: str, now: datetime) -> dict[str, Any]:
+    if not decision.differences:
+        return {"mode": mode, "state": HELD if decision.held else "InSync"}
     return {
         "mode": mode,
         "state": "Drifted",
         "since": past["since"] if past.get("state") == "Drifted" and past.get("since") else stamp(now),
         "differences": [
             {"plane": d.plane, "path": d.path, "desired": d.desired, "live": d.live}
-            for d in differences[:_DIFFERENCES_SHOWN]
+            for d in decision.differences[:_DIFFERENCES_SHOWN]
         ],
     }
 

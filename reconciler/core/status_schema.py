@@ -142,6 +142,11 @@ def _run(**more: Shape) -> Opaque:
         requestedAt=time(),
         startedAt=time(),
         creationTime=time(),
+        commit=string(),
+        finishedAt=time(),
+        billableSeconds=integer(),
+        artefact=string(),
+        reason=string(),
         **more,
     )
 

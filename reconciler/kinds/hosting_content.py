@@ -18,6 +18,7 @@ from reconciler.core.ownership import tags_for
 from reconciler.core.references import resolve
 from reconciler.core.rollout import Content
 from reconciler.core.shapes import List, Structure, canonical, to_request
+from reconciler.kinds.hosting_hold import Hold
 
 _VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
 
@@ -41,6 +42,8 @@ class Wanted:
     """What keeps a reference from being resolved. Then this is not the content that was asked for: it is not rolled out."""
     references: tuple[Mapping[str, str], ...] = ()
     """What each reference stood for, as status records it."""
+    held: Hold | None = None
+    """Against Git: then this is the content of a rollout that was, of which everything exists already."""
 
     def create_model(self, model: WantedModel, this: Pass) -> Call:
         return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})

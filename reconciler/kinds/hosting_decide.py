@@ -32,9 +32,10 @@ from reconciler.core.rollout import (
     judge,
     next_step,
 )
-from reconciler.kinds import hosting_scaling
+from reconciler.kinds import hosting_hold, hosting_scaling
 from reconciler.kinds.hosting_content import Wanted, wanted
 from reconciler.kinds.hosting_end import end
+from reconciler.kinds.hosting_hold import HOLD, REFUSED, Ask, Hold
 from reconciler.kinds.hosting_legacy import is_left, is_new_to_us, known_configs
 from reconciler.kinds.hosting_records import (
     Made,
@@ -61,7 +62,7 @@ from reconciler.kinds.hosting_state import (
 _FOREIGN_LOOK = timedelta(minutes=10)
 _SCALED_LOOK = timedelta(minutes=1)
 _NOTHING = Made("", "")
-_KEPT_OVER_ROLLOUTS = ("stableHash", "applied", "scaling")
+_KEPT_OVER_ROLLOUTS = ("stableHash", "applied", "scaling", *hosting_hold.KEYS)
 _ATTEMPT_KEYS = (
     "requested",
     "previous",
@@ -83,6 +84,19 @@ def decide(this: Pass) -> Decision:
     if this.resource.deleting:
         return end(this, state)
     state, want = _recognised(this, state, wanted(this))
+    state, want, notices = _under_hold(this, state, want)
+    decision = _decide(this, state, want)
+    held = Hold.parse((decision.status.get("rollout") or {}).get(HOLD))
+    return replace(
+        decision,
+        message=decision.message + _in_vain(state),
+        notices=(*notices, *decision.notices),
+        held=held is not None,
+        look_again=_sooner(decision.look_again, _hold_look(this, decision, held)) if held else decision.look_again,
+    )
+
+
+def _decide(this: Pass, state: State, want: Wanted) -> Decision:
     if refusal := _identity_change(this, state, want):
         return _stalled(this, state, want, "IdentityChanged", refusal)
     if state.endpoint["region"] != this.spec.get("region"):
@@ -112,6 +126,45 @@ def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
         state = replace(state, configs=configs, rollout={**state.rollout, "applied": applied})
     by_hash = next((item.name for item in state.configs.values() if item.hash == want.content.hash), None)
     return state, replace(want, content=Content(want.content.hash, by_hash)) if by_hash else want
+
+
+def _under_hold(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted, tuple[Notice, ...]]:
+    """What is wanted while people hold an earlier rollout against Git, and what is to be told about that."""
+    before, ask = Hold.parse(state.rollout.get(HOLD)), Ask.of(this)
+    verdict = hosting_hold.verdict(this, state.records(), "" if want.waits else want.content.hash)
+    state = replace(state, rollout=hosting_hold.told(state.rollout, ask, verdict, this.now))
+    notices = []
+    if before and verdict.ended:
+        notices.append(Notice("Normal", "RollbackEnded", f"{before.name} is held no more: {verdict.ended}"))
+    if verdict.refused:
+        notices.append(Notice("Warning", "RollbackRefused", f"{Annotation.ROLLBACK_TO}: {verdict.refused}"))
+    held = verdict.hold
+    if held is None:
+        return state, want, tuple(notices)
+    if verdict.begun:
+        notices.append(Notice("Normal", "RollbackHeld", held.says))
+    params = {key: value for key, value in (this.seen.target or {}).items() if key.endswith("ProductionVariants")}
+    references = tuple(this.past.get("references") or ()) if want.waits else want.references
+    want = replace(want, content=held.content, config_params=params, waits="", references=references, held=held)
+    return state, want, tuple(notices)
+
+
+def _in_vain(state: State) -> str:
+    """What was asked for and is not held, for as long as it is asked for."""
+    refused = state.rollout.get(REFUSED) or {}
+    return f"; not rolled back: {refused['message']}" if refused else ""
+
+
+def _hold_look(this: Pass, decision: Decision, held: Hold) -> timedelta | None:
+    """When the hold may be over, if nothing wakes the object earlier."""
+    if any(entry["hash"] == held.content.hash for entry in decision.status.get("quarantine") or ()):
+        return timedelta(0)
+    left = held.left(this.now)
+    return None if left is None else max(left, timedelta(0))
+
+
+def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def _identity_change(this: Pass, state: State, want: Wanted) -> str:
@@ -311,6 +364,8 @@ def _replace_failed(this: Pass, state: State, want: Wanted, live: Live | None) -
 def _prepare(this: Pass, state: State, want: Wanted, step: Step) -> Decision:
     """Make what is missing first, in a pass of its own; the endpoint moves when all of it is recorded."""
     config = state.configs.get(want.content.config, _NOTHING)
+    if want.held:
+        return _send(this, state, want, initiated_by="rollback")
     missing = [] if is_left(config, want) else [m for m in want.models if not state.models.get(m.name, _NOTHING).arn]
     if not missing and config.arn:
         return _send(this, state, want, initiated_by="drift" if step in (Step.CORRECT_DRIFT, Step.RECREATE) else "git")
@@ -344,7 +399,9 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     attempt = Attempt(want.content, previous, modified, live.failure if live else "", this.now, sends)
     history = state.history
     if sends == 1:
-        history = opened({"history": state.history}, want.content, this, initiated_by, limit_of(this.spec))
+        history = opened(
+            {"history": state.history}, want.content, this, initiated_by, limit_of(this.spec), held=want.held
+        )
     rollout = {
         **{key: value for key, value in state.rollout.items() if key in _KEPT_OVER_ROLLOUTS},
         **attempt.record(),
@@ -401,6 +458,8 @@ def _retry_later(this: Pass, state: State, want: Wanted, attempt: Attempt, reaso
 
 def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status: str) -> Decision:
     queued = "" if attempt.requested == want.content else f"; {want.content.config} is next"
+    if queued and want.held:
+        queued += f", held as {want.held.name}: SageMaker cannot cancel an update"
     message = f"{identity(this)} is {status} to {attempt.requested.config}{queued}"
     stage = stage_of(this.seen.endpoint)
     state = replace(state, rollout={**state.rollout, "desiredHash": want.content.hash, "stage": stage or status})
@@ -413,7 +472,8 @@ def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status:
 
 def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
     current = {"currentHash": want.content.hash, "stableHash": want.content.hash, "desiredHash": want.content.hash}
-    rollout = {**state.rollout, **current, "phase": "Complete", "applied": want.content.record(), "collecting": None}
+    phase = "Held" if want.held else "Complete"
+    rollout = {**state.rollout, **current, "phase": phase, "applied": want.content.record(), "collecting": None}
     state = replace(state, rollout=rollout, history=_told_of(this, state, want))
     configs, models = garbage(
         state.configs,
@@ -445,8 +505,8 @@ def _told_of(this: Pass, state: State, want: Wanted) -> list[dict[str, Any]]:
 def _settled(this: Pass, state: State, want: Wanted) -> Decision:
     return Decision(
         Phase.READY,
-        "InService",
-        f"{want.content.config} serves",
+        "RollbackHeld" if want.held else "InService",
+        want.held.says if want.held else f"{want.content.config} serves",
         status_of(this, state, want, "InService"),
         watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
         healthy=True,

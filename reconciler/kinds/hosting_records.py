@@ -11,6 +11,7 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.kind import Pass
 from reconciler.core.rollout import Content
 from reconciler.core.status import source
+from reconciler.kinds.hosting_hold import Hold
 
 _REASON_LIMIT = 256
 _QUARANTINE_KEPT = 50
@@ -65,7 +66,7 @@ def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pas
 
 
 def opened(
-    past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int
+    past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int, *, held: Hold | None = None
 ) -> list[dict[str, Any]]:
     """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded, unless it
     is the same content that was asked for before and not taken on.
@@ -78,17 +79,18 @@ def opened(
     good = [entry for entry in history if entry.get("result") == "Succeeded"]
     # Of what served last it would not be a way back: that is a repair.
     rollback_of = next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
-    commit = source(this.resource) or {}
+    commit = held.told if held else source(this.resource) or {}
     entry = {
         "id": number,
         **content.record(),
         "revision": commit.get("revision"),
+        "commit": commit.get("commit"),
         "author": commit.get("author"),
         "subject": commit.get("subject"),
         "path": commit.get("path"),
         "initiatedBy": initiated_by,
         "startedAt": stamp(this.now),
-        "rollbackOf": rollback_of,
+        "rollbackOf": held.id if held else rollback_of,
     }
     return trimmed([entry, *history], limit)
 

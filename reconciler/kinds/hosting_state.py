@@ -18,8 +18,8 @@ from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.partitions import invocation_url
 from reconciler.core.resource import Resource
-from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Attempt
-from reconciler.kinds import hosting_scaling
+from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Attempt, Content
+from reconciler.kinds import hosting_hold, hosting_scaling
 from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name, wanted
 from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
@@ -56,6 +56,8 @@ class Seen:
     """Why, by the name of a configuration that was found again and carries the tag."""
     scaled: tuple[hosting_scaling.Scaled, ...] = ()
     """Only when the endpoint may be moved in this pass."""
+    target: Mapping[str, Any] | None = None
+    """The configuration to be held, as described: only where variants are scaled."""
 
 
 def observe(view: View, this: Pass) -> Seen:
@@ -86,7 +88,11 @@ def observe(view: View, this: Pass) -> Seen:
         arns[name] = str(endpoint["EndpointArn"])
         owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
     scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
-    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled)
+    held = _desired(this)[1] if scaled else None
+    target = view.describe("EndpointConfig", held.content.config) if held else None
+    if held and target is None:
+        absent.add(held.content.config)
+    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled, target)
 
 
 def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
@@ -94,7 +100,7 @@ def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
     if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
         return False
     try:
-        content = wanted(this).content
+        content = _desired(this)[0]
     except TerminalError:
         return False
     configs = made(this.past.get("configs"))
@@ -104,11 +110,18 @@ def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
     return not serves and (not bad or "retry" in this.tokens)
 
 
+def _desired(this: Pass) -> tuple[Content, hosting_hold.Hold | None]:
+    """What shall serve: Git's content, or what is held against it. Raises TerminalError as `wanted` does."""
+    want = wanted(this)
+    held = hosting_hold.verdict(this, this.past, "" if want.waits else want.content.hash).hold
+    return (held.content if held else want.content), held
+
+
 def _is_quiet(this: Pass) -> bool:
     """Whether nothing is about to be sent. Before an update the look must be new: the LastModifiedTime of an older one would
     later pass for evidence of what became of the request.
     """
-    settled = (this.past.get("rollout") or {}).get("phase") == "Complete"
+    settled = (this.past.get("rollout") or {}).get("phase") in ("Complete", "Held") and not hosting_hold.moves(this)
     return settled and this.past.get("observedGeneration") == this.resource.generation and not this.tokens
 
 
@@ -285,8 +298,15 @@ def status_of(this: Pass, state: State, want: Wanted | None, status: str, additi
     if want is not None and not want.waits:
         fields["references"] = list(want.references)
         config = state.configs.get(want.content.config) or Made(want.content.config, "")
-        fields["modelNames"] = serving_names(this, config, want)
+        fields["modelNames"] = held_names(config, want) if want.held else serving_names(this, config, want)
     return {**fields, **state.records()}
+
+
+def held_names(config: Made, want: Wanted) -> list[dict[str, str]]:
+    """Models of a configuration that the spec does not speak of, by the names in spec.models as far as they still match."""
+    stems = {name.rpartition("-")[0]: name for name in config.models}
+    found = [(model.logical, stems.get(model.name.rpartition("-")[0])) for model in want.models]
+    return [{"name": logical, "value": name} for logical, name in found if name]
 
 
 def _variant(found: Mapping[str, Any]) -> dict[str, Any]:

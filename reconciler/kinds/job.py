@@ -27,6 +27,7 @@ from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.errors import ConflictError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import RUN_TAG
+from reconciler.core.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
 from reconciler.core.resource import Annotation
 from reconciler.core.shapes import to_request
@@ -144,13 +145,14 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
     if not run.started and (not _takes(this, run) or _earlier_content(this, run)):
         return run
     created = found.get("CreationTime")
-    return replace(
+    run = replace(
         run,
         startedAt=run.startedAt or stamp(this.now),
         arn=str(found.get(job.remote.arn_key) or run.arn),
         creationTime=stamp(created) if created else run.creationTime,
         status=str(found[job.remote.status_key]),
     )
+    return run.ended(found) if run.status in job.remote.over else run
 
 
 def _young(this: Pass, since: str) -> bool:
@@ -228,7 +230,7 @@ def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decisi
     refs = references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
     if refs.waits:
         return _await(job, this, run, older, refs.why)
-    run = replace(run, requestedAt=stamp(this.now))
+    run = replace(run, requestedAt=stamp(this.now), commit=commit_of(this.resource))
     params = {
         **to_request(this.shape, refs.spec, job.create),
         job.remote.name_key: run.name,

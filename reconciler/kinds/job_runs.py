@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.conditions import stamp
+from reconciler.core.conditions import clip, stamp
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import uid_suffix
@@ -15,6 +16,10 @@ from reconciler.core.resource import Annotation, Resource
 from reconciler.core.shapes import canonical
 
 RUNS_KEPT = 10
+_METRICS_KEPT = 20
+_REASON_LIMIT = 1024
+_ENDED_AT = ("TrainingEndTime", "TransformEndTime", "ProcessingEndTime", "HyperParameterTuningEndTime")
+_NO_TEXT = ("billableSeconds", "metrics")
 MISSING = "Missing"
 """Status of a run that was started and is gone from SageMaker."""
 _OF_THE_SERVICE = frozenset({"InProgress", "Completed", "Failed", "Stopping", "Stopped"})
@@ -66,13 +71,43 @@ class Run:
     creationTime: str = ""  # noqa: N815
     arn: str = ""
     status: str = ""
+    commit: str = ""
+    """The one that last changed the object's file when the run was asked for."""
+    finishedAt: str = ""  # noqa: N815
+    reason: str = ""
+    """Of an end that was no success."""
+    artefact: str = ""
+    billableSeconds: int | None = None  # noqa: N815
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Run:
-        return cls(**{key: str(record.get(key) or "") for key in cls.__dataclass_fields__})
+        texts = {key: str(record.get(key) or "") for key in cls.__dataclass_fields__ if key not in _NO_TEXT}
+        return cls(**texts, billableSeconds=record.get("billableSeconds"), metrics=dict(record.get("metrics") or {}))
 
-    def record(self) -> dict[str, str]:
-        return {key: value for key in self.__dataclass_fields__ if (value := getattr(self, key))}
+    def record(self) -> dict[str, Any]:
+        return {key: value for key in self.__dataclass_fields__ if (value := getattr(self, key)) not in ("", None, {})}
+
+    def ended(self, found: Mapping[str, Any]) -> Run:
+        """The run with what its description says of its end."""
+        at = next((found[key] for key in _ENDED_AT if found.get(key)), None)
+        told = [str(found[key]) for key in ("FailureReason", "ExitMessage") if found.get(key)]
+        best = (found.get("BestTrainingJob") or {}).get("FinalHyperParameterTuningJobObjectiveMetric")
+        metrics = [*(found.get("FinalMetricDataList") or ()), *([best] if best else ())]
+        output = (found.get("TransformOutput") or {}).get("S3OutputPath")
+        return replace(
+            self,
+            finishedAt=stamp(at) if at else self.finishedAt,
+            reason="" if self.status == "Completed" else clip(": ".join(told), _REASON_LIMIT),
+            artefact=str((found.get("ModelArtifacts") or {}).get("S3ModelArtifacts") or output or ""),
+            billableSeconds=found.get("BillableTimeInSeconds"),
+            # What is no number (a loss that diverged) cannot be said in JSON.
+            metrics={
+                clip(str(metric["MetricName"])): float(metric["Value"])
+                for metric in metrics[:_METRICS_KEPT]
+                if metric.get("MetricName") and math.isfinite(metric.get("Value", math.nan))
+            },
+        )
 
     @property
     def started(self) -> bool:

@@ -28,8 +28,9 @@ from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync_apply import NotLeaderError
 from reconciler.runtime.sync_memory import Memory, Result, Stats
+from reconciler.runtime.sync_notes import SyncNotes
 from reconciler.runtime.sync_pass import ClusterPass, summary
-from reconciler.runtime.sync_ports import Appliers, RefWatcher, Schedule
+from reconciler.runtime.sync_ports import Appliers, Record, RefWatcher, Schedule
 from reconciler.runtime.sync_source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class SyncController:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
         leader: Leader, clock: Clock, repositories: Repositories, kinds: Mapping[str, str], validate: Validate,
-        jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
+        record: Record, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
         watcher: RefWatcher | None = None, parallel: int = 8,
     ) -> None:  # fmt: skip
         """`kinds` are the kinds a repository may hold, with the apiVersion of each. GitSync is never one of them."""
@@ -61,7 +62,7 @@ class SyncController:
         )
         self._pass = ClusterPass(
             cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
-            clock=clock, parallel=parallel,
+            clock=clock, notes=SyncNotes(record, live, cluster), parallel=parallel,
         )  # fmt: skip
         self._schedule = schedule
         self._watcher = watcher

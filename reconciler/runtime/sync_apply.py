@@ -48,13 +48,24 @@ class Orders:
     owner: str
 
 
+@dataclass(frozen=True)
+class PutRight:
+    before: Resource
+    after: Resource
+    paths: tuple[str, ...]
+    """JSON Pointers; empty: only labels or annotations differed."""
+
+
 @dataclass
 class Done:
     """What came of a plan."""
 
     applied: list[Key] = field(default_factory=list)
     corrected: list[str] = field(default_factory=list)
+    put_right: list[PutRight] = field(default_factory=list)
     pruned: list[Key] = field(default_factory=list)
+    deleted: list[Resource] = field(default_factory=list)
+    """What was pruned, as it was last."""
     gone: set[Key] = field(default_factory=set)
     kept: list[Kept] = field(default_factory=list)
     refused: dict[Key, Rejection] = field(default_factory=dict)
@@ -118,15 +129,17 @@ class Hands:
         with _judged(want.key, want, done):
             notes = orders.notes(want, live)
             if edit.spec:
-                where = edits.shown(edits.paths(want.spec, self._live.written(live.resource)))
+                differ = tuple(edits.paths(want.spec, self._live.written(live.resource)))
+                where = edits.shown(iter(differ))
                 answer = self._replace(want, live.resource, notes, done, orders)
             else:
-                where = "labels or annotations"
+                differ, where = (), "labels or annotations"
                 self._lead(done)
                 answer = orders.applier.apply(body(want, notes, live.resource))
             if answer is None:
                 return
             self._live.wrote(answer)
+            done.put_right.append(PutRight(live.resource, answer, differ))
             done.corrected.append(f"{want.key.kind}/{want.key.name} {where}")
             self._events.emit(answer, "Warning", "DriftCorrected", f"Edited in the cluster, put back to Git: {where}")
 
@@ -168,6 +181,7 @@ class Hands:
                 except StaleError:
                     continue
                 done.pruned.append(key)
+                done.deleted.append(live)
                 if not live.finalizers:
                     done.gone.add(key)
                 return

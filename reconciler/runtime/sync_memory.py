@@ -32,6 +32,8 @@ class Memory:
     refused: dict[Key, tuple[str, Rejection]] = field(default_factory=dict)
     """Hash and refusal: not tried again before the next look at Git."""
     put_backs: dict[Key, deque[float]] = field(default_factory=dict)
+    told: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+    """Standing edits that the record on commits tells of already."""
     status: Resource | None = None
     """The GitSync as our last write left it, ahead of the cache."""
     tokens: frozenset[str] = frozenset()

@@ -31,6 +31,7 @@ from reconciler.runtime.claims import Claims
 from reconciler.runtime.liveview import LiveView, newer
 from reconciler.runtime.sync_apply import Done, Hands, NotLeaderError, Orders
 from reconciler.runtime.sync_memory import Memory, Result, Stats
+from reconciler.runtime.sync_notes import SyncNotes
 from reconciler.runtime.sync_ports import Appliers
 from reconciler.runtime.sync_source import Found
 
@@ -43,7 +44,7 @@ FIGHT_WINDOW_S = 60.0
 class ClusterPass:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
-        leader: Leader, clock: Clock, parallel: int = 8,
+        leader: Leader, clock: Clock, notes: SyncNotes, parallel: int = 8,
     ) -> None:  # fmt: skip
         self._cache = cache
         self._live = live
@@ -53,6 +54,7 @@ class ClusterPass:
         self._events = events
         self._leader = leader
         self._clock = clock
+        self._notes = notes
         self._hands = Hands(live, objects, events, leader, parallel)
         self.stats = Stats()
 
@@ -230,6 +232,7 @@ class ClusterPass:
             ),
             work=work,
         )
+        self._notes.tell(memory, sync, found, done, reported=steps.reported, faults=faults, now=self._clock.now())
         self.report(memory, sync, report)
         self._claims.finish(memory.key, [kept.key for kept in (*steps.kept, *done.kept)])
         return Result(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
+from reconciler.core.note import Line
 from reconciler.core.ports import Applier
 from reconciler.core.resource import Key
 
@@ -14,6 +15,12 @@ class Appliers(Protocol):
     """An applier with the rights of a ServiceAccount of this namespace, or with our own for an empty name."""
 
     def __call__(self, namespace: str, service_account: str, /) -> Applier: ...
+
+
+class Record(Protocol):
+    """The record on commits. Never raises; an equal line is kept once."""
+
+    def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...
 
 
 class Schedule(Protocol):

@@ -36,7 +36,7 @@ from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
-from reconciler.core.status import render, suspended
+from reconciler.core.status import HELD, render, suspended
 from reconciler.core.tags import with_tags
 from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
@@ -378,26 +378,29 @@ def _decide(kind: Kind, this: Pass) -> Decision:
     return with_tags(this, kind.decide(this))
 
 
+_ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
+"""What `status.handled` calls the tokens that act once."""
+
+
 def _new_tokens(resource: Resource) -> dict[str, str]:
     """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
     if not resource.status:
         return {}
     handled = resource.status.get("handled") or {}
-    retry = resource.annotations.get(Annotation.RETRY)
-    return {"retry": retry} if retry and retry != handled.get("retry") else {}
+    said = {name: resource.annotations.get(key, "") for name, key in _ONCE.items()}
+    return {name: token for name, token in said.items() if token and token != handled.get(name)}
 
 
 def _handled(this: Pass, *, decided: bool) -> dict[str, str]:
-    """The tokens that were acted on. An error before anything was decided leaves a retry for the next pass."""
+    """The tokens that were acted on. An error before anything was decided leaves those that act once for the next pass."""
     annotations = this.resource.annotations
-    retry = annotations.get(Annotation.RETRY)
-    if "retry" in this.tokens and not decided:
-        retry = (this.resource.status.get("handled") or {}).get("retry")
+    before = this.resource.status.get("handled") or {}
     tokens = {
         "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
-        "retry": retry,
         "run": annotations.get(Annotation.RUN),
     }
+    for name, key in _ONCE.items():
+        tokens[name] = before.get(name) if name in this.tokens and not decided else annotations.get(key)
     return {name: token for name, token in tokens.items() if token}
 
 
@@ -429,6 +432,7 @@ def _as_before(past: Mapping[str, Any]) -> Decision:
             Difference(d["plane"], d["path"], d.get("desired", ""), d.get("live", "")) for d in differences
         ),
         drift_reason=str((drifted or {}).get("reason", "")),
+        held=(past.get("drift") or {}).get("state") == HELD,
     )
 
 

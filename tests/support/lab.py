@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,8 @@ from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.naming import spec_hash
+from reconciler.core.note import render
+from reconciler.core.note_status import told
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
@@ -266,6 +269,8 @@ class Surroundings:
 
     claims: dict[Key, LabClaim] = field(default_factory=dict)
     emitted: list[tuple[str, str, str]] = field(default_factory=list)
+    noted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Lines for the commit, by id, in the order in which they were told first."""
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -281,8 +286,9 @@ class Surroundings:
     def report_edit(self, key: Key) -> None:
         del key
 
-    def status_changes(self, *written: object) -> None:
-        del written
+    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
+        lines = told(resource, resource.status, status, cluster="lab", now=now, spec=shape)
+        self.noted |= {line.id: json.loads(render(line)) for _, line in lines}
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         assert kind in ("Normal", "Warning")

@@ -8,10 +8,9 @@ from enum import StrEnum
 from reconciler.core.conditions import READY, STALLED, find
 from reconciler.core.gitsync import KIND as SYNC
 from reconciler.core.gitsync import requested
-from reconciler.core.resource import GITOPS_GROUP, Annotation, Resource
+from reconciler.core.resource import Annotation, Resource
 
-ROLLBACK_TO = f"{GITOPS_GROUP}/rollback-to"
-ROLLBACK_UNTIL = f"{GITOPS_GROUP}/rollback-until"
+ROLLBACK_TO, ROLLBACK_UNTIL = Annotation.ROLLBACK_TO, Annotation.ROLLBACK_UNTIL
 _SUSPENDED = "Suspended"
 _HANDLED = {Annotation.RETRY: "retry", Annotation.RUN: "run", ROLLBACK_TO: "rollbackTo"}
 
@@ -68,6 +67,17 @@ def suspended(resource: Resource) -> bool:
     if resource.kind == SYNC:
         return bool(resource.spec.get("suspend"))
     return resource.annotations.get(Annotation.SUSPEND) == "true"
+
+
+def held(resource: Resource) -> str:
+    """The id of the roll-out that is held against Git, or that was asked for and is not taken up yet. The annotation stays
+    when a hold is over.
+    """
+    asked = resource.annotations.get(ROLLBACK_TO, "")
+    hold = (resource.status.get("rollout") or {}).get("hold") or {}
+    if hold:
+        return str(hold.get("id"))
+    return "" if asked == (resource.status.get("handled") or {}).get("rollbackTo") else asked.removeprefix("#")
 
 
 def unheard(resource: Resource) -> list[str]:

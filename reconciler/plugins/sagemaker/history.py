@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
-from reconciler.plugins.sagemaker.health import ROLLBACK_TO
+from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, between, commit_in, plain, revision, safe_lines
 from reconciler.plugins.sagemaker.remote import serving_entry
@@ -51,12 +51,12 @@ def entries(resource: Resource) -> list[dict[str, Any]]:
     if resource.kind == SYNC:
         return found
     serving, bad = serving_entry(status), {one.get("hash") for one in status.get("quarantine") or ()}
-    held = resource.annotations.get(ROLLBACK_TO)
+    held = health.held(resource)
     for entry in found:
         marks = {
             "serving": serving is not None and entry.get("id") == serving.get("id"),
             "quarantined": entry.get("hash") in bad,
-            "held": held is not None and held == str(entry.get("id")),
+            "held": held == str(entry.get("id")),
         }
         entry["marks"] = [mark for mark, holds in marks.items() if holds]
     return found

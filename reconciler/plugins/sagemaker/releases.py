@@ -176,9 +176,21 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
             f"the content of roll-out {wanted} is in quarantine since; release it first: "
             f"kubectl sagemaker retry {resource.name} --hash {entry.get('hash')}"
         )
+    if _acted_on(resource, str(entry["id"])):
+        raise PreconditionError(
+            f"the hold of roll-out {wanted} is over, and its annotation, which acts once, is still there; "
+            f"first: kubectl sagemaker rollback {resource.name} --end"
+        )
     if entry.get("hash") == live and not changing:
         raise PreconditionError(f"roll-out {wanted} is what serves already; {_listed(kept, 'kept are')}")
     return _held(entry, serving, changing=changing)
+
+
+def _acted_on(resource: Resource, wanted: str) -> bool:
+    """Whether the annotation says so already, was taken up, and holds nothing any more."""
+    said = resource.annotations.get(Annotation.ROLLBACK_TO)
+    handled, rollout = resource.status.get("handled") or {}, resource.status.get("rollout") or {}
+    return said == wanted == handled.get("rollbackTo") and not rollout.get("hold")
 
 
 def _held(entry: Mapping[str, Any], serving: Mapping[str, Any] | None, *, changing: bool) -> Rollback:

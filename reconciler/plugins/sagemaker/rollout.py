@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.core.resource import Resource
-from reconciler.plugins.sagemaker.health import ROLLBACK_TO, ROLLBACK_UNTIL
+from reconciler.plugins.sagemaker import health
+from reconciler.plugins.sagemaker.health import ROLLBACK_UNTIL
 from reconciler.plugins.sagemaker.paint import commit_in, plain, span, when
 from reconciler.plugins.sagemaker.remote import serving_entry
 from reconciler.plugins.sagemaker.tree import Looks
@@ -39,8 +40,7 @@ def _rows(resource: Resource, how: Looks) -> Iterator[tuple[str, str]]:
         yield "last", f"{_entry(newest)}: {plain(newest['result'])}{f' after {took}' if took else ''}{_because(newest)}"
     for variant in status.get("productionVariants") or ():
         yield "variant", _variant(variant, paint.arrow)
-    held = resource.annotations.get(ROLLBACK_TO)
-    if held:
+    if held := health.held(resource):
         until = resource.annotations.get(ROLLBACK_UNTIL)
         end = f"until {plain(until)} or " if until else ""
         yield "held", paint(f"#{plain(held)}, {end}until Git's content changes", "paused")

@@ -265,3 +265,27 @@ def test_a_process_that_dies_anywhere_in_an_update_under_scaling_ends_the_same(l
             assert changes == [*TAKEN_OFF, "UpdateEndpoint", *PUT_ON]
             return
     raise AssertionError("there is no end to it")
+
+
+def test_a_hold_of_another_instance_type_takes_scaling_off_too(scaled: Lab, console: Console) -> None:
+    lab = scaled
+    lab.cluster.apply(endpoint("a", **LARGER))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP))
+    lab.run(60)
+    mark = lab.simulator.mark()
+    lab.cluster.annotate(HOSTING, rollback_to="1")
+    lab.run(until=lambda: lab.reason(HOSTING) == "RollbackHeld" and ready(lab, HOSTING, HAP))
+    assert console.changes(mark) == [*TAKEN_OFF, "UpdateEndpoint", *PUT_ON]
+    assert not [row for row in lab.simulator.requests(mark) if row["code"] != "OK"]
+
+
+def test_a_hold_of_the_same_instance_type_leaves_scaling_on(scaled: Lab, console: Console) -> None:
+    lab = scaled
+    lab.cluster.apply(endpoint("a", image="lab:2"))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP))
+    _scale_out(lab, 3)
+    mark = lab.simulator.mark()
+    lab.cluster.annotate(HOSTING, rollback_to="1")
+    lab.run(until=lambda: lab.reason(HOSTING) == "RollbackHeld" and ready(lab, HOSTING, HAP))
+    assert console.changes(mark) == ["UpdateEndpoint"]
+    assert _live(lab)["ProductionVariants"][0]["CurrentInstanceCount"] == 3

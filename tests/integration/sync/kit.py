@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.manifests import Manifest
+from reconciler.core.note import Line, render
 from reconciler.core.ports import Applier
 from reconciler.core.problems import Problem, manifest_problems
 from reconciler.core.resource import Annotation, Key, Resource
@@ -96,6 +98,23 @@ class ToldEvents:
         return [reason for of, reason, _ in self.told if of == kind]
 
 
+class ToldNotes:
+    """Implements `Record` by remembering: per line the commit, the event and the line as it would be written."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, dict[str, Any]]] = []
+        self.ids: list[str] = []
+
+    def put(self, sync: Key, commit: str, /, *lines: Line) -> bool:
+        assert sync.kind == "GitSync"
+        self.told += [(commit, str(line.event), json.loads(render(line))) for line in lines]
+        self.ids += [line.id for line in lines]
+        return True
+
+    def events(self) -> list[tuple[str, str]]:
+        return [(commit, event) for commit, event, _ in self.told]
+
+
 class Switch(AlwaysLeader):
     def __init__(self) -> None:
         self.leads = True
@@ -123,6 +142,7 @@ class Engine:
         self.informing = KubeClient(str(cluster.kubeconfig))
         self.cache = KubeCache(self.informing, APIS, namespaces=namespaces)
         self.events, self.leader = ToldEvents(), Switch()
+        self.record = ToldNotes()
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
         live = LiveView(self.cache, lambda resource: resource.spec)
         self.claims = Claims(live)
@@ -139,6 +159,8 @@ class Engine:
             repositories=self.repositories,
             kinds={kind: schema.api_version for kind, schema in _SCHEMAS.items()},
             validate=validate,
+            record=self.record,
+            cluster="prod",
             jitter=lambda: 0.5,
             watcher=self.watcher,
         )

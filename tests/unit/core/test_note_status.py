@@ -29,6 +29,8 @@ OPEN: dict[str, Any] = {"id": 1, "hash": "h1", "revision": REVISION, "startedAt"
 GOOD = {**OPEN, "result": "Succeeded", "finishedAt": "2026-01-01T11:10:00Z"}
 OLD = {**OPEN, "revision": f"main@sha1:{EARLIER}"}
 SECOND = {**OPEN, "id": 2, "hash": "h2"}
+HOLD: dict[str, Any] = {"id": 1, "since": "2026-01-01T11:20:00Z"}
+OVER = {**HOLD, "endedAt": "2026-01-01T11:40:00Z", "reason": "Git's content changed"}
 DRIFTED: dict[str, Any] = {
     "state": "Drifted",
     "since": "s",
@@ -69,6 +71,14 @@ def lines(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]
             [("RolloutSuperseded", "e"), ("RolloutStarted", "c")], id="a rollout was superseded, told on its own commit",
         ),
         pytest.param({"history": [GOOD]}, {"history": [GOOD]}, [], id="history stays"),
+        pytest.param({}, {"rollout": {"hold": HOLD}}, [("HoldStarted", "c")], id="a hold began"),
+        pytest.param({"rollout": {"hold": HOLD}}, {"rollout": {"hold": HOLD}}, [], id="a hold goes on"),
+        pytest.param({"rollout": {"hold": HOLD}}, {"rollout": {"lastHold": OVER}}, [("HoldEnded", "c")], id="a hold ended"),
+        pytest.param({"rollout": {"lastHold": OVER}}, {"rollout": {"lastHold": OVER}}, [], id="a hold stays over"),
+        pytest.param(
+            {"rollout": {"hold": HOLD}}, {"rollout": {"lastHold": OVER, "hold": {**HOLD, "id": 3, "since": "2026-01-01T12:00:00Z"}}},
+            [("HoldEnded", "c"), ("HoldStarted", "c")], id="another hold instead",
+        ),
         pytest.param({}, {"drift": DRIFTED}, [("DriftFound", "c")], id="drift was found"),
         pytest.param({"drift": DRIFTED}, {"drift": {**DRIFTED, "differences": []}}, [], id="drift stands"),
         pytest.param(
@@ -86,7 +96,8 @@ def test_notes_are_rebuilt_from_status_under_the_ids_they_had() -> None:
         {},
         {"run": STARTED, "history": [OPEN]},
         {"run": DONE, "history": [GOOD], "drift": DRIFTED},
-        {"run": DONE, "history": [SECOND, GOOD], "drift": DRIFTED},
+        {"run": DONE, "history": [SECOND, GOOD], "drift": DRIFTED, "rollout": {"hold": HOLD}},
+        {"run": DONE, "history": [SECOND, GOOD], "drift": DRIFTED, "rollout": {"lastHold": OVER}},
     ]
     at_the_time = {
         line.id
@@ -95,7 +106,7 @@ def test_notes_are_rebuilt_from_status_under_the_ids_they_had() -> None:
     }
     rebuilt = {line.id for _, line in told(resource(), {}, steps[-1], cluster="prod", now=NOW, spec=SPEC)}
     assert at_the_time == rebuilt
-    assert len(rebuilt) == 6
+    assert len(rebuilt) == 8
 
 
 def test_what_a_finished_job_tells() -> None:

@@ -11,7 +11,7 @@ from reconciler.core.decision import Phase
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
 from reconciler.kinds import job as life
-from reconciler.kinds.job_runs import wanted
+from reconciler.kinds.job_runs import Run, wanted
 from reconciler.kinds.training_job import JOB, KIND
 from tests.support.lab import job
 from tests.support.passes import NOW, a_pass, verbs
@@ -139,3 +139,16 @@ NOBODYS = life.Seen({NAME: FOUND}, {NAME: Owner.NOBODY})
 def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None:
     decision = life.decide(JOB, this)
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
+
+
+def test_a_metric_that_is_no_number_is_left_out_of_status() -> None:
+    told = {
+        "FinalMetricDataList": [{"MetricName": "loss", "Value": float("nan")}, {"MetricName": "auc", "Value": 0.5}],
+        "BillableTimeInSeconds": 0,
+        "FailureReason": "x" * 5000,
+    }
+    run = Run("r", "d", status="Stopped").ended(told)
+    assert run.metrics == {"auc": 0.5}
+    assert len(run.reason) == 1024
+    assert Run.parse(run.record()) == run
+    assert run.record()["billableSeconds"] == 0

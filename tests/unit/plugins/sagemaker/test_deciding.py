@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
-from reconciler.plugins.sagemaker import releases
+from reconciler.plugins.sagemaker import health, releases
 from reconciler.plugins.sagemaker.goals import Goal, State, judge
 from reconciler.plugins.sagemaker.health import Health, look, unheard
 from reconciler.plugins.sagemaker.remote import serving_entry
@@ -121,6 +121,19 @@ def test_requests_of_flux_count_as_ours() -> None:
     assert unheard(resource("Model", metadata=asked, handled={"requestedAt": "1"})) == []
 
 
+@pytest.mark.parametrize(
+    ("annotations", "status", "held"),
+    [
+        ({}, {}, ""),
+        ({"rollback-to": "#1"}, {}, "1"),
+        ({"rollback-to": "1"}, {"handled": {"rollbackTo": "1"}, "rollout": {"hold": {"id": 1}}}, "1"),
+        ({"rollback-to": "1"}, {"handled": {"rollbackTo": "1"}, "rollout": {"lastHold": {"id": 1}}}, ""),
+    ],
+)
+def test_what_is_held(annotations: dict[str, str], status: dict[str, Any], held: str) -> None:
+    assert health.held(hosting(annotations=annotations, **status)) == held
+
+
 KEPT = [{"name": f"churn-h{n}", "hash": f"h{n}"} for n in (2, 3)]
 UNDER_WAY = [entry(4, "h4", A, ""), *HISTORY]
 TWICE = [entry(3, "h1", C), entry(2, "h2", B), entry(1, "h1", A)]
@@ -156,6 +169,12 @@ def test_the_target_of_a_rollback(seen: Resource, wanted: str, chosen: str) -> N
         pytest.param(hosting(configs=KEPT), "1", "is not kept any more", id="collected"),
         pytest.param(hosting(configs=KEPT), "", "no other roll-out to go back to", id="nothing else is kept"),
         pytest.param(hosting(quarantine=[{"hash": "h1"}]), "1", "retry churn --hash h1", id="quarantined since"),
+        pytest.param(
+            hosting(annotations={"rollback-to": "1"}, handled={"rollbackTo": "1"}),
+            "1",
+            "rollback churn --end",
+            id="over",
+        ),
         pytest.param(hosting(annotations=SUSPENDED), "", "resume hostingdeployment/churn", id="suspended"),
         pytest.param(resource("TrainingJob"), "", "git revert", id="a job"),
         pytest.param(resource(), "", "history is empty", id="no history"),

@@ -1,0 +1,285 @@
+"""A roll-back held against Git (design 4, "Rollback"): one call there, one back, and nothing in between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.core.conditions import moment, stamp
+from reconciler.core.resource import Key
+from tests.integration.reconcile.test_rollouts import in_service, results, rolled_back, updates
+from tests.support.lab import PREFIX, Lab, annotated, hosting
+
+
+def two(lab: Lab, **spec: Any) -> Key:
+    """#1 (lab:1) served, #2 (lab:2) serves."""
+    in_service(lab, annotated(hosting(**spec), revision="main@sha1:1eabc9d2f0", author="Ada"))
+    return in_service(lab, annotated(hosting(image="lab:2", **spec), revision="main@sha1:2badc0de11"))
+
+
+def hold(lab: Lab, key: Key, to: str = "1", **more: str) -> None:
+    lab.cluster.annotate(key, rollback_to=to, **more)
+    lab.run(until=lambda: lab.reason(key) == "RollbackHeld", step_s=20)
+
+
+def image(lab: Lab, key: Key) -> str:
+    found = lab.simulator.client().describe_endpoint(EndpointName=lab.status(key)["endpointName"])
+    return str(found["ProductionVariants"][0]["DeployedImages"][0]["SpecifiedImage"])
+
+
+def told(lab: Lab, reason: str) -> list[str]:
+    return [message for _, of, message in lab.around.emitted if of == reason]
+
+
+def test_a_hold_is_one_call_and_reads_as_one(lab: Lab) -> None:
+    key = two(lab)
+    spec, mark = lab.cluster.objects[key]["spec"], lab.simulator.mark()
+    hold(lab, key)
+    assert lab.simulator.mutations(mark) == [("UpdateEndpoint", lab.status(key)["endpointName"])]
+    assert image(lab, key) != "lab:2"
+    assert lab.cluster.objects[key]["spec"] == spec
+    assert lab.types(key) == {"Ready", "Healthy"}
+    message = lab.condition(key, "Ready")["message"]
+    assert "#1 (1eabc9d) is held against Git" in message
+    assert "rollback-to is removed" in message
+    status = lab.status(key)
+    assert (status["rollout"]["phase"], status["drift"]["state"]) == ("Held", "Held")
+    assert status["handled"]["rollbackTo"] == "1"
+    newest = status["history"][0]
+    assert (newest["id"], newest["initiatedBy"], newest["rollbackOf"], newest["result"]) == (
+        3,
+        "rollback",
+        1,
+        "Succeeded",
+    )
+    assert (newest["revision"], newest["author"]) == ("main@sha1:1eabc9d2f0", "Ada")
+    [model] = status["modelNames"]
+    config = next(one for one in status["configs"] if one["name"] == status["endpointConfigName"])
+    assert [model["value"]] == config["models"]
+    assert len(told(lab, "RollbackHeld")) == 1
+
+
+def test_a_hold_survives_restarts_and_passes_for_nothing(lab: Lab) -> None:
+    key = two(lab, revisionHistoryLimit=2)
+    hold(lab, key)
+    mark, written = lab.simulator.mark(), lab.cluster.status_writes[key]
+    for number in range(50):
+        if number % 10 == 0:
+            lab.begin()
+        lab.reconcile(key)
+    lab.run(86400, step_s=7200)
+    assert lab.simulator.mutations(mark) == []
+    assert lab.reason(key) == "RollbackHeld"
+    assert lab.cluster.status_writes[key] == written
+
+
+def test_commits_that_are_no_content_leave_the_hold_alone(lab: Lab) -> None:
+    key = two(lab)
+    hold(lab, key)
+    before = updates(lab)
+    lab.cluster.apply(
+        annotated(
+            hosting(image="lab:2", tags=[{"key": "team", "value": "x"}]), rollback_to="1", revision="main@sha1:f00"
+        )
+    )
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), updates(lab)) == ("RollbackHeld", before)
+
+
+def test_other_content_in_git_ends_the_hold_for_good(lab: Lab) -> None:
+    key = two(lab)
+    hold(lab, key)
+    in_service(lab, annotated(hosting(image="lab:3"), rollback_to="1"))
+    assert (lab.reason(key), image(lab, key), updates(lab)) == ("InService", "lab:3", 3)
+    assert lab.status(key)["rollout"]["lastHold"]["reason"] == "Git's content changed"
+    assert lab.status(key)["drift"]["state"] == "InSync"
+    # The annotation is still there; back to what was held against does not begin it anew.
+    in_service(lab, annotated(hosting(image="lab:2"), rollback_to="1"))
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), updates(lab)) == ("InService", 4)
+    lab.cluster.annotate(key, rollback_to=None)
+    lab.settle()
+    hold(lab, key)
+    assert updates(lab) == 5
+
+
+def test_reverting_in_git_to_what_is_held_costs_nothing(lab: Lab) -> None:
+    key = two(lab)
+    hold(lab, key)
+    mark = lab.simulator.mark()
+    in_service(lab, annotated(hosting(), rollback_to="1"))
+    assert lab.simulator.mutations(mark) == []
+    assert (lab.reason(key), lab.status(key)["rollout"]["phase"]) == ("InService", "Complete")
+
+
+def test_a_hold_ends_by_time(lab: Lab) -> None:
+    key = two(lab)
+    until = stamp(lab.clock.now() + timedelta(hours=2))
+    hold(lab, key, rollback_until=until)
+    assert until in lab.condition(key, "Ready")["message"]
+    mark = lab.simulator.mark()
+    lab.run(6000, step_s=600)
+    assert (lab.reason(key), lab.simulator.mutations(mark)) == ("RollbackHeld", [])
+    lab.run(until=lambda: lab.reason(key) == "InService" and lab.is_ready(key), step_s=60)
+    assert (
+        moment(until)
+        <= moment(lab.status(key)["rollout"]["lastHold"]["endedAt"])
+        <= moment(until) + timedelta(minutes=1)
+    )
+    assert (image(lab, key), updates(lab)) == ("lab:2", 3)
+    lab.begin()
+    lab.run(3600, step_s=600)
+    assert updates(lab) == 3
+    assert [message.split(":")[0] for message in told(lab, "RollbackEnded")] == ["#1 (1eabc9d) is held no more"]
+
+
+def test_taking_the_annotation_off_ends_it(lab: Lab) -> None:
+    key = two(lab)
+    hold(lab, key)
+    lab.cluster.annotate(key, rollback_to=None)
+    lab.run(until=lambda: lab.reason(key) == "InService" and image(lab, key) == "lab:2", step_s=20)
+    assert updates(lab) == 3
+    assert "rollbackTo" not in lab.status(key).get("handled", {})
+
+
+def test_git_in_quarantine_is_held_without_a_call_and_stays_quarantined_after(lab: Lab) -> None:
+    key = rolled_back(lab)
+    mark = lab.simulator.mark()
+    hold(lab, key)
+    assert lab.types(key) == {"Ready", "Healthy"}
+    lab.cluster.annotate(key, rollback_to=None)
+    lab.run(600, step_s=60)
+    assert lab.reason(key) == "RevisionQuarantined"
+    assert lab.simulator.mutations(mark) == []
+
+
+@pytest.mark.parametrize("to, why", [("99", "no entry 99"), ("2", "never served (RolledBack)")])
+def test_what_cannot_be_held_is_said_and_not_sent(lab: Lab, to: str, why: str) -> None:
+    key = rolled_back(lab)
+    in_service(lab, hosting())
+    mark = lab.simulator.mark()
+    lab.cluster.annotate(key, rollback_to=to)
+    lab.begin()
+    lab.run(300, step_s=60)
+    assert lab.simulator.mutations(mark) == []
+    assert lab.is_ready(key)
+    assert why in lab.condition(key, "Ready")["message"]
+    assert [why in message for message in told(lab, "RollbackRefused")] == [True]
+    lab.cluster.annotate(key, rollback_to=None)
+    lab.run(60, step_s=60)
+    assert why not in lab.condition(key, "Ready")["message"]
+
+
+def test_content_that_went_into_quarantine_since_is_refused(lab: Lab) -> None:
+    key = two(lab)
+    bad = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "alarm", "after": 60}
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": bad})
+    lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    in_service(lab, hosting(image="lab:2"))
+    mark = lab.simulator.mark()
+    lab.cluster.annotate(key, rollback_to="1")
+    lab.run(300, step_s=60)
+    assert lab.simulator.mutations(mark) == []
+    assert "quarantine" in lab.condition(key, "Ready")["message"]
+
+
+def test_a_hold_that_sagemaker_rolls_back_is_over(lab: Lab) -> None:
+    key = two(lab)
+    bad = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "alarm", "after": 60}
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": bad})
+    lab.cluster.annotate(key, rollback_to="1")
+    lab.run(until=lambda: lab.status(key).get("quarantine") and lab.is_ready(key), step_s=20)
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), image(lab, key), updates(lab)) == ("InService", "lab:2", 2)
+    assert "quarantine" in lab.status(key)["rollout"]["lastHold"]["reason"]
+
+
+def test_a_revert_of_a_revert(lab: Lab) -> None:
+    key = two(lab)
+    for manifest in (hosting(), hosting(image="lab:2"), hosting()):
+        in_service(lab, manifest)
+    assert updates(lab) == 4
+    assert [entry.get("rollbackOf") for entry in lab.status(key)["history"]] == [3, 2, 1, None, None]
+    assert lab.effects()["CreateEndpointConfig"] == 2
+
+
+def test_an_abort_waits_for_the_update_that_runs(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(20, step_s=20)
+    lab.cluster.annotate(key, rollback_to="1")
+    lab.run(20, step_s=20)
+    assert updates(lab) == 1
+    assert lab.reason(key) == "RolloutInProgress"
+    assert "SageMaker cannot cancel an update" in lab.condition(key, "Ready")["message"]
+    lab.begin()
+    lab.run(until=lambda: lab.reason(key) == "RollbackHeld", step_s=20)
+    assert updates(lab) == 2
+    assert image(lab, key) != "lab:2"
+    assert results(lab, key) == ["Succeeded", "Succeeded", "Succeeded"]
+
+
+def test_with_no_status_a_token_is_recorded_and_not_acted_on(lab: Lab) -> None:
+    key = in_service(lab, annotated(hosting(), rollback_to="1"))
+    in_service(lab, annotated(hosting(image="lab:2"), rollback_to="1"))
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), lab.status(key)["handled"]["rollbackTo"], updates(lab)) == ("InService", "1", 1)
+
+
+def test_an_outage_does_not_eat_the_token(lab: Lab) -> None:
+    key = two(lab)
+    down = {"type": "error", "code": "ServiceUnavailable", "message": "later", "status": 503}
+    lab.begin()
+    lab.simulator.rules({"id": "down", "match": {"op": "[DL]*"}, "action": down})
+    lab.cluster.annotate(key, rollback_to="1")
+    lab.run(20, step_s=10)
+    assert lab.reason(key) == "TransientError"
+    lab.simulator.clear_rules("down")
+    lab.run(until=lambda: lab.reason(key) == "RollbackHeld", step_s=20)
+    assert updates(lab) == 2
+
+
+def test_notes_tell_of_a_hold_and_of_its_rollout(lab: Lab) -> None:
+    key = two(lab)
+    lab.around.noted.clear()
+    hold(lab, key)
+    lab.begin()
+    in_service(lab, annotated(hosting(image="lab:3"), rollback_to="1"))
+    lines = list(lab.around.noted.values())
+    assert [line["event"] for line in lines] == [
+        *("RolloutStarted", "HoldStarted", "RolloutSucceeded"),
+        *("HoldEnded", "RolloutStarted", "RolloutSucceeded"),
+    ]
+    assert (lines[0]["initiatedBy"], lines[0]["rollbackOf"]) == ("rollback", 1)
+    assert (lines[3]["rollbackTo"], lines[3]["reason"]) == ("1", "Git's content changed")
+
+
+def test_a_death_at_any_moment_of_a_hold_costs_no_second_call(lab: Lab) -> None:
+    die_at, died = 0, True
+    while died:
+        lab.start_over()
+        key = two(lab)
+        mark = lab.simulator.mark()
+        lab.begin()
+        lab.cluster.annotate(key, rollback_to="1")
+        died = bool(lab.run_and_die(die_at, lambda key=key: lab.reason(key) == "RollbackHeld"))  # type: ignore[misc]
+        assert lab.effects(mark) == {"UpdateEndpoint": 1}, die_at
+        assert [entry["id"] for entry in lab.status(key)["history"]] == [3, 2, 1]
+        die_at += 1
+    assert die_at > 3
+
+
+def test_what_drifts_during_a_hold_is_put_back_to_what_is_held(lab: Lab) -> None:
+    key = two(lab)
+    lab.cluster.annotate(key, drift_mode="Correct")
+    hold(lab, key)
+    held = lab.status(key)["endpointConfigName"]
+    other = next(one["name"] for one in lab.status(key)["configs"] if one["name"] != held)
+    lab.simulator.client().update_endpoint(EndpointName=lab.status(key)["endpointName"], EndpointConfigName=other)
+    lab.run(600, step_s=20)
+    assert (lab.reason(key), lab.status(key)["endpointConfigName"]) == ("RollbackHeld", held)
+    assert PREFIX + "rollback-to" in lab.condition(key, "Ready")["message"]
