@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from reconciler.core.errors import DeniedError
 from reconciler.core.ports import Objects
-from reconciler.core.resource import Key
-from reconciler.runtime.sync_source import ALLOWED_HOSTS
+from reconciler.core.resource import GITOPS_GROUP, Key
+
+ALLOWED_HOSTS = f"{GITOPS_GROUP}/allowed-hosts"
 
 
 class SecretError(Exception):

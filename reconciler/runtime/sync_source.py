@@ -6,25 +6,20 @@ write a GitSync could otherwise have any Secret of the namespace sent to a host 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.applied import Wanted
-from reconciler.core.errors import DeniedError
 from reconciler.core.gitsync import GitSyncSpec
 from reconciler.core.inventory import written_hash
 from reconciler.core.manifests import Manifest, ParseOptions, Validate
 from reconciler.core.ports import Objects
 from reconciler.core.render import Kustomizer, RenderCache, Rendered, RenderOptions, render
-from reconciler.core.resource import GITOPS_GROUP, Key, Resource
+from reconciler.core.resource import Key, Resource
 from reconciler.core.source import Credentials, Remote, Repositories, Revision, Snapshot, SourceError
 from reconciler.core.source_rules import UrlPolicy, parse_url
 from reconciler.runtime.liveview import AsWritten
-
-ALLOWED_HOSTS = f"{GITOPS_GROUP}/allowed-hosts"
+from reconciler.runtime.secrets import SecretError, read_secret
 
 ONLY_A_HUMAN_CAN_HELP = frozenset({
     *("InvalidURL", "InvalidRef", "InvalidPath", "InvalidCredentials", "AuthenticationFailed", "HostKeyMismatch"),
@@ -80,27 +75,12 @@ class SourceReader:
         if url.scheme == "file":
             return None
         try:
-            secret = self._objects.get(Key("Secret", namespace, spec.secret))
-        except DeniedError:
-            raise SourceError(
-                "SecretNotAllowed", f"the controller may not read Secret {spec.secret}; see its RBAC"
-            ) from None
-        if secret is None:
-            raise SourceError("SecretNotFound", f"Secret {spec.secret} does not exist in namespace {namespace}")
-        allowed = {host.strip().lower() for host in secret.annotations.get(ALLOWED_HOSTS, "").split(",")}
-        if url.host.lower() not in allowed:
-            raise SourceError(
-                "SecretNotAllowed",
-                f"Secret {spec.secret} may not be sent to {url.host}: name the host in its annotation {ALLOWED_HOSTS}",
+            values = read_secret(
+                self._objects, namespace, spec.secret, url.host, lambda hosts: url.host.lower() in hosts
             )
-        return Credentials.from_secret(_decoded(secret.body.get("data") or {}))
-
-
-def _decoded(data: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
-    except (binascii.Error, UnicodeDecodeError, TypeError):
-        raise SourceError("InvalidCredentials", "a value of the Secret is not text") from None
+        except SecretError as error:
+            raise SourceError(error.reason, error.message) from None
+        return Credentials.from_secret(values)
 
 
 class Wants:
