@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from reconciler.core.kind import Kind, Pass
+from reconciler.core.kind import Pass
 from reconciler.core.remote import REMOTES
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, record, status, string, time
@@ -62,10 +61,4 @@ JOB = job.JobType(
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=partial(job.observe, JOB),
-    decide=partial(job.decide, JOB),
-    failing=partial(job.failing, JOB),
-    as_written=partial(job.as_written, JOB),
-)
+KIND = job.kind(SCHEMA, JOB)

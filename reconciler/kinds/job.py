@@ -19,17 +19,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from reconciler.core import references
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.errors import ConflictError
-from reconciler.core.kind import Pass, View
+from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.naming import RUN_TAG
 from reconciler.core.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
 from reconciler.core.resource import Annotation
+from reconciler.core.schema import Schema
 from reconciler.core.shapes import to_request
 from reconciler.kinds.job_runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
@@ -390,3 +392,8 @@ def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, An
         return {**past, "additional": message, job.status_key: job.working}
     over = run.get("status") in (*job.remote.over, MISSING)
     return dict(past) if over else {**past, "additional": message}
+
+
+def kind(schema: Schema, job: JobType) -> Kind:
+    """A custom resource whose life is this one."""
+    return Kind(schema, partial(observe, job), partial(decide, job), partial(failing, job), partial(as_written, job))

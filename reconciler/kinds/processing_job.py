@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-from reconciler.core.kind import Kind, Pass
+from reconciler.core.kind import Pass
 from reconciler.core.partitions import log_url
 from reconciler.core.remote import REMOTES
 from reconciler.core.rules import AtMostOne, at
@@ -78,10 +77,4 @@ JOB = job.JobType(
 )
 """No key of the spec holds a name."""
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=partial(job.observe, JOB),
-    decide=partial(job.decide, JOB),
-    failing=partial(job.failing, JOB),
-    as_written=partial(job.as_written, JOB),
-)
+KIND = job.kind(SCHEMA, JOB)
