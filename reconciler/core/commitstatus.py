@@ -26,9 +26,10 @@ from typing import Any, Self
 
 from reconciler.core import inventory
 from reconciler.core.conditions import HEALTHY, READY, STALLED, clip, find
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.forge import WORDS, Said, State, Statement, Target
-from reconciler.core.gitsync import DriftMode, GitSyncSpec
+from reconciler.core.gitsync import GitSyncSpec
 from reconciler.core.naming import digest
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source import Revision

@@ -74,12 +74,23 @@ class Watch:
 
 @dataclass(frozen=True)
 class Difference:
-    """One drifted place. Paths are JSON Pointers into the resource."""
+    """One drifted place. Paths are JSON Pointers into the resource; a value that may hold a secret is masked when it is told."""
 
     plane: Literal["git", "sagemaker"]
     path: str
     desired: str
     live: str
+    gone: bool = False
+    """The whole thing was deleted, not only changed."""
+    careful: bool = False
+    """A capacity or a weight, which others have reasons to move: put right only where Correct was written out."""
+
+    @property
+    def reason(self) -> str:
+        """Of the Drifted condition."""
+        if self.plane == "git":
+            return "EditedInCluster"
+        return "ExternallyDeleted" if self.gone else "ExternallyModified"
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,14 @@ class Decision:
     calls: tuple[Call, ...] = ()
     notices: tuple[Notice, ...] = ()
     watches: tuple[Watch, ...] = ()
-    differences: tuple[Difference, ...] = ()
-    drift_reason: str = ""
+    differences: tuple[Difference, ...] | None = ()
+    """What is not as it should be, whether or not it is put right. None: nothing was looked at. Of a decision that waits or
+    acts, none found says as little.
+    """
+    corrects: tuple[str, ...] = ()
+    """Paths of differences that the calls put right; they count as put right when a later look no longer finds them."""
+    unknown_drift: str = ""
+    """Why nobody can say that nothing drifted."""
     held: bool = False
     """Other content than Git's serves on purpose: said as `Held` where nothing drifted."""
     healthy: bool | None = None

@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
 from reconciler.core.source import Ref, Revision
@@ -23,19 +24,6 @@ MIN_INTERVAL = timedelta(seconds=10)
 _LONGEST_S = 365 * 24 * 3600.0
 DEFAULT_INTERVAL = timedelta(minutes=1)
 _SHORTEST_SHA = 7
-
-
-class DriftMode(StrEnum):
-    """What happens to a synced object that was edited in the cluster."""
-
-    CORRECT = "Correct"
-    WARN = "Warn"
-    IGNORE = "Ignore"
-
-    @classmethod
-    def read(cls, text: str | None, default: DriftMode) -> DriftMode:
-        """Of an annotation: anything unknown counts as not said."""
-        return next((mode for mode in cls if text is not None and mode.value.lower() == text.lower()), default)
 
 
 class OnChange(StrEnum):
@@ -75,6 +63,8 @@ class GitSyncSpec:
     prune: bool = True
     max_delete_percent: int = 50
     drift_mode: DriftMode = DriftMode.CORRECT
+    drift_written: bool = False
+    """Whether the mode is written out, or only the default."""
     drift_ignore: tuple[IgnoreRule, ...] = ()
     on_change: OnChange = OnChange.RUN
     require_fast_forward: bool = True
@@ -106,6 +96,7 @@ class GitSyncSpec:
             prune=prune.get("enabled") is not False,
             max_delete_percent=_percent(prune.get("maxDeletePercent")),
             drift_mode=DriftMode.read(drift.get("mode"), DriftMode.CORRECT),
+            drift_written=bool(drift.get("mode")),
             drift_ignore=tuple(_ignore_rule(rule) for rule in drift.get("ignore") or ()),
             on_change=OnChange.read(_mapping(spec, "spec.jobs", "jobs").get("onChange"), OnChange.RUN),
             require_fast_forward=spec.get("requireFastForward") is not False,
@@ -121,6 +112,10 @@ class GitSyncSpec:
         if any(not rule.paths for rule in self.drift_ignore if rule.covers(key)):
             return DriftMode.IGNORE
         return DriftMode.read(annotation, self.drift_mode)
+
+    def mode_is_written(self, annotation: str | None) -> bool:
+        """Whether the mode of an object with this annotation is somebody's own words."""
+        return self.drift_written or annotation is not None
 
 
 def owner_id(key: Key) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
+from reconciler.core.drift import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.partitions import Partition, Partitions, commercial
 from reconciler.core.references import Lookup, Snapshot
@@ -83,8 +84,7 @@ class Pass:
     now: datetime
     on_change: str
     """Run or Reject: what a changed job spec means."""
-    drift_mode: str
-    """Correct, Warn or Ignore."""
+    drift: Policy
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
     partition_of: Partitions = commercial

@@ -13,7 +13,6 @@ token and of the secret values it is given, and of a drifted field that may hold
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -27,7 +26,7 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Difference
 from reconciler.core.naming import digest
 from reconciler.core.resource import Annotation, Resource
-from reconciler.core.shapes import Shape, is_secret, masked
+from reconciler.core.shapes import Shape, is_secret, mask, masked
 from reconciler.core.source import is_sha
 from reconciler.core.source_rules import scrub
 
@@ -303,7 +302,7 @@ _DIGESTED = re.compile(r"(?:changed \(sha256:[0-9a-f]{8}\))?\Z")
 def _digest(value: str) -> str:
     if _DIGESTED.match(value):
         return value
-    return f"changed (sha256:{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()[:8]})"
+    return str(mask(value))
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:

@@ -235,20 +235,21 @@ def masked(shape: Shape, value: Any) -> Any:
         case NameValueList() if shape.value.secret:
             if isinstance(value, Sequence) and not isinstance(value, str):
                 return [_masked_pair(shape, item) for item in value]
-            return _mask(value)
+            return mask(value)
         case Scalar() if shape.secret:
-            return _mask(value)
+            return mask(value)
         case _:
             return value
 
 
 def _masked_pair(shape: NameValueList, item: Any) -> Any:
     if not isinstance(item, Mapping):
-        return _mask(item)
-    return {key: text if key == shape.name_key else _mask(text) for key, text in item.items()}
+        return mask(item)
+    return {key: text if key == shape.name_key else mask(text) for key, text in item.items()}
 
 
-def _mask(value: Any) -> Any:
+def mask(value: Any) -> Any:
+    """What may be said of a value that may hold a secret."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

@@ -5,17 +5,18 @@ Legacy rule: empty strings and nulls are absent keys (facts of the archived oper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
+from reconciler.core import drift
+from reconciler.core.conditions import HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
 from reconciler.core.decision import Decision, Phase
+from reconciler.core.drift import Policy
 from reconciler.core.resource import Annotation, Resource
+from reconciler.core.shapes import Shape
 
-_DIFFERENCES_SHOWN = 20
 SUSPENDED = "Suspended"
-HELD = "Held"
 
 
 def conditions(decision: Decision) -> list[Condition]:
@@ -30,29 +31,36 @@ def conditions(decision: Decision) -> list[Condition]:
     if decision.healthy is not None:
         serving = Condition(HEALTHY, "True", "InService", "")
         rendered.append(serving if decision.healthy else Condition(HEALTHY, "False", reason, message))
-    if decision.differences:
-        paths = ", ".join(difference.path for difference in decision.differences[:3])
-        rendered.append(
-            Condition(DRIFTED, "True", decision.drift_reason, f"{len(decision.differences)} differ: {paths}")
-        )
     return rendered
 
 
 def render(
-    resource: Resource, decision: Decision, *, drift_mode: str, handled: Mapping[str, str], now: datetime
+    resource: Resource,
+    decision: Decision,
+    *,
+    policy: Policy,
+    shape: Shape,
+    handled: Mapping[str, str],
+    now: datetime,
+    put_back: Sequence[str] = (),
 ) -> dict[str, Any]:
     past = resource.status
+    before = past.get("conditions") or ()
+    drifted = drift.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, put_back=put_back)
+    rendered = conditions(decision)
+    if condition := drift.condition(drifted, decision, policy, before):
+        rendered.append(condition)
     kept = pruned(
         {
             **decision.status,
             "source": source(resource),
-            "drift": _drift(past.get("drift") or {}, decision, drift_mode, now),
+            "drift": drifted,
             "handled": dict(handled),
         }
     )
     kept["observedGeneration"] = resource.generation
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
-    kept["conditions"] = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
+    kept["conditions"] = settle(before, rendered, resource.generation, now)
     return dict(kept)
 
 
@@ -88,20 +96,6 @@ def source(resource: Resource) -> dict[str, Any] | None:
         "subject": annotations.get(Annotation.SUBJECT),
         "path": annotations.get(Annotation.PATH),
         "approximate": annotations.get(Annotation.APPROXIMATE) == "true" or None,
-    }
-
-
-def _drift(past: Mapping[str, Any], decision: Decision, mode: str, now: datetime) -> dict[str, Any]:
-    if not decision.differences:
-        return {"mode": mode, "state": HELD if decision.held else "InSync"}
-    return {
-        "mode": mode,
-        "state": "Drifted",
-        "since": past["since"] if past.get("state") == "Drifted" and past.get("since") else stamp(now),
-        "differences": [
-            {"plane": d.plane, "path": d.path, "desired": d.desired, "live": d.live}
-            for d in decision.differences[:_DIFFERENCES_SHOWN]
-        ],
     }
 
 

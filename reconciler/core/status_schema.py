@@ -101,7 +101,10 @@ COMMON: tuple[Field, ...] = (
             state=string(),
             since=time(),
             differences=many(record(plane=string(), path=string(), desired=string(), live=string(), since=time())),
-            corrected=record(at=time(), count=integer(), paths=many(string())),
+            correcting=many(string()),
+            corrected=record(
+                at=time(), count=integer(), paths=many(string()), recent=many(record(path=string(), at=time()))
+            ),
             lastVerified=time(),
         ),
         doc="Differences between Git, this object and SageMaker; paths are JSON Pointers.",

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from reconciler.core import inventory as inventories
 from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata
-from reconciler.core.gitsync import DriftMode, GitSyncSpec
+from reconciler.core.drift import DriftMode
+from reconciler.core.gitsync import GitSyncSpec
 from reconciler.core.inventory import Inventory
 from reconciler.core.manifests import Rejection
 from reconciler.core.prune import Blocked, Kept, blocked, survives

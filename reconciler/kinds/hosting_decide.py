@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
+from reconciler.core.drift import Verdict
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Failure, Pass
 from reconciler.core.naming import QUARANTINE_TAG
@@ -281,7 +282,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
             existed=bool(state.endpoint.get("arn")) and not state.rollout.get("replacing"),
             quarantined=bad is not None,
             served=applied is not None or any(entry.get("result") == "Succeeded" for entry in state.history),
-            correct=this.drift_mode == "Correct",
+            correct=this.drift.verdict(_elsewhere(want, live)) is Verdict.CORRECT,
         )
     )
     match step:
@@ -290,8 +291,11 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
         case Step.WAIT:
             why = f"{identity(this)} is {live.status if live else 'absent'}"
             return _waiting(this, state, want, "EndpointBusy", why)
-        case Step.CREATE | Step.UPDATE | Step.RECREATE | Step.CORRECT_DRIFT:
+        case Step.CREATE | Step.UPDATE:
             return _prepare(this, state, want, step)
+        case Step.RECREATE | Step.CORRECT_DRIFT:
+            difference = _elsewhere(want, live)
+            return replace(_prepare(this, state, want, step), differences=(difference,), corrects=(difference.path,))
         case Step.REPLACE_FAILED:
             return _replace_failed(this, state, want, live)
         case Step.REPORT_DRIFT | Step.REPORT_MISSING:
@@ -513,19 +517,22 @@ def _settled(this: Pass, state: State, want: Wanted) -> Decision:
     )
 
 
-def _drifted(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
+def _elsewhere(want: Wanted, live: Live | None) -> Difference:
+    """The endpoint serves from another configuration, or is gone."""
     found = live.config if live else "(deleted)"
-    reason = "ExternallyModified" if live else "ExternallyDeleted"
-    difference = Difference("sagemaker", "/status/endpointConfigName", want.content.config, found)
+    return Difference("sagemaker", "/status/endpointConfigName", want.content.config, found, gone=live is None)
+
+
+def _drifted(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
+    difference = _elsewhere(want, live)
     return Decision(
         Phase.READY if live else Phase.STALLED,
-        reason,
-        f"the endpoint was {'moved to ' + found if live else 'deleted'} from outside and mode {this.drift_mode} leaves it "
-        f"so; annotate {Annotation.DRIFT_MODE}: Correct to have it put back",
+        difference.reason,
+        f"the endpoint was {'moved to ' + difference.live if live else 'deleted'} from outside and mode {this.drift.mode} "
+        f"leaves it so; annotate {Annotation.DRIFT_MODE}: Correct to have it put back",
         status_of(this, state, want, live.status if live else ""),
         watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
-        differences=(difference,),
-        drift_reason=reason,
+        differences=this.drift.sift([difference]).stands,
         healthy=live is not None,
     )
 

@@ -338,24 +338,17 @@ def _gone(kind: ThingType, this: Pass, refs: Resolved, current: Thing, others: t
         return Decision(
             Phase.WAITING, "Confirming", why, status, watches=_watches(kind, (current, *others)), look_again=left
         )
-    why = f"{current.name} was deleted from outside"
-    if this.drift_mode == "Correct":
-        notice = Notice("Warning", "ExternallyDeleted", f"{why}; it is made again")
+    drift = this.drift.sift([Difference("sagemaker", kind.path, current.name, "(deleted)", gone=True)])
+    if drift.correct:
         again = _make(kind, this, refs, current, others)
-        return replace(again, notices=(notice, *again.notices)) if again.calls else again
-    known = any(
-        one.get("type") == "Ready" and one.get("reason") == "ExternallyDeleted"
-        for one in this.past.get("conditions") or ()
-    )
+        return replace(again, differences=drift.stands, corrects=drift.paths)
     return Decision(
         Phase.STALLED,
         "ExternallyDeleted",
-        f"{why}; mode {this.drift_mode} leaves it so",
+        f"{current.name} was deleted from outside; mode {this.drift.mode} leaves it so",
         _status(kind, this, (current, *others), {**_carried(kind, this), "status": "Deleted"}),
-        notices=() if known else (Notice("Warning", "ExternallyDeleted", why),),
         watches=_watches(kind, (current, *others)),
-        differences=(Difference("sagemaker", kind.path, current.name, "(deleted)"),),
-        drift_reason="ExternallyDeleted",
+        differences=drift.stands,
     )
 
 

@@ -211,7 +211,7 @@ def differences(
 
 
 def missing(want: Wanted) -> Difference:
-    return Difference("sagemaker", "/spec/resourceId", want.where.resource_id, "not a scalable target")
+    return Difference("sagemaker", "/spec/resourceId", want.where.resource_id, "not a scalable target", gone=True)
 
 
 def _differing(desired: Any, live: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

@@ -9,12 +9,12 @@ Variants do not wait for one another: one that cannot be scaled keeps none of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 
-from reconciler.core.conditions import DRIFTED, find, moment, stamp
+from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, adoption_refusal
@@ -67,6 +67,7 @@ class Plan:
     record: Record | None
     why: str = ""
     differences: tuple[Difference, ...] = ()
+    corrects: tuple[str, ...] = ()
     watch: Watch | None = None
     """What is waited for."""
     reason: str = ""
@@ -105,7 +106,6 @@ def _plan(this: Pass, want: Wanted, record: Record | None) -> Plan:
 
 
 def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Plan:
-    correct, ignored = this.drift_mode == "Correct", this.drift_mode == "Ignore"
     if record is None or not record.registered:
         return Plan(Step.BEGIN if look.target is None else Step.APPLY, want, record)
     edited, released = record.hash != want.hash, is_released(this, record)
@@ -114,12 +114,9 @@ def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Pl
             return Plan(Step.OBSERVE, want, record, f"{want.where.resource_id} was not looked at yet")
         return Plan(Step.APPLY, want, record) if edited else _fine(want, record)
     if look.target is None:
-        gone = (missing(want),)
         if edited or released:
             return Plan(Step.BEGIN, want, record)
-        if ignored:
-            return _fine(want, record)
-        return Plan(Step.BEGIN if correct else Step.REPORT, want, record, "ExternallyDeleted", gone)
+        return _by_mode(this, Step.BEGIN, want, record, (missing(want),))
     found = differences(this.shape, want, look.target, look.policy)
     if not found:
         arn = str(look.target.get("ScalableTargetARN") or record.arn)
@@ -127,9 +124,17 @@ def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Pl
         return _fine(want, replace(record, hash=want.hash, arn=arn, release=release))
     if edited:
         return Plan(Step.APPLY, want, record)
-    if ignored:
+    return _by_mode(this, Step.APPLY, want, record, found)
+
+
+def _by_mode(this: Pass, step: Step, want: Wanted, record: Record, found: Sequence[Difference]) -> Plan:
+    """Registering and putting say everything anew, so what counts is put right together."""
+    drift = this.drift.sift(found)
+    if not drift.stands:
         return _fine(want, record)
-    return Plan(Step.APPLY if correct else Step.REPORT, want, record, "ExternallyModified", found)
+    if drift.correct:
+        return Plan(step, want, record, drift.stands[0].reason, drift.stands, corrects=drift.paths)
+    return Plan(Step.REPORT, want, record, drift.stands[0].reason, drift.stands)
 
 
 def _fine(want: Wanted, record: Record) -> Plan:
@@ -154,7 +159,7 @@ def _gated(this: Pass, plan: Plan) -> Plan:
         why, watch = f"endpoint {where.endpoint} has no variant {where.variant}", replace(watch, pace=Pace.SLOW)
     else:
         return plan
-    waiting = replace(plan, step=Step.WAIT, why=why, watch=watch, differences=())
+    waiting = replace(plan, step=Step.WAIT, why=why, watch=watch, differences=(), corrects=())
     gone = look.endpoint_known and look.target_known and look.target is None and where.variant not in look.variants
     # What was scaled went, and its scaling with it: that is no drift, and what comes in its place is begun anew.
     return replace(waiting, record=replace(plan.record, registeredAt="", hash="")) if gone and plan.record else waiting
@@ -193,11 +198,11 @@ def _together(this: Pass, known: Mapping[Where, Record], plans: Sequence[Plan], 
     watches = _watches(this, plans)
     found = tuple(difference for plan in plans for difference in plan.differences)
     decision = _verdict(this, after, plans, calls)
-    notices = (*decision.notices, *_notices(this, plans, found))
-    decision = replace(decision, calls=calls, watches=watches, notices=notices)
-    if not found:
-        return decision
-    return replace(decision, differences=found, drift_reason=_first(plans, lambda plan: bool(plan.differences)))
+    notices = (*decision.notices, *_notices(this, plans))
+    corrects = tuple(dict.fromkeys(path for plan in plans for path in plan.corrects))
+    return replace(
+        decision, calls=calls, watches=watches, notices=notices, differences=found, corrects=corrects if calls else ()
+    )
 
 
 def _is_folded(this: Pass) -> bool:
@@ -244,14 +249,10 @@ def _verdict(this: Pass, known: Mapping[Where, Record], plans: Sequence[Plan], c
         return Decision(Phase.WAITING, reason, why, status, look_again=_HELD_LOOK if held else None)
     status = status_of(this, known, CREATED, policy)
     if reported := of(Step.REPORT):
-        why = f"{reported[0].want.where.resource_id} was changed from outside; mode {this.drift_mode} leaves it so"
+        why = f"{reported[0].want.where.resource_id} was changed from outside; mode {this.drift.mode} leaves it so"
         gone = any(plan.why == "ExternallyDeleted" for plan in reported)
         return Decision(Phase.STALLED if gone else Phase.READY, reported[0].why, why, status)
     return Decision(Phase.READY, CREATED, f"{policy} scales {len(plans)} of {len(plans)} variants", status)
-
-
-def _first(plans: Sequence[Plan], which: Callable[[Plan], bool]) -> str:
-    return next(plan.why for plan in plans if which(plan))
 
 
 def _watches(this: Pass, plans: Sequence[Plan]) -> tuple[Watch, ...]:
@@ -274,19 +275,12 @@ def _watches(this: Pass, plans: Sequence[Plan]) -> tuple[Watch, ...]:
     return tuple(found.values())
 
 
-def _notices(this: Pass, plans: Sequence[Plan], found: tuple[Difference, ...]) -> tuple[Notice, ...]:
-    told_before = find(this.past.get("conditions") or (), DRIFTED)
-    news = [Notice("Warning", _first(plans, lambda plan: bool(plan.differences)), _paths(found))] if found else []
+def _notices(this: Pass, plans: Sequence[Plan]) -> tuple[Notice, ...]:
     put = [reply for reply in this.replies if reply.call.operation == "PutScalingPolicy"]
-    applied = [
+    return tuple(
         Notice("Normal", "Scaled", f"{reply.call.params['ResourceId']} scales by {plans[0].want.policy}")
         for reply in put
-    ]
-    return (*(news if not told_before else ()), *applied)
-
-
-def _paths(found: Sequence[Difference]) -> str:
-    return "; ".join(f"{one.path}: {one.live} instead of {one.desired}" for one in found[:3])
+    )
 
 
 def _stalled(this: Pass, known: Mapping[Where, Record], reason: str, why: str) -> Decision:

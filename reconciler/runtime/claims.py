@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from reconciler.core import inventory as inventories
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import TerminalError
-from reconciler.core.gitsync import DriftMode, GitSyncSpec, OnChange, owner_id
+from reconciler.core.gitsync import GitSyncSpec, OnChange, owner_id
 from reconciler.core.inventory import Inventory
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.runtime.liveview import LiveView
@@ -33,6 +34,8 @@ class Claim:
     mode: DriftMode
     ignore: tuple[str, ...] = ()
     """JSON Pointers that are not compared; already left out of `hash`."""
+    mode_written: bool = False
+    """Whether somebody wrote the mode out, in the GitSync or on the object."""
     on_change: OnChange = OnChange.RUN
     settled: bool = True
     """False while the sync is changing this object, and until its first pass since the process started."""
@@ -73,6 +76,7 @@ class Claims:
             sync=sync_key,
             hash=self._matching(hashes, live, ignore),
             mode=DriftMode.IGNORE if leftover else _mode(spec, key, live),
+            mode_written=spec is not None and spec.mode_is_written(_said(live)),
             ignore=ignore,
             on_change=_on_change(spec, live),
             settled=ran and len(hashes) == 1,
@@ -152,7 +156,11 @@ def _mode(spec: GitSyncSpec | None, key: Key, live: Resource | None) -> DriftMod
     """A sync that is suspended, or whose spec nobody understands, puts nothing back, so nothing waits for it."""
     if spec is None or spec.suspend:
         return DriftMode.WARN
-    return spec.mode(key, live.annotations.get(Annotation.DRIFT_MODE) if live else None)
+    return spec.mode(key, _said(live))
+
+
+def _said(live: Resource | None) -> str | None:
+    return live.annotations.get(Annotation.DRIFT_MODE) if live else None
 
 
 def _on_change(spec: GitSyncSpec | None, live: Resource | None) -> OnChange:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from reconciler.core import edits
 from reconciler.core.applied import Wanted, body, put_back
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import DeniedError, ReconcileError, StaleError, TransientError
-from reconciler.core.gitsync import DriftMode
 from reconciler.core.manifests import Rejection
 from reconciler.core.ports import Applier, Events, Leader, Objects
 from reconciler.core.prune import Kept, survives

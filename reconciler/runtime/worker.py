@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from reconciler.core import drift
 from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
-from reconciler.core.decision import Decision, Difference, Notice, Phase
+from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.drift import DriftMode, Policy
 from reconciler.core.errors import (
     ConflictError,
     CredentialsError,
@@ -36,7 +38,7 @@ from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
-from reconciler.core.status import HELD, render, suspended
+from reconciler.core.status import render, suspended
 from reconciler.core.tags import with_tags
 from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
@@ -61,7 +63,11 @@ class Claim(Protocol):
     @property
     def hash(self) -> str: ...
     @property
-    def mode(self) -> str: ...
+    def mode(self) -> DriftMode: ...
+    @property
+    def mode_written(self) -> bool: ...
+    @property
+    def ignore(self) -> tuple[str, ...]: ...
     @property
     def on_change(self) -> str: ...
 
@@ -165,11 +171,8 @@ class Worker:
         if self._retained(resource):
             return self._release(resource, ())
         claim = self._ports.claims.claim(resource.key)
-        # A claim has weighed the object's own annotations already, and that its sync may be suspended.
-        mode = claim.mode if claim else resource.annotations.get(Annotation.DRIFT_MODE, "Warn")
         on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
-        edited = claim and mode == "Correct" and self._ports.claims.live_hash(resource, claim) != claim.hash
-        if edited and not resource.deleting:
+        if claim and self._is_edited(resource, claim) and not resource.deleting:
             # Edited in the cluster: the sync puts it back; nothing of the edit is acted on meanwhile.
             self._ports.claims.report_edit(resource.key)
             return Next(after=timedelta(seconds=30))
@@ -184,7 +187,7 @@ class Worker:
             past=resource.status,
             now=self._ports.clock.now(),
             on_change=on_change,
-            drift_mode=mode,
+            drift=_policy(resource, claim, self._ports.clock.now()),
             tokens=_new_tokens(resource),
             others=self._ports.cache,
             partition_of=self._partition_of,
@@ -207,6 +210,10 @@ class Worker:
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)
 
+    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
+        correct = claim.mode is DriftMode.CORRECT
+        return correct and self._ports.claims.live_hash(resource, claim) != claim.hash
+
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
         for _ in range(_ROUNDS):
@@ -221,7 +228,7 @@ class Worker:
                 return self._release(this.resource, decision.notices)
             this = self._record(this, decision)
             if not decision.calls:
-                return Next(_TERMINAL_LOOK if refusal else decision.look_again)
+                return Next(_sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
             replies, failure = execute(
                 decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader
             )
@@ -255,7 +262,12 @@ class Worker:
         past = this.resource.status
         decided = this.seen is not None
         status = render(
-            this.resource, decision, drift_mode=this.drift_mode, handled=_handled(this, decided=decided), now=this.now
+            this.resource,
+            decision,
+            policy=this.drift,
+            shape=this.shape,
+            handled=_handled(this, decided=decided),
+            now=this.now,
         )
         if decision.calls:
             calls = [label(call) for call in decision.calls]
@@ -269,9 +281,14 @@ class Worker:
         resource = this.resource
         if status != past or decision.calls:
             resource = self._write(this, status)
-        for notice in decision.notices:
+        drifted = find(status["conditions"], DRIFTED)
+        told = drift.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
+        for notice in (*decision.notices, *told):
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
+
+    def _drift_look(self, this: Pass) -> timedelta | None:
+        return drift.look_again(this.resource.status.get("drift") or {}, this.now)
 
     def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
         """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
@@ -421,19 +438,31 @@ def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
 
 def _as_before(past: Mapping[str, Any]) -> Decision:
     """What was known of health and drift; an error tells nothing new about either."""
-    conditions = past.get("conditions") or ()
-    healthy, drifted = find(conditions, HEALTHY), find(conditions, DRIFTED)
-    differences = (past.get("drift") or {}).get("differences") or ()
+    healthy = find(past.get("conditions") or (), HEALTHY)
     return Decision(
         Phase.WAITING,
         "",
         healthy=None if healthy is None else healthy["status"] == "True",
-        differences=tuple(
-            Difference(d["plane"], d["path"], d.get("desired", ""), d.get("live", "")) for d in differences
-        ),
-        drift_reason=str((drifted or {}).get("reason", "")),
-        held=(past.get("drift") or {}).get("state") == HELD,
+        differences=None,
+        held=(past.get("drift") or {}).get("state") == drift.HELD,
     )
+
+
+def _policy(resource: Resource, claim: Claim | None, now: datetime) -> Policy:
+    """A claim has weighed the object's own annotation already, and that its sync may be suspended."""
+    said = resource.annotations.get(Annotation.DRIFT_MODE)
+    return Policy.of(
+        claim.mode if claim else DriftMode.read(said, DriftMode.WARN),
+        resource.status,
+        now,
+        written=claim.mode_written if claim else said is not None,
+        adopted=resource.annotations.get(Annotation.ADOPT) == "true",
+        ignored=claim.ignore if claim else (),
+    )
+
+
+def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
 _RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")

@@ -22,6 +22,7 @@ from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.naming import spec_hash
@@ -259,7 +260,9 @@ class _Objects:
 @dataclass(frozen=True)
 class LabClaim:
     hash: str
-    mode: str = "Correct"
+    mode: DriftMode = DriftMode.CORRECT
+    mode_written: bool = False
+    ignore: tuple[str, ...] = ()
     on_change: str = "Run"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.decision import Decision
+from reconciler.core.drift import Policy
 from reconciler.core.kind import Identity, Kind, Pass
 from reconciler.core.references import Snapshot
 from reconciler.core.resource import Resource
@@ -33,7 +34,7 @@ def a_pass(
     """`deleting=True` and members of a Pass go by keyword."""
     deleting = {"deletionTimestamp": "2026-03-01T00:00:00Z"} if more.pop("deleting", False) else {}
     found = resource(manifest, past, **deleting)
-    least: dict[str, Any] = {"on_change": "Reject", "drift_mode": "Warn", "now": NOW}
+    least: dict[str, Any] = {"on_change": "Reject", "drift": Policy(), "now": NOW}
     return Pass(
         resource=found,
         identity=Identity("lab"),

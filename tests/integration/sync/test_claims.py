@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.gitsync import DriftMode, OnChange
+from reconciler.core.drift import DriftMode
+from reconciler.core.gitsync import OnChange
 from reconciler.core.resource import Resource
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import Engine, Team, files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.gitsync import DriftMode
+from reconciler.core.drift import DriftMode
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, model, spec
 from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually

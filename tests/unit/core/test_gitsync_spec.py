@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.drift import DriftMode
 from reconciler.core.errors import TerminalError
-from reconciler.core.gitsync import DriftMode, GitSyncSpec, OnChange, duration
+from reconciler.core.gitsync import GitSyncSpec, OnChange, duration
 from reconciler.core.resource import Key
 from reconciler.core.source import Ref
 

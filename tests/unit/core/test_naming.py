@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.service_model import load_shape
+from reconciler.core.drift import Policy
 from reconciler.core.kind import Identity, Pass
 from reconciler.core.naming import NAME_LIMIT, TUNING_NAME_LIMIT, digest, owner_tag, remote_name, spec_hash
 from reconciler.core.resource import Resource
@@ -72,7 +73,7 @@ def this(kind: str, spec: Mapping[str, Any], name: str = "churn", cluster: str =
         "spec": spec,
     }
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    return Pass(Resource(body), Identity(cluster), spec, SHAPES[kind], {}, now, "Run", "Warn")
+    return Pass(Resource(body), Identity(cluster), spec, SHAPES[kind], {}, now, "Run", Policy())
 
 
 def run_name(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod", **annotations: str) -> str:

@@ -10,7 +10,9 @@ import pytest
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Decision, Difference, Phase
+from reconciler.core.drift import Policy
 from reconciler.core.resource import Resource
+from reconciler.core.shapes import Structure
 from reconciler.core.status import pruned, render, suspended
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -23,7 +25,7 @@ def resource(status: Mapping[str, Any] | None = None, generation: int = 3, **ann
 
 
 def rendered(decision: Decision, before: Mapping[str, Any] | None = None, now: datetime = NOW) -> dict[str, Any]:
-    return render(resource(before), decision, drift_mode="Warn", handled={}, now=now)
+    return render(resource(before), decision, policy=Policy(), shape=Structure(()), handled={}, now=now)
 
 
 def kstatus(found: Resource) -> str:
@@ -58,7 +60,6 @@ def kstatus(found: Resource) -> str:
                 Phase.READY,
                 "ExternallyModified",
                 differences=(Difference("sagemaker", "/a", "1", "2"),),
-                drift_reason="X",
             ),
             "Current",
             id="drifted and left so is current",
@@ -89,9 +90,7 @@ def test_transition_time_moves_with_the_status_alone() -> None:
 
 
 def test_drift_keeps_the_moment_it_was_first_seen() -> None:
-    drifted = Decision(
-        Phase.READY, "X", differences=(Difference("sagemaker", "/spec/a", "1", "2"),), drift_reason="ExternallyModified"
-    )
+    drifted = Decision(Phase.READY, "X", differences=(Difference("sagemaker", "/spec/a", "1", "2"),))
     first = rendered(drifted)
     assert first["drift"]["since"] == rendered(drifted, first, LATER)["drift"]["since"] == stamp(NOW)
     assert rendered(Decision(Phase.READY, "X"), first, LATER)["drift"] == {"mode": "Warn", "state": "InSync"}

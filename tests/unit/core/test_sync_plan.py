@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.applied import APPLIED_METADATA, Wanted
-from reconciler.core.gitsync import DriftMode, GitSyncSpec, IgnoreRule
+from reconciler.core.drift import DriftMode
+from reconciler.core.gitsync import GitSyncSpec, IgnoreRule
 from reconciler.core.inventory import Inventory, written_hash
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source import Revision

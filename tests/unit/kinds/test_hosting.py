@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.decision import Phase
+from reconciler.core.drift import DriftMode, Policy
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
 from reconciler.kinds.hosting_content import wanted
@@ -142,7 +143,7 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
         ),
         pytest.param(a_pass(KIND, hosting(), SERVES, seen=GONE), Phase.STALLED, "ExternallyDeleted", [], id="deleted"),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=GONE, drift_mode="Correct"),
+            a_pass(KIND, hosting(), SERVES, seen=GONE, drift=Policy(DriftMode.CORRECT)),
             Phase.ACTING,
             "RolloutInProgress",
             ["CreateEndpoint"],

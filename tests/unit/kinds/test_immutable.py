@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.decision import Call, Phase, Reply
+from reconciler.core.drift import DriftMode, Policy
 from reconciler.core.kind import Pass, Refusal
 from reconciler.core.ownership import Owner
 from reconciler.kinds.immutable import Seen
@@ -91,7 +92,7 @@ ROWS = {
     ),
     "gone in mode Warn is told": Row(created(record()), GONE, Phase.STALLED, "ExternallyDeleted"),
     "gone in mode Correct is made again": Row(
-        created(record()), GONE, Phase.ACTING, "Creating", CREATE, more={"drift_mode": "Correct"}
+        created(record()), GONE, Phase.ACTING, "Creating", CREATE, more={"drift": Policy(DriftMode.CORRECT)}
     ),
     "made a moment ago and not seen gets a second look": Row(
         created(record(requestedAt=JUST_NOW)), GONE, Phase.WAITING, "Confirming"

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase, Reply
+from reconciler.core.drift import DriftMode, Policy
 from reconciler.core.errors import TerminalError, ThrottledError
 from reconciler.core.kind import Failure, Refusal
 from reconciler.core.ownership import Owner
@@ -554,7 +555,7 @@ def test_decide(
     reason: str,
     calls: list[str],
 ) -> None:
-    decision = decided(status, look, *([deployment] if deployment else []), drift_mode=mode)
+    decision = decided(status, look, *([deployment] if deployment else []), drift=Policy(DriftMode(mode)))
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
 
 
@@ -622,10 +623,12 @@ def test_a_refusal_for_good_is_kept_with_its_resource() -> None:
 
 @pytest.mark.parametrize("mode", ["Warn", "Correct"])
 def test_a_process_that_died_between_two_calls_left_work_and_no_drift(mode: str) -> None:
-    first = decided(past(record()), Look(True, **IN_SERVICE), rolling(token="1"), drift_mode=mode)
+    first = decided(past(record()), Look(True, **IN_SERVICE), rolling(token="1"), drift=Policy(DriftMode(mode)))
     assert verbs(first) == [REGISTER, PUT]
     anew = live(ScalableTargetARN=f"{ARN}-anew")
-    again = decided(first.status, Look(True, anew, owner=Owner.US, **IN_SERVICE), rolling(token="1"), drift_mode=mode)
+    again = decided(
+        first.status, Look(True, anew, owner=Owner.US, **IN_SERVICE), rolling(token="1"), drift=Policy(DriftMode(mode))
+    )
     assert (verbs(again), again.differences) == ([REGISTER, PUT], ())
 
 

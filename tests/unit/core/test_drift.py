@@ -1,0 +1,169 @@
+"""What a difference leads to, and what `status.drift` remembers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.core.conditions import stamp
+from reconciler.core.decision import Decision, Difference, Phase
+from reconciler.core.drift import DriftMode, Policy, Verdict, condition, look_again, notices, record
+from reconciler.core.shapes import Field, Scalar, Structure
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SHAPE = Structure((Field("secret", Scalar("string", secret=True)), Field("plain", Scalar("string"))))
+MOVED = Difference("sagemaker", "/status/endpointConfigName", "a", "b")
+WEIGHT = Difference("sagemaker", "/spec/productionVariants/0/initialVariantWeight", "1", "2", careful=True)
+RECENT = [{"path": MOVED.path, "at": stamp(NOW - timedelta(minutes=minutes))} for minutes in (50, 30, 10)]
+
+
+def drifted(**more: Any) -> Mapping[str, Any]:
+    return {"drift": {"corrected": {"at": stamp(NOW), "count": 3, "paths": [MOVED.path], "recent": RECENT}, **more}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "difference", "more", "verdict"),
+    [
+        pytest.param("Correct", MOVED, {}, Verdict.CORRECT, id="Correct puts right"),
+        pytest.param("Warn", MOVED, {}, Verdict.REPORT, id="Warn reports"),
+        pytest.param("Ignore", MOVED, {}, Verdict.IGNORE, id="Ignore looks away"),
+        pytest.param("Correct", WEIGHT, {}, Verdict.REPORT, id="a weight is only reported by default"),
+        pytest.param("Correct", WEIGHT, {"written": True}, Verdict.CORRECT, id="unless Correct is written out"),
+        pytest.param("Correct", MOVED, {"adopted": True}, Verdict.REPORT, id="what was adopted is only reported"),
+        pytest.param(
+            "Correct",
+            MOVED,
+            {"adopted": True, "written": True},
+            Verdict.CORRECT,
+            id="unless Correct is written out there",
+        ),
+        pytest.param("Correct", MOVED, {"ignored": [MOVED.path]}, Verdict.IGNORE, id="an ignored path"),
+        pytest.param(
+            "Correct",
+            WEIGHT,
+            {"ignored": ["/spec/productionVariants"]},
+            Verdict.IGNORE,
+            id="a path below an ignored one",
+        ),
+        pytest.param(
+            "Correct",
+            WEIGHT,
+            {"ignored": ["/spec/prod"], "written": True},
+            Verdict.CORRECT,
+            id="not a mere prefix of it",
+        ),
+        pytest.param("Correct", MOVED, {"past": drifted()}, Verdict.REPORT, id="put right three times within the hour"),
+        pytest.param(
+            "Correct",
+            WEIGHT,
+            {"past": drifted(), "written": True},
+            Verdict.CORRECT,
+            id="another path than the flapping one",
+        ),
+    ],
+)
+def test_verdict(mode: str, difference: Difference, more: dict[str, Any], verdict: Verdict) -> None:
+    policy = Policy.of(DriftMode(mode), more.pop("past", {}), NOW, **more)
+    assert policy.verdict(difference) is verdict
+
+
+def test_a_path_may_be_put_right_again_when_the_hour_is_over() -> None:
+    later = NOW + timedelta(minutes=11)
+    assert Policy.of(DriftMode.CORRECT, drifted(), later).verdict(MOVED) is Verdict.CORRECT
+    assert look_again({"state": "Drifted", **drifted()["drift"]}, NOW) == timedelta(minutes=10)
+
+
+def told(*steps: tuple[Decision, timedelta]) -> list[dict[str, Any]]:
+    """`status.drift` after each decision, so long after noon."""
+    found: list[dict[str, Any]] = []
+    for decision, after in steps:
+        past = found[-1] if found else {}
+        found.append(record(past, decision, Policy(DriftMode.CORRECT), shape=SHAPE, now=NOW + after))
+    return found
+
+
+FOUND = Decision(Phase.ACTING, "x", differences=(MOVED,), corrects=(MOVED.path,))
+MOVING = Decision(Phase.WAITING, "x")
+SETTLED = Decision(Phase.READY, "x")
+LEFT = Decision(Phase.READY, "x", differences=(MOVED,))
+
+
+def test_found_being_put_right_and_seen_to_be_gone() -> None:
+    steps = told(
+        (FOUND, timedelta(0)),
+        (MOVING, timedelta(minutes=1)),
+        (SETTLED, timedelta(minutes=9)),
+        (SETTLED, timedelta(minutes=30)),
+        (SETTLED, timedelta(minutes=69)),
+    )
+    assert [step["state"] for step in steps] == ["Drifted", "Drifted", "Corrected", "Corrected", "InSync"]
+    assert [step["since"] for step in steps[:2]] == [stamp(NOW)] * 2
+    corrected = steps[2]["corrected"]
+    assert (corrected["at"], corrected["count"], corrected["paths"]) == (
+        stamp(NOW + timedelta(minutes=9)),
+        1,
+        [MOVED.path],
+    )
+    assert steps[4]["corrected"] == corrected
+    assert look_again(steps[2], NOW + timedelta(minutes=9)) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("decision", "state"),
+    [
+        pytest.param(SETTLED, "InSync", id="gone without us is no correction"),
+        pytest.param(LEFT, "Drifted", id="still there"),
+        pytest.param(Decision(Phase.WAITING, "x", differences=None), "Drifted", id="an error tells nothing new"),
+        pytest.param(Decision(Phase.READY, "x", held=True), "Held", id="held against Git"),
+        pytest.param(Decision(Phase.READY, "x", unknown_drift="no right"), "Unknown", id="nobody can tell"),
+        pytest.param(
+            Decision(Phase.READY, "x", differences=(MOVED,), unknown_drift="no right"),
+            "Drifted",
+            id="what is seen counts",
+        ),
+    ],
+)
+def test_what_was_reported_becomes(decision: Decision, state: str) -> None:
+    assert told((LEFT, timedelta(0)), (decision, timedelta(minutes=1)))[-1]["state"] == state
+
+
+def test_each_difference_keeps_the_moment_it_was_first_seen() -> None:
+    both = Decision(Phase.READY, "x", differences=(MOVED, WEIGHT))
+    first, second = told((LEFT, timedelta(0)), (both, timedelta(minutes=5)))
+    assert [one["since"] for one in second["differences"]] == [stamp(NOW), stamp(NOW + timedelta(minutes=5))]
+    assert second["since"] == first["since"]
+
+
+def test_a_value_that_may_be_secret_is_told_as_a_digest() -> None:
+    found = (Difference("git", "/spec/secret", "hush", ""), Difference("git", "/spec/plain", "a", "b"))
+    (told_of,) = told((Decision(Phase.READY, "x", differences=found), timedelta(0)))
+    secret, plain = told_of["differences"]
+    assert secret["desired"].startswith("changed (sha256:")
+    assert (secret["live"], plain["desired"], plain["live"]) == ("", "a", "b")
+
+
+def test_an_edit_put_back_by_the_sync_counts_as_a_correction() -> None:
+    told_of = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, put_back=["/spec/plain"])
+    assert (told_of["state"], told_of["corrected"]["paths"]) == ("Corrected", ["/spec/plain"])
+
+
+def test_events_tell_changes_only() -> None:
+    found, moving, settled = told((FOUND, timedelta(0)), (MOVING, timedelta(0)), (SETTLED, timedelta(minutes=1)))
+    reason = MOVED.reason
+    assert [(n.type, n.reason) for n in notices({}, found, reason)] == [("Warning", "ExternallyModified")]
+    assert list(notices(found, moving, reason)) == []
+    assert [n.reason for n in notices(moving, settled, "")] == ["DriftCorrected"]
+    assert list(notices(settled, settled, "")) == []
+
+
+def test_the_condition_names_the_reason_and_says_when_a_path_flaps() -> None:
+    (found,) = told((LEFT, timedelta(0)))
+    calm = condition(found, LEFT, Policy(), ())
+    wild = condition(found, LEFT, Policy(DriftMode.CORRECT, flapping=frozenset({MOVED.path})), ())
+    assert calm is not None
+    assert wild is not None
+    assert (calm.reason, wild.reason) == ("ExternallyModified", "DriftFlapping")
+    assert condition({"state": "InSync"}, SETTLED, Policy(), ()) is None
