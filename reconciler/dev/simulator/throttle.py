@@ -30,10 +30,11 @@ class Throttle:
         self._lock = threading.Lock()
 
     def configure(self, *, enabled: bool, limits: Mapping[str, float] | None = None) -> None:
+        """Start anew with full buckets; what `limits` leaves out is as by default, whatever was asked for before."""
+        asked = limits or {}
         with self._lock:
             self.enabled = enabled
-            if limits is not None:
-                self.limits = {**limits, **{glob: rate for glob, rate in DEFAULT_LIMITS.items() if glob not in limits}}
+            self.limits = {**asked, **{glob: rate for glob, rate in DEFAULT_LIMITS.items() if glob not in asked}}
             self._buckets.clear()
 
     def admits(self, account: str, op: str) -> bool:
