@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Pace, Watch
@@ -69,6 +69,8 @@ class _List:
     remote: Remote
     summaries: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     details: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    described_at: dict[str, float] = field(default_factory=dict)
+    """Monotonic second of each of `details`."""
     watched: dict[str, _Watched] = field(default_factory=dict)
     spawned: dict[str, tuple[tuple[Any, ...], list[Mapping[str, Any]]]] = field(default_factory=dict)
     """Training jobs by tuning job, with the mark of the tuning job when they were listed."""
@@ -86,6 +88,11 @@ class _List:
         for things in (self.details, self.summaries):
             for name in [name for name in things if self.remote.touches(params, name)]:
                 del things[name]
+
+    def drop(self, name: str) -> None:
+        """What was described of a thing that nobody watches or that is gone."""
+        self.details.pop(name, None)
+        self.described_at.pop(name, None)
 
 
 class Observer:
@@ -161,7 +168,7 @@ class Observer:
             if not watched.keys:
                 del listing.watched[watch.name]
                 listing.summaries.pop(watch.name, None)
-                listing.details.pop(watch.name, None)
+                listing.drop(watch.name)
                 listing.spawned.pop(watch.name, None)
 
     def _list(self, tenant: Any, remote: str) -> _List:
@@ -232,7 +239,7 @@ class Observer:
                 listing.fast_at = now + self._paces.fast_s
                 listing.not_before = now + pause
                 for name in listing.details.keys() - listing.watched.keys():
-                    del listing.details[name]
+                    listing.drop(name)
                 self._changed.notify_all()
         for key in woken:
             self._wake(key)
@@ -315,12 +322,16 @@ class Observer:
             watched = self._list(tenant, remote).watched.get(name)
             return watched is not None and watched.unlisted
 
-    def describe(self, tenant: Any, remote: str, name: str, *, fresh: bool) -> Mapping[str, Any] | None:
+    def describe(
+        self, tenant: Any, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
             problem, watched = listing.problem, listing.watched.get(name)
+            age_s = self._monotonic() - listing.described_at.get(name, 0.0)
         fresh = fresh or (watched is not None and watched.unlisted)
+        fresh = fresh or (at_most_old is not None and age_s >= at_most_old.total_seconds())
         moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
         if not fresh and not moved:
             if problem is not None:
@@ -333,11 +344,12 @@ class Observer:
             found = None
         if found is None:
             with self._lock:
-                listing.details.pop(name, None)
+                listing.drop(name)
             return None
         with self._lock:
             # Kept though nobody may watch it yet: the first decision about it comes after this look.
             listing.details[name] = found
+            listing.described_at[name] = self._monotonic()
         return found
 
     def listing(self, tenant: Any, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -402,8 +414,10 @@ class TenantView:
     def unlisted(self, remote: str, name: str) -> bool:
         return self.observer.unlisted(self.tenant, remote, name)
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        return self.observer.describe(self.tenant, remote, name, fresh=fresh)
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        return self.observer.describe(self.tenant, remote, name, fresh=fresh, at_most_old=at_most_old)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         return self.observer.tags(self.tenant, arn)
