@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from reconciler.dev.story import STORY
+from reconciler.dev.demo.story import STORY
 
 
 @pytest.mark.timeout(300)
