@@ -72,12 +72,12 @@ GUARD = f"""\
       trafficRoutingConfiguration:
         type: CANARY
         canarySize: {{type: INSTANCE_COUNT, value: 1}}
-        waitIntervalInSeconds: 1800
+        waitIntervalInSeconds: 3600
     autoRollbackConfiguration:
       alarms:
         - alarmName: {ALARM}
 """
-"""Below HOSTING: one instance in four first, for half an hour, and back when the alarm goes off."""
+"""Below HOSTING: one instance in four first, for an hour, and back when the alarm goes off."""
 
 BROKEN = """\
 apiVersion: sagemaker.aws.amazon.com/v1

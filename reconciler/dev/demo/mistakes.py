@@ -45,5 +45,12 @@ def put_back(stage: Stage) -> None:
         return bool(found["spec"]["productionVariants"] == variants) and ready(found)
 
     stage.until("the instance type is what Git says", "hostingdeployment", "churn", restored)
+    stage.show(
+        "get",
+        "gitsync",
+        "models",
+        "-o",
+        'jsonpath={range .status.conditions[?(@.type=="Drifted")]}{.message}{"\\n"}{end}',
+    )
     asked = stage.asked(mark)
     stage.check("SageMaker was asked for nothing", holds=not asked, found=asked)

@@ -1,11 +1,11 @@
 """How the audience is told of what happens: titles, sentences, commands with what they printed, and what was seen.
 
-What stands after a `$` was run and printed what follows; after `>>>` it is Python that was called. Lines that are wider than
-the page are cut, with a sign.
+What stands after a `$` was run and printed what follows; after `>>>` it is Python that was called.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Mapping
@@ -28,15 +28,25 @@ def tell(text: str) -> None:
         click.echo(f"  {line}")
 
 
-def command(line: str, output: str = "", *, prompt: str = "$") -> None:
-    click.secho(f"  {prompt} {line}", fg="green")
-    printed(output)
+def command(line: str, output: str = "", *, prompt: str = "$", whole: bool = False) -> None:
+    """A command and what it printed; `whole` wraps lines that are too wide and cuts none."""
+    rows = _wrapped(line, "  ", len(prompt) + 3)
+    click.secho(f"  {prompt} {rows[0]}", fg="green")
+    for row in rows[1:]:
+        click.secho(f"  {' ' * len(prompt)} {row}", fg="green")
+    printed(output, whole=whole)
 
 
-def printed(output: str) -> None:
+def printed(output: str, *, whole: bool = False) -> None:
     width = _page() - 4
     for row in output.rstrip().splitlines():
-        click.echo(f"    {row if len(row) <= width else row[: width - len(_CUT)] + _CUT}")
+        if len(row) <= width:
+            click.echo(f"    {row}".rstrip())
+        elif whole:
+            for part in _wrapped(row, " " * (len(row) - len(row.lstrip()) + 2), 4):
+                click.echo(f"    {part}")
+        else:
+            click.echo(f"    {row[: width - len(_CUT)]}{_CUT}")
 
 
 def called(client: str, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -51,3 +61,13 @@ def seen(what: str) -> None:
 
 def _page() -> int:
     return min(_WIDTH_MAX, max(80, shutil.get_terminal_size((_WIDTH_MAX, 24)).columns))
+
+
+def _wrapped(line: str, indent: str, margin: int) -> list[str]:
+    """Broken after commas and blanks, where shells and JSON can be."""
+    rows = [""]
+    for piece in re.findall(r"[^,\s]*[,\s]*", line):
+        if rows[-1].strip() and len(rows[-1]) + len(piece.rstrip()) > _page() - margin:
+            rows.append(indent)
+        rows[-1] += piece
+    return rows

@@ -13,13 +13,12 @@ _STAGES = "NAME:.metadata.name,STATUS:.status.endpointStatus,ROLLOUT:.status.rol
 
 def by_alarm(stage: Stage) -> None:
     stage.tell(
-        "The model of January goes out with care: one instance in four first, for half an hour, and back again by itself "
+        "The model of January goes out with care: one instance in four first, for an hour, and back again by itself "
         "if the alarm goes off meanwhile."
     )
     stage.aws(
-        "cloudwatch", "put_metric_alarm", AlarmName=manifests.ALARM, Namespace="AWS/SageMaker",
-        MetricName="Invocation5XXErrors", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=5,
-        ComparisonOperator="GreaterThanThreshold",
+        "cloudwatch", "put_metric_alarm", AlarmName=manifests.ALARM, MetricName="Invocation5XXErrors",
+        EvaluationPeriods=1, Threshold=5, ComparisonOperator="GreaterThanThreshold",
     )  # fmt: skip
     text = manifests.HOSTING.format(artefact=manifests.JANUARY) + manifests.GUARD
     stage.push("Serve churn of January", {SERVE: text}, diff=True)
@@ -43,7 +42,7 @@ def remembered(stage: Stage) -> None:
         "ever. Here its content is in quarantine: no time, restart or other commit sends it again, only other content or a "
         "person who says so."
     )
-    reason = "{range .status.conditions[*]}{.type}={.status} {.reason}{'\\n'}{end}"
+    reason = '{range .status.conditions[*]}{.type}={.status} {.reason}{"\\n"}{end}'
     stage.show("get", "hostingdeployment", "churn", "-o", f"jsonpath={reason}")
     stage.show("sagemaker", "history", "churn")
     stage.tell("What became of a commit is written on it as a git note, for those who have no kubectl:")
@@ -71,6 +70,6 @@ def reverted(stage: Stage) -> None:
     stage.until("ready again, at the commit of the revert", "hostingdeployment", "churn", ready_at(commit))
     asked = stage.asked(mark)
     stage.check("SageMaker was asked for nothing: that content serves already", holds=not asked, found=asked)
-    stage.show("sagemaker", "history", "churn")
+    stage.show("sagemaker", "status")
     sent = stage.asked().count("UpdateEndpoint")
     stage.check("the bad content was sent once in all", holds=sent == 2, found=f"{sent} UpdateEndpoints")

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -23,12 +22,12 @@ from reconciler.dev import envfile
 from reconciler.dev.children import Child, free_port
 from reconciler.dev.demo import narrator
 from reconciler.dev.demo.looks import Look
+from reconciler.dev.demo.table import Table
 from reconciler.dev.environment import Environment, Options, answers
 from reconciler.dev.progress import Progress
 
 _POLL_S = 0.25
 _READY_WITHIN_S = 30.0
-_AGE = re.compile(r"\s+\d+[smhd](\d+[smh])?(?=\s|$)")
 CLUSTER = envfile.CLUSTER_NAME
 
 
@@ -98,7 +97,7 @@ class Stage:
 
     def show_git(self, *arguments: str) -> str:
         text = self.git(*arguments)
-        narrator.command(f"git {shlex.join(arguments)}", text)
+        narrator.command(f"git {shlex.join(arguments)}", text, whole=True)
         return text
 
     def push(self, message: str, changes: Mapping[str, str | None], *, diff: bool = False) -> str:
@@ -143,15 +142,15 @@ class Stage:
     ) -> dict[str, Any]:
         """Wait until the object looks as told, printing `kubectl get` whenever its row changes."""
         get = ["get", kind, name, *(["-o", f"custom-columns={columns}"] if columns else [])]
-        table: list[str] = []
+        narrator.command(f"kubectl {shlex.join(get)}")
+        table, version = Table(), ""
 
         def seen() -> dict[str, Any] | None:
-            nonlocal table
+            nonlocal version
             found = self.get(kind, name)
-            now = self.kubectl(*get, "--ignore-not-found").splitlines() if found.get("status") else []
-            if now and _steady(now) != _steady(table):
-                _show_row(f"kubectl {shlex.join(get)}", table, now)
-                table = now
+            before, version = version, found.get("metadata", {}).get("resourceVersion", "")
+            if found.get("status") and version != before:
+                narrator.printed("\n".join(table.news(self.kubectl(*get, "--ignore-not-found").splitlines())))
             return found if look(found) else None
 
         return self.wait(what, seen, within_s=within_s, otherwise=lambda: json.dumps(self.get(kind, name)))
@@ -218,19 +217,6 @@ class Stage:
         if ended.returncode not in codes:
             raise NotSeenError(f"{shlex.join(command)}: {ended.stderr.strip() or ended.stdout.strip()}")
         return ended.stdout
-
-
-def _steady(table: Sequence[str]) -> list[str]:
-    """Without ages, which always change, and without widths."""
-    return [" ".join(_AGE.sub("", row).split()) for row in table[1:]]
-
-
-def _show_row(command: str, before: Sequence[str], now: Sequence[str]) -> None:
-    """The command with its table, then a row for each change; the head again when its columns moved."""
-    if not before:
-        narrator.command(command, "\n".join(now))
-    else:
-        narrator.printed("\n".join(now if now[0] != before[0] else now[1:]))
 
 
 def _changed_lines(diff: str) -> str:

@@ -34,7 +34,9 @@ def baking(seconds: int, why: str, on: str) -> str:
     ("found", "stage"),
     [
         pytest.param(None, "", id="nothing was looked at"),
-        pytest.param({"EndpointStatus": "InService", "ProductionVariants": [{"VariantName": "main"}]}, "", id="at rest"),
+        pytest.param(
+            {"EndpointStatus": "InService", "ProductionVariants": [{"VariantName": "main"}]}, "", id="at rest"
+        ),
         pytest.param(
             updating(variant("Creating", "Launching 4 instance(s).")),
             "launching 4 instances",
