@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
@@ -32,8 +32,12 @@ class View(Protocol):
     def unlisted(self, remote: str, name: str) -> bool:
         """Whether a complete sweep begun after the name was first watched did not list it."""
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        """Describe, remembered until the List summary moves. None: the service says it is not there."""
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        """Describe, remembered until the List summary moves, or until it is older than said. None: the service says it is
+        not there.
+        """
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""

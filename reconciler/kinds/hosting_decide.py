@@ -48,15 +48,16 @@ from reconciler.kinds.hosting_records import (
     quarantined,
     trimmed,
 )
+from reconciler.kinds.hosting_stage import stage_of
 from reconciler.kinds.hosting_state import (
     SENDS,
+    STAGE_LOOK,
     State,
     collecting,
     identity,
     is_ours,
     open_attempt,
     serves,
-    stage_of,
     status_of,
 )
 
@@ -465,13 +466,18 @@ def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status:
     if queued and want.held:
         queued += f", held as {want.held.name}: SageMaker cannot cancel an update"
     message = f"{identity(this)} is {status} to {attempt.requested.config}{queued}"
-    stage = stage_of(this.seen.endpoint)
+    stage, before = stage_of(this.seen.endpoint), state.rollout.get("stage")
     state = replace(state, rollout={**state.rollout, "desiredHash": want.content.hash, "stage": stage or status})
     decision = _waiting(
         this, state, want, "RolloutInProgress", f"{message} ({stage})" if stage else message, status=status
     )
+    if stage and stage != before:
+        kind: Literal["Normal", "Warning"] = "Warning" if status == "RollingBack" else "Normal"
+        decision = _noticed(decision, kind, "RolloutProgressing", f"{identity(this)}: {stage}")
     wait = EVIDENCE_WAIT - (this.now - attempt.requested_at)
-    return replace(decision, look_again=None if attempt.evidence or wait <= timedelta(0) else wait)
+    if attempt.evidence or wait <= timedelta(0):
+        return replace(decision, look_again=STAGE_LOOK if attempt.previous else None)
+    return replace(decision, look_again=wait)
 
 
 def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:

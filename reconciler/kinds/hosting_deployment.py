@@ -18,7 +18,9 @@ SCHEMA = Schema(
     columns=(
         Column("Status", ".status.endpointStatus"),
         Column("Sagemaker-endpoint-name", ".status.endpointName"),
-        *ADDED_COLUMNS,
+        *ADDED_COLUMNS[:-1],
+        Column("Rollout", ".status.rollout.stage", wide=True),
+        *ADDED_COLUMNS[-1:],
     ),
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(

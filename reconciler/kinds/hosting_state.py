@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from reconciler.core.conditions import stamp
@@ -25,6 +26,8 @@ from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_l
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
+STAGE_LOOK = timedelta(minutes=2)
+"""No List shows the stage of a rollout, and nobody says that LastModifiedTime moves with each: it is shown this late at most."""
 _LEGACY = (
     "endpointName",
     "endpointConfigName",
@@ -83,7 +86,8 @@ def observe(view: View, this: Pass) -> Seen:
         return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
     fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
-    endpoint = view.describe("Endpoint", name, fresh=fresh)
+    updating = attempt is not None and attempt.previous is not None
+    endpoint = view.describe("Endpoint", name, fresh=fresh, at_most_old=STAGE_LOOK if updating else None)
     if endpoint is not None and not _as_recorded(this, endpoint):
         arns[name] = str(endpoint["EndpointArn"])
         owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
@@ -262,15 +266,6 @@ _SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
 def serves(this: Pass) -> bool | None:
     found = this.seen.endpoint
     return None if found is None else found["EndpointStatus"] in _SERVING
-
-
-def stage_of(found: Mapping[str, Any] | None) -> str:
-    """The live stage in SageMaker's own words: activating traffic on canary capacity, baking for N seconds."""
-    pending = (found or {}).get("PendingDeploymentSummary") or {}
-    for variant in pending.get("ProductionVariants") or (found or {}).get("ProductionVariants") or ():
-        for told in variant.get("VariantStatus") or ():
-            return str(told.get("StatusMessage") or told.get("Status") or "")
-    return ""
 
 
 def status_of(this: Pass, state: State, want: Wanted | None, status: str, additional: str = "") -> dict[str, Any]:

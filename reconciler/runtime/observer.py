@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Watch
@@ -159,12 +159,16 @@ class Observer:
             watched = self._list(tenant, remote).watched.get(name)
             return watched is not None and watched.unlisted
 
-    def describe(self, tenant: Any, remote: str, name: str, *, fresh: bool) -> Mapping[str, Any] | None:
+    def describe(
+        self, tenant: Any, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
             problem, watched = listing.problem, listing.watched.get(name)
+            age_s = self._clock.monotonic() - listing.described_at.get(name, 0.0)
         fresh = fresh or (watched is not None and watched.unlisted)
+        fresh = fresh or (at_most_old is not None and age_s >= at_most_old.total_seconds())
         moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
         if not fresh and not moved:
             if problem is not None:
@@ -302,8 +306,10 @@ class TenantView:
     def unlisted(self, remote: str, name: str) -> bool:
         return self.observer.unlisted(self.tenant, remote, name)
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        return self.observer.describe(self.tenant, remote, name, fresh=fresh)
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        return self.observer.describe(self.tenant, remote, name, fresh=fresh, at_most_old=at_most_old)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         return self.observer.tags(self.tenant, arn)
