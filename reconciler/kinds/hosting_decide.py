@@ -282,7 +282,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
             applied,
             existed=bool(state.endpoint.get("arn")) and not state.rollout.get("replacing"),
             quarantined=bad is not None,
-            served=applied is not None or any(entry.get("result") == "Succeeded" for entry in state.history),
+            served=applied is not None,
             correct=this.drift.verdict(_elsewhere(want, live)) is Verdict.CORRECT,
         )
     )
@@ -418,7 +418,9 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     }
     state = replace(state, rollout=rollout, history=history)
     if live is None:
+        # Of the endpoint that is made now nothing served yet, whatever the one before it did.
         state = replace(state, endpoint={"name": identity(this), "region": this.spec.get("region")})
+        state = replace(state, rollout={**rollout, "applied": None})
     call = want.create_endpoint(this)
     if live:
         call = hosting_scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
