@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -322,8 +321,7 @@ class Lab:
         self.boundaries = _Boundaries()
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
-        # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
-        self.aws = Aws(LOADER, time.monotonic)
+        self.aws = self._connect()
         self.shapes = dict(_shapes())
         self.begin()
 
@@ -332,8 +330,11 @@ class Lab:
         self.simulator.reset()
         self.simulator.clear_rules()
         self.cluster = MemoryCluster()
-        self.clock.elapsed_s = 0.0
         self.begin()
+
+    def _connect(self) -> Aws:
+        """What the adapter waits for, it waits for on the bench's clock."""
+        return Aws(LOADER, self.clock.monotonic, self._let_pass)
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""
@@ -397,10 +398,13 @@ class Lab:
             if self.clock.elapsed_s >= end:
                 assert until is None, f"not within {seconds} s: {self.told()}"
                 return
-            self.clock.elapsed_s += step_s
-            self.simulator.advance(step_s)
+            self._let_pass(step_s)
             self.sweep()
             self.settle()
+
+    def _let_pass(self, seconds: float) -> None:
+        self.clock.elapsed_s += seconds
+        self.simulator.advance(seconds)
 
     def sweep(self) -> None:
         """What the observer's thread would do now."""
