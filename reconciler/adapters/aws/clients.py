@@ -100,6 +100,8 @@ class Aws:
                 bucket.throttled()
             if isinstance(translated, CredentialsError):
                 self._pause(tenant, translated)
+            else:  # "not found" is an answer too; whoever asks first may never get another
+                self._paused_until.pop(tenant, None)
             raise translated from None
         bucket.succeeded()
         self._paused_until.pop(tenant, None)
