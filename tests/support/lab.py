@@ -412,8 +412,7 @@ class Lab:
             if self.clock.elapsed_s >= end:
                 assert until is None, f"not within {seconds} s: {self.told()}"
                 return
-            self.clock.elapsed_s += step_s
-            self.simulator.advance(step_s)
+            self._let_pass(step_s)
             self.sweep()
             self.settle()
 

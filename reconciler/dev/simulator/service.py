@@ -12,8 +12,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-import botocore.session
-
 from reconciler.dev.simulator import errors, validation
 from reconciler.dev.simulator.faults import BEHIND_THE_BACK, Faults, Rule, Subject
 from reconciler.dev.simulator.kinds import KINDS, tags
@@ -65,7 +63,7 @@ class SageMaker:
     def __init__(self, world: World, throttle: Throttle) -> None:
         self._world = world
         self._throttle = throttle
-        self._model = botocore.session.get_session().get_service_model("sagemaker")
+        self._model = validation.service_model("sagemaker")
         self._handlers: dict[str, Handler] = dict(tags.OPERATIONS)
         self._name_fields: dict[str, str] = {}
         for kind in KINDS:
