@@ -70,8 +70,9 @@ class SimControl:
     def advance(self, seconds: float) -> None:
         self.call("POST", "clock/advance", {"seconds": seconds})
 
-    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True) -> None:
-        self.call("POST", "throttle", {"enabled": enabled, "limits": limits})
+    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True, clock: str = "wall") -> None:
+        """`clock="simulated"` for a client that lives on the simulator's time."""
+        self.call("POST", "throttle", {"enabled": enabled, "limits": limits, "clock": clock})
 
     def settings(self, changed: Mapping[str, Any]) -> None:
         """Merge `durations`, `switches` or `quotas`."""

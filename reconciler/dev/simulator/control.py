@@ -5,7 +5,7 @@ GET    /_sim/rules          the rules with how often each was seen, fired, and h
 DELETE /_sim/rules[?id=]    drop them; held calls go on
 POST   /_sim/rules/release  {"id"?, "drop"?} let held calls go on, or cut them
 POST   /_sim/clock          {"mode": real|scaled|manual, "factor"?}       POST /_sim/clock/advance {"seconds"}
-POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}}
+POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}, "clock"?: wall|simulated}
 POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?} merged over what is there (`settings.py`)
 GET    /_sim/state          clock, settings and every resource
 GET    /_sim/requests?since=ID    the record after that id         GET /_sim/metrics   Prometheus text
@@ -96,7 +96,7 @@ class Control:
         return self._clock()
 
     def _set_throttle(self, body: Any, _query: dict[str, str]) -> Any:
-        self._throttle.configure(enabled=body["enabled"], limits=body.get("limits"))
+        self._throttle.configure(enabled=body["enabled"], limits=body.get("limits"), clock=body.get("clock", "wall"))
         return {"enabled": self._throttle.enabled, "limits": self._throttle.limits}
 
     def _clock(self) -> dict[str, Any]:
