@@ -66,8 +66,9 @@ def template() -> dict[str, Any]:
         pass
 
     Loader.add_multi_constructor("!", lambda _loader, function, node: {function: node.value})
-    found: dict[str, Any] = yaml.load((ROOT / "deploy/events.yaml").read_text(), Loader)  # noqa: S506 - ours
-    return found["Resources"]
+    found = yaml.load((ROOT / "deploy/events.yaml").read_text(), Loader)  # noqa: S506 - ours
+    resources: dict[str, Any] = found["Resources"]
+    return resources
 
 
 @pytest.fixture
