@@ -99,8 +99,8 @@ class Listing(Sweep):
         (self._fast.add if fast else self._fast.discard)(name)
 
     def hint(self, name: str) -> None:
-        """Somebody says that it moved: look soon. Names come in any case."""
-        found = {each for each in self.watched if each.lower() == name.lower()}
+        """Somebody says that it moved: look soon. The name is in lower case, as ARNs have it."""
+        found = {each for each in self.watched if each.lower() == name}
         if self.remote.over:
             found &= self._fast  # what has ended never moves again
         self._hinted |= found

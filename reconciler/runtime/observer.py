@@ -18,6 +18,7 @@ from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
 from reconciler.core.ports import Clock
 from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Key
+from reconciler.core.wakeups import Hint
 from reconciler.runtime.listing import Listing
 from reconciler.runtime.sweep import Paces
 from reconciler.runtime.sweeper import Sweeper
@@ -63,7 +64,7 @@ class Observer:
         self._aws = aws
         self._clock = clock
         self._paces = paces or Paces()
-        self._lists: dict[tuple[Hashable, str], Listing] = {}
+        self._lists: dict[tuple[Any, str], Listing] = {}
         self._tags: dict[Hashable, TagBook] = {}
         self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
         self._unfinished: dict[Hashable, tuple[list[Mapping[str, Any]], dict[str, Any]]] = {}
@@ -117,13 +118,12 @@ class Observer:
             if book := self._tags.get(tenant):
                 book.forget(call)
 
-    def hint(self, region: str, account: str, remote: str, name: str) -> None:
+    def hint(self, hint: Hint) -> None:
         """Somebody says that this thing moved: look soon, wherever it is watched. Nothing else is believed."""
         with self._lock:
-            for (tenant, listed), listing in self._lists.items():
-                ours: Any = tenant
-                if listed == remote and ours.region == region and ours.account in ("", account):
-                    listing.hint(name)
+            for (tenant, remote), listing in self._lists.items():
+                if remote == hint.thing.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
+                    listing.hint(hint.thing.name)
             self._sweeper.changed()
 
     def _list(self, tenant: Any, remote: str) -> Listing:

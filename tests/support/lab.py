@@ -412,7 +412,8 @@ class Lab:
             if self.clock.elapsed_s >= end:
                 assert until is None, f"not within {seconds} s: {self.told()}"
                 return
-            self._let_pass(step_s)
+            self.clock.elapsed_s += step_s
+            self.simulator.advance(step_s)
             self.sweep()
             self.settle()
 

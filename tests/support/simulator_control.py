@@ -71,8 +71,14 @@ class SimControl:
     def advance(self, seconds: float) -> None:
         self.call("POST", "clock/advance", {"seconds": seconds})
 
-    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True) -> None:
-        self.call("POST", "throttle", {"enabled": enabled, "limits": limits})
+    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True, clock: str = "wall") -> None:
+        """`clock="simulated"` for a client that lives on the simulator's time."""
+        self.call("POST", "throttle", {"enabled": enabled, "limits": limits, "clock": clock})
+
+    def seed(self, calls: Sequence[tuple[str, Mapping[str, Any]]], region: str = REGION) -> None:
+        """Carry out (operation, parameters) at once, in no record: to fill an account."""
+        body = {"region": region, "calls": [{"op": op, "params": params} for op, params in calls]}
+        self.call("POST", "seed", body)
 
     def settings(self, changed: Mapping[str, Any]) -> None:
         """Merge `durations`, `switches` or `quotas`."""

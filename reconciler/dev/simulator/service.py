@@ -111,6 +111,12 @@ class SageMaker:
         apply_after(self._world.faults, rules)
         return encoded, not arrival.op.startswith(("Describe", "List"))
 
+    def carry_out(self, scope: Scope, op: str, request: Answer) -> None:
+        """A call that nobody made: neither rules nor rates nor the record know of it."""
+        validation.check(self._model.operation_model(op).input_shape, request)
+        with self._world.lock:
+            self._handlers[op](Call(self._world, scope, op, request, self._world.clock.now()))
+
     def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[Rule]:
         def found_tags() -> Mapping[str, str]:
             with self._world.lock:
