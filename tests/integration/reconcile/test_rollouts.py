@@ -414,7 +414,7 @@ def test_an_endpoint_moved_in_the_console_is_reported(lab: Lab) -> None:
     lab.cluster.annotate(key, drift_mode="Correct")
     lab.run(until=lambda: lab.reason(key) == "InService", step_s=20)
     assert updates(lab) == 3
-    assert lab.status(key)["drift"]["state"] == "InSync"
+    assert lab.status(key)["drift"]["state"] == "Corrected"
 
 
 def test_an_endpoint_deleted_in_the_console_is_reported_and_made_again_on_demand(lab: Lab) -> None:
