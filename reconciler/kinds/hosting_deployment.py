@@ -8,7 +8,8 @@ from reconciler.core.schema import Column, Difference, Nested, Schema, Source
 from reconciler.core.shapes import Field, List, Scalar
 from reconciler.core.status_schema import integer, internal, many, number, pairs, record, status, string, time
 from reconciler.kinds.hosting_decide import decide
-from reconciler.kinds.hosting_state import as_written, failing, observe
+from reconciler.kinds.hosting_observe import observe
+from reconciler.kinds.hosting_state import as_written, failing
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
