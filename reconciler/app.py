@@ -120,7 +120,7 @@ class Service:
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
         loader = Loader()
         aws = Aws(loader, clock.monotonic)
-        self._observer = Observer(aws, clock.monotonic, self._queue.add, settings.paces)
+        self._observer = Observer(aws, clock, self._queue.add, settings.paces)
         shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))

@@ -38,6 +38,24 @@ class View(Protocol):
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""
 
+    def known_tags(self, arn: str) -> Mapping[str, str] | None:
+        """The tags of a watched thing as last seen, in bulk or one by one. Costs no request. None: nothing is known, for it
+        was not swept since it was made, tagged or watched, or there is no right to.
+
+        The index behind the bulk read lags: before anything is concluded from a difference, `tags` confirms it.
+        """
+
+    def tags_missing(self, arn: str) -> bool:
+        """Whether a complete sweep of what carries our owner tag, begun well after the thing was made, tagged or watched, did
+        not show it. Proves nothing: one `tags` confirms, and what it answers is what is known from then on.
+        """
+
+    def tags_denied(self) -> bool:
+        """Whether we may not read tags in bulk; the objects are woken when that begins and when it ends."""
+
+    def verified(self, remote: str, name: str) -> datetime | None:
+        """When a watched thing was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
+
     def listing(self, remote: str, filters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """All summaries that pass the filters, read now to the last page: for the rare question who uses a thing."""
 

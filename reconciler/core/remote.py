@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Remote:
     """Empty for what has no life cycle."""
     over: frozenset[str] = frozenset()
     """Statuses that never change again."""
+    arn_type: str = ""
+    """The word in its ARNs; empty for what the tagging API is not asked about."""
     moved_by: tuple[str, ...] = ()
     """Members, in summary and description alike, that change whenever something worth a Describe happened."""
 
@@ -109,6 +111,7 @@ REMOTES: Mapping[str, Remote] = {
             "TrainingJob",
             "TrainingJobSummaries",
             "TrainingJobStatus",
+            arn_type="training-job",
             over=_JOB_OVER,
             moved_by=("TrainingJobStatus", "SecondaryStatus", "LastModifiedTime"),
         ),
@@ -116,6 +119,7 @@ REMOTES: Mapping[str, Remote] = {
             "HyperParameterTuningJob",
             "HyperParameterTuningJobSummaries",
             "HyperParameterTuningJobStatus",
+            arn_type="hyper-parameter-tuning-job",
             over=_JOB_OVER,
             moved_by=("HyperParameterTuningJobStatus", "LastModifiedTime", "TrainingJobStatusCounters"),
         ),
@@ -124,6 +128,7 @@ REMOTES: Mapping[str, Remote] = {
             "TransformJob",
             "TransformJobSummaries",
             "TransformJobStatus",
+            arn_type="transform-job",
             over=_JOB_OVER,
             moved_by=("TransformJobStatus",),
         ),
@@ -131,12 +136,19 @@ REMOTES: Mapping[str, Remote] = {
             "ProcessingJob",
             "ProcessingJobSummaries",
             "ProcessingJobStatus",
+            arn_type="processing-job",
             over=_JOB_OVER,
             moved_by=("ProcessingJobStatus", "LastModifiedTime"),
         ),
-        Remote("Model", "Models"),
-        Remote("EndpointConfig", "EndpointConfigs"),
-        Remote("Endpoint", "Endpoints", "EndpointStatus", moved_by=("EndpointStatus", "LastModifiedTime")),
+        Remote("Model", "Models", arn_type="model"),
+        Remote("EndpointConfig", "EndpointConfigs", arn_type="endpoint-config"),
+        Remote(
+            "Endpoint",
+            "Endpoints",
+            "EndpointStatus",
+            arn_type="endpoint",
+            moved_by=("EndpointStatus", "LastModifiedTime"),
+        ),
         Scaling("ScalableTarget", "ScalableTargets", moved_by=("MinCapacity", "MaxCapacity", "SuspendedState")),
         Scaling(
             "ScalingPolicy",
@@ -151,3 +163,26 @@ REMOTES: Mapping[str, Remote] = {
         ),
     )
 }
+
+_BY_ARN_TYPE = {remote.arn_type: remote for remote in REMOTES.values() if remote.arn_type}
+
+
+class Thing(NamedTuple):
+    """What an ARN names. ARNs carry names in lower case, whatever case they were given in."""
+
+    remote: str
+    name: str
+
+
+def thing(remote: str, name: str) -> Thing:
+    return Thing(remote, name.lower())
+
+
+def named_by(arn: str) -> Thing | None:
+    """None for what is none of SageMaker's that we know."""
+    parts = arn.split(":", 5)
+    kind, _, name = parts[-1].partition("/")
+    remote = _BY_ARN_TYPE.get(kind)
+    if len(parts) < 6 or parts[2] != "sagemaker" or remote is None or not name:
+        return None
+    return thing(remote.name, name)

@@ -25,6 +25,7 @@ from reconciler.core.errors import (
     CredentialsError,
     DeniedError,
     DependencyError,
+    HeldBackError,
     NotFoundError,
     PreconditionError,
     QuotaError,
@@ -55,6 +56,8 @@ _CREDENTIALS_RETRY = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
 _TERMINAL_LOOK = timedelta(minutes=10)
 _PARENT_LOOK = timedelta(seconds=10)
+_WORTH_TELLING_S = 5.0
+"""Being held back for a shorter time than this by our own limiter is no news."""
 
 
 class Claim(Protocol):
@@ -226,6 +229,9 @@ class Worker:
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._release(this.resource, decision.notices)
+            if decision.calls and not this.replies and this.failure is None:
+                # Before it is written down that the call goes out: what was not sent need not be looked for later.
+                self._ports.aws.admit(tenant, decision.calls[0])
             this = self._record(this, decision)
             if not decision.calls:
                 return Next(_sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
@@ -312,6 +318,8 @@ class Worker:
         """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
         if isinstance(error, NotLeadingError):
             return Next()
+        if isinstance(error, HeldBackError) and failure is None and error.retry_after_s < _WORTH_TELLING_S:
+            return Next(after=timedelta(seconds=error.retry_after_s))
         text = str(error)
         before = _as_before(this.past)
         status, watches, healthy, again = this.past, None, before.healthy, None
@@ -473,5 +481,7 @@ def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_news(resource: Resource, error: ReconcileError) -> bool:
+    if isinstance(error, HeldBackError):
+        return False  # our own doing, and over by itself
     conditions = resource.status.get("conditions") or ()
     return not any(c["type"] == "Ready" and c["reason"] == error.reason for c in conditions)

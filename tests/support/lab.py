@@ -7,11 +7,10 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -38,6 +37,7 @@ from reconciler.runtime.dependents import Dependents
 from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.reconciler import is_echo
 from reconciler.runtime.worker import Next, Ports, Worker
+from tests.support.clock import LabClock
 from tests.support.simulator_control import SimControl
 
 LOADER = Loader()
@@ -45,24 +45,10 @@ PARTITIONS = load_partitions(LOADER)
 ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
 PREFIX = "sagemaker-gitops.dev/"
-_START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class CrashError(BaseException):
     """The process is gone: nothing of ours may catch this."""
-
-
-@dataclass
-class LabClock:
-    """Implements `Clock`."""
-
-    elapsed_s: float = 0.0
-
-    def now(self) -> datetime:
-        return _START + timedelta(seconds=self.elapsed_s)
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.elapsed_s
 
 
 class MemoryCluster:
@@ -230,6 +216,12 @@ class _Aws:
         self.boundaries.cross(f"after {call.operation}")
         return answer
 
+    def admit(self, tenant: Any, call: Call) -> None:
+        self.real.admit(tenant, call)
+
+    def rate(self, tenant: Any, operation: str) -> float:
+        return self.real.rate(tenant, operation)
+
 
 @dataclass
 class _Objects:
@@ -322,8 +314,7 @@ class Lab:
         self.boundaries = _Boundaries()
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
-        # Real time for the adapter: its limiter would otherwise wait for a clock that only the test moves.
-        self.aws = Aws(LOADER, time.monotonic)
+        self.aws = Aws(LOADER, self.clock.monotonic)
         self.shapes = dict(_shapes())
         self.begin()
 
@@ -332,7 +323,7 @@ class Lab:
         self.simulator.reset()
         self.simulator.clear_rules()
         self.cluster = MemoryCluster()
-        self.clock.elapsed_s = 0.0
+        self.clock.start_over()
         self.begin()
 
     def begin(self) -> None:
@@ -342,7 +333,7 @@ class Lab:
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
         aws = _Aws(self.aws, self.boundaries)
-        self.observer = Observer(aws, self.clock.monotonic, self._woken.add, Paces(5.0, 60.0))
+        self.observer = Observer(aws, self.clock, self._woken.add, Paces(5.0, 60.0))
         around = self.around
         ports = Ports(
             cache=self.cluster,
@@ -404,9 +395,7 @@ class Lab:
 
     def sweep(self) -> None:
         """What the observer's thread would do now."""
-        due, _ = self.observer._due()
-        for (tenant, _name), listing in due:
-            self.observer._sweep_safely(tenant, listing)
+        self.observer.sweep_due()
 
     def run_and_die(self, die_at: int, until: Callable[[], object]) -> str | None:
         """Run with a process that dies at that boundary and one that takes over; what the first was about to do."""
@@ -528,6 +517,7 @@ __all__ = [
     "CrashError",
     "Lab",
     "LabClaim",
+    "LabClock",
     "MemoryCluster",
     "annotated",
     "example",

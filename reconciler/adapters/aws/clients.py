@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import botocore.config
@@ -24,7 +24,6 @@ __all__ = ["Aws", "Tenant"]
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
-_PATIENCE_S = 2.0
 _CREDENTIALS_PAUSE_S = 15.0
 _USER_AGENT = "sagemaker-on-kubernetes"
 """What the archived operator sent with its creates; cost reports are grouped by it."""
@@ -65,12 +64,10 @@ class Aws:
         self,
         loader: Loader,
         monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         # Its debug lines hold whole requests, and with them secrets and credentials.
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
-        self._sleep = sleep
         self._sessions = Sessions(loader, _CONFIG)
         self._clients: dict[tuple[Tenant, str], Any] = {}
         self._buckets: dict[tuple[str, str, str, str], Bucket] = {}
@@ -86,18 +83,28 @@ class Aws:
     def write(self, tenant: Tenant, call: Call) -> Mapping[str, Any]:
         return self._call(tenant, call.operation, call.params)
 
+    def admit(self, tenant: Tenant, call: Call) -> None:
+        """Keep a token for the call, so that what is written down about it is followed by it.
+
+        Raises HeldBackError when it could not go now.
+        """
+        self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
+
+    def rate(self, tenant: Tenant, operation: str) -> float:
+        """Calls a second that the operation is believed to allow."""
+        return self._bucket(tenant, operation).rate_per_s
+
     def _call(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         self._refuse_while_paused(tenant)
-        bucket = self._bucket(tenant, operation)
-        if wait := bucket.take(_PATIENCE_S):
-            self._sleep(wait)
+        bucket, request = self._bucket(tenant, operation), _request(tenant, params)
+        bucket.take(request)
         try:
             client = self._client(tenant, _SERVICE_OF.get(operation, "sagemaker"))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
             if isinstance(translated, ThrottledError):
-                bucket.throttled()
+                translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):
                 self._pause(tenant, translated)
             raise translated from None
@@ -140,3 +147,8 @@ class Aws:
             # A session reads static keys once: a rotated file needs a new session, and that new clients.
             self._sessions.renew()
             self._clients = {key: client for key, client in self._clients.items() if key[0] != tenant}
+
+
+def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:
+    """The same for a request that is tried again; by its hash, for it may hold secrets."""
+    return tenant, hash(repr([(name, value) for name, value in params.items() if name != "Tags"]))

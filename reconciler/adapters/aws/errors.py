@@ -49,7 +49,13 @@ _CREDENTIALS = {
     "RequestExpired",
     "SignatureDoesNotMatch",
 }
-_THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
+_THROTTLED = {
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttling",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+}
 _DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
 _TRANSIENT = {"InternalFailure", "InternalServiceException", "ServiceUnavailable", "ConcurrentUpdateException"}
 _SERVER_FAULT = 500
@@ -151,7 +157,7 @@ def _from_answer(
         return errors.DependencyError(text)  # its scalable target
     if code == "FailedResourceAccessException":
         return errors.PreconditionError(text)  # no right to make the alarms of a policy
-    if code == "InvalidNextTokenException":
+    if code in ("InvalidNextTokenException", "PaginationTokenExpiredException"):
         return errors.TransientError(text)
     if code in ("ResourceLimitExceeded", "LimitExceededException"):
         return errors.QuotaError(text)

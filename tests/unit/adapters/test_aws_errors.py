@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import botocore.exceptions as boto
 import pytest
 from botocore.parsers import ResponseParserError
 
 from reconciler.adapters.aws.errors import translate
-from reconciler.adapters.aws.limiter import Bucket
 from reconciler.core import errors
 
 ARN = "arn:aws:sagemaker:us-west-2:123456789012"
@@ -199,57 +196,3 @@ def test_botocores_own_refusal_is_masked() -> None:
     assert SECRET not in text
     assert "HyperParameters.k" in text
     assert "valid types" in text
-
-
-class Time:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def held_back(bucket: Bucket) -> float:
-    with pytest.raises(errors.ThrottledError) as held:
-        bucket.take(0.0)
-    assert held.value.retry_after_s is not None
-    return held.value.retry_after_s
-
-
-def test_the_limiter_learns_down_from_throttles_and_creeps_up() -> None:
-    bucket = Bucket(Time())
-    first = bucket.rate_per_s
-    bucket.throttled()
-    assert bucket.rate_per_s == first / 2
-    for _ in range(200):
-        bucket.succeeded()
-    assert bucket.rate_per_s == first
-    for _ in range(50):
-        bucket.throttled()
-    assert bucket.rate_per_s > 0
-
-
-def test_whoever_is_held_back_is_told_a_moment_of_his_own() -> None:
-    """Otherwise a thousand objects come back together, and all but two are held back again."""
-    time = Time()
-    bucket = Bucket(time, rate_per_s=2.0)
-    while bucket.take(10.0) == 0.0:
-        pass
-    waits = [held_back(bucket) for _ in range(5)]
-    assert waits == sorted(waits)
-    gaps = [round(later - sooner, 3) for sooner, later in itertools.pairwise(waits)]
-    assert gaps == [0.5] * 4
-    for wait in waits:
-        time.now = wait + 0.5
-        assert bucket.take(2.0) <= 2.0
-
-
-def test_waiting_costs_no_tokens() -> None:
-    bucket = Bucket(Time(), rate_per_s=1.0)
-    while True:
-        try:
-            bucket.take(0.0)
-        except errors.ThrottledError:
-            break
-    rate, before = bucket.rate_per_s, bucket._tokens
-    held_back(bucket)
-    assert (bucket.rate_per_s, bucket._tokens) == (rate, before)

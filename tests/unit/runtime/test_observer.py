@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from reconciler.core.decision import Call, Pace, Watch
-from reconciler.core.errors import CredentialsError, NotFoundError, ReconcileError, ThrottledError
+from reconciler.core.errors import CredentialsError, NotFoundError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.resource import Key
 from reconciler.runtime.observer import Observer, Paces
+from tests.support.clock import LabClock
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -23,9 +24,12 @@ class FakeSageMaker:
         self.statuses = {f"job-{n:04d}": "InProgress" for n in range(jobs)}
         self.asked: list[str] = []
         self.fails: ReconcileError | None = None
+        self.rate_per_s = 25.0
 
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         assert tenant == "tenant"
+        if operation == "GetResources":
+            raise TransientError("tags are of another test")
         self.asked.append(operation)
         if self.fails:
             raise self.fails
@@ -44,6 +48,13 @@ class FakeSageMaker:
     def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
         raise NotImplementedError
 
+    def admit(self, tenant: Any, call: Call) -> None:
+        raise NotImplementedError
+
+    def rate(self, tenant: Any, operation: str) -> float:
+        del tenant, operation
+        return self.rate_per_s
+
     def summary(self, name: str) -> dict[str, Any]:
         status = self.statuses[name]
         moment = START - timedelta(minutes=int(name[-4:]))
@@ -60,9 +71,9 @@ class FakeSageMaker:
 class Bench:
     def __init__(self, jobs: int = 250) -> None:
         self.aws = FakeSageMaker(jobs)
-        self.now = 100.0
+        self.clock = LabClock()
         self.woken: list[str] = []
-        self.observer = Observer(self.aws, lambda: self.now, lambda key: self.woken.append(key.name), Paces(5, 60))
+        self.observer = Observer(self.aws, self.clock, lambda key: self.woken.append(key.name), Paces(5, 60))
 
     def watch(self, *names: str) -> None:
         for name in names:
@@ -72,10 +83,8 @@ class Bench:
         """What was asked meanwhile."""
         self.aws.asked.clear()
         self.woken.clear()
-        self.now += seconds
-        due, _ = self.observer._due()
-        for identity, listing in due:
-            self.observer._sweep_safely(identity[0], listing)
+        self.clock.elapsed_s += seconds
+        self.observer.sweep_due()
         return list(self.aws.asked)
 
 
@@ -140,7 +149,7 @@ def test_a_sweep_begun_before_a_name_was_watched_says_nothing_about_it(monkeypat
     read = bench.aws.read
 
     def meanwhile(*asked: Any) -> Mapping[str, Any]:
-        bench.now += 1
+        bench.clock.elapsed_s += 1
         bench.watch("new")
         return read(*asked)
 
