@@ -261,7 +261,8 @@ def _await(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], why: str)
 
 def mirror(job: JobType, this: Pass, run: Run) -> Decision:
     """Follow a run that somebody else started and will end."""
-    return _settle(job, this, _told(job, this, run), ())
+    followed = _settle(job, this, _told(job, this, run), ())
+    return replace(followed, watches=tuple(watch for watch in followed.watches if watch.pace is Pace.FAST))
 
 
 def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
@@ -356,11 +357,10 @@ def _carried(job: JobType, this: Pass) -> dict[str, Any]:
 
 
 def _watches(job: JobType, run: Run | None, older: Sequence[Run]) -> tuple[Watch, ...]:
-    return tuple(
-        Watch(job.remote.name, one.name, Pace.FAST)
-        for one in (run, *older)
-        if one and one.started and one.status not in (*job.remote.over, MISSING)
-    )
+    """What runs, at the fast pace; of what has ended only the tags may still move."""
+    running = [one for one in (run, *older) if one and one.started and one.status not in (*job.remote.over, MISSING)]
+    ended = [Watch(job.remote.name, run.name, Pace.SLOW)] if run and run.status in job.remote.over else []
+    return (*(Watch(job.remote.name, one.name, Pace.FAST) for one in running), *ended)
 
 
 def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any]) -> tuple[Notice, ...]:
