@@ -20,6 +20,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply
 from reconciler.core.drift import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
@@ -27,6 +28,7 @@ from reconciler.core.kind import Pass, TagsSeen, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.problems import escape
+from reconciler.core.remote import named_by
 from reconciler.core.resource import Annotation
 
 __all__ = ["look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
@@ -36,11 +38,15 @@ _BULK, _ONE = "tag:GetResources", "sagemaker:ListTags"
 _OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
-def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of everything in status that is ours and still there; an intent has no ARN yet."""
+def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Everything in status that is ours and still there; an intent has no ARN yet."""
     lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
     records = [status.get("run"), status.get("endpoint"), *lists]
-    return tuple(one["arn"] for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    return tuple(one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+
+
+def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(one["arn"]) for one in recorded(status))
 
 
 def set_tags(arn: str, tags: Mapping[str, str]) -> Call:
@@ -132,18 +138,22 @@ def look(view: View, this: Pass) -> TagsSeen:
     if this.resource.deleting or this.resource.spawned or ignored:
         return TagsSeen()
     seen = TagsSeen()
-    for arn in recorded_arns(this.past):
+    for record in recorded(this.past):
+        arn = str(record["arn"])
         replies = [reply for reply in this.replies if _is_about(reply.call, arn)]
         if replies:
             live: Mapping[str, str] | None = _after(this.tags_seen.live.get(arn), replies)
         else:
-            live, seen = _known(view, tags, arn, seen)
+            live, seen = _known(view, tags, record, seen)
         if live is not None:
             seen = replace(seen, live={**seen.live, arn: live})
     return seen
 
 
-def _known(view: View, tags: _Tags, arn: str, seen: TagsSeen) -> tuple[Mapping[str, str] | None, TagsSeen]:
+def _known(
+    view: View, tags: _Tags, record: Mapping[str, Any], seen: TagsSeen
+) -> tuple[Mapping[str, str] | None, TagsSeen]:
+    arn = str(record["arn"])
     known = view.known_tags(arn)
     if known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone):
         return known, seen
@@ -151,11 +161,22 @@ def _known(view: View, tags: _Tags, arn: str, seen: TagsSeen) -> tuple[Mapping[s
         return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen
     try:
         live = view.tags(arn)
+        if live is not None and OWNER_TAG not in live and not _is_recorded(view, record):
+            return None, seen
     except (NotFoundError, TerminalError):
         return None, seen  # gone, which is its kind's affair
     except ReconcileError:
         return None, replace(seen, again=True)
     return live, seen if live is not None else replace(seen, denied=_ONE)
+
+
+def _is_recorded(view: View, record: Mapping[str, Any]) -> bool:
+    """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
+    named, made = named_by(str(record["arn"])), record.get("creationTime")
+    if named is None or not made:
+        return True
+    found = view.describe(named.remote, str(record["name"]), fresh=True)
+    return found is not None and stamp(found["CreationTime"]) == made
 
 
 def _asked(this: Pass) -> bool:
@@ -196,7 +217,7 @@ def with_tags(this: Pass, decision: Decision) -> Decision:
     tags, past = _Tags(this), this.past
     if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
         return _remembering(decision, past.get("tags"), past.get("managedTags"))
-    arns = recorded_arns(decision.status)
+    arns = _ours(this, recorded_arns(decision.status))
     if not arns:
         creating = any(call.operation.startswith("Create") for call in decision.calls)
         remembered = ({"hash": tags.hash}, tags.keys) if creating else (tags.past, tags.before)
@@ -204,6 +225,13 @@ def with_tags(this: Pass, decision: Decision) -> Decision:
     if this.tags_seen.again:
         decision = replace(decision, look_again=min(filter(None, (decision.look_again, _AGAIN))))
     return _edited(tags, arns, decision) if tags.edited else _compared(tags, arns, decision)
+
+
+def _ours(this: Pass, arns: Sequence[str]) -> tuple[str, ...]:
+    """Without what was made under a recorded name by somebody else: the kind asks first whether it may take it."""
+    owners: Mapping[str, Owner] = {} if may_adopt(this) else getattr(this.seen, "owners", {})
+    strangers = {name.lower() for name, owner in owners.items() if owner is not Owner.US}
+    return tuple(arn for arn in arns if arn.rpartition("/")[2].lower() not in strangers)
 
 
 def _edited(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
