@@ -29,6 +29,7 @@ UNKNOWN = "Unknown"
 
 FLAPPING = "DriftFlapping"
 EDITED = "EditedInCluster"
+_MODIFIED = "ExternallyModified"
 
 SHOWN_FOR = timedelta(hours=1)
 """How long a correction stays in the Drift column, and the time in which so many of one path are enough."""
@@ -89,7 +90,7 @@ class Policy:
     def verdict(self, difference: Difference) -> Verdict:
         if self.mode is DriftMode.IGNORE or any(_within(difference.path, path) for path in self.ignored):
             return Verdict.IGNORE
-        allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful)
+        allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
         return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
 
     def sift(self, found: Iterable[Difference]) -> Sifted:
@@ -154,7 +155,7 @@ def record(
 
     A decision that waits or acts and found nothing says nothing about drift: what was known stands until something settles.
     """
-    told = _told(past, decision, shape, now)
+    told = _told(past, decision, policy, shape, now)
     corrected = _corrected(past.get("corrected") or {}, (*told.fixed, *put_back), now)
     if told.standing:
         state = STANDS
@@ -177,13 +178,23 @@ def record(
     }
 
 
-def _told(past: Mapping[str, Any], decision: Decision, shape: Shape, now: datetime) -> _Told:
+def _told(past: Mapping[str, Any], decision: Decision, policy: Policy, shape: Shape, now: datetime) -> _Told:
     before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
     if not _looked(decision):
         return _Told(before, tuple(decision.corrects) or correcting)
-    standing = [_rendered(one, before, shape, now) for one in decision.differences or ()]
+    found = [_rendered(one, before, shape, now) for one in decision.differences or ()]
+    known = {one["path"] for one in found}
+    kept = [one for one in before if one["path"] not in known and _stands_unseen(one, decision, policy)]
+    standing = [*found, *kept]
     paths = {one["path"] for one in standing}
-    return _Told(standing, decision.corrects, tuple(path for path in correcting if path not in paths))
+    going_on = tuple(path for path in correcting if path in {one["path"] for one in kept})
+    return _Told(standing, (*decision.corrects, *going_on), tuple(path for path in correcting if path not in paths))
+
+
+def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
+    path = str(one["path"])
+    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not Verdict.IGNORE
+    return counts and one["plane"] == "sagemaker" and any(_within(path, pointer) for pointer in decision.unseen)
 
 
 def _looked(decision: Decision) -> bool:
@@ -234,10 +245,14 @@ def condition(
         return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))
     found = decision.differences or ()
     message = f"{len(standing)} differ: {shown(iter(paths))}"
+    if not found and known is not None and str(known["message"]).startswith(message):
+        return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))  # nothing new is known of them
     if any(path in policy.flapping for path in paths):
         why = f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now"
         return Condition(DRIFTED, "True", FLAPPING, f"{message}; {why}")
-    return Condition(DRIFTED, "True", found[0].reason if found else EDITED, message)
+    stuck = "; ".join(dict.fromkeys(one.stuck for one in found if one.stuck))
+    reason = found[0].reason if found else _MODIFIED if standing[0]["plane"] == "sagemaker" else EDITED
+    return Condition(DRIFTED, "True", reason, f"{message}; {stuck}" if stuck else message)
 
 
 def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:

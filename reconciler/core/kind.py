@@ -93,6 +93,18 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class TagsSeen:
+    """The tags of what an object recorded, as `core.tags` looked at them for every kind alike."""
+
+    live: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By ARN; nothing is known of one that is not there."""
+    denied: str = ""
+    """What we have no right to ask for, where that keeps us from knowing."""
+    again: bool = False
+    """A look that did not get through is worth another."""
+
+
+@dataclass(frozen=True)
 class Pass:
     """Everything one decision may depend on."""
 
@@ -116,6 +128,7 @@ class Pass:
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
     seen: Any = None
+    tags_seen: TagsSeen = field(default_factory=TagsSeen)
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from reconciler.core import drift
+from reconciler.core import drift, tags
 from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
 from reconciler.core.decision import Decision, Notice, Phase
 from reconciler.core.drift import DriftMode, Policy
@@ -34,13 +34,12 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
-from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
 from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
 from reconciler.core.status import render, suspended
-from reconciler.core.tags import with_tags
 from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
 from reconciler.runtime.execute import NotLeadingError, execute, label
@@ -220,7 +219,7 @@ class Worker:
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
         for _ in range(_ROUNDS):
-            this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+            this = _looked(kind, self._ports.observer.view(tenant), this)
             decision = _decide(kind, this)
             refusal = _refused_before(decision, this)
             if refusal:
@@ -253,8 +252,7 @@ class Worker:
 
     def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal) -> Next:
         """Follow what there is and change nothing, whatever is wanted."""
-        this = replace(this, refused=conflict)
-        this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+        this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
         followed = _decide(kind, this)
         shown = replace(followed, phase=Phase.STALLED, reason=conflict.reason, message=conflict.message, calls=())
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
@@ -399,8 +397,12 @@ class Worker:
         return True
 
 
+def _looked(kind: Kind, view: View, this: Pass) -> Pass:
+    return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
+
+
 def _decide(kind: Kind, this: Pass) -> Decision:
-    return with_tags(this, kind.decide(this))
+    return tags.with_tags(this, kind.decide(this))
 
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
