@@ -228,6 +228,8 @@ class Sent:
     call: Call
     at: datetime
     status: Mapping[str, Any]
+    statuses: int
+    """How many had been written by then, of all objects."""
 
 
 @dataclass
@@ -444,7 +446,8 @@ class Lab:
         self._waited_s += seconds
 
     def _sending(self, call: Call) -> None:
-        self.sent.append(Sent(self._current, call, self.clock.now(), self.status(self._current)))
+        status, statuses = self.status(self._current), len(self.cluster.written)
+        self.sent.append(Sent(self._current, call, self.clock.now(), status, statuses))
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)
