@@ -85,7 +85,7 @@ def decide(this: Pass) -> Decision:
         return end(this, state)
     state, want = _recognised(this, state, wanted(this))
     state, want, notices = _under_hold(this, state, want)
-    decision = _decide(this, state, want)
+    decision = _mirrored(this, _decide(this, state, want))
     held = Hold.parse((decision.status.get("rollout") or {}).get(HOLD))
     return replace(
         decision,
@@ -319,20 +319,30 @@ def _held(this: Pass, state: State, want: Wanted) -> Decision:
 
 
 def _quarantined(this: Pass, state: State, want: Wanted, bad: Mapping[str, Any], live: Live | None) -> Decision:
-    """Nothing is sent for it but the mirror of the quarantine: a tag on its configuration, from which it is known again
-    when status is lost.
-    """
     what = want.content.hash
     release = f"annotate {Annotation.RETRY}: {what} to try it again"
-    reason = str(bad.get("reason") or "")
-    message = f"{what} is quarantined, {_serving(state, live)}; {release} ({reason})"
-    decision = _stalled(this, state, want, "RevisionQuarantined", message)
-    config = state.configs.get(want.content.config, _NOTHING)
-    if bad.get("mirrored") or not config.arn or this.refused or live is None:
+    message = f"{what} is quarantined, {_serving(state, live)}; {release} ({bad.get('reason') or ''})"
+    return _stalled(this, state, want, "RevisionQuarantined", message)
+
+
+def _mirrored(this: Pass, decision: Decision) -> Decision:
+    """With a mirror of each quarantine, also of content that Git left meanwhile: a tag on its configuration, from which it
+    is known again when status is lost. First comes what the content needs.
+    """
+    if decision.calls or this.refused or this.seen.endpoint is None or decision.status.get("quarantine") is None:
         return decision
-    text = re.sub(r"[^\w .:/=+@-]", " ", reason).strip()[:256] or "rolled back"
-    tag = {"ResourceArn": config.arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": text}]}
-    return replace(decision, calls=(Call("AddTags", tag, best_effort=True),))
+    arns = {one["name"]: one["arn"] for one in decision.status["configs"]}
+    calls = [
+        Call("AddTags", {"ResourceArn": arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": _tag_text(bad)}]}, best_effort=True)
+        for bad in decision.status["quarantine"]
+        if not bad.get("mirrored") and (arn := arns.get(bad.get("endpointConfigName")))
+    ]
+    return replace(decision, calls=tuple(calls))
+
+
+def _tag_text(bad: Mapping[str, Any]) -> str:
+    """The reason, in the characters that a tag takes."""
+    return re.sub(r"[^\w .:/=+@-]", " ", str(bad.get("reason") or "")).strip()[:256] or "rolled back"
 
 
 def _unmirror(state: State, entry: Mapping[str, Any]) -> Call | None:

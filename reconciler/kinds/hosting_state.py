@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.conditions import stamp
+from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import QUARANTINE_TAG
@@ -212,7 +213,7 @@ class State:
                         "mirrored": True,
                     }
                 )
-        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if reply.call.operation == "AddTags"}
+        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if _is_mirror(reply.call)}
         for entry in quarantine:
             config = configs.get(entry.get("endpointConfigName") or "")
             if config is not None and config.arn in tagged:
@@ -236,6 +237,10 @@ class State:
             "quarantine": self.quarantine,
             "endpoint": self.endpoint,
         }
+
+
+def _is_mirror(call: Call) -> bool:
+    return call.operation == "AddTags" and any(tag["Key"] == QUARANTINE_TAG for tag in call.params["Tags"])
 
 
 def _endpoint_record(this: Pass, ours: Mapping[str, str]) -> dict[str, Any]:
