@@ -98,9 +98,7 @@ def wanted(this: Pass) -> Wanted:
     content = {
         field.key: value
         for field in this.shape.fields
-        if "CreateEndpointConfig" in field.operations
-        and field.digest
-        and (value := written.get(field.key)) is not None
+        if "CreateEndpointConfig" in field.operations and field.digest and (value := written.get(field.key)) is not None
     }
     for variants, api in _VARIANT_LISTS.items():
         if api in params:

@@ -333,7 +333,11 @@ def _mirrored(this: Pass, decision: Decision) -> Decision:
         return decision
     arns = {one["name"]: one["arn"] for one in decision.status["configs"]}
     calls = [
-        Call("AddTags", {"ResourceArn": arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": _tag_text(bad)}]}, best_effort=True)
+        Call(
+            "AddTags",
+            {"ResourceArn": arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": _tag_text(bad)}]},
+            best_effort=True,
+        )
         for bad in decision.status["quarantine"]
         if not bad.get("mirrored") and (arn := arns.get(bad.get("endpointConfigName")))
     ]

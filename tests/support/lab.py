@@ -178,7 +178,8 @@ class MemoryCluster:
             raise NotFoundError(str(resource.key))
         if live["metadata"]["resourceVersion"] != resource.resource_version:
             raise StaleError(str(resource.key))
-        return _copied(live)
+        body: dict[str, Any] = _copied(live)
+        return body
 
     def _store(self, key: Key, body: dict[str, Any]) -> Key:
         body["metadata"]["resourceVersion"] = str(next(self._versions))

@@ -7,7 +7,8 @@ held it said of it, evicted or not, by (object, how often the object was lost be
 
     call                                belongs to
     CreateEndpoint, UpdateEndpoint      the one entry of its object that was open then, for that configuration; and that was in
-                                        no quarantine before, not even in one of a lost status, unless a retry named it
+                                        no quarantine before, not even in one of a lost status, unless a retry named it (or
+                                        the console deleted the configuration that bore the mark, and status was lost too)
     CreateEndpointConfig, CreateModel   the first entry for a configuration that is, or names, it and begun before it was made
                                         anew; or to content that was overtaken before it was asked for, and collected
     DeleteEndpointConfig, DeleteModel   no entry that is open or Succeeded in the status before the call, no quarantine, and
@@ -31,7 +32,7 @@ held it said of it, evicted or not, by (object, how often the object was lost be
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -104,7 +105,9 @@ class Entry:
         return self.began <= at and (until is None or at < until)
 
     def __str__(self) -> str:
-        return f"{self.key.name} #{self.record['id']} {self.config} {self.result or 'open'} ({self.record['startedAt']})"
+        return (
+            f"{self.key.name} #{self.record['id']} {self.config} {self.result or 'open'} ({self.record['startedAt']})"
+        )
 
 
 class Ledger:
@@ -119,8 +122,7 @@ class Ledger:
             if row["caller"] == OURS and not row["op"].startswith(_READS)
         ]
         self.calls = [
-            Booked(sent, row["code"], row["effect"])
-            for sent, row in zip(walk.lab.sent, self._rows, strict=True)
+            Booked(sent, row["code"], row["effect"]) for sent, row in zip(walk.lab.sent, self._rows, strict=True)
         ]
         self._models: dict[str, tuple[str, ...]] = {}
         self._condemned: dict[str, tuple[int, str]] = {}
@@ -137,7 +139,9 @@ class Ledger:
             losses = self._walk.lost.get(key, [])
             life = sum(written <= place for written, _ in losses)
             lost = losses[life][1] if life < len(losses) else None
-            self._models |= {config["name"]: tuple(config.get("models") or ()) for config in status.get("configs") or ()}
+            self._models |= {
+                config["name"]: tuple(config.get("models") or ()) for config in status.get("configs") or ()
+            }
             for bad in status.get("quarantine") or ():
                 self._condemned.setdefault(bad["endpointConfigName"], (place, bad["hash"]))
             for record in status.get("history") or ():
@@ -174,7 +178,11 @@ class Ledger:
             case "DeleteEndpointConfig" | "DeleteModel":
                 return self._collected(booked)
             case "DeleteEndpoint":
-                failed = [e for e in self._of(booked) if e.result == "Failed" and moment(e.record["finishedAt"]) <= booked.sent.at]
+                failed = [
+                    e
+                    for e in self._of(booked)
+                    if e.result == "Failed" and moment(e.record["finishedAt"]) <= booked.sent.at
+                ]
                 return "" if failed else "no entry failed before it"
             case "AddTags":
                 return self._tagged(booked)
@@ -189,20 +197,34 @@ class Ledger:
         config, at = booked.sent.call.params["EndpointConfigName"], booked.sent.at
         found = [entry for entry in self._of(booked) if entry.config == config and entry.is_open(at)]
         condemned, content = self._condemned.get(config, (booked.sent.statuses, ""))
-        if condemned < booked.sent.statuses and content not in self._walk.retried:
+        if (
+            condemned < booked.sent.statuses
+            and content not in self._walk.retried
+            and not self._all_forgot(booked, config)
+        ):
             return f"{config} was condemned and nobody asked to try it again"
         return "" if len(found) == 1 else f"{len(found)} open entries for {config}"
+
+    def _all_forgot(self, booked: Booked, config: str) -> bool:
+        """Status was lost, and somebody deleted the configuration that bore the mark."""
+        rows = self._lab.simulator.requests(service="sagemaker", op="DeleteEndpointConfig")
+        unmarked = any(row["caller"] == CONSOLE and row["key"] == config and row["effect"] for row in rows)
+        return unmarked and bool(self._walk.lost.get(booked.sent.key))
 
     def _part(self, booked: Booked) -> str:
         """Asked for later, before it was made anew; or overtaken, and then it does not stay for ever."""
         name, at = booked.target, booked.sent.at
         again = [b.sent.at for b in self._effective(booked.op, name) if b.sent.at > at]
         until = min(again, default=self._lab.clock.now())
-        users = {name} if booked.op == "CreateEndpointConfig" else {c for c, made in self._models.items() if name in made}
+        users = (
+            {name} if booked.op == "CreateEndpointConfig" else {c for c, made in self._models.items() if name in made}
+        )
         if any(entry.config in users and at <= entry.began <= until for entry in self._of(booked)):
             return ""
         deleted = "Delete" + booked.op.removeprefix("Create")
-        gone = any(row["op"] == deleted and row["key"] == name and row["effect"] for row in self._lab.simulator.requests())
+        gone = any(
+            row["op"] == deleted and row["key"] == name and row["effect"] for row in self._lab.simulator.requests()
+        )
         forgotten = any(lost >= at for _, lost in self._walk.lost.get(booked.sent.key, ()))
         return "" if gone or forgotten else "never asked for and never collected"
 
@@ -210,7 +232,9 @@ class Ledger:
         name, status = booked.target, booked.sent.status
         there = [one for one in status.get("configs") or () if name in (one["name"], *(one.get("models") or ()))]
         users = {one["name"] for one in there}
-        kept = {one["endpointConfigName"] for one in status.get("history") or () if one.get("result") in (None, "Succeeded")}
+        kept = {
+            one["endpointConfigName"] for one in status.get("history") or () if one.get("result") in (None, "Succeeded")
+        }
         kept |= {one["endpointConfigName"] for one in status.get("quarantine") or ()}
         kept |= {str(status.get("endpointConfigName"))}
         still = kept & users
@@ -284,7 +308,11 @@ class Ledger:
         yield from (f"{line} is told {times} times too rarely" for line, times in (owed - told).items())
         made = Counter(b.target for b in self.calls if b.op == "CreateTrainingJob" and b.effect)
         started = Counter(line["job"] for line in self._lines("JobStarted"))
-        yield from (f"job {name}: {made[name]} creates, {started[name]} lines" for name in made | started if made[name] != started[name] or made[name] > 1)
+        yield from (
+            f"job {name}: {made[name]} creates, {started[name]} lines"
+            for name in made | started
+            if made[name] != started[name] or made[name] > 1
+        )
 
     def _lines(self, event: str) -> list[Mapping[str, Any]]:
         return [line for line in self._lab.around.noted.values() if line["event"] == event]

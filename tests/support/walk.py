@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from reconciler.core.conditions import stamp
 from reconciler.core.resource import Key
 from tests.support.lab import PREFIX, CrashError, Lab, hosting, job
-from tests.support.simulator_control import SimControl
 
 OURS, CONSOLE = "testing", "console"
 """Access keys: the simulator's record tells by them who called."""
@@ -84,7 +83,7 @@ class Walk:
         ]  # fmt: skip
         for _ in range(pushes):
             self._push(self.random.choice([*self._of("HostingDeployment") * 3, *self._of("TrainingJob")]))
-            if self.random.random() < 0.6:  # noqa: PLR2004
+            if self.random.random() < 0.6:
                 self.random.choice(disturb)()
             self._time_goes_by()
         self._recover()
@@ -98,10 +97,10 @@ class Walk:
     def _push(self, key: Key) -> None:
         git = self.objects[key]
         match self.random.random():
-            case draw if draw < 0.8:  # noqa: PLR2004
+            case draw if draw < 0.8:
                 # Contents come and go: what was condemned once would otherwise leave nothing to roll out.
                 git.image = self.pushes // _FASHION + self.random.randrange(_CONTENTS)
-            case draw if draw < 0.85:  # noqa: PLR2004
+            case draw if draw < 0.85:
                 git.tags = self.random.randrange(4)
             case _:
                 git.guarded = not git.guarded
@@ -116,10 +115,8 @@ class Walk:
             content = {"hyperParameters": [{"name": "rounds", "value": str(git.image)}]}
             manifest = job(key.name, key.namespace, tags=tags, **content)
         else:
-            guards = {"deploymentConfig": _GUARDED} if git.guarded else {}
-            manifest = hosting(
-                key.name, key.namespace, f"lab:{git.image}", tags=tags, revisionHistoryLimit=3, **guards
-            )
+            guards: dict[str, Any] = {"deploymentConfig": _GUARDED} if git.guarded else {}
+            manifest = hosting(key.name, key.namespace, f"lab:{git.image}", tags=tags, revisionHistoryLimit=3, **guards)
             manifest["spec"]["productionVariants"][0]["initialInstanceCount"] = 2
         commit = f"{self.pushes:040x}"
         said = {"revision": f"main@sha1:{commit}", "commit": commit, "author": "Ada", **git.people}
@@ -165,7 +162,7 @@ class Walk:
             ]
         )  # fmt: skip
         self.lab.simulator.rules({"match": {"op": op, "count": 1}, "action": action})
-        if self.random.random() < 0.3:  # noqa: PLR2004
+        if self.random.random() < 0.3:
             patching = {"type": "system_updating", "seconds": 100, "now": True}
             self.lab.simulator.rules({"match": {"name": status.get("endpointName", key.name)}, "action": patching})
 
@@ -259,9 +256,7 @@ class Walk:
         with contextlib.suppress(ClientError):
             match self.random.randrange(6):
                 case 0 if idle:
-                    client.update_endpoint(
-                        EndpointName=name, EndpointConfigName=self.random.choice(idle)["name"]
-                    )
+                    client.update_endpoint(EndpointName=name, EndpointConfigName=self.random.choice(idle)["name"])
                 case 1 if idle:
                     client.delete_endpoint_config(EndpointConfigName=self.random.choice(idle)["name"])
                 case 2 if idle:
@@ -269,7 +264,9 @@ class Walk:
                         client.delete_model(ModelName=model)
                 case 3 if key.name == "warned":
                     weights = [{"VariantName": "variant-model-0", "DesiredWeight": self.random.random()}]
-                    client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=weights)
+                    client.update_endpoint_weights_and_capacities(
+                        EndpointName=name, DesiredWeightsAndCapacities=weights
+                    )
                 case 4 if key.name == "corrected":
                     client.delete_endpoint(EndpointName=name)
                 case 5:
@@ -295,8 +292,7 @@ class Walk:
         return self.lab.is_ready(key) and self.lab.status(key)["observedGeneration"] == metadata["generation"]
 
 
-def walked(simulator: SimControl, lab: Lab, seed: int, pushes: int, *, losses: bool = False) -> Walk:
-    simulator.reset()
+def walked(lab: Lab, seed: int, pushes: int, *, losses: bool = False) -> Walk:
     walk = Walk(lab, Random(seed))  # noqa: S311 - it must repeat, not be secret
     walk.start()
     walk.go(pushes, losses=losses)
