@@ -58,6 +58,9 @@ def settle(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
         endpoint = {**state.endpoint, "name": identity(this), "arn": arn, "region": this.spec.get("region")}
         status = "Creating" if accepted.call.operation == "CreateEndpoint" else "Updating"
         return _under_way(this, replace(state, endpoint=endpoint), want, attempt, status)
+    if not this.seen.endpoint_known:
+        # Another call of the pass that sent it did not go through: nobody looked at the endpoint since.
+        return _under_way(this, state, want, attempt, "Updating" if attempt.previous else "Creating")
     live = Live.parse(this.seen.endpoint) if this.seen.endpoint else None
     outcome, attempt = judge(live, attempt, this.now)
     state = replace(state, rollout={**state.rollout, **attempt.record(), "foreign": None})

@@ -6,7 +6,6 @@ parts missing ──> make models and configuration ──> move the endpoint �
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,6 @@ from typing import Any
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import Verdict
 from reconciler.core.kind import Pass
-from reconciler.core.naming import QUARANTINE_TAG
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation
@@ -32,9 +30,9 @@ from reconciler.kinds.hosting_content import Wanted, wanted
 from reconciler.kinds.hosting_end import end
 from reconciler.kinds.hosting_hold import HOLD, REFUSED, Ask, Hold
 from reconciler.kinds.hosting_legacy import is_new_to_us, known_configs
+from reconciler.kinds.hosting_mirror import mirrored, unmirror
 from reconciler.kinds.hosting_phases import stalled, waiting
 from reconciler.kinds.hosting_records import (
-    NOTHING,
     closed,
     garbage,
     limit_of,
@@ -62,7 +60,7 @@ def decide(this: Pass) -> Decision:
         return end(this, state)
     state, want = _recognised(this, state, wanted(this))
     state, want, notices = _under_hold(this, state, want)
-    decision = _decide(this, state, want)
+    decision = mirrored(this, _decide(this, state, want))
     held = Hold.parse((decision.status.get("rollout") or {}).get(HOLD))
     return replace(
         decision,
@@ -93,7 +91,7 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
         decision = replace(decision, notices=(*settled.notices, *decision.notices))
     else:
         decision = settled
-    unmirror = tuple(untag for entry in released if (untag := _unmirror(state, entry)))
+    unmirror = tuple(untag for entry in released if (untag := unmirror(state.configs, entry)))
     return replace(decision, calls=(*unmirror, *decision.calls)) if unmirror and not this.refused else decision
 
 
@@ -226,27 +224,10 @@ def _held(this: Pass, state: State, want: Wanted) -> Decision:
 
 
 def _quarantined(this: Pass, state: State, want: Wanted, bad: Mapping[str, Any], live: Live | None) -> Decision:
-    """Nothing is sent for it but the mirror of the quarantine: a tag on its configuration, from which it is known again
-    when status is lost.
-    """
     what = want.content.hash
     release = f"annotate {Annotation.RETRY}: {what} to try it again"
-    reason = str(bad.get("reason") or "")
-    message = f"{what} is quarantined, {_serving(state, live)}; {release} ({reason})"
-    decision = stalled(this, state, want, "RevisionQuarantined", message)
-    config = state.configs.get(want.content.config, NOTHING)
-    if bad.get("mirrored") or not config.arn or this.refused or live is None:
-        return decision
-    text = re.sub(r"[^\w .:/=+@-]", " ", reason).strip()[:256] or "rolled back"
-    tag = {"ResourceArn": config.arn, "Tags": [{"Key": QUARANTINE_TAG, "Value": text}]}
-    return replace(decision, calls=(Call("AddTags", tag, best_effort=True),))
-
-
-def _unmirror(state: State, entry: Mapping[str, Any]) -> Call | None:
-    config = state.configs.get(str(entry.get("endpointConfigName")), NOTHING)
-    if not config.arn or not entry.get("mirrored"):
-        return None
-    return Call("DeleteTags", {"ResourceArn": config.arn, "TagKeys": [QUARANTINE_TAG]}, best_effort=True)
+    message = f"{what} is quarantined, {_serving(state, live)}; {release} ({bad.get('reason') or ''})"
+    return stalled(this, state, want, "RevisionQuarantined", message)
 
 
 def _serving(state: State, live: Live | None) -> str:

@@ -19,6 +19,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.rollout import Attempt
 from reconciler.kinds.hosting_content import Wanted, endpoint_name
 from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
+from reconciler.kinds.hosting_mirror import is_mirror
 from reconciler.kinds.hosting_records import Made, made, with_arns, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -118,7 +119,7 @@ class State:
                         "mirrored": True,
                     }
                 )
-        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if reply.call.operation == "AddTags"}
+        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if is_mirror(reply.call)}
         for entry in quarantine:
             config = configs.get(entry.get("endpointConfigName") or "")
             if config is not None and config.arn in tagged:

@@ -166,8 +166,8 @@ class MemoryCluster:
             raise NotFoundError(str(resource.key))
         if live["metadata"]["resourceVersion"] != resource.resource_version:
             raise StaleError(str(resource.key))
-        copied: dict[str, Any] = _copied(live)
-        return copied
+        body: dict[str, Any] = _copied(live)
+        return body
 
     def _store(self, key: Key, body: dict[str, Any]) -> Key:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
@@ -217,6 +217,8 @@ class Sent:
     call: Call
     at: datetime
     status: Mapping[str, Any]
+    statuses: int
+    """How many had been written by then, of all objects."""
 
 
 @dataclass
@@ -434,7 +436,8 @@ class Lab:
         return None
 
     def _sending(self, call: Call) -> None:
-        self.sent.append(Sent(self._current, call, self.clock.now(), self.status(self._current)))
+        status, statuses = self.status(self._current), len(self.cluster.written)
+        self.sent.append(Sent(self._current, call, self.clock.now(), status, statuses))
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)

@@ -46,6 +46,22 @@ def results(lab: Lab, key: Key) -> list[str]:
     return [entry.get("result", "open") for entry in lab.status(key)["history"]]
 
 
+def alarm(lab: Lab) -> Any:
+    """The one that CANARY names, as a client that can set it off."""
+    watch = lab.simulator.client("cloudwatch")
+    watch.put_metric_alarm(
+        AlarmName=ALARM,
+        MetricName="Invocation5XXErrors",
+        Namespace="AWS/SageMaker",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    return watch
+
+
 def tags_of(lab: Lab, config: str) -> dict[str, str]:
     client = lab.simulator.client()
     arn = client.describe_endpoint_config(EndpointConfigName=config)["EndpointConfigArn"]
@@ -273,17 +289,7 @@ def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
 
 
 def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> None:
-    watch = lab.simulator.client("cloudwatch")
-    watch.put_metric_alarm(
-        AlarmName=ALARM,
-        MetricName="Invocation5XXErrors",
-        Namespace="AWS/SageMaker",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
+    watch = alarm(lab)
     guarded: dict[str, Any] = {"deploymentConfig": CANARY}
     good = hosting(**guarded)
     good["spec"]["productionVariants"][0]["initialInstanceCount"] = 2
