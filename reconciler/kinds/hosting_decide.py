@@ -91,8 +91,8 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
         decision = replace(decision, notices=(*settled.notices, *decision.notices))
     else:
         decision = settled
-    unmirror = tuple(untag for entry in released if (untag := unmirror(state.configs, entry)))
-    return replace(decision, calls=(*unmirror, *decision.calls)) if unmirror and not this.refused else decision
+    untag = tuple(call for entry in released if (call := unmirror(state.configs, entry)))
+    return replace(decision, calls=(*untag, *decision.calls)) if untag and not this.refused else decision
 
 
 def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
