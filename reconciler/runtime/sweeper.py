@@ -110,8 +110,7 @@ class Sweeper:
             return None, None if nearest is None else nearest - now
         *_, lane, sweep = min(due, key=lambda one: one[:2])
         lane.busy, lane.turn, sweep.turn = True, next(self._turns), next(self._turns)
-        if len(due) > 1:
-            self._changed.notify()  # another thread may take the next lane
+        self._changed.notify()  # another thread takes the next lane, or waits for the next moment in this one's place
         return (lane, sweep), None
 
     def _page(self, lane: _Lane, sweep: Sweep) -> None:
