@@ -112,6 +112,9 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
         return _not_ours(this, state, want, foreign)
     attempt = open_attempt(this)
     decision = _judge(this, state, want, attempt) if attempt else _step(this, state, want)
+    for entry in released:
+        told = f"{entry['hash']} was released by {Annotation.RETRY} and is sent again when it is wanted"
+        decision = _noticed(decision, "Normal", "RevisionReleased", told)
     unmirror = tuple(untag for entry in released if (untag := _unmirror(state, entry)))
     return replace(decision, calls=(*unmirror, *decision.calls)) if unmirror and not this.refused else decision
 
@@ -211,7 +214,7 @@ def _judge(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
         case Outcome.SUCCEEDED:
             return _succeeded(this, state, want, attempt)
         case Outcome.NOT_RECEIVED if not same:
-            return _step(this, _closed(state, "Superseded", "newer content was asked for"), want)
+            return _given_up(this, state, want, attempt, result="Superseded", reason="newer content was asked for")
         case Outcome.NOT_RECEIVED if attempt.sends < SENDS_MAX:
             return _send(this, state, want, sends=attempt.sends + 1)
         case Outcome.NOT_RECEIVED if this.tokens.get("retry"):
@@ -223,11 +226,12 @@ def _judge(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
             return _stalled(this, state, want, "UpdateNotReceived", message)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
-            return _step(this, _closed(state, "RolledBack", why), want)
+            return _given_up(this, state, want, attempt, result="RolledBack", reason=why)
         case Outcome.FAULTED if attempt.sends < SENDS_MAX:
             return _retry_later(this, state, want, attempt, why)
         case Outcome.OVERTAKEN | Outcome.VANISHED:
-            return _step(this, _closed(state, "Superseded", "the endpoint was changed from outside meanwhile"), want)
+            why = "the endpoint was changed from outside meanwhile"
+            return _given_up(this, state, want, attempt, result="Superseded", reason=why)
     result = "Failed" if outcome is Outcome.FAILED else "RolledBack"
     reason = why or "SageMaker went back to what served before and gave no reason"
     return _condemned(this, state, want, attempt, result=result, reason=reason)
@@ -250,12 +254,18 @@ def _succeeded(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Deci
     return _noticed(_step(this, done, want), "Normal", "RolloutSucceeded", f"{served.config} is in service")
 
 
+def _given_up(this: Pass, state: State, want: Wanted, attempt: Attempt, *, result: str, reason: str) -> Decision:
+    """Over without a verdict on the content."""
+    told = f"{attempt.requested.config}: {reason}"
+    return _noticed(_step(this, _closed(state, result, reason), want), "Warning", f"Rollout{result}", told)
+
+
 def _condemned(this: Pass, state: State, want: Wanted, attempt: Attempt, *, result: str, reason: str) -> Decision:
     """Rolled back or failed: the content is quarantined, and what the spec wants by now is looked at anew."""
     bad = _closed(state, result, reason)
     bad = replace(
         bad,
-        quarantine=quarantine({"quarantine": bad.quarantine}, attempt.requested, reason, this),
+        quarantine=quarantine({"quarantine": bad.quarantine, "history": bad.history}, attempt.requested, reason, this),
         rollout={**bad.rollout, "phase": result},
     )
     return _noticed(_step(this, bad, want), "Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}")
@@ -347,7 +357,7 @@ def _serving(state: State, live: Live | None) -> str:
     entry = next(
         (e for e in state.history if e["endpointConfigName"] == live.config and e.get("result") == "Succeeded"), {}
     )
-    commit = str(entry.get("revision") or "").rpartition(":")[2][:7]
+    commit = str(entry.get("commit") or entry.get("revision") or "").rpartition(":")[2][:7]
     known = " ".join(filter(None, (f"#{entry['id']}" if entry else "", f"({commit})" if commit else "", live.config)))
     return f"{known} serves"
 
@@ -419,8 +429,9 @@ def _send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_b
     if live:
         call = hosting_scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
     decision = _waiting(this, state, want, "RolloutInProgress", f"asking for {want.content.config}")
+    again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     return replace(
-        _noticed(decision, "Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}"),
+        _noticed(decision, "Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}{again}"),
         phase=Phase.ACTING,
         calls=(replace(call, params={**call.params, "EndpointName": identity(this)}),),
     )
