@@ -91,6 +91,15 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
         decision = replace(decision, notices=(*settled.notices, *decision.notices))
     else:
         decision = settled
+    told = tuple(
+        Notice(
+            "Normal",
+            "RevisionReleased",
+            f"{entry['hash']} was released by {Annotation.RETRY} and is sent again when it is wanted",
+        )
+        for entry in released
+    )
+    decision = replace(decision, notices=(*told, *decision.notices))
     untag = tuple(call for entry in released if (call := unmirror(state.configs, entry)))
     return replace(decision, calls=(*untag, *decision.calls)) if untag and not this.refused else decision
 
@@ -237,7 +246,7 @@ def _serving(state: State, live: Live | None) -> str:
     entry = next(
         (e for e in state.history if e["endpointConfigName"] == live.config and e.get("result") == "Succeeded"), {}
     )
-    commit = str(entry.get("revision") or "").rpartition(":")[2][:7]
+    commit = str(entry.get("commit") or entry.get("revision") or "").rpartition(":")[2][:7]
     known = " ".join(filter(None, (f"#{entry['id']}" if entry else "", f"({commit})" if commit else "", live.config)))
     return f"{known} serves"
 

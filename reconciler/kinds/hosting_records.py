@@ -59,9 +59,13 @@ def quarantined(past: Mapping[str, Any], content: Content) -> Mapping[str, Any] 
 def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pass) -> list[dict[str, Any]]:
     """Keyed by content, bounded on its own, independent of history."""
     others = [dict(entry) for entry in past.get("quarantine") or () if entry["hash"] != content.hash]
+    # What it was asked for by; the object may be at a newer commit by now.
+    asked = next((entry for entry in past.get("history") or () if entry["hash"] == content.hash), None)
+    told = asked or source(this.resource) or {}
     entry = {
         **content.record(),
-        "revision": (source(this.resource) or {}).get("revision"),
+        "revision": told.get("revision"),
+        "commit": told.get("commit"),
         "since": stamp(this.now),
         "reason": clip(reason, _REASON_LIMIT),
     }
