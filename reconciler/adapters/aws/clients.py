@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import botocore.config
@@ -17,7 +18,8 @@ from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
 from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
-from reconciler.core.errors import CredentialsError, ThrottledError
+from reconciler.core.errors import CredentialsError, HeldBackError, ThrottledError
+from reconciler.core.meters import OK, UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
 __all__ = ["Aws", "Tenant"]
@@ -25,6 +27,7 @@ __all__ = ["Aws", "Tenant"]
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _CREDENTIALS_PAUSE_S = 15.0
+_BUG = "InternalError"
 _USER_AGENT = "sagemaker-on-kubernetes"
 """What the archived operator sent with its creates; cost reports are grouped by it."""
 
@@ -64,10 +67,12 @@ class Aws:
         self,
         loader: Loader,
         monotonic: Callable[[], float] = time.monotonic,
+        meter: AwsMeter = UNMETERED,
     ) -> None:
         # Its debug lines hold whole requests, and with them secrets and credentials.
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
+        self._meter = meter
         self._sessions = Sessions(loader, _CONFIG)
         self._clients: dict[tuple[Tenant, str], Any] = {}
         self._buckets: dict[tuple[str, str, str, str], Bucket] = {}
@@ -88,7 +93,8 @@ class Aws:
 
         Raises HeldBackError when it could not go now.
         """
-        self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
+        with self._metered(call.operation):
+            self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
 
     def rate(self, tenant: Tenant, operation: str) -> float:
         """Calls a second that the operation is believed to allow."""
@@ -96,13 +102,18 @@ class Aws:
 
     def _call(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         self._refuse_while_paused(tenant)
+        service = _SERVICE_OF.get(operation, "sagemaker")
         bucket, request = self._bucket(tenant, operation), _request(tenant, params)
-        bucket.take(request)
+        with self._metered(operation):
+            bucket.take(request)
+        began, result = self._monotonic(), _BUG
         try:
-            client = self._client(tenant, _SERVICE_OF.get(operation, "sagemaker"))
+            client = self._client(tenant, service)
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
+            result = OK
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
+            result = type(translated).reason
             if isinstance(translated, ThrottledError):
                 translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):
@@ -110,9 +121,20 @@ class Aws:
             else:  # "not found" is an answer too; whoever asks first may never get another
                 self._paused_until.pop(tenant, None)
             raise translated from None
+        finally:
+            self._meter.aws_called(service, operation, result, self._monotonic() - began)
         bucket.succeeded()
         self._paused_until.pop(tenant, None)
         return answer
+
+    @contextlib.contextmanager
+    def _metered(self, operation: str) -> Iterator[None]:
+        """Tell of what the limiter holds back."""
+        try:
+            yield
+        except HeldBackError:
+            self._meter.aws_held_back(_SERVICE_OF.get(operation, "sagemaker"), operation)
+            raise
 
     def _client(self, tenant: Tenant, service: str) -> Any:
         with self._lock:
