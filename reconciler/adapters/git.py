@@ -134,7 +134,7 @@ class GitRepositories:
     ) -> Finished:
         """Run one command that logs in to `url`; SourceError when it fails, free of secrets."""
         identity = _identity(url, remote)
-        done = self._line.run(url, remote, command, bounds, cwd or self._directory, inherited)
+        done = self._line.run(url, remote, command, bounds, cwd or self._directory, inherited=inherited)
         if done.code == 0:
             self._proven.add(identity)
             return done

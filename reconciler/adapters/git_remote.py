@@ -31,6 +31,7 @@ class Line:
         command: Sequence[str],
         bounds: Bounds,
         cwd: Path,
+        *,
         inherited: Sequence[int] = (),
     ) -> Finished:
         began, result = time.monotonic(), _BUG

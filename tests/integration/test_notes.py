@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-
 from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.notes import GitNotes, NotesLimits

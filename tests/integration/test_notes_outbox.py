@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-
 from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.kube.leader import LeaderElector
 from reconciler.adapters.kube.objects import KubeObjects

@@ -142,7 +142,7 @@ class Aws:
             if client is None:
                 client = self._clients[(tenant, service)] = self._sessions.of(tenant).client(
                     service,
-                    region_name=tenant.region,
+                    region_name=tenant.region or None,
                     endpoint_url=(tenant.endpoint or None) if service == "sagemaker" else None,
                     config=_CONFIG,
                 )

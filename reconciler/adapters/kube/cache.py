@@ -80,7 +80,6 @@ class KubeCache:
         self._store.subscribe(handler)
 
     def loops(self) -> list[Loop]:
-        """Once started."""
         return [informer.loop() for informer in self._informers.values()]
 
     def problems(self) -> list[str]:

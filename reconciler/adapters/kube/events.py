@@ -100,10 +100,9 @@ class KubeEvents:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    def loop(self) -> Loop:
-        """Once started."""
+    def loops(self) -> tuple[Loop, ...]:
         since, now = self._busy_since, self._clock.monotonic()
-        return Loop("events", self._thread.is_alive(), 0.0 if since is None else now - since, DEADLINE_S)
+        return (Loop("events", self._thread.is_alive(), 0.0 if since is None else now - since, DEADLINE_S),)
 
     @property
     def dropped(self) -> int:

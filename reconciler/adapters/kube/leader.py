@@ -118,9 +118,9 @@ class LeaderElector:
         self._beaten_at_s = self._seconds()
         self._thread.start()
 
-    def loop(self) -> Loop:
-        """Once started."""
-        return Loop(self._thread.name, self._thread.is_alive(), self._seconds() - self._beaten_at_s, DEADLINE_S)
+    def loops(self) -> tuple[Loop, ...]:
+        silent_s = self._seconds() - self._beaten_at_s
+        return (Loop(self._thread.name, self._thread.is_alive(), silent_s, DEADLINE_S),)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Step down, wait for `on_stopped`, let go of the Lease so that the next need not wait for its end."""
