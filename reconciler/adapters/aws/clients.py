@@ -28,6 +28,8 @@ _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _CREDENTIALS_PAUSE_S = 15.0
 _BUG = "InternalError"
+_ANYWHERE = "aws-global"
+"""For who we are, which is asked without a region. Everything else has one."""
 _USER_AGENT = "sagemaker-on-kubernetes"
 """What the archived operator sent with its creates; cost reports are grouped by it."""
 
@@ -140,9 +142,10 @@ class Aws:
         with self._lock:
             client = self._clients.get((tenant, service))
             if client is None:
-                client = self._clients[(tenant, service)] = self._sessions.of(tenant).client(
+                session = self._sessions.of(tenant)
+                client = self._clients[(tenant, service)] = session.client(
                     service,
-                    region_name=tenant.region or None,
+                    region_name=tenant.region or session.region_name or _ANYWHERE,
                     endpoint_url=(tenant.endpoint or None) if service == "sagemaker" else None,
                     config=_CONFIG,
                 )
