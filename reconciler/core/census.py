@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reconciler.core.conditions import DRIFTED, READY, find
+from reconciler.core.conditions import DRIFTED, READY
 from reconciler.core.meters import Reading
 from reconciler.core.resource import Resource
 
@@ -25,14 +25,14 @@ def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iter
     drifted: Counter[str] = Counter()
     states: Counter[str] = Counter()
     for one in objects:
-        conditions = one.status.get("conditions") or ()
-        told = str((find(conditions, READY) or {}).get("status"))
-        ready[told if told in _READY else "Unknown"] += 1
-        drift = find(conditions, DRIFTED)
-        if drift and drift.get("status") == "True":
-            drifted[str(drift.get("reason"))] += 1
+        status = one.status
+        told = {found.get("type"): found for found in status.get("conditions") or ()}
+        word = told[READY].get("status") if READY in told else None
+        ready[word if word in _READY else "Unknown"] += 1
+        if DRIFTED in told and told[DRIFTED].get("status") == "True":
+            drifted[str(told[DRIFTED].get("reason"))] += 1
         if job:
-            states[str((one.status.get("run") or {}).get("status") or _NOT_STARTED)] += 1
+            states[str((status.get("run") or {}).get("status") or _NOT_STARTED)] += 1
     yield from _readings("objects", kind, ready)
     yield from _readings("drifted_objects", kind, drifted)
     yield from _readings("jobs", kind, states)

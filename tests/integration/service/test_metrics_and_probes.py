@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.adapters import metrics
 from reconciler.app import Service, Settings
 from reconciler.dev import binaries
+from reconciler.kinds import SCHEMAS
 from reconciler.runtime import reconciler
 from reconciler.runtime.observer import Paces
 from tests.support.cluster import Cluster
@@ -26,13 +26,6 @@ from tests.support.lab_kinds import model
 from tests.support.simulator_control import SimControl
 from tests.support.waiting import eventually
 
-V1 = "sagemaker.aws.amazon.com/v1"
-Sample = tuple[str, dict[str, str]]
-SHORT_LIVED = ("aws-contact", "begin")
-HINTS = ("web", "ThreadPoolExecutor", "sync-apply", "sweep", "Thread-")
-"""Not needed for life: who answers the probes itself, pools that are refilled, and the watcher of local refs."""
-
-NOT_OURS = ("MainThread", "pytest", "asyncio", "Sim", "simulator", "mutations")
 
 
 class Replica:
@@ -150,20 +143,20 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     eventually(lambda: "give the service a role" in poor.get("/readyz")[1])
     assert (poor.get("/readyz")[0], poor.get("/healthz")[0]) == (503, 200)
 
-    # Every thread that was started for good is watched.
+    # Everything that was started for good is watched.
     watched = {loop.name for describe in replica.service._vitals._watched for loop in describe()}
-    names = {thread.name.rstrip("0123456789").rstrip("-_") for thread in threading.enumerate()}
-    pools = {"worker": "objects", "sync": "sync-sources", "sync-cluster": "sync-clusters", "hooks": "webhooks",
-             "notes": "notes", "reports": "commit-statuses", "APScheduler": "schedule"}  # fmt: skip
-    ours = {pools.get(name, name) for name in names if not name.startswith((*SHORT_LIVED, *HINTS, *NOT_OURS))}
-    assert ours <= watched
+    informers = {f"informer-{schema.kind}-{namespace}" for schema in SCHEMAS}
+    assert watched == informers | {
+        *("events", "leader-sagemaker-gitops", "schedule", "observer"),
+        *("objects", "sync-sources", "sync-clusters", "notes", "commit-statuses", "webhooks"),
+    }
 
     # AWS away is no illness; a pass that does not end is one, until it ends.
     monkeypatch.setattr(reconciler, "DEADLINE_S", 1.0)
-    (away,) = simulator.rules({"match": {"op": "DescribeModel"}, "action": {"type": "drop_before"}})
-    control_plane.merge(V1, "Model", "net", namespace, {"metadata": {"annotations": {"x": "1"}}})
-    assert replica.get("/healthz")[0] == 200
-    simulator.clear_rules(away)
+    simulator.rules({"match": {"service": "*"}, "action": {"type": "drop_before"}})
+    eventually(lambda: replica.value("aws_calls_total", result="TransientError") >= 3)
+    assert [replica.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
+    simulator.clear_rules()
     (held,) = simulator.rules({"match": {"op": "CreateModel"}, "action": {"type": "hold", "when": "before"}})
     bare_repository.commit({"another.yaml": _model("another", namespace)}, "Another")
     said = eventually(lambda: [text for code, text in [replica.get("/healthz")] if code == 503], 40)
