@@ -129,6 +129,9 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     assert replica.value("build_info") == 1
     assert replica.value("metrics_faults_total") == 0
     assert replica.value("drifted_objects") == 0
+    assert replica.value("sweep_pages_total", kind="TrainingJob") >= 1
+    eventually(lambda: replica.value("unverified_things", kind="Model") == 0)
+    assert 0 < replica.value("verification_age_seconds", kind="Model") < 60
 
     # Another replica waits for its Lease: alive, ready, and counting for itself. One without credentials is not ready.
     other = start("second")

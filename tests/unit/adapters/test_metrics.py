@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
@@ -17,6 +16,7 @@ from reconciler.core.meters import Reading
 from reconciler.core.resource import Key
 from reconciler.runtime import readings
 from reconciler.runtime.liveness import Pool
+from reconciler.runtime.observer import Freshness
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync_memory import Stats
 from tests.support.small_cluster import SmallCluster
@@ -25,12 +25,6 @@ ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYNC = Key("GitSync", "team", "main")
 _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
-
-
-class Fresh(NamedTuple):
-    unverified: int
-    oldest: datetime | None
-    pages: int
 
 
 def used() -> Metrics:
@@ -53,7 +47,8 @@ def used() -> Metrics:
     metrics.read(lambda: readings.objects(cluster, {"TrainingJob": True}))
     metrics.read(lambda: readings.queues([Pool("notes", queue, [], 1.0)]))
     metrics.read(lambda: readings.syncs(Stats(applied=3)))
-    metrics.read(lambda: readings.verified({"Endpoint": Fresh(2, NOW - timedelta(seconds=90), 7)}, NOW))
+    fresh = {"Endpoint": Freshness(5, 2, NOW - timedelta(seconds=90), 3, 7)}
+    metrics.read(lambda: readings.verified(fresh, NOW))
     for name in ("notes_waiting_lines", "notes_lines", "notes_pushes", "notes_failures", "events_dropped", "leader"):
         metrics.read(lambda name=name: [Reading(name, 1)])  # type: ignore[misc]
     metrics.read(lambda: [Reading("stuck_loops", 0), Reading("build_info", 1, ("1.2.3",))])
