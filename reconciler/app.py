@@ -133,7 +133,7 @@ class Service:
         loader = Loader()
         self._aws = aws = Aws(loader, clock.monotonic, meter=self._contact)
         self._observer = Observer(aws, clock, self._queue.add, settings.paces)
-        queue = EventsQueue(loader, settings.events_queue) if settings.events_queue else None
+        queue = EventsQueue(loader, settings.events_queue, self._contact) if settings.events_queue else None
         self._listener = EventsListener(queue, self._observer.hint) if queue else None
         shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
         reconciled = {kind.name: kind for kind in KINDS}
@@ -297,6 +297,7 @@ class Service:
         self._observer.start()
         if self._listener:
             self._listener.start()
+            self._vitals.watch(self._listener.loops)
         self._warn_of_neighbours()
         self._reconciler.start(self._kinds)
         self._vitals.watch(self._schedule.loops, self._observer.loops, self._pool_loops)

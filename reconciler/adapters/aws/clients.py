@@ -16,10 +16,11 @@ from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
+from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
 from reconciler.core.errors import CredentialsError, HeldBackError, ThrottledError
-from reconciler.core.meters import OK, UNMETERED, AwsMeter
+from reconciler.core.meters import UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
 __all__ = ["Aws", "Tenant"]
@@ -27,7 +28,6 @@ __all__ = ["Aws", "Tenant"]
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _CREDENTIALS_PAUSE_S = 15.0
-_BUG = "InternalError"
 _ANYWHERE = "aws-global"
 """For who we are, which is asked without a region. Everything else has one."""
 _USER_AGENT = "sagemaker-on-kubernetes"
@@ -95,7 +95,7 @@ class Aws:
 
         Raises HeldBackError when it could not go now.
         """
-        with self._metered(call.operation):
+        with self._limited(call.operation):
             self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
 
     def rate(self, tenant: Tenant, operation: str) -> float:
@@ -104,38 +104,37 @@ class Aws:
 
     def _call(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         self._refuse_while_paused(tenant)
-        service = _SERVICE_OF.get(operation, "sagemaker")
         bucket, request = self._bucket(tenant, operation), _request(tenant, params)
-        with self._metered(operation):
+        with self._limited(operation):
             bucket.take(request)
-        began, result = self._monotonic(), _BUG
-        try:
-            client = self._client(tenant, service)
-            answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
-            result = OK
-        except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
-            translated = translate(error, operation, params)
-            result = type(translated).reason
-            if isinstance(translated, ThrottledError):
-                translated.retry_after_s = bucket.throttled(request)
-            if isinstance(translated, CredentialsError):
-                self._pause(tenant, translated)
-            else:  # "not found" is an answer too; whoever asks first may never get another
-                self._paused_until.pop(tenant, None)
-            raise translated from None
-        finally:
-            self._meter.aws_called(service, operation, result, self._monotonic() - began)
+        with metered(self._meter, _service(operation), operation):
+            answer = self._sent(tenant, operation, params, bucket, request)
         bucket.succeeded()
         self._paused_until.pop(tenant, None)
         return answer
 
+    def _sent(
+        self, tenant: Tenant, operation: str, params: Mapping[str, Any], bucket: Bucket, request: Hashable
+    ) -> Mapping[str, Any]:
+        try:
+            client = self._client(tenant, _service(operation))
+            answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
+        except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
+            translated = translate(error, operation, params)
+            if isinstance(translated, ThrottledError):
+                translated.retry_after_s = bucket.throttled(request)
+            if isinstance(translated, CredentialsError):
+                self._pause(tenant, translated)
+            raise translated from None
+        return answer
+
     @contextlib.contextmanager
-    def _metered(self, operation: str) -> Iterator[None]:
+    def _limited(self, operation: str) -> Iterator[None]:
         """Tell of what the limiter holds back."""
         try:
             yield
         except HeldBackError:
-            self._meter.aws_held_back(_SERVICE_OF.get(operation, "sagemaker"), operation)
+            self._meter.aws_held_back(_service(operation), operation)
             raise
 
     def _client(self, tenant: Tenant, service: str) -> Any:
@@ -179,3 +178,7 @@ class Aws:
 def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:
     """The same for a request that is tried again; by its hash, for it may hold secrets."""
     return tenant, hash(repr([(name, value) for name, value in params.items() if name != "Tags"]))
+
+
+def _service(operation: str) -> str:
+    return _SERVICE_OF.get(operation, "sagemaker")

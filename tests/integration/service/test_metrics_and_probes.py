@@ -27,7 +27,6 @@ from tests.support.simulator_control import SimControl
 from tests.support.waiting import eventually
 
 
-
 class Replica:
     """A service in this process, as a scraper and a kubelet see it."""
 
