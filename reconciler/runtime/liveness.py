@@ -22,13 +22,13 @@ class Vitals:
     """All that must live, from its start on: a replica that waits for its Lease has little to show."""
 
     def __init__(self) -> None:
-        self._watched: tuple[Callable[[], Iterable[Loop]], ...] = ()
+        self._watched: list[Callable[[], Iterable[Loop]]] = []
 
     def watch(self, *loops: Callable[[], Iterable[Loop]]) -> None:
-        self._watched += loops
+        self._watched.extend(loops)
 
     def problems(self) -> list[str]:
-        return ailing(loop for describe in self._watched for loop in describe())
+        return ailing(loop for describe in tuple(self._watched) for loop in describe())
 
 
 class Pool(NamedTuple):
