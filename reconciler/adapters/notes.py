@@ -27,8 +27,10 @@ from typing import Self
 
 from reconciler.adapters.git_environment import GitHome, exclusive
 from reconciler.adapters.git_errors import is_unclassed, translate
+from reconciler.adapters.git_remote import Line
 from reconciler.adapters.notes_store import NotesStore, tracking_ref
-from reconciler.adapters.processes import Bounds, Finished, run
+from reconciler.adapters.processes import Bounds, Finished
+from reconciler.core.meters import UNMETERED, GitMeter
 from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, Written, note_ref
 from reconciler.core.note_text import merge
 from reconciler.core.source import Remote, SourceError, is_sha
@@ -63,12 +65,14 @@ class GitNotes:
         *,
         pause: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        meter: GitMeter = UNMETERED,
     ) -> None:
         """`cache` may be the directory of the read cache: notes have a directory of their own in it."""
         self._policy = policy or UrlPolicy()
         self._limits = limits or NotesLimits()
         self._directory = cache.absolute() / "notes"
         self._home = GitHome(self._directory, allow_file=self._policy.allow_file)
+        self._line = Line(self._home, meter)
         self._pause = pause
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -148,8 +152,7 @@ class GitNotes:
     def remote(self, url: RemoteUrl, remote: Remote, command: list[str], timeout_s: float, cwd: Path) -> Finished:
         limit = self._limits.store_bytes
         bounds = Bounds(timeout_s, too_large=lambda: _bytes(cwd / "objects") > limit)
-        with self._home.remote_environment(url, remote.credentials) as environment:
-            return run(command, environment, cwd, bounds)
+        return self._line.run(url, remote, command, bounds, cwd)
 
     @property
     def directory(self) -> Path:

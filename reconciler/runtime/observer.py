@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Watch
 from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Key
@@ -85,6 +86,9 @@ class Observer:
 
     def stop(self) -> None:
         self._sweeper.stop()
+
+    def loops(self) -> Iterator[Loop]:
+        return self._sweeper.loops()
 
     def sweep_due(self) -> None:
         """In this thread, all that its own threads would do if time stood still."""

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import notes as notes_module
-from reconciler.adapters import notes_store, processes
+from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.notes import GitNotes, NotesLimits
 from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, note_ref
@@ -352,7 +351,7 @@ def test_a_crash_between_any_two_commands_loses_and_doubles_nothing(
 
         ours: Mapping[str, Sequence[str]] = {sha: [line(f"ours-{step}")]}
         with GitNotes(tmp_path / "cache", FILES) as notes, monkeypatch.context() as patch:
-            patch.setattr(notes_module, "run", run)
+            patch.setattr(git_remote, "run", run)
             patch.setattr(notes_store, "run", run)
             try:
                 notes.append(local(bare_repository), ours)
