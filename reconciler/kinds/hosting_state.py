@@ -14,7 +14,7 @@ from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.partitions import invocation_url
@@ -55,6 +55,10 @@ class Seen:
     absent: frozenset[str] = frozenset()
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """Why, by the name of a configuration that was found again and carries the tag."""
+    commits: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a configuration that was found again: the commit that it was made for."""
+    serving: Made | None = None
+    """Our configuration that no record tells of, on our endpoint that none tells of: status was lost."""
     scaled: tuple[hosting_scaling.Scaled, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     target: Mapping[str, Any] | None = None
@@ -66,7 +70,7 @@ def observe(view: View, this: Pass) -> Seen:
     arns: dict[str, str] = {}
     owners: dict[str, Owner] = {}
     absent: set[str] = set()
-    quarantined: dict[str, str] = {}
+    tags: dict[str, Mapping[str, str]] = {}
     close = this.doubt or this.resource.deleting
     for remote, item in _to_check(this) if close else ():
         found = view.describe(remote, item.name, fresh=True)
@@ -75,25 +79,57 @@ def observe(view: View, this: Pass) -> Seen:
             continue
         arns[item.name] = str(found[f"{remote}Arn"])
         if not item.arn:
-            tags = view.tags(arns[item.name])
-            owners[item.name] = judge_owner(this, item.name, tags, identity=item.hash)
-            if (tags or {}).get(QUARANTINE_TAG):
-                quarantined[item.name] = str((tags or {})[QUARANTINE_TAG])
+            told = view.tags(arns[item.name])
+            owners[item.name], tags[item.name] = judge_owner(this, item.name, told, identity=item.hash), told or {}
     sent = any(reply.call.operation in SENDS for reply in this.replies)
     if sent or not (is_recorded(this) or attempt or close):
-        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
+        marked = _told(tags, QUARANTINE_TAG)
+        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=marked)
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
     fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
     endpoint = view.describe("Endpoint", name, fresh=fresh)
+    serving = None
     if endpoint is not None and not _as_recorded(this, endpoint):
         arns[name] = str(endpoint["EndpointArn"])
         owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
+        if owners[name] is Owner.US and close and not this.resource.deleting:
+            serving, told = _unrecorded(view, this, str(endpoint.get("EndpointConfigName") or ""))
+            tags |= {serving.name: told} if serving else {}
     scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
     held = _desired(this)[1] if scaled else None
     target = view.describe("EndpointConfig", held.content.config) if held else None
     if held and target is None:
         absent.add(held.content.config)
-    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled, target)
+    return Seen(
+        endpoint,
+        True,
+        owners,
+        arns,
+        frozenset(absent),
+        quarantined=_told(tags, QUARANTINE_TAG),
+        commits=_told(tags, COMMIT_TAG),
+        serving=serving,
+        scaled=scaled,
+        target=target,
+    )
+
+
+def _told(tags: Mapping[str, Mapping[str, str]], tag: str) -> dict[str, str]:
+    """What one tag says, by the names of the things that were found again and carry it."""
+    return {name: told[tag] for name, told in tags.items() if told.get(tag)}
+
+
+def _unrecorded(view: View, this: Pass, name: str) -> tuple[Made | None, Mapping[str, str]]:
+    """What serves, if it is ours by its tag and status does not know it: by its name its content is known again."""
+    content = name.rpartition("-")[2]
+    if name in made(this.past.get("configs")) or name != remote_name(this.resource.name, content):
+        return None, {}
+    found = view.describe("EndpointConfig", name)
+    told = view.tags(str(found["EndpointConfigArn"])) if found else None
+    if found is None or judge_owner(this, name, told) is not Owner.US:
+        return None, {}
+    models = tuple(str(variant["ModelName"]) for variant in found["ProductionVariants"] if variant.get("ModelName"))
+    return Made(name, content, str(found["EndpointConfigArn"]), models), told or {}
 
 
 def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
@@ -196,6 +232,9 @@ class State:
         models, configs = made(past.get("models")), made(past.get("configs"))
         if is_new_to_us(this):
             models, configs = models_left(this), configs_left(this)
+        if seen.serving:
+            models = {name: Made(name, name.rpartition("-")[2]) for name in seen.serving.models} | models
+            configs = {seen.serving.name: seen.serving} | configs
         configs = with_arns(without(configs, gone), ours)
         rollout = dict(past.get("rollout") or {})
         if Attempt.parse(rollout) and not open_attempt(this):
@@ -203,7 +242,11 @@ class State:
         quarantine = [dict(entry) for entry in past.get("quarantine") or ()]
         known = {entry["hash"] for entry in quarantine}
         for name, reason in seen.quarantined.items():
-            if name in configs and configs[name].hash not in known and is_ours(this, name):
+            if (
+                name in configs
+                and configs[name].hash not in known
+                and (configs[name] is seen.serving or is_ours(this, name))
+            ):
                 quarantine.append(
                     {
                         "hash": configs[name].hash,
