@@ -71,6 +71,7 @@ from reconciler.runtime.reports import Reports
 from reconciler.runtime.rollouts import Rollouts
 from reconciler.runtime.schedule import IntervalSchedule
 from reconciler.runtime.sync import SyncController
+from reconciler.runtime.trained import Trained
 from reconciler.runtime.web import Answer, Web
 from reconciler.runtime.worker import Ports, Worker
 
@@ -144,7 +145,15 @@ class Service:
         self._watcher = LocalRefWatcher()
         self._schedule = IntervalSchedule(self._wake_sync)
         self._notes = GitNotes(settings.cache_dir, urls, meter=metrics)
-        self._outbox = self._make_outbox(clock)
+        targets = GitSyncTargets(self._cache.get, self._remote, settings.cluster_name)
+        self._outbox = self._make_outbox(clock, targets)
+        trained = Trained(
+            targets=targets,
+            notes=self._notes,
+            syncs=self._cache.get,
+            cluster=settings.cluster_name,
+            monotonic=clock.monotonic,
+        )
         self._sync = SyncController(
             cache=self._cache,
             live=live,
@@ -158,6 +167,7 @@ class Service:
             kinds={schema.kind: schema.api_version for schema in SCHEMAS},
             validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
             record=self._outbox,
+            recall=trained.read,
             cluster=settings.cluster_name,
             jitter=random.random,
             kustomizer=KubectlKustomizer(Path(shutil.which(settings.kubectl) or settings.kubectl)),
@@ -195,6 +205,7 @@ class Service:
             clock=clock,
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
             journal=Journal(self._outbox, settings.cluster_name),
+            trained=trained,
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
         self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
@@ -309,7 +320,7 @@ class Service:
             self._failed = True
             self._ended.set()
 
-    def _make_outbox(self, clock: SystemClock) -> Outbox:
+    def _make_outbox(self, clock: SystemClock, targets: GitSyncTargets) -> Outbox:
         settings = self._settings
 
         def lease(name: str, won: Callable[[], None]) -> LeaderElector:
@@ -318,7 +329,7 @@ class Service:
 
         return Outbox(
             maps=self._objects,
-            targets=GitSyncTargets(self._cache.get, self._remote, settings.cluster_name),
+            targets=targets,
             notes=self._notes,
             leases=HeldLeases(lease) if settings.leader_election else NoLeases(),
             events=self._events,

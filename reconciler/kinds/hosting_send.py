@@ -62,8 +62,15 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
     attempt = Attempt(want.content, previous, modified, live.failure if live else "", this.now, sends)
     history = state.history
     if sends == 1:
+        held = want.held
         history = opened(
-            {"history": state.history}, want.content, this, initiated_by, limit_of(this.spec), held=want.held
+            {"history": state.history},
+            want.content,
+            this,
+            initiated_by,
+            limit_of(this.spec),
+            commit=held.told if held else None,
+            rollback_of=held.id if held else None,
         )
     rollout = {
         **{key: value for key, value in state.rollout.items() if key in _KEPT_OVER_ROLLOUTS},

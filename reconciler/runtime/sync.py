@@ -33,7 +33,7 @@ from reconciler.runtime.sync_apply import NotLeaderError
 from reconciler.runtime.sync_memory import Memory, Result, Stats
 from reconciler.runtime.sync_notes import SyncNotes
 from reconciler.runtime.sync_pass import ClusterPass, summary
-from reconciler.runtime.sync_ports import Appliers, Record, RefWatcher, Schedule
+from reconciler.runtime.sync_ports import Appliers, Recall, Record, RefWatcher, Schedule
 from reconciler.runtime.sync_source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class SyncController:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
         leader: Leader, clock: Clock, repositories: Repositories, kinds: Mapping[str, str], validate: Validate,
-        record: Record, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
+        record: Record, recall: Recall, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
         watcher: RefWatcher | None = None, meter: LagMeter = UNMETERED, parallel: int = 8,
     ) -> None:  # fmt: skip
         """`kinds` are the kinds a repository may hold, with the apiVersion of each. GitSync is never one of them."""
@@ -71,6 +71,7 @@ class SyncController:
             cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
             clock=clock, notes=SyncNotes(record, live, cluster), lag=self._lag, parallel=parallel,
         )  # fmt: skip
+        self._recall = recall
         self._schedule = schedule
         self._watcher = watcher
         self._sources: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
@@ -171,6 +172,7 @@ class SyncController:
             return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
         if isinstance(found, Outcome):
             return self._problem(memory, sync, found, handled, revision)
+        self._recall(memory.key)
         with memory.lock:
             memory.spec, memory.generation, memory.found, memory.problem = spec, sync.generation, found, None
             result = self._pass.converge(memory, retry_refused=True, handled=handled)

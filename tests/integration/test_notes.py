@@ -142,6 +142,16 @@ class TestNotes:
             written = notes.append(local(bare_repository), {sha: [line("a")]})
         assert (list(written.skipped), written.pushed) == ([sha], False)
 
+    def test_lines_of_all_notes_are_found(
+        self, notes: GitNotes, another: Open, bare_repository: BareRepository
+    ) -> None:
+        one, two = (bare_repository.commit({"a.yaml": str(number)}) for number in range(2))
+        assert notes.find(local(bare_repository), "RolloutStarted") == ()
+        another().append(local(bare_repository), {one: [line("a"), line("b")], two: [line("c")]})
+        assert sorted(notes.find(local(bare_repository), '"event": "RolloutStarted"')) == [line(n) for n in "abc"]
+        assert notes.find(local(bare_repository), "id-c") == [line("c")]
+        assert notes.find(local(bare_repository), "no such text") == []
+
     def test_a_sha256_repository(self, notes: GitNotes, tmp_path: Path) -> None:
         path = tmp_path / "sha256.git"
         subprocess.run(["git", "init", "-q", "--bare", "--object-format=sha256", path], check=True)
