@@ -202,7 +202,7 @@ def test_what_is_changed_from_outside_is_put_back(lab: Lab, console: Console, ch
     lab.run(70)
     assert (_without_times(console.targets()), _without_times(console.policies())) == wanted
     assert any(reason.startswith("Externally") and path in message for _, reason, message in lab.around.emitted)
-    assert (lab.is_ready(HAP), lab.status(HAP)["drift"]["state"]) == (True, "InSync")
+    assert (lab.is_ready(HAP), lab.status(HAP)["drift"]["state"]) == (True, "Corrected")
 
 
 @pytest.mark.parametrize(("change", "path"), DRIFTS)
