@@ -125,6 +125,7 @@ class Service:
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
         claims = Claims(live)
+        claims.on_news(self._queue.add)
         self._repositories = GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
         self._watcher = LocalRefWatcher()
         self._schedule = IntervalSchedule(self._wake_sync)

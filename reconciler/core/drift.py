@@ -3,13 +3,14 @@
     found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
       └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
 
-A kind asks the pass's `Policy` what a difference means before it plans anything, and hands what it found, and which of it
-its calls put right, to its `Decision`. `record` renders that into status; nothing else writes there. Paths are JSON Pointers.
+A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
+which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitPlane`.
+`record` renders both into status; nothing else writes there. Paths are JSON Pointers.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,9 @@ from typing import Any
 from reconciler.core.conditions import DRIFTED, Condition, clip, find, moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Phase
 from reconciler.core.edits import shown
-from reconciler.core.shapes import Shape, is_secret, mask
+from reconciler.core.gitplane import GitPlane, PutBack, editor
+from reconciler.core.resource import Annotation
+from reconciler.core.shapes import Shape, masked_at
 
 IN_SYNC = "InSync"
 STANDS = "Drifted"
@@ -29,6 +32,8 @@ UNKNOWN = "Unknown"
 
 FLAPPING = "DriftFlapping"
 EDITED = "EditedInCluster"
+MODIFIED = "ExternallyModified"
+DELETED = "ExternallyDeleted"
 
 SHOWN_FOR = timedelta(hours=1)
 """How long a correction stays in the Drift column, and the time in which so many of one path are enough."""
@@ -68,6 +73,8 @@ class Policy:
     """JSON Pointers that are nobody's business, with all that is below them."""
     flapping: frozenset[str] = frozenset()
     """Paths that were put right too often lately."""
+    frozen: str = ""
+    """Why nothing is put right for now, though the mode says so: whoever wrote it wants the freeze to be seen."""
 
     @classmethod
     def of(
@@ -79,12 +86,16 @@ class Policy:
         written: bool = False,
         adopted: bool = False,
         ignored: Iterable[str] = (),
+        frozen: str = "",
+        put_back: Iterable[PutBack] = (),
     ) -> Policy:
         """`past` is the object's status. What was adopted is somebody's work: it is not changed unless that was written out."""
-        if adopted and not written and mode is DriftMode.CORRECT:
+        frozen = frozen if mode is DriftMode.CORRECT else ""
+        if frozen or (adopted and not written and mode is DriftMode.CORRECT):
             mode = DriftMode.WARN
         written = written and mode is DriftMode.CORRECT
-        return cls(mode, written, tuple(ignored), flapping(past.get("drift") or {}, now))
+        often = flapping(past.get("drift") or {}, now, put_back)
+        return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> Verdict:
         if self.mode is DriftMode.IGNORE or any(_within(difference.path, path) for path in self.ignored):
@@ -117,18 +128,46 @@ def _within(path: str, pointer: str) -> bool:
     return path == pointer or path.startswith(pointer.rstrip("/") + "/")
 
 
-def _recent(drift: Mapping[str, Any], now: datetime) -> list[Mapping[str, Any]]:
-    known = (drift.get("corrected") or {}).get("recent") or ()
+def recent(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> list[Mapping[str, Any]]:
+    """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
+    known = [*((drift.get("corrected") or {}).get("recent") or ())]
+    for put in put_back:
+        if not put.told_by(known):
+            known += [{"path": path, "at": stamp(put.at), "edit": put.edit} for path in put.paths]
     return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
 
 
-def flapping(drift: Mapping[str, Any], now: datetime) -> frozenset[str]:
-    """Paths that `status.drift` says were put right three times within the hour."""
-    often = Counter(str(one["path"]) for one in _recent(drift, now))
-    return frozenset(path for path, times in often.items() if times >= CORRECTIONS_MAX)
+def flapping(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> frozenset[str]:
+    """Paths that were put right three times within the hour."""
+    return frozenset(rests(drift, now, put_back))
+
+
+def rests(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> dict[str, timedelta]:
+    """For how long each path that flaps is left alone."""
+    times: dict[str, list[datetime]] = {}
+    for one in recent(drift, now, put_back):
+        times.setdefault(str(one["path"]), []).append(moment(str(one["at"])))
+    often = {path: sorted(every) for path, every in times.items() if len(every) >= CORRECTIONS_MAX}
+    return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
+
+
+def held(git: GitPlane, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
+    """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
+    GitSync `sync` from putting it back, in its own words.
+    """
+    paths, who = [edit.path for edit in git.edits], editor(git.edits)
+    what = f"edited in the cluster{f' by {who}' if who else ''}: {shown(paths)}; nothing of it is acted on"
+    if not policy.flapping.isdisjoint(paths):
+        why = f"put back {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
+        return FLAPPING, f"{what}; {why}"
+    if policy.frozen:
+        return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
+    return EDITED, f"{what}; {f'GitSync {sync} cannot put it back: {trouble}' if trouble else 'it is not put back yet'}"
 
 
 # --- what status keeps ------------------------------------------------------------------------------------------------
+
+_NOTHING = GitPlane()
 
 
 @dataclass(frozen=True)
@@ -147,15 +186,15 @@ def record(
     *,
     shape: Shape,
     now: datetime,
-    put_back: Sequence[str] = (),
+    git: GitPlane = _NOTHING,
 ) -> dict[str, Any]:
-    """`status.drift` after a decision; `past` is `status.drift` before it. `put_back` are edits in the cluster that the sync
-    has put back since.
+    """`status.drift` after a decision; `past` is `status.drift` before it.
 
-    A decision that waits or acts and found nothing says nothing about drift: what was known stands until something settles.
+    A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
+    something settles. What differs from Git is known in every pass.
     """
-    told = _told(past, decision, shape, now)
-    corrected = _corrected(past.get("corrected") or {}, (*told.fixed, *put_back), now)
+    told = _told(past, decision, git.edits, shape, now)
+    corrected = _corrected(past, told.fixed, git.put_back, now)
     if told.standing:
         state = STANDS
     elif decision.held:
@@ -177,13 +216,17 @@ def record(
     }
 
 
-def _told(past: Mapping[str, Any], decision: Decision, shape: Shape, now: datetime) -> _Told:
+def _told(
+    past: Mapping[str, Any], decision: Decision, edits: Sequence[Difference], shape: Shape, now: datetime
+) -> _Told:
     before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
+    edited = [_rendered(one, before, shape, now) for one in edits]
     if not _looked(decision):
-        return _Told(before, tuple(decision.corrects) or correcting)
+        known = [one for one in before if one["plane"] != "git"]
+        return _Told([*edited, *known], tuple(decision.corrects) or correcting)
     standing = [_rendered(one, before, shape, now) for one in decision.differences or ()]
     paths = {one["path"] for one in standing}
-    return _Told(standing, decision.corrects, tuple(path for path in correcting if path not in paths))
+    return _Told([*edited, *standing], decision.corrects, tuple(path for path in correcting if path not in paths))
 
 
 def _looked(decision: Decision) -> bool:
@@ -197,47 +240,71 @@ def _rendered(
     difference: Difference, before: Iterable[Mapping[str, Any]], shape: Shape, now: datetime
 ) -> dict[str, Any]:
     known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
-    secret = is_secret(shape, difference.path.removeprefix("/spec"))
-    desired, live = (mask(text) if secret and text else text for text in (difference.desired, difference.live))
     return {
         "plane": difference.plane,
         "path": difference.path,
-        "desired": clip(desired, _VALUE),
-        "live": clip(live, _VALUE),
+        "desired": _value(shape, difference.path, difference.desired),
+        "live": _value(shape, difference.path, difference.live),
+        "by": clip(difference.by, _VALUE),
+        "at": difference.at,
         "since": known.get("since") or stamp(now),
     }
 
 
-def _corrected(past: Mapping[str, Any], paths: Sequence[str], now: datetime) -> dict[str, Any] | None:
+def _value(shape: Shape, path: str, value: Any) -> str:
+    """What status may hold of a value, and so whatever is told from it."""
+    if value is None or value == "":
+        return ""
+    if path.startswith("/spec"):
+        value = masked_at(shape, path.removeprefix("/spec"), value)
+    return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _VALUE)
+
+
+def _corrected(
+    drift: Mapping[str, Any], fixed: Sequence[str], put_back: Sequence[PutBack], now: datetime
+) -> dict[str, Any] | None:
     """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
-    if not paths:
+    past = drift.get("corrected") or {}
+    news = [put for put in put_back if not put.told_by(past.get("recent") or ())]
+    if not fixed and not news:
         return dict(past) or None
-    recent = [*_recent({"corrected": past}, now), *({"path": path, "at": stamp(now)} for path in paths)]
+    at = now if fixed else max(put.at for put in news)
+    every = [*recent(drift, now, news), *({"path": path, "at": stamp(now)} for path in fixed)]
     return {
-        "at": stamp(now),
-        "count": int(past.get("count") or 0) + 1,
-        "paths": sorted(set(paths))[:_LISTED],
-        "recent": recent[-_RECENT:],
+        "at": stamp(at),
+        "count": int(past.get("count") or 0) + len(news) + bool(fixed),
+        "paths": sorted({*fixed, *(path for put in news for path in put.paths)})[:_LISTED],
+        "by": clip(news[-1].by, _VALUE) if news else "",
+        "recent": every[-_RECENT:],
     }
 
 
 def condition(
-    drift: Mapping[str, Any], decision: Decision, policy: Policy, past: Iterable[Mapping[str, Any]]
+    drift: Mapping[str, Any],
+    decision: Decision,
+    policy: Policy,
+    past: Iterable[Mapping[str, Any]],
+    git: GitPlane = _NOTHING,
 ) -> Condition | None:
     """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
     standing = drift.get("differences") or ()
     if not standing:
         return None
     paths = [str(one["path"]) for one in standing]
-    known = find(past, DRIFTED)
-    if not _looked(decision) and known is not None:
-        return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))
-    found = decision.differences or ()
-    message = f"{len(standing)} differ: {shown(iter(paths))}"
+    message = f"{len(standing)} differ: {shown(paths)}"
+    if who := editor(git.edits):
+        message += f"; edited by {who}"
+    if policy.frozen:
+        message += f"; nothing is put right: {policy.frozen}"
     if any(path in policy.flapping for path in paths):
         why = f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now"
         return Condition(DRIFTED, "True", FLAPPING, f"{message}; {why}")
-    return Condition(DRIFTED, "True", found[0].reason if found else EDITED, message)
+    if git.edits:
+        return Condition(DRIFTED, "True", EDITED, message)
+    if _looked(decision):
+        return Condition(DRIFTED, "True", next(iter(decision.differences or ())).reason, message)
+    known = (find(past, DRIFTED) or {}).get("reason")
+    return Condition(DRIFTED, "True", DELETED if known == DELETED else MODIFIED, message)
 
 
 def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:
@@ -259,12 +326,12 @@ def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> I
 
 def _place(one: Mapping[str, Any]) -> str:
     values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
-    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}"
+    who = f" (by {one['by']})" if one.get("by") else ""
+    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}{who}"
 
 
 def look_again(drift: Mapping[str, Any], now: datetime) -> timedelta | None:
     """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
-    times = [moment(str(one["at"])) for one in _recent(drift, now)] if drift.get("state") == STANDS else []
     if drift.get("state") == CORRECTED:
-        times = [moment(str(drift["corrected"]["at"]))]
-    return min((SHOWN_FOR - (now - at) for at in times), default=None)
+        return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))
+    return min(rests(drift, now).values(), default=None) if drift.get("state") == STANDS else None

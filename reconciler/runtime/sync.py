@@ -62,7 +62,7 @@ class SyncController:
         )
         self._pass = ClusterPass(
             cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
-            clock=clock, notes=SyncNotes(record, live, cluster), parallel=parallel,
+            clock=clock, notes=SyncNotes(record, cluster), parallel=parallel,
         )  # fmt: skip
         self._schedule = schedule
         self._watcher = watcher
