@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import Aws, load_partitions
+from reconciler.adapters.aws import Aws, EventsQueue, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
@@ -48,6 +48,7 @@ from reconciler.kinds import KINDS, SCHEMAS
 from reconciler.runtime.children import Children
 from reconciler.runtime.claims import Claims
 from reconciler.runtime.dependents import Dependents
+from reconciler.runtime.events_listener import EventsListener
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.journal import Journal
 from reconciler.runtime.liveview import LiveView
@@ -97,6 +98,8 @@ class Settings:
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
     workers: int = 4
     paces: Paces = field(default_factory=Paces)
+    events_queue: str = ""
+    """URL of an SQS queue of EventBridge events; empty: sweeps alone."""
     listen: str = "127.0.0.1"
     port: int = 8080
     kubectl: str = "kubectl"
@@ -121,6 +124,8 @@ class Service:
         loader = Loader()
         aws = Aws(loader, clock.monotonic)
         self._observer = Observer(aws, clock, self._queue.add, settings.paces)
+        queue = EventsQueue(loader, settings.events_queue) if settings.events_queue else None
+        self._listener = EventsListener(queue, self._observer.hint) if queue else None
         shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
@@ -231,6 +236,8 @@ class Service:
             self._sync.stop()
             self._repositories.close()
             self._reconciler.stop()
+            if self._listener:
+                self._listener.stop()
             self._observer.stop()
             self._outbox.stop()
             self._notes.close()
@@ -258,6 +265,8 @@ class Service:
         self._outbox.start(sync.key for sync in self._cache.items(gitsync.KIND))
         self._cache.subscribe(self._sync_changed)
         self._observer.start()
+        if self._listener:
+            self._listener.start()
         self._warn_of_neighbours()
         self._reconciler.start(self._kinds)
         log.info("reconciling as %s for cluster %s", self._replica, self._settings.cluster_name)

@@ -44,6 +44,8 @@ class Reply:
 
     call: Call
     answer: Mapping[str, Any]
+    refused: bool = False
+    """A best-effort call that was left out: the service would not have it."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Difference:
     """The whole thing was deleted, not only changed."""
     careful: bool = False
     """A capacity or a weight, which others have reasons to move: put right only where Correct was written out."""
+    stuck: str = ""
+    """Why this is never put right by us, and what a person can do about it."""
 
     @property
     def reason(self) -> str:
@@ -110,6 +114,8 @@ class Decision:
     """What is not as it should be, whether or not it is put right. None: nothing was looked at. Of a decision that waits or
     acts, none found says as little.
     """
+    unseen: tuple[str, ...] = ()
+    """JSON Pointers at and below which this decision did not look: what was told of them before stands."""
     corrects: tuple[str, ...] = ()
     """Paths of differences that the calls put right; they count as put right when a later look no longer finds them."""
     unknown_drift: str = ""

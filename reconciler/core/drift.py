@@ -1,28 +1,26 @@
-"""What drift may lead to, and how `status.drift` remembers it (design 4, "Drift, two planes").
+"""What drift may lead to (design 4, "Drift, two planes").
 
     found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
       └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
 
 A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
 which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitPlane`.
-`record` renders both into status; nothing else writes there. Paths are JSON Pointers.
+`core/drift_record.py` renders both into status. Paths are JSON Pointers.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any
 
-from reconciler.core.conditions import DRIFTED, Condition, clip, find, moment, stamp
-from reconciler.core.decision import Decision, Difference, Notice, Phase
+from reconciler.core.conditions import moment, stamp
+from reconciler.core.decision import Difference
 from reconciler.core.edits import shown
 from reconciler.core.gitplane import GitPlane, PutBack, editor
 from reconciler.core.resource import Annotation
-from reconciler.core.shapes import Shape, masked_at
 
 IN_SYNC = "InSync"
 STANDS = "Drifted"
@@ -33,14 +31,10 @@ UNKNOWN = "Unknown"
 FLAPPING = "DriftFlapping"
 EDITED = "EditedInCluster"
 MODIFIED = "ExternallyModified"
-DELETED = "ExternallyDeleted"
 
 SHOWN_FOR = timedelta(hours=1)
 """How long a correction stays in the Drift column, and the time in which so many of one path are enough."""
 CORRECTIONS_MAX = 3
-_LISTED = 20
-_RECENT = 60
-_VALUE = 200
 
 
 class DriftMode(StrEnum):
@@ -98,9 +92,9 @@ class Policy:
         return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> Verdict:
-        if self.mode is DriftMode.IGNORE or any(_within(difference.path, path) for path in self.ignored):
+        if self.mode is DriftMode.IGNORE or any(within(difference.path, path) for path in self.ignored):
             return Verdict.IGNORE
-        allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful)
+        allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
         return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
 
     def sift(self, found: Iterable[Difference]) -> Sifted:
@@ -124,7 +118,7 @@ class Sifted:
         return tuple(difference.path for difference in self.correct)
 
 
-def _within(path: str, pointer: str) -> bool:
+def within(path: str, pointer: str) -> bool:
     return path == pointer or path.startswith(pointer.rstrip("/") + "/")
 
 
@@ -163,175 +157,3 @@ def held(git: GitPlane, policy: Policy, sync: str, trouble: str) -> tuple[str, s
     if policy.frozen:
         return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
     return EDITED, f"{what}; {f'GitSync {sync} cannot put it back: {trouble}' if trouble else 'it is not put back yet'}"
-
-
-# --- what status keeps ------------------------------------------------------------------------------------------------
-
-_NOTHING = GitPlane()
-
-
-@dataclass(frozen=True)
-class _Told:
-    """The differences as status lists them, and which of them are being put right."""
-
-    standing: Sequence[Mapping[str, Any]] = ()
-    correcting: tuple[str, ...] = ()
-    fixed: tuple[str, ...] = ()
-
-
-def record(
-    past: Mapping[str, Any],
-    decision: Decision,
-    policy: Policy,
-    *,
-    shape: Shape,
-    now: datetime,
-    git: GitPlane = _NOTHING,
-) -> dict[str, Any]:
-    """`status.drift` after a decision; `past` is `status.drift` before it.
-
-    A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
-    something settles. What differs from Git is known in every pass.
-    """
-    told = _told(past, decision, git.edits, shape, now)
-    corrected = _corrected(past, told.fixed, git.put_back, now)
-    if told.standing:
-        state = STANDS
-    elif decision.held:
-        state = HELD
-    elif decision.unknown_drift:
-        state = UNKNOWN
-    elif corrected and now - moment(corrected["at"]) < SHOWN_FOR:
-        state = CORRECTED
-    else:
-        state = IN_SYNC
-    since = str(past.get("since") or "") if past.get("state") == STANDS else ""
-    return {
-        "mode": str(policy.mode),
-        "state": state,
-        "since": (since or stamp(now)) if state == STANDS else None,
-        "differences": list(told.standing[:_LISTED]),
-        "correcting": list(told.correcting),
-        "corrected": corrected,
-    }
-
-
-def _told(
-    past: Mapping[str, Any], decision: Decision, edits: Sequence[Difference], shape: Shape, now: datetime
-) -> _Told:
-    before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
-    edited = [_rendered(one, before, shape, now) for one in edits]
-    if not _looked(decision):
-        known = [one for one in before if one["plane"] != "git"]
-        return _Told([*edited, *known], tuple(decision.corrects) or correcting)
-    standing = [_rendered(one, before, shape, now) for one in decision.differences or ()]
-    paths = {one["path"] for one in standing}
-    return _Told([*edited, *standing], decision.corrects, tuple(path for path in correcting if path not in paths))
-
-
-def _looked(decision: Decision) -> bool:
-    """Whether this decision knows how things stand."""
-    if decision.differences is None:
-        return False
-    return bool(decision.differences) or decision.phase not in (Phase.ACTING, Phase.WAITING)
-
-
-def _rendered(
-    difference: Difference, before: Iterable[Mapping[str, Any]], shape: Shape, now: datetime
-) -> dict[str, Any]:
-    known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
-    return {
-        "plane": difference.plane,
-        "path": difference.path,
-        "desired": _value(shape, difference.path, difference.desired),
-        "live": _value(shape, difference.path, difference.live),
-        "by": clip(difference.by, _VALUE),
-        "at": difference.at,
-        "since": known.get("since") or stamp(now),
-    }
-
-
-def _value(shape: Shape, path: str, value: Any) -> str:
-    """What status may hold of a value, and so whatever is told from it."""
-    if value is None or value == "":
-        return ""
-    if path.startswith("/spec"):
-        value = masked_at(shape, path.removeprefix("/spec"), value)
-    return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _VALUE)
-
-
-def _corrected(
-    drift: Mapping[str, Any], fixed: Sequence[str], put_back: Sequence[PutBack], now: datetime
-) -> dict[str, Any] | None:
-    """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
-    past = drift.get("corrected") or {}
-    news = [put for put in put_back if not put.told_by(past.get("recent") or ())]
-    if not fixed and not news:
-        return dict(past) or None
-    at = now if fixed else max(put.at for put in news)
-    every = [*recent(drift, now, news), *({"path": path, "at": stamp(now)} for path in fixed)]
-    return {
-        "at": stamp(at),
-        "count": int(past.get("count") or 0) + len(news) + bool(fixed),
-        "paths": sorted({*fixed, *(path for put in news for path in put.paths)})[:_LISTED],
-        "by": clip(news[-1].by, _VALUE) if news else "",
-        "recent": every[-_RECENT:],
-    }
-
-
-def condition(
-    drift: Mapping[str, Any],
-    decision: Decision,
-    policy: Policy,
-    past: Iterable[Mapping[str, Any]],
-    git: GitPlane = _NOTHING,
-) -> Condition | None:
-    """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
-    standing = drift.get("differences") or ()
-    if not standing:
-        return None
-    paths = [str(one["path"]) for one in standing]
-    message = f"{len(standing)} differ: {shown(paths)}"
-    if who := editor(git.edits):
-        message += f"; edited by {who}"
-    if policy.frozen:
-        message += f"; nothing is put right: {policy.frozen}"
-    if any(path in policy.flapping for path in paths):
-        why = f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now"
-        return Condition(DRIFTED, "True", FLAPPING, f"{message}; {why}")
-    if git.edits:
-        return Condition(DRIFTED, "True", EDITED, message)
-    if _looked(decision):
-        return Condition(DRIFTED, "True", next(iter(decision.differences or ())).reason, message)
-    known = (find(past, DRIFTED) or {}).get("reason")
-    return Condition(DRIFTED, "True", DELETED if known == DELETED else MODIFIED, message)
-
-
-def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:
-    """Events on change only: a path that was not told yet, and what was put right. `past` is `status.drift` before, `reason`
-    that of the Drifted condition, if any.
-    """
-    known = {(one["plane"], one["path"]) for one in past.get("differences") or ()}
-    new = [one for one in drift.get("differences") or () if (one["plane"], one["path"]) not in known]
-    if new and reason:
-        places = "; ".join(_place(one) for one in new[:3])
-        more = f" and {len(new) - 3} more" if len(new) > 3 else ""
-        yield Notice("Warning", reason, f"{places}{more} (mode {drift['mode']})")
-    corrected, before = drift.get("corrected") or {}, past.get("corrected") or {}
-    if corrected.get("count") != before.get("count") and any(
-        path in (past.get("correcting") or ()) for path in corrected.get("paths") or ()
-    ):
-        yield Notice("Normal", "DriftCorrected", f"put right: {shown(iter(corrected['paths']))}")
-
-
-def _place(one: Mapping[str, Any]) -> str:
-    values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
-    who = f" (by {one['by']})" if one.get("by") else ""
-    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}{who}"
-
-
-def look_again(drift: Mapping[str, Any], now: datetime) -> timedelta | None:
-    """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
-    if drift.get("state") == CORRECTED:
-        return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))
-    return min(rests(drift, now).values(), default=None) if drift.get("state") == STANDS else None

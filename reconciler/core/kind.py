@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
@@ -33,8 +33,12 @@ class View(Protocol):
     def unlisted(self, remote: str, name: str) -> bool:
         """Whether a complete sweep begun after the name was first watched did not list it."""
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        """Describe, remembered until the List summary moves. None: the service says it is not there."""
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        """Describe, remembered until the List summary moves, or until it is older than said. None: the service says it is
+        not there.
+        """
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""
@@ -90,6 +94,18 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class TagsSeen:
+    """The tags of what an object recorded, as `core.tags` looked at them for every kind alike."""
+
+    live: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By ARN; nothing is known of one that is not there."""
+    denied: str = ""
+    """What we have no right to ask for, where that keeps us from knowing."""
+    again: bool = False
+    """A look that did not get through is worth another."""
+
+
+@dataclass(frozen=True)
 class Pass:
     """Everything one decision may depend on."""
 
@@ -115,6 +131,7 @@ class Pass:
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
     seen: Any = None
+    tags_seen: TagsSeen = field(default_factory=TagsSeen)
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None

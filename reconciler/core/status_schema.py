@@ -155,6 +155,8 @@ def _run(**more: Shape) -> Opaque:
         creationTime=time(),
         commit=string(),
         finishedAt=time(),
+        stoppedBy=string(),
+        differs=string(),
         billableSeconds=integer(),
         artefact=string(),
         reason=string(),

@@ -1,53 +1,123 @@
-"""User tags of what exists already: one step for every kind, beside what its own decision asks for (design 3.3).
+"""Tags of what exists already: one step for every kind, beside what its own decision asks for (design 3.3).
 
-What is created carries its tags from the create. When the tags of the spec change, or when a thing was taken over without
-our owner tag, AddTags sets them on everything that the kind calls its own, and DeleteTags takes away the keys that we set
-once (`status.managedTags`) and nobody wants now. Keys that others set are left alone.
+What is created carries its tags from the create. Afterwards the tags that SageMaker shows are compared with those that the
+spec wants, on everything that the kind calls its own: an edit of the spec is carried out, and what differs without one is
+drift at `/spec/tags/<key>`, the key escaped as JSON Pointers want it, whatever its place in the list. Ours are the spec's
+tags and the owner tag; a key that we set once (`status.managedTags`) and nobody wants now is taken away. Keys that others
+set, and the tags that are no mark of ownership (commit, run, quarantine), are left alone.
 
-Tags are never a reason to stop: a refusal is told by an Event and remembered, and the same tags are not tried again until
-they change or `retry` is set.
+Tags are never a reason to stop. What cannot be read is unknown; a refusal is told by an Event and remembered, and the same
+tags are not tried again until they change or `retry` is set. Another owner's tag is never overwritten where it is seen.
+A HostingAutoscalingPolicy carries out its own edits, for its targets come and go; their tags are in no bulk read, so they
+are compared when somebody asks for a look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
-from reconciler.core.decision import Call, Decision, Notice, Phase
-from reconciler.core.kind import Pass
-from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, digest
+from reconciler.core.conditions import stamp
+from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply
+from reconciler.core.drift import DriftMode
+from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
+from reconciler.core.kind import Pass, TagsSeen, View
+from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
+from reconciler.core.problems import escape
+from reconciler.core.remote import named_by
+from reconciler.core.resource import Annotation
 
-__all__ = ["recorded_arns", "with_tags"]
+__all__ = ["look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
+
+_AGAIN = timedelta(minutes=1)
+_BULK, _ONE = "tag:GetResources", "sagemaker:ListTags"
+_OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
-def with_tags(this: Pass, decision: Decision) -> Decision:
-    """The decision with what is to be done about tags.
+def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Everything in status that is ours and still there; an intent has no ARN yet."""
+    lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
+    records = [status.get("run"), status.get("endpoint"), *lists]
+    return tuple(one for one in records if one and one.get("arn") and one.get("status") != "Missing")
 
-    The commit tag says from which commit a thing was made, so it is never changed afterwards.
-    """
-    if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
-        return _remembering(decision, this.past.get("tags"), this.past.get("managedTags"))
-    arns = recorded_arns(decision.status)
-    tags = [tag for tag in tags_for(this) if tag["Key"] != COMMIT_TAG]
-    keys = sorted(tag["Key"] for tag in tags if tag["Key"] != OWNER_TAG)
-    wanted = digest([tags])
-    past = {} if _taking_over(this) else this.past.get("tags") or {}
-    before = list(this.past.get("managedTags") or ())
-    if not arns:
-        creating = any(call.operation.startswith("Create") for call in decision.calls)
-        return _remembering(decision, {"hash": wanted} if creating else past, keys if creating else before)
-    if past.get("hash") == wanted or (past.get("failed") == wanted and not this.tokens.get("retry")):
-        return _remembering(decision, past, before)
-    calls = _calls(tags, [key for key in before if key not in keys], arns)
-    answered = [reply for reply in this.replies if reply.call in calls]
-    if answered:
-        return _settled(decision, wanted, keys, before, [bool(one.answer) for one in answered if _adds(one.call)])
-    decision = _remembering(decision, past, sorted({*before, *keys}))
-    if decision.calls or this.refused is not None:
-        return decision  # first what the content needs
-    return replace(decision, calls=calls)
+
+def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(one["arn"]) for one in recorded(status))
+
+
+def set_tags(arn: str, tags: Mapping[str, str]) -> Call:
+    if _is_target(arn):
+        return Call("TagResource", {"ResourceARN": arn, "Tags": dict(tags)}, best_effort=True)
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return Call("AddTags", {"ResourceArn": arn, "Tags": pairs}, best_effort=True)
+
+
+def take_tags(arn: str, keys: Sequence[str]) -> Call:
+    if _is_target(arn):
+        return Call("UntagResource", {"ResourceARN": arn, "TagKeys": list(keys)}, best_effort=True)
+    return Call("DeleteTags", {"ResourceArn": arn, "TagKeys": list(keys)}, best_effort=True)
+
+
+def _is_target(arn: str) -> bool:
+    """Application Auto Scaling tags its own things by its own operations."""
+    return ":application-autoscaling:" in arn
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Tags:
+    """What the spec wants, and what status remembers."""
+
+    this: Pass
+
+    @cached_property
+    def wanted(self) -> dict[str, str]:
+        """Without the commit tag: that says from which commit a thing was made, so it never changes afterwards."""
+        return {tag["Key"]: tag["Value"] for tag in tags_for(self.this) if tag["Key"] != COMMIT_TAG}
+
+    @cached_property
+    def hash(self) -> str:
+        return digest([[{"Key": key, "Value": value} for key, value in self.wanted.items()]])
+
+    @property
+    def keys(self) -> list[str]:
+        return sorted(key for key in self.wanted if key != OWNER_TAG)
+
+    @cached_property
+    def past(self) -> Mapping[str, Any]:
+        return {} if _taking_over(self.this) else self.this.past.get("tags") or {}
+
+    @property
+    def before(self) -> list[str]:
+        return list(self.this.past.get("managedTags") or ())
+
+    @property
+    def gone(self) -> list[str]:
+        return [key for key in self.before if key not in self.wanted]
+
+    @property
+    def edited(self) -> bool:
+        """The spec's tags are not those that were set last. Of targets their kind keeps count itself."""
+        return self.past.get("hash") != self.hash and not self.this.past.get("targets")
+
+    def wrong(self, live: Mapping[str, str]) -> dict[str, str]:
+        return {key: value for key, value in self.wanted.items() if live.get(key) != value}
+
+    def to_set(self, live: Mapping[str, str] | None) -> dict[str, str]:
+        """What to set on a thing with these tags; None: nobody knows them. Never over another owner's tag: where nobody knows,
+        ours was set before, or is set now for the first time.
+        """
+        anothers = bool(self.past.get("hash")) if live is None else self.is_anothers(live)
+        return {key: value for key, value in self.wrong(live or {}).items() if key != OWNER_TAG or not anothers}
+
+    def is_anothers(self, live: Mapping[str, str]) -> bool:
+        return live.get(OWNER_TAG) not in (None, self.wanted[OWNER_TAG])
 
 
 def _taking_over(this: Pass) -> bool:
@@ -56,28 +126,191 @@ def _taking_over(this: Pass) -> bool:
     return may_adopt(this) and any(owner in (Owner.NOBODY, Owner.UNKNOWN) for owner in owners.values())
 
 
-def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Of everything in status that is ours and still there; an intent has no ARN yet."""
-    records = [status.get("run"), status.get("endpoint"), *(status.get("models") or ()), *(status.get("configs") or ())]
-    return tuple(one["arn"] for one in records if one and one.get("arn") and one.get("status") != "Missing")
+# --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def _calls(tags: Sequence[dict[str, str]], gone: Sequence[str], arns: Sequence[str]) -> tuple[Call, ...]:
-    add = [Call("AddTags", {"ResourceArn": arn, "Tags": list(tags)}, best_effort=True) for arn in arns]
-    take = [Call("DeleteTags", {"ResourceArn": arn, "TagKeys": list(gone)}, best_effort=True) for arn in arns if gone]
-    return (*add, *take)
+def look(view: View, this: Pass) -> TagsSeen:
+    """The tags of everything recorded, from what is known in bulk; what is not as wanted, or is about to be set, is confirmed
+    by one read of its own, for the index behind the bulk read lags.
+    """
+    tags = _Tags(this)
+    ignored = this.drift.mode is DriftMode.IGNORE and not tags.edited
+    if this.resource.deleting or this.resource.spawned or ignored:
+        return TagsSeen()
+    seen = TagsSeen()
+    for record in recorded(this.past):
+        arn = str(record["arn"])
+        replies = [reply for reply in this.replies if _is_about(reply.call, arn)]
+        if replies:
+            live: Mapping[str, str] | None = _after(this.tags_seen.live.get(arn), replies)
+        else:
+            live, seen = _known(view, tags, record, seen)
+        if live is not None:
+            seen = replace(seen, live={**seen.live, arn: live})
+    return seen
 
 
-def _adds(call: Call) -> bool:
-    return call.operation == "AddTags"
+def _known(
+    view: View, tags: _Tags, record: Mapping[str, Any], seen: TagsSeen
+) -> tuple[Mapping[str, str] | None, TagsSeen]:
+    arn = str(record["arn"])
+    known = view.known_tags(arn)
+    if known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone):
+        return known, seen
+    if known is None and not (tags.edited or view.tags_missing(arn) or (_is_target(arn) and _asked(tags.this))):
+        return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen
+    try:
+        live = view.tags(arn)
+        if live is not None and OWNER_TAG not in live and not _is_recorded(view, record):
+            return None, seen
+    except (NotFoundError, TerminalError):
+        return None, seen  # gone, which is its kind's affair
+    except ReconcileError:
+        return None, replace(seen, again=True)
+    return live, seen if live is not None else replace(seen, denied=_ONE)
 
 
-def _settled(decision: Decision, wanted: str, keys: list[str], before: list[str], accepted: list[bool]) -> Decision:
-    if all(accepted):
-        return _remembering(decision, {"hash": wanted}, keys)
-    notice = Notice("Warning", "TagsRefused", "SageMaker refused to set the tags; see the log for its answer")
-    told = replace(decision, notices=(*decision.notices, notice))
-    return _remembering(told, {"failed": wanted}, sorted({*before, *keys}))
+def _is_recorded(view: View, record: Mapping[str, Any]) -> bool:
+    """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
+    named, made = named_by(str(record["arn"])), record.get("creationTime")
+    if named is None or not made:
+        return True
+    found = view.describe(named.remote, str(record["name"]), fresh=True)
+    return found is not None and stamp(found["CreationTime"]) == made
+
+
+def _asked(this: Pass) -> bool:
+    """Somebody wants a look now."""
+    annotations = this.resource.annotations
+    token = annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT)
+    return bool(token) and token != (this.past.get("handled") or {}).get("requestedAt")
+
+
+def _is_about(call: Call, arn: str) -> bool:
+    """Whether a call of ours is this step's: a kind's own marks go their own way."""
+    said = call.params.get("Tags") or call.params.get("TagKeys") or ()
+    keys = [tag if isinstance(tag, str) else tag["Key"] for tag in said]
+    ours = any(key == OWNER_TAG or not key.startswith(TAG_PREFIX) for key in keys)
+    return ours and arn in (call.params.get("ResourceArn"), call.params.get("ResourceARN"))
+
+
+def _after(live: Mapping[str, str] | None, replies: Sequence[Reply]) -> dict[str, str] | None:
+    """What was seen before this pass's calls, with what came of them; no sweep could tell it as well."""
+    found = None if live is None else dict(live)
+    for reply in replies:
+        if reply.refused:
+            continue
+        said = reply.call.params.get("Tags") or {}
+        found = (found or {}) | (
+            dict(said) if isinstance(said, Mapping) else {one["Key"]: one["Value"] for one in said}
+        )
+        for key in reply.call.params.get("TagKeys") or ():
+            found.pop(key, None)
+    return found
+
+
+# --- deciding ---------------------------------------------------------------------------------------------------------
+
+
+def with_tags(this: Pass, decision: Decision) -> Decision:
+    """The decision with what is to be done, and said, about tags."""
+    tags, past = _Tags(this), this.past
+    if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
+        return _remembering(decision, past.get("tags"), past.get("managedTags"))
+    arns = _ours(this, recorded_arns(decision.status))
+    if not arns:
+        creating = any(call.operation.startswith("Create") for call in decision.calls)
+        remembered = ({"hash": tags.hash}, tags.keys) if creating else (tags.past, tags.before)
+        return _remembering(decision, *remembered)
+    if this.tags_seen.again:
+        decision = replace(decision, look_again=min(filter(None, (decision.look_again, _AGAIN))))
+    return _edited(tags, arns, decision) if tags.edited else _compared(tags, arns, decision)
+
+
+def _ours(this: Pass, arns: Sequence[str]) -> tuple[str, ...]:
+    """Without what was made under a recorded name by somebody else: the kind asks first whether it may take it."""
+    owners: Mapping[str, Owner] = {} if may_adopt(this) else getattr(this.seen, "owners", {})
+    strangers = {name.lower() for name, owner in owners.items() if owner is not Owner.US}
+    return tuple(arn for arn in arns if arn.rpartition("/")[2].lower() not in strangers)
+
+
+def _edited(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
+    """Other tags are wanted than were set last."""
+    this, past = tags.this, tags.past
+    if past.get("failed") == tags.hash and not this.tokens.get("retry"):
+        return _remembering(decision, past, tags.before)
+    answered = [reply for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)]
+    if any(reply.refused for reply in answered):
+        told = replace(decision, notices=(*decision.notices, _REFUSED))
+        return _remembering(told, {"failed": tags.hash}, sorted({*tags.before, *tags.keys}))
+    calls = tuple(call for arn in arns for call in _calls(tags, arn))
+    if answered or not calls:
+        return _remembering(decision, {"hash": tags.hash}, tags.keys)
+    decision = _remembering(decision, past, sorted({*tags.before, *tags.keys}))
+    if decision.calls or this.refused is not None:
+        return decision  # first what the content needs
+    return replace(decision, calls=calls)
+
+
+def _calls(tags: _Tags, arn: str) -> Iterator[Call]:
+    live = tags.this.tags_seen.live.get(arn)
+    if wrong := tags.to_set(live):
+        yield set_tags(arn, wrong)
+    if gone := [key for key in tags.gone if live is None or key in live]:
+        yield take_tags(arn, gone)
+
+
+def _compared(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
+    """The tags of the spec were set: what is not so any more was changed from outside."""
+    this, seen = tags.this, tags.this.tags_seen
+    if decision.differences is None:
+        return _remembering(decision, tags.past, tags.before)
+    drift = this.drift.sift(_differences(tags, arns))
+    unseen = ("/spec/tags",) if any(arn not in seen.live for arn in arns) else ()
+    denied = f"no right to read tags ({seen.denied})" if seen.denied else ""
+    decision = replace(
+        decision,
+        differences=(*decision.differences, *drift.stands),
+        unseen=(*decision.unseen, *unseen),
+        unknown_drift=decision.unknown_drift or denied,
+    )
+    calls = tuple(
+        set_tags(arn, wrong)
+        for arn in arns
+        if arn in seen.live
+        and (wrong := {key: value for key, value in tags.to_set(seen.live[arn]).items() if _path(key) in drift.paths})
+    )
+    asked = digest([[call.identity, list(call.params.items())] for call in calls])
+    if any(reply.refused for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)):
+        told = replace(decision, notices=(*decision.notices, _REFUSED))
+        return _remembering(told, {**tags.past, "failed": asked}, tags.before)
+    tried = tags.past.get("failed") == asked and not this.tokens.get("retry")
+    if tried or not calls or decision.calls or this.refused is not None:
+        return _remembering(decision, tags.past if tried or unseen else {"hash": tags.hash}, tags.before)
+    told = replace(decision, calls=calls, corrects=(*decision.corrects, *drift.paths))
+    return _remembering(told, {"hash": tags.hash}, tags.before)
+
+
+def _differences(tags: _Tags, arns: Sequence[str]) -> tuple[Difference, ...]:
+    """One per path, though several things may carry the tag: the first that does not tells."""
+    found: dict[str, Difference] = {}
+    for arn in arns:
+        live = tags.this.tags_seen.live.get(arn)
+        if live is None:
+            continue
+        for key, value in tags.wrong(live).items():
+            there = f"{live[key]} ({arn.rpartition(':')[2]})" if key in live and len(arns) > 1 else live.get(key, "")
+            stuck = _OTHERS if key == OWNER_TAG and tags.is_anothers(live) else ""
+            if stuck or _path(key) not in found:
+                found[_path(key)] = Difference("sagemaker", _path(key), value, there, stuck=stuck)
+    return tuple(found.values())
+
+
+def _path(key: str) -> str:
+    return f"/spec/tags/{escape(key)}"
+
+
+_REFUSED = Notice("Warning", "TagsRefused", "SageMaker refused to set the tags; see the log for its answer")
 
 
 def _remembering(decision: Decision, tags: Any, managed: Any) -> Decision:

@@ -67,6 +67,7 @@ SCHEMA = Schema(
                     requestedAt=time(),
                     creationTime=time(),
                     usedBy=string(),
+                    differs=string(),
                 )
             ),
             doc="What this object made in SageMaker, newest first.",

@@ -94,22 +94,21 @@ def wanted(this: Pass) -> Wanted:
         for name, value in to_request(this.shape, this.spec, "CreateEndpointConfig").items()
         if name not in ("Tags", "EndpointConfigName")
     }
+    written = canonical(this.shape, this.spec)
     content = {
         field.key: value
         for field in this.shape.fields
-        if "CreateEndpointConfig" in field.operations
-        and field.digest
-        and (value := canonical(this.shape, this.spec).get(field.key)) is not None
+        if "CreateEndpointConfig" in field.operations and field.digest and (value := written.get(field.key)) is not None
     }
-    for written, api in _VARIANT_LISTS.items():
+    for variants, api in _VARIANT_LISTS.items():
         if api in params:
             params[api] = [
-                _resolved(item, "ModelName", by_name, f"/spec/{written}/{n}/modelName")
+                _resolved(item, "ModelName", by_name, f"/spec/{variants}/{n}/modelName")
                 for n, item in enumerate(params[api])
             ]
-            content[written] = [
-                _resolved(item, "modelName", by_name, f"/spec/{written}/{n}/modelName")
-                for n, item in enumerate(content[written])
+            content[variants] = [
+                _resolved(item, "modelName", by_name, f"/spec/{variants}/{n}/modelName")
+                for n, item in enumerate(content[variants])
             ]
     identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
     content_of = Content(identity, remote_name(key.name, identity))

@@ -45,6 +45,9 @@ class Made:
         return known | ({"taken": True} if self.taken else {})
 
 
+NOTHING = Made("", "")
+
+
 def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
     return {item.name: item for item in map(Made.parse, records or ())}
 

@@ -15,6 +15,7 @@ from reconciler.core.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, integer, number, pairs, record, status, string, time
 from reconciler.kinds import job, spawned
+from reconciler.kinds.job_runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 _COUNTERS = ".status.trainingJobStatusCounters"
@@ -119,10 +120,11 @@ def observe(view: View, this: Pass) -> Seen:
     name = str((this.past.get("run") or {}).get("name") or this.past.get(JOB.status_name) or "")
     news = dict(seen.news)
     if news.get(name) is None:
-        return Seen(news, seen.owners, seen.digests)
+        return Seen(news, seen.owners, seen.digests, seen.contents)
     described = view.describe(JOB.remote.name, name)
     news[name] = described if described is not None else news[name]
-    return Seen(news, seen.owners, seen.digests, tuple(view.spawned(name)), _best_described(view, news[name] or {}))
+    parts = (news, seen.owners, seen.digests, seen.contents)
+    return Seen(*parts, tuple(view.spawned(name)), _best_described(view, news[name] or {}))
 
 
 def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -192,6 +194,11 @@ def _pairs(named: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"name": name, "value": str(named[name])} for name in sorted(named)]
 
 
+def _ran_out(found: Mapping[str, Any]) -> bool:
+    limits = (found.get("HyperParameterTuningJobConfig") or {}).get("ResourceLimits") or {}
+    return ran_out(found, limits.get("MaxRuntimeInSeconds"), "CreationTime", "HyperParameterTuningEndTime")
+
+
 # --- children ---------------------------------------------------------------------------------------------------------
 
 _NOT_OF_A_TRAINING_JOB = frozenset(
@@ -236,6 +243,7 @@ JOB = job.JobType(
     working="ReconcilingTuningJob",
     name_limit=32,
     describe_status=_legacy,
+    limited=_ran_out,
 )
 
 KIND = Kind(

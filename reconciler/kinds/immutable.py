@@ -2,7 +2,11 @@
 
     missing ──intent──> asked for ──created, or found ours──> Created ──content changes──> another one is made beside it
        ^                                                         │                             │
-       └── deleted behind our back: by drift mode ───────────────┘      the old one goes when nothing uses it any more
+       └── deleted behind our back: by drift mode ───────────────┤      the old one goes when nothing uses it any more
+                                                                 │
+           made anew behind our back, or adopted: taken only when it is ours or may be; other content is reported
+
+What is not as the spec says is never put right: nothing changes it, and whatever serves from it would lose it.
 
 SageMaker deletes a model that a configuration names, and a configuration that an endpoint serves from, without a word
 (facts of its API, section 2, "In use?"); so before anything is deleted, reads tell that nothing uses it.
@@ -15,12 +19,15 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from reconciler.core import references
+from reconciler.core import projection, references
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
+from reconciler.core.drift import DriftMode
+from reconciler.core.edits import shown
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import digest, remote_name
-from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
+from reconciler.core.naming import OWNER_TAG, digest, remote_name
+from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, own_tag, tags_for
+from reconciler.core.problems import escape
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.remote import REMOTES, Remote
 from reconciler.core.rollout import CHANGING
@@ -79,6 +86,8 @@ class Thing:
     creationTime: str = ""  # noqa: N815
     usedBy: str = ""  # noqa: N815
     """The user that kept it from being deleted."""
+    differs: str = ""
+    """That it was not made by us, and is not as the spec says."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Thing:
@@ -97,6 +106,8 @@ class Seen:
     owners: Mapping[str, Owner] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     """Who uses it; empty: nobody."""
+    contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Descriptions of what may not be as the spec says."""
 
 
 def things(kind: ThingType, this: Pass, target: Thing | None) -> tuple[Thing, ...]:
@@ -129,6 +140,7 @@ def observe(kind: ThingType, view: View, this: Pass) -> Seen:
     target = wanted(kind, this, _resolved(this))
     found: dict[str, Mapping[str, Any] | None] = {}
     owners: dict[str, Owner] = {}
+    contents: dict[str, Mapping[str, Any]] = {}
     users: dict[str, str] = {}
     for thing in things(kind, this, target):
         if _just_made(kind, this, thing) or _just_deleted(kind, this, thing):
@@ -140,9 +152,13 @@ def observe(kind: ThingType, view: View, this: Pass) -> Seen:
             if described is not None and not _as_recorded(thing, described):
                 tags = view.tags(str(described[kind.remote.arn_key]))
                 owners[thing.name] = judge(this, thing.name, tags, identity=thing.hash)
+                if thing.arn or owners[thing.name] is not Owner.US:
+                    contents[thing.name] = described  # else it is our own, whose create nobody saw answered
+        if thing.differs and thing.name not in contents and (described := view.describe(kind.remote.name, thing.name)):
+            contents[thing.name] = described
         if found.get(thing.name, thing) is not None and (this.resource.deleting or _collecting(this, thing, target)):
             users[thing.name] = _used_inside(this, thing) or _used_outside(kind, view, thing)
-    return Seen(found, owners, users)
+    return Seen(found, owners, users, contents)
 
 
 def _stands(kind: ThingType, view: View, this: Pass, thing: Thing) -> bool:
@@ -155,7 +171,8 @@ def _stands(kind: ThingType, view: View, this: Pass, thing: Thing) -> bool:
 
 def _to_describe(kind: ThingType, view: View, this: Pass, thing: Thing) -> bool:
     remote = kind.remote.name
-    close = not thing.arn or this.doubt or this.resource.deleting
+    told_gone = this.past.get("status") == "Deleted" and thing.name == this.past.get(kind.status_name)
+    close = not thing.arn or this.doubt or this.resource.deleting or told_gone
     return close or view.summary(remote, thing.name) is not None or view.unlisted(remote, thing.name)
 
 
@@ -238,7 +255,8 @@ def decide(kind: ThingType, this: Pass) -> Decision:
     others = tuple(thing for thing in made if thing is not current)
     if _foreign(this, current):
         reason, why = adoption_refusal(this, current.name, this.seen.owners[current.name])
-        return replace(_stalled(kind, this, made, reason, why), look_again=_FOREIGN_LOOK)
+        found = this.drift.sift(_made_anew(this, refs, current, why) if current.arn else ())
+        return replace(_stalled(kind, this, made, reason, why), look_again=_FOREIGN_LOOK, differences=found.stands)
     if not current.arn:
         return _make(kind, this, refs, current, others)
     if current.name in this.seen.found and this.seen.found[current.name] is None:
@@ -298,6 +316,10 @@ def _created(kind: ThingType, this: Pass, refs: Resolved, current: Thing, others
     )
     unused = [thing for thing in others if thing.arn and seen.users.get(thing.name) == ""]
     looked = bool(this.past.get("collecting"))
+    unlike = _unlike(this, refs, current)
+    if current.name in seen.contents:
+        current = replace(current, differs="yes" if unlike else "")
+    drift = this.drift.sift(unlike)
     calls = tuple(Call(kind.delete, {kind.remote.name_key: thing.name}) for thing in unused)
     fields = {
         **_carried(kind, this),
@@ -311,7 +333,7 @@ def _created(kind: ThingType, this: Pass, refs: Resolved, current: Thing, others
     again = None
     if others and not calls:
         again = _IN_USE_LOOK if looked else timedelta(seconds=1)
-    return Decision(
+    decision = Decision(
         Phase.READY,
         "Created",
         _in_use_text(others) or f"{current.name} is there",
@@ -320,7 +342,32 @@ def _created(kind: ThingType, this: Pass, refs: Resolved, current: Thing, others
         notices=_news(kind, this, current),
         watches=_watches(kind, (current, *others)),
         look_again=again,
+        differences=drift.stands,
     )
+    if not drift.stands:
+        return decision
+    # What Correct promises cannot be kept; everywhere else it was only to be told.
+    phase = Phase.STALLED if this.drift.mode is DriftMode.CORRECT else Phase.READY
+    why = f"{current.name} is not as the spec says: {shown(one.path for one in drift.stands)}"
+    return replace(decision, phase=phase, reason=drift.stands[0].reason, message=why)
+
+
+def _unlike(this: Pass, refs: Resolved, thing: Thing) -> list[Difference]:
+    """Where something that we did not make ourselves is not as the spec says."""
+    described = this.seen.contents.get(thing.name)
+    if described is None:
+        return []
+    stuck = (
+        f"SageMaker never changes {thing.name}: change the spec, or delete it there, and in mode {DriftMode.CORRECT} "
+        "it is made again"
+    )
+    return projection.differences(this.shape, refs.spec, described, stuck)
+
+
+def _made_anew(this: Pass, refs: Resolved, thing: Thing, why: str) -> list[Difference]:
+    """What is told of somebody's own thing under the name of a recorded one that is gone."""
+    owner = Difference("sagemaker", f"/spec/tags/{escape(OWNER_TAG)}", own_tag(this), "", stuck=why)
+    return _unlike(this, refs, thing) or [owner]
 
 
 def _news(kind: ThingType, this: Pass, current: Thing) -> tuple[Notice, ...]:

@@ -22,9 +22,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from reconciler.core import references
+from reconciler.core import projection, references
 from reconciler.core.conditions import moment, stamp
-from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
+from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.errors import ConflictError
 from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.naming import RUN_TAG
@@ -40,6 +40,7 @@ __all__ = ["JobType", "Seen", "as_written", "decide", "failing", "mirror", "obse
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
+_OTHER = "other"
 _FOREIGN_LOOK = timedelta(minutes=10)
 _RUN_AGAIN = f"annotate {Annotation.RUN}: <a new token> to run it again"
 
@@ -52,6 +53,8 @@ class Seen:
     owners: Mapping[str, Owner] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of what was found under the name of a run that is not yet known to be started: the digest in its tags."""
+    contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Descriptions of what was adopted, where they may not be as the spec says."""
 
 
 def observe(job: JobType, view: View, this: Pass) -> Seen:
@@ -59,6 +62,7 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
     news: dict[str, Mapping[str, Any] | None] = {}
     owners: dict[str, Owner] = {}
     digests: dict[str, str] = {}
+    contents: dict[str, Mapping[str, Any]] = {}
     gone_back_to = None if current is None else wanted(job, this, current, older).digest
     for run in filter(None, (current, *older)):
         over = run.status in (*job.remote.over, MISSING)
@@ -70,13 +74,17 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
                 tags = view.tags(found[job.remote.arn_key])
                 owners[run.name] = judge(this, run.name, tags, identity=run.digest)
                 digests[run.name] = (tags or {}).get(RUN_TAG, "")
+                if not run.started and owners[run.name] is not Owner.US:
+                    contents[run.name] = found
         elif over and run is current and job.unsettled(this.past):
             news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
         elif over and run is not current and run.digest == gone_back_to:
             news[run.name] = view.describe(job.remote.name, run.name)
         elif not over:
             _follow(job, view, run, news)
-    return Seen(news, owners, digests)
+        if run is current and run.differs and (described := view.describe(job.remote.name, run.name)):
+            contents[run.name] = described
+    return Seen(news, owners, digests, contents)
 
 
 def _just_created(job: JobType, this: Pass, run: Run) -> bool:
@@ -146,13 +154,15 @@ def _told(job: JobType, this: Pass, run: Run) -> Run:
         return replace(run, status=MISSING) if gone and not _young(this, run.startedAt) else run
     if not run.started and (not _takes(this, run) or _earlier_content(this, run)):
         return run
-    created = found.get("CreationTime")
+    created, status = found.get("CreationTime"), str(found[job.remote.status_key])
+    if run.started and run.status not in job.remote.over and status == "Stopped" and not job.limited(found):
+        run = replace(run, stoppedBy=_OTHER)
     run = replace(
         run,
         startedAt=run.startedAt or stamp(this.now),
         arn=str(found.get(job.remote.arn_key) or run.arn),
         creationTime=stamp(created) if created else run.creationTime,
-        status=str(found[job.remote.status_key]),
+        status=status,
     )
     return run.ended(found) if run.status in job.remote.over else run
 
@@ -261,11 +271,16 @@ def _await(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], why: str)
 
 def mirror(job: JobType, this: Pass, run: Run) -> Decision:
     """Follow a run that somebody else started and will end."""
-    return _settle(job, this, _told(job, this, run), ())
+    followed = _settle(job, this, _told(job, this, run), ())
+    running = tuple(watch for watch in followed.watches if watch.pace is Pace.FAST)
+    return replace(followed, watches=running, differences=())
 
 
 def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
     """Follow a started run."""
+    found = _differences(job, this, run)
+    if run.name in this.seen.contents:
+        run = replace(run, differs="yes" if found else "")
     news = _news(this, run) or {}
     same = this.past.get(job.status_name) == run.name
     fields = {
@@ -277,10 +292,12 @@ def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decis
         fields["additional"] = ""
     if news or this.reply(job.create):
         fields |= job.describe_status(this, run.name, news, this.past)
+    stands = this.drift.sift(found).stands
     shown: dict[str, Any] = {
         "status": _status(run, older, fields),
-        "notices": _notices(job, this, run, news),
+        "notices": _notices(job, this, run, news, quiet=bool(stands)),
         "watches": _watches(job, run, older),
+        "differences": stands,
     }
     match run.status:
         case "Completed":
@@ -299,6 +316,23 @@ def _settle(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decis
         left = max(_left(this, run.startedAt), timedelta(seconds=1))
         return Decision(Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", look_again=left, **shown)
     return Decision(Phase.WAITING, "JobRunning", f"{run.name}: {fields.get('secondaryStatus') or run.status}", **shown)
+
+
+def _differences(job: JobType, this: Pass, run: Run) -> list[Difference]:
+    """What somebody else did to the run, or had made of it before it was adopted. None of it is ever put right: that would
+    be another run. That a finished job is gone is no drift.
+    """
+    found: list[Difference] = []
+    if run.status == MISSING:
+        path = f"/status/{job.status_name}"
+        found.append(Difference("sagemaker", path, run.name, "(deleted)", gone=True, stuck=_RUN_AGAIN))
+    if run.status == "Stopped" and run.stoppedBy == _OTHER:
+        found.append(Difference("sagemaker", f"/status/{job.status_key}", "Completed", run.status, stuck=_RUN_AGAIN))
+    described = this.seen.contents.get(run.name)
+    refs = references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
+    if described is not None and not refs.waits:
+        found += projection.differences(this.shape, refs.spec, described, _RUN_AGAIN)
+    return found
 
 
 def _missing(run: Run) -> str:
@@ -356,14 +390,14 @@ def _carried(job: JobType, this: Pass) -> dict[str, Any]:
 
 
 def _watches(job: JobType, run: Run | None, older: Sequence[Run]) -> tuple[Watch, ...]:
-    return tuple(
-        Watch(job.remote.name, one.name, Pace.FAST)
-        for one in (run, *older)
-        if one and one.started and one.status not in (*job.remote.over, MISSING)
-    )
+    """What runs, at the fast pace; of what has ended only the tags may still move."""
+    running = [one for one in (run, *older) if one and one.started and one.status not in (*job.remote.over, MISSING)]
+    ended = [Watch(job.remote.name, run.name, Pace.SLOW)] if run and run.status in job.remote.over else []
+    return (*(Watch(job.remote.name, one.name, Pace.FAST) for one in running), *ended)
 
 
-def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any]) -> tuple[Notice, ...]:
+def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any], *, quiet: bool) -> tuple[Notice, ...]:
+    """`quiet`: that it is gone is told as drift already."""
     before = this.past.get("run") or {}
     if before.get("name") == run.name and before.get("status") == run.status and before.get("startedAt"):
         return ()
@@ -378,7 +412,7 @@ def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any]) -> tup
             )
         case "Stopped":
             return (Notice("Warning", "JobStopped", f"{job.kind} {run.name} was stopped"),)
-        case "Missing":
+        case "Missing" if not quiet:
             return (Notice("Warning", "ExternallyDeleted", _missing(run)),)
     return ()
 

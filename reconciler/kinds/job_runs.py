@@ -41,6 +41,8 @@ class JobType:
     name_limit: int
     describe_status: Callable[[Pass, str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
     """(pass, job name, news: a summary or a description, status before) -> the kind's further legacy fields."""
+    limited: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """Whether the description of a stopped job says that a limit of its own stopped it."""
     unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """Whether a finished job still has something running that only Describe shows."""
 
@@ -74,6 +76,10 @@ class Run:
     commit: str = ""
     """The one that last changed the object's file when the run was asked for."""
     finishedAt: str = ""  # noqa: N815
+    stoppedBy: str = ""  # noqa: N815
+    """`other`: somebody else stopped it while it ran; neither we nor a limit of its own did."""
+    differs: str = ""
+    """That it was adopted, and is not as the spec says."""
     reason: str = ""
     """Of an end that was no success."""
     artefact: str = ""
@@ -112,6 +118,14 @@ class Run:
     @property
     def started(self) -> bool:
         return bool(self.startedAt)
+
+
+def ran_out(found: Mapping[str, Any], limit_s: float | None, since: str, until: str) -> bool:
+    """Whether a job ran for as long as it might, by the members that tell of its beginning and its end."""
+    began, ended = found.get(since), found.get(until)
+    return (
+        limit_s is not None and began is not None and ended is not None and (ended - began).total_seconds() >= limit_s
+    )
 
 
 def as_written(job: JobType, resource: Resource) -> Mapping[str, Any]:

@@ -52,6 +52,7 @@ SCHEMA = Schema(
                     requestedAt=time(),
                     creationTime=time(),
                     usedBy=string(),
+                    differs=string(),
                 )
             ),
             doc="What this object made in SageMaker, newest first.",

@@ -12,6 +12,7 @@ from reconciler.core.rules import AtMostOne, at
 from reconciler.core.schema import Column, Difference, Schema, Source
 from reconciler.core.status_schema import RUNS, record, status, string, time
 from reconciler.kinds import job
+from reconciler.kinds.job_runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
 SCHEMA = Schema(
@@ -66,6 +67,11 @@ def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, A
     return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
 
 
+def _ran_out(found: Mapping[str, Any]) -> bool:
+    limit_s = (found.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
+    return ran_out(found, limit_s, "ProcessingStartTime", "ProcessingEndTime")
+
+
 JOB = job.JobType(
     remote=REMOTES["ProcessingJob"],
     spec_name="",
@@ -74,6 +80,7 @@ JOB = job.JobType(
     working="Reconciling",
     name_limit=63,
     describe_status=_legacy,
+    limited=_ran_out,
 )
 """No key of the spec holds a name."""
 

@@ -19,6 +19,7 @@ from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, P
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, adoption_refusal
 from reconciler.core.references import NOT_READY
+from reconciler.core.tags import set_tags, take_tags
 from reconciler.kinds.scaling_content import Wanted, Where, differences, missing, wanted
 from reconciler.kinds.scaling_state import (
     CREATED,
@@ -185,8 +186,7 @@ def _calls(plan: Plan) -> tuple[Call, ...]:
 
 def _tag(arn: str, want: Wanted, record: Record) -> tuple[Call, ...]:
     gone = [key for key in record.tagKeys.split(",") if key and key not in want.tags]
-    untag = (Call("UntagResource", {"ResourceARN": arn, "TagKeys": gone}, best_effort=True),) if gone else ()
-    return *untag, Call("TagResource", {"ResourceARN": arn, "Tags": dict(want.tags)}, best_effort=True)
+    return *((take_tags(arn, gone),) if gone else ()), set_tags(arn, want.tags)
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

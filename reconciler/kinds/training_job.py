@@ -114,6 +114,7 @@ JOB = job.JobType(
     working="ReconcilingTrainingJob",
     name_limit=63,
     describe_status=_legacy,
+    limited=lambda found: found.get("SecondaryStatus") in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded"),
     unsettled=_rules_running,
 )
 

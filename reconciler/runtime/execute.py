@@ -37,7 +37,8 @@ def execute(
             observer.forget(tenant, call)
             if not _is_done_anyway(call, error):
                 return tuple(replies), Failure(call, error)
-            answer = {}
+            replies.append(Reply(call, {}, refused=call.best_effort))
+            continue
         observer.forget(tenant, call)
         replies.append(Reply(call, answer))
     return tuple(replies), None

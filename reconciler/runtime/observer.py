@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Watch
@@ -18,6 +18,7 @@ from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
 from reconciler.core.ports import Clock
 from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Key
+from reconciler.core.wakeups import Hint
 from reconciler.runtime.listing import Listing
 from reconciler.runtime.sweep import Paces
 from reconciler.runtime.sweeper import Sweeper
@@ -63,7 +64,7 @@ class Observer:
         self._aws = aws
         self._clock = clock
         self._paces = paces or Paces()
-        self._lists: dict[tuple[Hashable, str], Listing] = {}
+        self._lists: dict[tuple[Any, str], Listing] = {}
         self._tags: dict[Hashable, TagBook] = {}
         self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
         self._unfinished: dict[Hashable, tuple[list[Mapping[str, Any]], dict[str, Any]]] = {}
@@ -117,13 +118,12 @@ class Observer:
             if book := self._tags.get(tenant):
                 book.forget(call)
 
-    def hint(self, region: str, account: str, remote: str, name: str) -> None:
+    def hint(self, hint: Hint) -> None:
         """Somebody says that this thing moved: look soon, wherever it is watched. Nothing else is believed."""
         with self._lock:
-            for (tenant, listed), listing in self._lists.items():
-                ours: Any = tenant
-                if listed == remote and ours.region == region and ours.account in ("", account):
-                    listing.hint(name)
+            for (tenant, remote), listing in self._lists.items():
+                if remote == hint.thing.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
+                    listing.hint(hint.thing.name)
             self._sweeper.changed()
 
     def _list(self, tenant: Any, remote: str) -> Listing:
@@ -159,12 +159,16 @@ class Observer:
             watched = self._list(tenant, remote).watched.get(name)
             return watched is not None and watched.unlisted
 
-    def describe(self, tenant: Any, remote: str, name: str, *, fresh: bool) -> Mapping[str, Any] | None:
+    def describe(
+        self, tenant: Any, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
             problem, watched = listing.problem, listing.watched.get(name)
+            age_s = self._clock.monotonic() - listing.described_at.get(name, 0.0)
         fresh = fresh or (watched is not None and watched.unlisted)
+        fresh = fresh or (at_most_old is not None and age_s >= at_most_old.total_seconds())
         moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
         if not fresh and not moved:
             if problem is not None:
@@ -302,8 +306,10 @@ class TenantView:
     def unlisted(self, remote: str, name: str) -> bool:
         return self.observer.unlisted(self.tenant, remote, name)
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        return self.observer.describe(self.tenant, remote, name, fresh=fresh)
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        return self.observer.describe(self.tenant, remote, name, fresh=fresh, at_most_old=at_most_old)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         return self.observer.tags(self.tenant, arn)

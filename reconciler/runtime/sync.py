@@ -142,6 +142,7 @@ class SyncController:
             outcome = Outcome(Verdict.WORKING, "Progressing", "reading the repository")
             sync = self._report(memory, sync, Report(outcome, sync.generation))
         handled = self._trigger(memory, sync)
+        revision = None
         try:
             remote = self._source.remote(sync, spec)
             revision = self._source.resolve(remote, spec)
@@ -153,7 +154,8 @@ class SyncController:
         except SourceError as error:
             stalls = error.reason in ONLY_A_HUMAN_CAN_HELP
             verdict = Verdict.STALLED if stalls else Verdict.RETRYING
-            return self._problem(memory, sync, Outcome(verdict, error.reason, error.message), handled, retry=not stalls)
+            outcome = Outcome(verdict, error.reason, error.message)
+            return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
         if isinstance(found, Outcome):
             return self._problem(memory, sync, found, handled, revision)
         with memory.lock:

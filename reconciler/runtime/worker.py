@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from reconciler.core import drift
-from reconciler.core.applied import Wanted, put_back
-from reconciler.core.conditions import DRIFTED, HEALTHY, READY, find, stamp
-from reconciler.core.decision import Decision, Difference, Notice, Phase
-from reconciler.core.drift import DriftMode, Policy
+from reconciler.core import drift_record, tags
+from reconciler.core.applied import put_back
+from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
+from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.drift import HELD
 from reconciler.core.errors import (
     ConflictError,
     CredentialsError,
@@ -35,18 +35,16 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
-from reconciler.core.gitplane import GitPlane, PutBack, remembered
-from reconciler.core.gitsync import owner_id
-from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
 from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
 from reconciler.core.shapes import Structure
-from reconciler.core.status import SUSPENDED, render, suspended
-from reconciler.core.tags import with_tags
+from reconciler.core.status import render, suspended
 from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
 from reconciler.runtime.execute import NotLeadingError, execute, label
+from reconciler.runtime.git_side import Claims, GitSide, Stand
 from reconciler.runtime.observer import Aws, Observer
 
 log = logging.getLogger(__name__)
@@ -59,41 +57,8 @@ _CREDENTIALS_RETRY = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
 _TERMINAL_LOOK = timedelta(minutes=10)
 _PARENT_LOOK = timedelta(seconds=10)
-_PATIENCE = timedelta(seconds=10)
-"""An edit in the cluster is put back within a second as a rule; later than this the object says that it is not."""
 _WORTH_TELLING_S = 5.0
 """Being held back for a shorter time than this by our own limiter is no news."""
-
-
-class Claim(Protocol):
-    """What Git says about an object, according to the GitSync that owns it."""
-
-    @property
-    def sync(self) -> Key: ...
-    @property
-    def hash(self) -> str: ...
-    @property
-    def mode(self) -> DriftMode: ...
-    @property
-    def mode_written(self) -> bool: ...
-    @property
-    def ignore(self) -> tuple[str, ...]: ...
-    @property
-    def on_change(self) -> str: ...
-    @property
-    def wanted(self) -> Wanted | None: ...
-    @property
-    def frozen(self) -> str: ...
-
-
-class Claims(Protocol):
-    def claim(self, key: Key) -> Claim | None: ...
-    def live_hash(self, resource: Resource, claim: Any) -> str:
-        """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
-
-    def edits(self, resource: Resource, claim: Any) -> tuple[Difference, ...]: ...
-    def put_back(self, key: Key, now: datetime) -> tuple[PutBack, ...]: ...
-    def report_edit(self, key: Key) -> None: ...
 
 
 class Journal(Protocol):
@@ -149,8 +114,7 @@ class Worker:
         self._replica = replica
         self._written: dict[Key, str] = {}
         """resourceVersion of our newest write per object. One key is never in two workers, so no lock is needed."""
-        self._edited: dict[Key, float] = {}
-        """Since when an object is seen to be edited, by the monotonic clock."""
+        self._git = GitSide(ports.claims, ports.cache, ports.clock)
 
     def reconcile(self, key: Key) -> Next:
         resource = self._ports.cache.get(key)
@@ -160,7 +124,7 @@ class Worker:
         for _ in range(_ROUNDS):
             if resource is None:
                 self._written.pop(key, None)
-                self._edited.pop(key, None)
+                self._git.forget(key)
                 self._ports.observer.watch(key, None, ())
                 return Next()
             try:
@@ -185,26 +149,20 @@ class Worker:
             return Next(after=_PARENT_LOOK)
         if resource.deleting and FINALIZER not in resource.finalizers:
             return Next()
-        claim, now = self._ports.claims.claim(resource.key), self._ports.clock.now()
-        git = self._git(resource, claim, now)
-        policy = _policy(resource, claim, git, now)
+        now = self._ports.clock.now()
+        stand = self._git.stand(resource, now)
         if resource.suspended and not resource.deleting:
-            return self._suspended(resource, policy, git, shape)
+            return self._suspended(resource, stand, shape)
         if self._retained(resource):
             return self._release(resource, ())
-        on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
-        edited = claim is not None and self._is_edited(resource, claim) and not resource.deleting
-        if not edited:
-            self._edited.pop(resource.key, None)
-        elif wait := self._put_back_soon(resource, git, policy):
-            return Next(after=wait)
+        if stand.wait:
+            return Next(after=stand.wait)
         if FINALIZER not in resource.finalizers and not resource.spawned:
             resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
             self._written[resource.key] = resource.resource_version
-        hold = self._hold(git, policy, claim) if claim and edited else None
-        if claim and claim.wanted and hold:
+        if stand.hold and stand.wanted:
             # As if it were put back already, so that what runs or serves is still followed.
-            resource = put_back(claim.wanted, resource, kind.as_written(resource), {})
+            resource = put_back(stand.wanted, resource, kind.as_written(resource), {})
         this = Pass(
             resource=resource,
             identity=self._identity,
@@ -212,15 +170,15 @@ class Worker:
             shape=shape,
             past=resource.status,
             now=now,
-            on_change=on_change,
-            drift=policy,
-            git=git,
+            on_change=stand.on_change,
+            drift=stand.policy,
+            git=stand.git,
             tokens=_new_tokens(resource),
             others=self._ports.cache,
             partition_of=self._partition_of,
         )
-        if claim and hold and claim.wanted is None:
-            return self._looked_away(this, hold)
+        if stand.hold and stand.wanted is None:
+            return self._looked_away(this, stand.hold)
         try:
             place = self._place_of(resource)
         except (TerminalError, DeniedError) as error:
@@ -233,44 +191,13 @@ class Worker:
         try:
             if place.conflict and not resource.deleting:
                 return self._held(kind, this, place.tenant, place.conflict)
-            if hold:
-                return self._held(kind, this, place.tenant, hold, Phase.WAITING)
+            if stand.hold:
+                return self._held(kind, this, place.tenant, stand.hold, Phase.WAITING)
             return self._rounds(kind, this, place.tenant)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)
-
-    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
-        correct = claim.mode is DriftMode.CORRECT
-        return correct and self._ports.claims.live_hash(resource, claim) != claim.hash
-
-    def _git(self, resource: Resource, claim: Claim | None, now: datetime) -> GitPlane:
-        """What differs from Git, from memory alone."""
-        if claim is None:
-            return GitPlane()
-        edits = self._ports.claims.edits(resource, claim)
-        if edits and claim.wanted is None:
-            edits = remembered(resource.status.get("drift") or {}) or edits
-        return GitPlane(edits, self._ports.claims.put_back(resource.key, now))
-
-    def _put_back_soon(self, resource: Resource, git: GitPlane, policy: Policy) -> timedelta | None:
-        """How long to wait for the sync to put an edit back before anything is said of it."""
-        key, monotonic = resource.key, self._ports.clock.monotonic()
-        self._ports.claims.report_edit(key)
-        since = self._edited.setdefault(key, monotonic)
-        said = remembered(resource.status.get("drift") or {})
-        if said or policy.frozen or not policy.flapping.isdisjoint(edit.path for edit in git.edits):
-            return None
-        left = _PATIENCE - timedelta(seconds=monotonic - since)
-        return left if left > timedelta(0) else None
-
-    def _hold(self, git: GitPlane, policy: Policy, claim: Claim) -> Refusal:
-        """Why nothing of an edit is acted on, and why it still stands."""
-        sync = self._ports.cache.get(claim.sync)
-        ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
-        trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
-        return Refusal(*drift.held(git, policy, owner_id(claim.sync), trouble))
 
     def _looked_away(self, this: Pass, hold: Refusal) -> Next:
         """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
@@ -281,7 +208,7 @@ class Worker:
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
         for _ in range(_ROUNDS):
-            this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+            this = _looked(kind, self._ports.observer.view(tenant), this)
             decision = _decide(kind, this)
             refusal = _refused_before(decision, this)
             if refusal:
@@ -314,8 +241,7 @@ class Worker:
 
     def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
         """Follow what there is and change nothing, whatever is wanted."""
-        this = replace(this, refused=conflict)
-        this = replace(this, seen=kind.observe(self._ports.observer.view(tenant), this))
+        this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
         followed = _decide(kind, this)
         shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message, calls=(), corrects=())
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
@@ -350,13 +276,13 @@ class Worker:
         if status != past or decision.calls:
             resource = self._write(this, status)
         drifted = find(status["conditions"], DRIFTED)
-        told = drift.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
+        told = drift_record.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
         for notice in (*decision.notices, *told):
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
 
     def _drift_look(self, this: Pass) -> timedelta | None:
-        return drift.look_again(this.resource.status.get("drift") or {}, this.now)
+        return drift_record.look_again(this.resource.status.get("drift") or {}, this.now)
 
     def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
         """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
@@ -433,15 +359,15 @@ class Worker:
         self._ports.objects.set_finalizers(resource, left)
         return Next()
 
-    def _suspended(self, resource: Resource, policy: Policy, git: GitPlane, shape: Structure) -> Next:
+    def _suspended(self, resource: Resource, stand: Stand, shape: Structure) -> Next:
         """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
         self._ports.observer.watch(resource.key, None, ())
         now = self._ports.clock.now()
-        status = suspended(resource, policy=policy, shape=shape, git=git, now=now)
+        status = suspended(resource, policy=stand.policy, shape=shape, git=stand.git, now=now)
         if status != resource.status:
             resource = self._ports.objects.replace_status(resource, status)
             self._written[resource.key] = resource.resource_version
-        return Next(drift.look_again(resource.status.get("drift") or {}, now))
+        return Next(drift_record.look_again(resource.status.get("drift") or {}, now))
 
     def _retained(self, resource: Resource) -> bool:
         """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived
@@ -462,8 +388,12 @@ class Worker:
         return True
 
 
+def _looked(kind: Kind, view: View, this: Pass) -> Pass:
+    return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
+
+
 def _decide(kind: Kind, this: Pass) -> Decision:
-    return with_tags(this, kind.decide(this))
+    return tags.with_tags(this, kind.decide(this))
 
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
@@ -515,22 +445,7 @@ def _as_before(past: Mapping[str, Any]) -> Decision:
         "",
         healthy=None if healthy is None else healthy["status"] == "True",
         differences=None,
-        held=(past.get("drift") or {}).get("state") == drift.HELD,
-    )
-
-
-def _policy(resource: Resource, claim: Claim | None, git: GitPlane, now: datetime) -> Policy:
-    """A claim has weighed the object's own annotation already."""
-    said = resource.annotations.get(Annotation.DRIFT_MODE)
-    return Policy.of(
-        claim.mode if claim else DriftMode.read(said, DriftMode.WARN),
-        resource.status,
-        now,
-        written=claim.mode_written if claim else said is not None,
-        adopted=resource.annotations.get(Annotation.ADOPT) == "true",
-        ignored=claim.ignore if claim else (),
-        frozen=SUSPENDED if resource.suspended else claim.frozen if claim else "",
-        put_back=git.put_back,
+        held=(past.get("drift") or {}).get("state") == HELD,
     )
 
 

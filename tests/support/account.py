@@ -16,6 +16,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
+from reconciler.adapters.aws import Aws
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.remote import REMOTES
@@ -180,10 +181,12 @@ class AccountLab(Lab):
     """The bench over an `Account`."""
 
     def __init__(self, outcome: str = "good", fault: Fault = lambda _call, _number: None) -> None:
+        self._behaviour = outcome, fault
         super().__init__(_Nowhere())  # type: ignore[arg-type]
-        self.account = Account(self.clock, outcome, fault)
-        self.aws = self.account  # type: ignore[assignment]
-        self.begin()
+
+    def _connect(self) -> Aws:
+        self.account = Account(self.clock, *self._behaviour)
+        return self.account  # type: ignore[return-value]
 
     def go_on(self, rounds: int = 6, step_s: float = 1500) -> None:
         """Let what is under way end, and look again, so often."""

@@ -4,7 +4,6 @@ that is moved by hand. One thread, so every run repeats; a process can "die" at 
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 from collections import Counter
@@ -51,6 +50,15 @@ class CrashError(BaseException):
     """The process is gone: nothing of ours may catch this."""
 
 
+def _copied(value: Any) -> Any:
+    """Plain JSON, copied: several times quicker than `copy.deepcopy`, which was a third of what a pass on the bench cost."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
+
+
 class MemoryCluster:
     """Implements `Cache` and `Objects` as the API server would: versions, generations, conditional writes, finalizers."""
 
@@ -63,7 +71,7 @@ class MemoryCluster:
         self._handlers: list[Callable[[Key, Resource | None, Resource | None], None]] = []
 
     def apply(self, manifest: Mapping[str, Any]) -> Key:
-        body = copy.deepcopy(dict(manifest))
+        body = _copied(dict(manifest))
         key = Key(body["kind"], body["metadata"]["namespace"], body["metadata"]["name"])
         before = self.objects.get(key)
         metadata = body["metadata"]
@@ -79,7 +87,7 @@ class MemoryCluster:
 
     def annotate(self, key: Key, **annotations: str | None) -> None:
         """By our prefix; None takes one off."""
-        body = copy.deepcopy(self.objects[key])
+        body = _copied(self.objects[key])
         known = body["metadata"].setdefault("annotations", {})
         for name, value in annotations.items():
             known[PREFIX + name.replace("_", "-")] = value
@@ -87,7 +95,7 @@ class MemoryCluster:
         self._store(key, body)
 
     def delete(self, key: Key) -> None:
-        body = copy.deepcopy(self.objects[key])
+        body = _copied(self.objects[key])
         if not body["metadata"].get("finalizers"):
             self._drop(key)
             return
@@ -104,10 +112,10 @@ class MemoryCluster:
 
     def get(self, key: Key) -> Resource | None:
         found = self.objects.get(key)
-        return None if found is None else Resource(copy.deepcopy(found))
+        return None if found is None else Resource(_copied(found))
 
     def items(self, kind: str) -> Iterable[Resource]:
-        return [Resource(copy.deepcopy(body)) for key, body in self.objects.items() if key.kind == kind]
+        return [Resource(_copied(body)) for key, body in self.objects.items() if key.kind == kind]
 
     def synced(self) -> bool:
         return True
@@ -115,17 +123,17 @@ class MemoryCluster:
     def subscribe(self, handler: Callable[[Key, Resource | None, Resource | None], None]) -> None:
         self._handlers = [handler]
         for key, body in self.objects.items():
-            handler(key, None, Resource(copy.deepcopy(body)))
+            handler(key, None, Resource(_copied(body)))
 
     # Objects
 
     def replace_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
         body = self._checked(resource)
-        body["status"] = copy.deepcopy(dict(status))
+        body["status"] = _copied(dict(status))
         self.status_writes[resource.key] += 1
         self.written.append((resource.key, body["status"]))
         self._store(resource.key, body)
-        return Resource(copy.deepcopy(body))
+        return Resource(_copied(body))
 
     def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource:
         body = self._checked(resource)
@@ -134,12 +142,12 @@ class MemoryCluster:
             self._drop(resource.key)
         else:
             self._store(resource.key, body)
-        return Resource(copy.deepcopy(body))
+        return Resource(_copied(body))
 
     def replace(self, resource: Resource, manager: str) -> Resource:
         del manager
         self._checked(resource)
-        self._store(resource.key, copy.deepcopy(dict(resource.body)))
+        self._store(resource.key, _copied(dict(resource.body)))
         if resource.deleting and not resource.finalizers:
             self._drop(resource.key)
         return resource
@@ -158,7 +166,8 @@ class MemoryCluster:
             raise NotFoundError(str(resource.key))
         if live["metadata"]["resourceVersion"] != resource.resource_version:
             raise StaleError(str(resource.key))
-        return copy.deepcopy(live)
+        body: dict[str, Any] = _copied(live)
+        return body
 
     def _store(self, key: Key, body: dict[str, Any]) -> Key:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
@@ -171,7 +180,7 @@ class MemoryCluster:
         self._tell(key, self.objects.pop(key), None)
 
     def _tell(self, key: Key, before: dict[str, Any] | None, after: dict[str, Any] | None) -> None:
-        old, new = (None if body is None else Resource(copy.deepcopy(body)) for body in (before, after))
+        old, new = (None if body is None else Resource(_copied(body)) for body in (before, after))
         for handler in self._handlers:
             handler(key, old, new)
 
@@ -200,18 +209,32 @@ class _Boundaries:
             raise CrashError(what)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A mutating call that left the process: for which object, when, and the status that was written before it."""
+
+    key: Key
+    call: Call
+    at: datetime
+    status: Mapping[str, Any]
+    statuses: int
+    """How many had been written by then, of all objects."""
+
+
 @dataclass
 class _Aws:
     """The adapter with a boundary before and after every mutating call."""
 
     real: Aws
     boundaries: _Boundaries
+    sending: Callable[[Call], None]
 
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return self.real.read(tenant, operation, params)
 
     def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
         self.boundaries.cross(f"before {call.operation}")
+        self.sending(call)
         answer = self.real.write(tenant, call)
         self.boundaries.cross(f"after {call.operation}")
         return answer
@@ -296,6 +319,8 @@ class Lab:
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = Aws(LOADER, self.clock.monotonic)
         self.shapes = dict(_shapes())
+        self.sent: list[Sent] = []
+        """In order, over all processes: line for line what the simulator's record has of them."""
         self.begin()
 
     def start_over(self) -> None:
@@ -312,7 +337,7 @@ class Lab:
         self._due: dict[Key, float] = {}
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
-        aws = _Aws(self.aws, self.boundaries)
+        aws = _Aws(self.aws, self.boundaries, self._sending)
         self.observer = Observer(aws, self.clock, self._woken.add, Paces(5.0, 60.0))
         around = self.around
         as_written = {kind.name: kind.as_written for kind in KINDS}
@@ -355,6 +380,7 @@ class Lab:
         self._due.pop(key, None)
         found = self.cluster.objects.get(key)
         self._seen[key] = found
+        self._current = key
         then = self.worker.reconcile(key)
         if then.failed:
             self._due[key] = self.clock.elapsed_s + 2
@@ -392,6 +418,10 @@ class Lab:
             self.run(until=until, step_s=30)
             return str(crash)
         return None
+
+    def _sending(self, call: Call) -> None:
+        status, statuses = self.status(self._current), len(self.cluster.written)
+        self.sent.append(Sent(self._current, call, self.clock.now(), status, statuses))
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)

@@ -61,7 +61,7 @@ class LabGit:
         """What somebody does in the cluster; None takes a field away."""
         live = self._live()
         live["spec"] = {key: value for key, value in {**live["spec"], **changes}.items() if value is not None}
-        fields = {"f:spec": {f"f:{key}": {} for key, value in changes.items() if value is not None}}
+        fields: dict[str, Any] = {"f:spec": {f"f:{key}": {} for key, value in changes.items() if value is not None}}
         live["metadata"]["managedFields"] = [{"manager": manager, "time": "2026-03-01T10:00:00Z", "fieldsV1": fields}]
         self.lab.cluster.apply(live)
 

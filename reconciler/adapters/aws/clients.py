@@ -107,6 +107,8 @@ class Aws:
                 translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):
                 self._pause(tenant, translated)
+            else:  # "not found" is an answer too; whoever asks first may never get another
+                self._paused_until.pop(tenant, None)
             raise translated from None
         bucket.succeeded()
         self._paused_until.pop(tenant, None)

@@ -172,7 +172,7 @@ def test_a_job_stopped_in_the_console_is_stalled(lab: Lab) -> None:
     lab.settle()
     lab.simulator.client().stop_training_job(TrainingJobName=lab.status(key)["sageMakerTrainingJobName"])
     lab.run(until=lambda: lab.reason(key) == "JobStopped", step_s=30)
-    assert lab.types(key) == {"Stalled"}
+    assert lab.types(key) == {"Stalled", "Drifted"}
     assert lab.status(key)["trainingJobStatus"] == "Stopped"
     assert created(lab) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,22 @@ def updates(lab: Lab) -> int:
 def results(lab: Lab, key: Key) -> list[str]:
     """Newest first."""
     return [entry.get("result", "open") for entry in lab.status(key)["history"]]
+
+
+def alarm(lab: Lab) -> Any:
+    """The one that CANARY names, as a client that can set it off."""
+    watch = lab.simulator.client("cloudwatch")
+    watch.put_metric_alarm(
+        AlarmName=ALARM,
+        MetricName="Invocation5XXErrors",
+        Namespace="AWS/SageMaker",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    return watch
 
 
 def tags_of(lab: Lab, config: str) -> dict[str, str]:
@@ -120,6 +137,89 @@ def test_a_settled_endpoint_costs_pages_and_no_writes(lab: Lab) -> None:
     assert sum(lab.cluster.status_writes.values()) == written
 
 
+# the live stage
+
+
+def _routing(kind: str, **size: Any) -> dict[str, Any]:
+    routing = {"type": kind, "waitIntervalInSeconds": 60, **size}
+    return {"blueGreenUpdatePolicy": {"trafficRoutingConfiguration": routing, "terminationWaitInSeconds": 60}}
+
+
+_ONE = {"type": "INSTANCE_COUNT", "value": 1}
+_TWO = {"type": "INSTANCE_COUNT", "value": 2}
+_BAKED = "all 4 instances, baking until {} before the old ones go"
+_QUICK = {"endpoint.launch": 30, "endpoint.activate": 30, "endpoint.terminate": 30, "endpoint.Creating": 30}
+
+
+@pytest.mark.parametrize(
+    ("config", "stages"),
+    [
+        pytest.param(
+            _routing("ALL_AT_ONCE"),
+            ["launching 4 instances", "moving traffic to all 4 instances", _BAKED, "terminating 4 old instances"],
+            id="all at once",
+        ),
+        pytest.param(
+            _routing("CANARY", canarySize=_ONE),
+            [
+                "launching 4 instances",
+                "moving traffic to canary on 1 of 4 instances",
+                "canary on 1 of 4 instances, baking until {}",
+                "moving traffic to 3 of 4 instances",
+                _BAKED,
+                "terminating 4 old instances",
+            ],
+            id="canary",
+        ),
+        pytest.param(
+            _routing("LINEAR", linearStepSize=_TWO),
+            [
+                "launching 4 instances",
+                "moving traffic to linear on 2 of 4 instances",
+                "linear on 2 of 4 instances, baking until {}",
+                "moving traffic to linear on all 4 instances",
+                f"linear on {_BAKED}",
+                "terminating 4 old instances",
+            ],
+            id="linear",
+        ),
+        pytest.param(
+            {"rollingUpdatePolicy": {"maximumBatchSize": _TWO, "waitIntervalInSeconds": 60}},
+            [
+                "launching 2 instances",
+                "moving traffic to rolling on 2 of 4 instances",
+                "terminating 2 old instances",
+                "rolling on 2 of 4 instances, baking until {}",
+                "launching 2 instances",
+                "moving traffic to rolling on 2 of 4 instances",
+                "terminating 2 old instances",
+                "rolling on all 4 instances, baking until {}",
+            ],
+            id="rolling",
+        ),
+    ],
+)
+def test_each_stage_of_a_plan_is_shown_and_told_once(lab: Lab, config: dict[str, Any], stages: list[str]) -> None:
+    lab.simulator.settings({"durations": _QUICK})
+    good, new = hosting(deploymentConfig=config), hosting(image="lab:2", deploymentConfig=config)
+    for manifest in (good, new):
+        manifest["spec"]["productionVariants"][0]["initialInstanceCount"] = 4
+    key = in_service(lab, good)
+    endpoint, told = lab.status(key)["endpointName"], len(lab.around.emitted)
+    lab.cluster.apply(new)
+    shown: set[str] = set()
+
+    def over() -> bool:
+        shown.add(str(lab.status(key)["rollout"].get("stage")))
+        return results(lab, key) == ["Succeeded", "Succeeded"]
+
+    lab.run(until=over, step_s=15)
+    events = [message for _, reason, message in lab.around.emitted[told:] if reason == "RolloutProgressing"]
+    assert [re.sub(r"\d\d:\d\d UTC", "{}", message) for message in events] == [f"{endpoint}: {one}" for one in stages]
+    assert {message.removeprefix(f"{endpoint}: ") for message in events} <= shown
+    assert "stage" not in lab.status(key)["rollout"]
+
+
 # one at a time
 
 
@@ -189,17 +289,7 @@ def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
 
 
 def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> None:
-    watch = lab.simulator.client("cloudwatch")
-    watch.put_metric_alarm(
-        AlarmName=ALARM,
-        MetricName="Invocation5XXErrors",
-        Namespace="AWS/SageMaker",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
+    watch = alarm(lab)
     guarded: dict[str, Any] = {"deploymentConfig": CANARY}
     good = hosting(**guarded)
     good["spec"]["productionVariants"][0]["initialInstanceCount"] = 2

@@ -11,7 +11,8 @@ import pytest
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Difference, Phase
-from reconciler.core.drift import DriftMode, Policy, Verdict, condition, look_again, notices, record
+from reconciler.core.drift import DriftMode, Policy, Verdict
+from reconciler.core.drift_record import condition, look_again, notices, record
 from reconciler.core.gitplane import GitPlane, PutBack, remembered
 from reconciler.core.shapes import Field, Scalar, Structure
 

@@ -41,9 +41,9 @@ def entry(manager: str, at: str, fields: Mapping[str, Any], **more: Any) -> dict
     return {"manager": manager, "time": f"2026-03-01T{at}:00Z", "fieldsV1": fields, "operation": "Update", **more}
 
 
-IMAGE = {"f:spec": {"f:primaryContainer": {".": {}, "f:image": {}}}}
-TAGS = {"f:spec": {"f:tags": {}}}
-NOTE = {"f:metadata": {"f:annotations": {"f:x/y": {}}}}
+IMAGE: dict[str, Any] = {"f:spec": {"f:primaryContainer": {".": {}, "f:image": {}}}}
+TAGS: dict[str, Any] = {"f:spec": {"f:tags": {}}}
+NOTE: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:x/y": {}}}}
 SYNC = entry("reconciler-sync", "10:00", {"f:spec": {"f:region": {}}}, operation="Apply")
 
 

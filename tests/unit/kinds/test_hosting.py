@@ -14,8 +14,8 @@ from reconciler.core.ownership import Owner
 from reconciler.kinds.hosting_content import wanted
 from reconciler.kinds.hosting_decide import decide
 from reconciler.kinds.hosting_deployment import KIND
+from reconciler.kinds.hosting_observe import Seen
 from reconciler.kinds.hosting_records import trimmed
-from reconciler.kinds.hosting_state import Seen
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
 

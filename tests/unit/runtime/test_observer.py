@@ -114,6 +114,18 @@ def test_nobody_running_costs_no_page() -> None:
     assert bench.pass_time() == []
 
 
+def test_a_description_that_is_older_than_asked_is_read_again() -> None:
+    bench = Bench(1)
+    bench.watch("job-0000")
+    view = bench.observer.view("tenant")
+    asked = []
+    for _ in range(7):
+        bench.pass_time(20)
+        view.describe("TrainingJob", "job-0000", at_most_old=timedelta(seconds=60))
+        asked.append(bench.aws.asked.count("DescribeTrainingJob"))
+    assert asked == [1, 0, 0, 1, 0, 0, 1]
+
+
 def test_only_what_moved_is_described() -> None:
     bench = Bench(3)
     bench.watch(*bench.aws.statuses)

@@ -1,0 +1,120 @@
+"""What a pass over a HostingDeployment looks at, and how closely. Deciding is in `hosting_decide`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core.errors import TerminalError
+from reconciler.core.kind import Pass, View
+from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.ownership import Owner
+from reconciler.core.ownership import judge as judge_owner
+from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Content
+from reconciler.kinds import hosting_hold, hosting_scaling
+from reconciler.kinds.hosting_content import endpoint_digest, wanted
+from reconciler.kinds.hosting_records import Made, made
+from reconciler.kinds.hosting_state import (
+    SENDS,
+    STAGE_LOOK,
+    as_recorded,
+    collecting,
+    identity,
+    is_recorded,
+    open_attempt,
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at SageMaker found. A name that is no key was not looked at."""
+
+    endpoint: Mapping[str, Any] | None = None
+    endpoint_known: bool = False
+    """Whether `endpoint` is an answer: None then means that the service says it is not there."""
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    """Only of things that no record of ours proves to be ours."""
+    arns: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    quarantined: Mapping[str, str] = field(default_factory=dict)
+    """Why, by the name of a configuration that was found again and carries the tag."""
+    scaled: tuple[hosting_scaling.Scaled, ...] = ()
+    """Only when the endpoint may be moved in this pass."""
+    target: Mapping[str, Any] | None = None
+    """The configuration to be held, as described: only where variants are scaled."""
+
+
+def observe(view: View, this: Pass) -> Seen:
+    name, attempt = identity(this), open_attempt(this)
+    arns: dict[str, str] = {}
+    owners: dict[str, Owner] = {}
+    absent: set[str] = set()
+    quarantined: dict[str, str] = {}
+    close = this.doubt or this.resource.deleting
+    for remote, item in _to_check(this) if close else ():
+        found = view.describe(remote, item.name, fresh=True)
+        if found is None:
+            absent.add(item.name)
+            continue
+        arns[item.name] = str(found[f"{remote}Arn"])
+        if not item.arn:
+            tags = view.tags(arns[item.name])
+            owners[item.name] = judge_owner(this, item.name, tags, identity=item.hash)
+            if (tags or {}).get(QUARANTINE_TAG):
+                quarantined[item.name] = str((tags or {})[QUARANTINE_TAG])
+    sent = any(reply.call.operation in SENDS for reply in this.replies)
+    if sent or not (is_recorded(this) or attempt or close):
+        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
+    late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
+    fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
+    updating = attempt is not None and attempt.previous is not None
+    endpoint = view.describe("Endpoint", name, fresh=fresh, at_most_old=STAGE_LOOK if updating else None)
+    if endpoint is not None and not as_recorded(this, endpoint):
+        arns[name] = str(endpoint["EndpointArn"])
+        owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
+    scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
+    held = _desired(this)[1] if scaled else None
+    target = view.describe("EndpointConfig", held.content.config) if held else None
+    if held and target is None:
+        absent.add(held.content.config)
+    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled, target)
+
+
+def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
+    """Whether this pass may send an UpdateEndpoint: the endpoint takes one, and other content is wanted."""
+    if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
+        return False
+    try:
+        content = _desired(this)[0]
+    except TerminalError:
+        return False
+    configs = made(this.past.get("configs"))
+    live = str(endpoint.get("EndpointConfigName") or "")
+    serves = live == content.config or (live in configs and configs[live].hash == content.hash)
+    bad = any(entry.get("hash") == content.hash for entry in this.past.get("quarantine") or ())
+    return not serves and (not bad or "retry" in this.tokens)
+
+
+def _desired(this: Pass) -> tuple[Content, hosting_hold.Hold | None]:
+    """What shall serve: Git's content, or what is held against it. Raises TerminalError as `wanted` does."""
+    want = wanted(this)
+    held = hosting_hold.verdict(this, this.past, "" if want.waits else want.content.hash).hold
+    return (held.content if held else want.content), held
+
+
+def _is_quiet(this: Pass) -> bool:
+    """Whether nothing is about to be sent. Before an update the look must be new: the LastModifiedTime of an older one would
+    later pass for evidence of what became of the request.
+    """
+    settled = (this.past.get("rollout") or {}).get("phase") in ("Complete", "Held") and not hosting_hold.moves(this)
+    return settled and this.past.get("observedGeneration") == this.resource.generation and not this.tokens
+
+
+def _to_check(this: Pass) -> list[tuple[str, Made]]:
+    """Things whose create may or may not have happened, and, in doubt, all that the next call builds on."""
+    made_before = [("Model", item) for item in made(this.past.get("models")).values()]
+    made_before += [("EndpointConfig", item) for item in made(this.past.get("configs")).values()]
+    return [
+        (remote, item) for remote, item in made_before if not item.arn or (this.doubt and not this.resource.deleting)
+    ]
