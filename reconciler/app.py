@@ -140,6 +140,7 @@ class Service:
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
         claims = Claims(live)
+        claims.on_news(self._queue.add)
         urls = UrlPolicy(allow_file=settings.allow_file_remotes)
         self._repositories = GitRepositories(settings.cache_dir, urls, meter=metrics)
         self._watcher = LocalRefWatcher()

@@ -32,6 +32,8 @@ class Wanted:
     key: Key
     api_version: str
     spec: Mapping[str, Any]
+    written: Mapping[str, Any]
+    """The spec in the form in which it is compared with the live one (`Kind.as_written`)."""
     hash: str
     path: str
     line: int

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.drift import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
+from reconciler.core.gitplane import GitPlane
 from reconciler.core.note_past import Started
 from reconciler.core.partitions import Partition, Partitions, commercial
 from reconciler.core.references import Lookup, Snapshot
@@ -120,6 +121,8 @@ class Pass:
     on_change: str
     """Run or Reject: what a changed job spec means."""
     drift: Policy
+    git: GitPlane = field(default_factory=GitPlane)
+    """What differs from Git, and what was put back: only told."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
     trained: Mapping[str, Started] | None = field(default_factory=dict)

@@ -128,9 +128,11 @@ def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[st
         mode = str(drift.get("mode") or "")
         yield commit, note.drift_found(about, _time(since, _EPOCH), differences, since=since, mode=mode, spec=spec)
     corrected = drift.get("corrected") or {}
-    if corrected.get("at") and corrected["at"] != (past.get("corrected") or {}).get("at"):
-        at = str(corrected["at"])
-        yield commit, note.drift_corrected(about, _time(at, _EPOCH), list(corrected.get("paths") or ()), since=at)
+    at = str(corrected.get("at") or "")
+    # What the sync put back, it has told itself.
+    paths = sorted(one["path"] for one in corrected.get("recent") or () if one["at"] == at and not one.get("edit"))
+    if paths and at != (past.get("corrected") or {}).get("at"):
+        yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)
 
 
 def _runs(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

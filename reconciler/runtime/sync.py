@@ -69,7 +69,7 @@ class SyncController:
         self._lag = SyncLag(live.get, clock, meter)
         self._pass = ClusterPass(
             cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
-            clock=clock, notes=SyncNotes(record, live, cluster), lag=self._lag, parallel=parallel,
+            clock=clock, notes=SyncNotes(record, cluster), lag=self._lag, parallel=parallel,
         )  # fmt: skip
         self._recall = recall
         self._schedule = schedule

@@ -20,10 +20,8 @@ from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.drift import DriftMode
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
-from reconciler.core.naming import spec_hash
 from reconciler.core.note import render
 from reconciler.core.note_past import Started
 from reconciler.core.note_status import told
@@ -33,7 +31,9 @@ from reconciler.core.tenancy import ANY, Place, Tenancy
 from reconciler.dev.envfile import REGION
 from reconciler.kinds import KINDS
 from reconciler.runtime.children import Children
+from reconciler.runtime.claims import Claims
 from reconciler.runtime.dependents import Dependents
+from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.reconciler import is_echo
 from reconciler.runtime.worker import Next, Ports, Worker
@@ -273,20 +273,10 @@ class _Objects:
         return self.real.replace(resource, manager)
 
 
-@dataclass(frozen=True)
-class LabClaim:
-    hash: str
-    mode: DriftMode = DriftMode.CORRECT
-    mode_written: bool = False
-    ignore: tuple[str, ...] = ()
-    on_change: str = "Run"
-
-
 @dataclass
 class Surroundings:
-    """Claims, events, leadership and definitions: what tests set and read."""
+    """Events, leadership and definitions: what tests set and read."""
 
-    claims: dict[Key, LabClaim] = field(default_factory=dict)
     emitted: list[tuple[str, str, str]] = field(default_factory=list)
     noted: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Lines for the commit, by id, in the order in which they were told first."""
@@ -296,16 +286,6 @@ class Surroundings:
     terminating_kinds: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
     """Annotations of Namespaces."""
-
-    def claim(self, key: Key) -> LabClaim | None:
-        return self.claims.get(key)
-
-    def live_hash(self, resource: Resource, claim: object) -> str:
-        del claim
-        return spec_hash(resource.spec)
-
-    def report_edit(self, key: Key) -> None:
-        del key
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
         lines = told(resource, resource.status, status, cluster="lab", now=now, spec=shape)
@@ -367,12 +347,16 @@ class Lab:
         aws = _Aws(self.aws, self.boundaries, self._sending)
         self.observer = Observer(aws, self.clock, self._woken.add, Paces(5.0, 60.0))
         around = self.around
+        as_written = {kind.name: kind.as_written for kind in KINDS}
+        live = LiveView(self.cluster, lambda found: as_written[found.kind](found), self.clock.monotonic)
+        self.claims = Claims(live)
+        self.claims.on_news(self._woken.add)
         ports = Ports(
             cache=self.cluster,
             objects=_Objects(self.cluster, self.boundaries),
             aws=aws,
             observer=self.observer,
-            claims=around,
+            claims=self.claims,
             events=around,
             leader=around,
             clock=self.clock,
@@ -554,7 +538,6 @@ __all__ = [
     "FINALIZER",
     "CrashError",
     "Lab",
-    "LabClaim",
     "LabClock",
     "MemoryCluster",
     "annotated",

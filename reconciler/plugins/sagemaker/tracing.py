@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.edits import shown
 from reconciler.core.note_text import Parsed
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker.goals import commits_of
@@ -75,6 +76,8 @@ def of_commit(
 def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list[Step]:
     """An object's commits and what came of them, newest first."""
     steps = [*_from_status(resource)]
+    if not any(line.event.startswith("Drift") for lines in notes.values() for line in lines if _about(line, resource)):
+        steps += _drifts(resource)
     known = {_identity(step) for step in steps}
     for commit, lines in notes.items():
         mine = [line for line in lines if _about(line, resource)]
@@ -110,6 +113,18 @@ def _from_status(resource: Resource) -> Iterator[Step]:
         yield from _runs(resource)
     elif commits_of(resource):
         yield _now(resource)
+
+
+def _drifts(resource: Resource) -> Iterator[Step]:
+    """The newest of each, in the words of the notes, which know every one."""
+    drift, commit = resource.status.get("drift") or {}, str((resource.status.get("source") or {}).get("commit") or "")
+    name, corrected = f"{resource.kind} {resource.name}", drift.get("corrected") or {}
+    paths = [str(one.get("path")) for one in drift.get("differences") or ()]
+    if paths:
+        yield Step(str(drift.get("since") or ""), commit, name, f"drift, {len(paths)} paths", "Found", shown(paths))
+    if corrected:
+        put = [str(path) for path in corrected.get("paths") or ()]
+        yield Step(str(corrected.get("at")), commit, name, f"drift, {len(put)} paths", "Corrected", shown(put))
 
 
 def _runs(resource: Resource) -> Iterator[Step]:
