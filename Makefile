@@ -10,6 +10,9 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 
+# Images and shells that set this make each process of ours compile every module again: half a second a start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo test check fix bench lock clean
 
 help: ## list the targets
