@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.e2e.kit import GITOPS, HOSTING, JOB, V1, WITHIN_S, Site, files
 from tests.support.git_repository import BareRepository
 from tests.support.lab import hosting, job
@@ -26,7 +24,6 @@ def ready(site: Site) -> int:
     return counted
 
 
-@pytest.mark.timeout(180)
 def test_fifty_jobs_cost_a_create_each_and_nothing_at_rest(
     site: Site, service: ServiceProcess, bare_repository: BareRepository
 ) -> None:
