@@ -274,6 +274,18 @@ def test_a_throttled_update_keeps_its_place_in_history(lab: Lab) -> None:
     ]
 
 
+def test_a_tag_that_is_throttled_after_the_update_is_no_verdict_on_it(lab: Lab) -> None:
+    """Both go out in one pass, and nobody looks at the endpoint in between."""
+    key = in_service(lab, hosting())
+    throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+    lab.simulator.rules({"match": {"op": "AddTags", "count": 1}, "action": throttle})
+    in_service(lab, hosting(image="lab:2", tags=[{"key": "team", "value": "x"}]))
+    assert [(entry["id"], entry["result"]) for entry in lab.status(key)["history"]] == [
+        (2, "Succeeded"),
+        (1, "Succeeded"),
+    ]
+
+
 def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
     key = in_service(lab, hosting())
     throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
@@ -529,6 +541,18 @@ def test_an_endpoint_deleted_in_the_console_is_reported_and_made_again_on_demand
     lab.cluster.annotate(key, drift_mode="Correct")
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert lab.effects()["CreateEndpoint"] == 2
+
+
+def test_an_endpoint_made_anew_that_fails_is_replaced_by_other_content(lab: Lab) -> None:
+    """The one before it served; this one never did, so nobody loses anything by its deletion."""
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct"))
+    lab.simulator.client().delete_endpoint(EndpointName=lab.status(key)["endpointName"])
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": "bad image"}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": outcome})
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    assert lab.condition(key, "Healthy")["status"] == "False"
+    in_service(lab, annotated(hosting(image="lab:2"), drift_mode="Correct"))
+    assert results(lab, key)[:2] == ["Succeeded", "Failed"]
 
 
 def test_parts_deleted_in_the_console_are_made_again_when_they_are_needed(lab: Lab) -> None:
