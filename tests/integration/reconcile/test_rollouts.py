@@ -117,6 +117,22 @@ def test_what_is_no_content_starts_no_rollout(lab: Lab, change: dict[str, Any]) 
     assert lab.effects(mark).keys() <= {"AddTags"}
 
 
+def test_what_the_console_set_is_retained_where_the_spec_says_so(lab: Lab) -> None:
+    retaining: dict[str, Any] = {
+        "retainAllVariantProperties": True,
+        "excludeRetainedVariantProperties": [{"variantPropertyType": "DesiredWeight"}],
+    }
+    key = in_service(lab, hosting(**retaining))
+    name, client = lab.status(key)["endpointName"], lab.simulator.client()
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    change = {"VariantName": variant["VariantName"], "DesiredWeight": 0.5, "DesiredInstanceCount": 3}
+    client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[change])
+    lab.run(120, step_s=20)
+    in_service(lab, hosting(image="lab:2", **retaining))
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (3, 1.0)
+
+
 def test_many_updating_endpoints_cost_pages(lab: Lab) -> None:
     keys = [lab.cluster.apply(hosting(f"serve-{number}")) for number in range(5)]
     lab.settle()
@@ -336,11 +352,14 @@ def test_the_quarantine_names_the_commit_of_the_bad_content_though_a_newer_one_w
     key = in_service(lab, hosting())
     lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": {**SILENT, "after": 100}})
     bad = {"revision": "main@sha1:aaaaaaa111", "commit": "badc0de111"}
-    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad))
+    told = {"author": "Ada", "subject": "Serve two", "path": "prod/serve.yaml"}
+    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad, **told))
     lab.run(60, step_s=20)
     lab.cluster.apply(annotated(hosting(image="lab:3"), revision="main@sha1:bbbbbbb222", commit="900dc0de22"))
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert [(entry["revision"], entry["commit"]) for entry in lab.status(key)["quarantine"]] == [tuple(bad.values())]
+    entry = lab.status(key)["history"][1]
+    assert (bad | told | {"initiatedBy": "git"}).items() <= entry.items()
     assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
 
 
