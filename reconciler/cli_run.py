@@ -114,8 +114,8 @@ Examples:
     metavar="URL",
     help="SQS queue of SageMaker's EventBridge events: changes are then seen within seconds. Default: none, sweeps find them.",
 )
-@click.option("--listen", default="127.0.0.1", help="Address of probes.")
-@click.option("--port", type=int, default=8080, help="Port of probes; 0 takes a free one.")
+@click.option("--listen", default="127.0.0.1", help="Address of probes, metrics and webhooks.")
+@click.option("--port", type=int, default=8080, help="Port of probes, metrics and webhooks; 0 takes a free one.")
 @click.option(
     "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
 )

@@ -15,6 +15,7 @@ from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.drift import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.gitplane import GitPlane
+from reconciler.core.note_past import Started
 from reconciler.core.partitions import Partition, Partitions, commercial
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
@@ -124,6 +125,8 @@ class Pass:
     """What differs from Git, and what was put back: only told."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
+    trained: Mapping[str, Started] | None = field(default_factory=dict)
+    """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
     partition_of: Partitions = commercial
     role: str | None = None
     """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""

@@ -86,7 +86,7 @@ def _rollouts(
         if was is None:
             yield commit, note.rollout_started(about, began, rollout)
         result = entry.get("result")
-        if result in note.ENDED and (was is None or was.get("result") != result):
+        if ended(was, entry):
             at = _time(entry.get("finishedAt"), now)
             serving = str((after.get("endpointConfigName") if result == "RolledBack" else "") or "")
             duration_s = max(0.0, (at - began).total_seconds())
@@ -95,6 +95,12 @@ def _rollouts(
                 commit,
                 note.rollout_ended(about, at, rollout, result, reason=reason, duration_s=duration_s, serving=serving),
             )
+
+
+def ended(was: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+    """Whether a history entry tells of an end that it, as it was before, did not."""
+    result = entry.get("result")
+    return result in note.ENDED and (was is None or was.get("result") != result)
 
 
 def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:

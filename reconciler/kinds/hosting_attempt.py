@@ -75,7 +75,7 @@ def settle(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
         case Outcome.SUCCEEDED:
             return _succeeded(state, attempt)
         case Outcome.NOT_RECEIVED if not same:
-            return Over(_closed(state, "Superseded", "newer content was asked for"))
+            return _given_up(state, attempt, result="Superseded", reason="newer content was asked for")
         case Outcome.NOT_RECEIVED if attempt.sends < SENDS_MAX:
             return send(this, state, want, sends=attempt.sends + 1)
         case Outcome.NOT_RECEIVED if this.tokens.get("retry"):
@@ -87,11 +87,12 @@ def settle(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
             return stalled(this, state, want, "UpdateNotReceived", message)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
-            return Over(_closed(state, "RolledBack", why))
+            return _given_up(state, attempt, result="RolledBack", reason=why)
         case Outcome.FAULTED if attempt.sends < SENDS_MAX:
             return _retry_later(this, state, want, attempt, why)
         case Outcome.OVERTAKEN | Outcome.VANISHED:
-            return Over(_closed(state, "Superseded", "the endpoint was changed from outside meanwhile"))
+            why = "the endpoint was changed from outside meanwhile"
+            return _given_up(state, attempt, result="Superseded", reason=why)
     result = "Failed" if outcome is Outcome.FAILED else "RolledBack"
     reason = why or "SageMaker went back to what served before and gave no reason"
     return _condemned(this, state, attempt, result=result, reason=reason)
@@ -114,12 +115,18 @@ def _succeeded(state: State, attempt: Attempt) -> Over:
     return Over(done, (Notice("Normal", "RolloutSucceeded", f"{served.config} is in service"),))
 
 
+def _given_up(state: State, attempt: Attempt, *, result: str, reason: str) -> Over:
+    """Over without a verdict on the content."""
+    notice = Notice("Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}")
+    return Over(_closed(state, result, reason), (notice,))
+
+
 def _condemned(this: Pass, state: State, attempt: Attempt, *, result: str, reason: str) -> Over:
     """Rolled back or failed: the content is quarantined, and what the spec wants by now is looked at anew."""
     bad = _closed(state, result, reason)
     bad = replace(
         bad,
-        quarantine=quarantine({"quarantine": bad.quarantine}, attempt.requested, reason, this),
+        quarantine=quarantine({"quarantine": bad.quarantine, "history": bad.history}, attempt.requested, reason, this),
         rollout={**bad.rollout, "phase": result},
     )
     return Over(bad, (Notice("Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}"),))

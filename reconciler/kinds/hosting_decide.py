@@ -24,6 +24,7 @@ from reconciler.core.rollout import (
     Step,
     next_step,
 )
+from reconciler.core.status import source
 from reconciler.kinds import hosting_attempt, hosting_hold
 from reconciler.kinds.hosting_attempt import Over
 from reconciler.kinds.hosting_content import Wanted, wanted
@@ -91,8 +92,17 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
         decision = replace(decision, notices=(*settled.notices, *decision.notices))
     else:
         decision = settled
-    unmirror = tuple(untag for entry in released if (untag := unmirror(state.configs, entry)))
-    return replace(decision, calls=(*unmirror, *decision.calls)) if unmirror and not this.refused else decision
+    told = tuple(
+        Notice(
+            "Normal",
+            "RevisionReleased",
+            f"{entry['hash']} was released by {Annotation.RETRY} and is sent again when it is wanted",
+        )
+        for entry in released
+    )
+    decision = replace(decision, notices=(*told, *decision.notices))
+    untag = tuple(call for entry in released if (call := unmirror(state.configs, entry)))
+    return replace(decision, calls=(*untag, *decision.calls)) if untag and not this.refused else decision
 
 
 def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
@@ -178,6 +188,11 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
     if applied is None and live is not None and live.status == "InService":
         applied = Content(state.configs[live.config].hash if live.config in state.configs else "", live.config)
         state = replace(state, rollout={**state.rollout, "applied": applied.record()})
+        if this.seen.serving and live.config == this.seen.serving.name:
+            # A first create was about to be asked for, when it turned out that status had been lost.
+            history = closed({"history": state.history}, this.now, "Superseded", "the endpoint exists already")
+            state = replace(state, history=history)
+            state = replace(state, history=_told_of(this, state, applied))
     step = next_step(
         Situation(
             live,
@@ -237,7 +252,7 @@ def _serving(state: State, live: Live | None) -> str:
     entry = next(
         (e for e in state.history if e["endpointConfigName"] == live.config and e.get("result") == "Succeeded"), {}
     )
-    commit = str(entry.get("revision") or "").rpartition(":")[2][:7]
+    commit = str(entry.get("commit") or entry.get("revision") or "").rpartition(":")[2][:7]
     known = " ".join(filter(None, (f"#{entry['id']}" if entry else "", f"({commit})" if commit else "", live.config)))
     return f"{known} serves"
 
@@ -256,7 +271,7 @@ def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decisio
     current = {"currentHash": want.content.hash, "stableHash": want.content.hash, "desiredHash": want.content.hash}
     phase = "Held" if want.held else "Complete"
     rollout = {**state.rollout, **current, "phase": phase, "applied": want.content.record(), "collecting": None}
-    state = replace(state, rollout=rollout, history=_told_of(this, state, want))
+    state = replace(state, rollout=rollout, history=_told_of(this, state, want.content))
     configs, models = garbage(
         state.configs,
         state.models,
@@ -273,15 +288,25 @@ def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decisio
     return replace(_settled(this, state, want), calls=() if this.refused else tuple(calls))
 
 
-def _told_of(this: Pass, state: State, want: Wanted) -> list[dict[str, Any]]:
-    """History, with an entry for what serves even when no rollout of ours brought it there: it is a way back."""
+def _told_of(this: Pass, state: State, serving: Content) -> list[dict[str, Any]]:
+    """History, with an entry for what serves even when no rollout of ours brought it there: it is a way back. When status
+    was lost, the tag of its configuration tells the commit.
+    """
     limit = limit_of(this.spec)
     history = state.history
-    if history and not history[0].get("result") and history[0]["hash"] != want.content.hash:
+    if history and not history[0].get("result") and history[0]["hash"] != serving.hash:
         history = closed({"history": history}, this.now, "Superseded", "content that serves is wanted again")
-    if not any(e["hash"] == want.content.hash and e.get("result") == "Succeeded" for e in history):
-        history = opened({"history": history}, want.content, this, "manual", limit)
+    if not any(e["hash"] == serving.hash and e.get("result") == "Succeeded" for e in history):
+        commit = _tagged(this, serving)
+        history = opened({"history": history}, serving, this, "manual", limit, commit=commit)
     return trimmed(closed({"history": history}, this.now, "Succeeded"), limit)
+
+
+def _tagged(this: Pass, serving: Content) -> Mapping[str, Any] | None:
+    """The commit that content found again was made for, by the tag of its configuration; None: the object's own."""
+    commit, own = this.seen.commits.get(serving.config, ""), (source(this.resource) or {}).get("commit")
+    unrecorded = this.seen.serving is not None and serving.config == this.seen.serving.name
+    return {"commit": commit} if commit != own and (commit or unrecorded) else None
 
 
 def _settled(this: Pass, state: State, want: Wanted) -> Decision:

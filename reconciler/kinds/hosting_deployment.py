@@ -163,7 +163,14 @@ SCHEMA = Schema(
         Field(
             "quarantine",
             many(
-                internal(hash=string(), endpointConfigName=string(), revision=string(), since=time(), reason=string())
+                internal(
+                    hash=string(),
+                    endpointConfigName=string(),
+                    revision=string(),
+                    commit=string(),
+                    since=time(),
+                    reason=string(),
+                )
             ),
             doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
         ),

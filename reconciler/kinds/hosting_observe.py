@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Content
@@ -39,6 +39,10 @@ class Seen:
     absent: frozenset[str] = frozenset()
     quarantined: Mapping[str, str] = field(default_factory=dict)
     """Why, by the name of a configuration that was found again and carries the tag."""
+    commits: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a configuration that was found again: the commit that it was made for."""
+    serving: Made | None = None
+    """Our configuration that no record tells of, on our endpoint that none tells of: status was lost."""
     scaled: tuple[hosting_scaling.Scaled, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     target: Mapping[str, Any] | None = None
@@ -50,7 +54,7 @@ def observe(view: View, this: Pass) -> Seen:
     arns: dict[str, str] = {}
     owners: dict[str, Owner] = {}
     absent: set[str] = set()
-    quarantined: dict[str, str] = {}
+    tags: dict[str, Mapping[str, str]] = {}
     close = this.doubt or this.resource.deleting
     for remote, item in _to_check(this) if close else ():
         found = view.describe(remote, item.name, fresh=True)
@@ -59,26 +63,58 @@ def observe(view: View, this: Pass) -> Seen:
             continue
         arns[item.name] = str(found[f"{remote}Arn"])
         if not item.arn:
-            tags = view.tags(arns[item.name])
-            owners[item.name] = judge_owner(this, item.name, tags, identity=item.hash)
-            if (tags or {}).get(QUARANTINE_TAG):
-                quarantined[item.name] = str((tags or {})[QUARANTINE_TAG])
+            told = view.tags(arns[item.name])
+            owners[item.name], tags[item.name] = judge_owner(this, item.name, told, identity=item.hash), told or {}
     sent = any(reply.call.operation in SENDS for reply in this.replies)
     if sent or not (is_recorded(this) or attempt or close):
-        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
+        marked = _told(tags, QUARANTINE_TAG)
+        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=marked)
     late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
     fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
     updating = attempt is not None and attempt.previous is not None
     endpoint = view.describe("Endpoint", name, fresh=fresh, at_most_old=STAGE_LOOK if updating else None)
+    serving = None
     if endpoint is not None and not as_recorded(this, endpoint):
         arns[name] = str(endpoint["EndpointArn"])
         owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
+        if owners[name] is Owner.US and close and not this.resource.deleting:
+            serving, told = _unrecorded(view, this, str(endpoint.get("EndpointConfigName") or ""))
+            tags |= {serving.name: told} if serving else {}
     scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
     held = _desired(this)[1] if scaled else None
     target = view.describe("EndpointConfig", held.content.config) if held else None
     if held and target is None:
         absent.add(held.content.config)
-    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled, target)
+    return Seen(
+        endpoint,
+        True,
+        owners,
+        arns,
+        frozenset(absent),
+        quarantined=_told(tags, QUARANTINE_TAG),
+        commits=_told(tags, COMMIT_TAG),
+        serving=serving,
+        scaled=scaled,
+        target=target,
+    )
+
+
+def _told(tags: Mapping[str, Mapping[str, str]], tag: str) -> dict[str, str]:
+    """What one tag says, by the names of the things that were found again and carry it."""
+    return {name: told[tag] for name, told in tags.items() if told.get(tag)}
+
+
+def _unrecorded(view: View, this: Pass, name: str) -> tuple[Made | None, Mapping[str, str]]:
+    """What serves, if it is ours by its tag and status does not know it: by its name its content is known again."""
+    content = name.rpartition("-")[2]
+    if name in made(this.past.get("configs")) or name != remote_name(this.resource.name, content):
+        return None, {}
+    found = view.describe("EndpointConfig", name)
+    told = view.tags(str(found["EndpointConfigArn"])) if found else None
+    if found is None or judge_owner(this, name, told) is not Owner.US:
+        return None, {}
+    models = tuple(str(variant["ModelName"]) for variant in found["ProductionVariants"] if variant.get("ModelName"))
+    return Made(name, content, str(found["EndpointConfigArn"]), models), told or {}
 
 
 def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:

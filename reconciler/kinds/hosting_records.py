@@ -11,7 +11,6 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.kind import Pass
 from reconciler.core.rollout import Content
 from reconciler.core.status import source
-from reconciler.kinds.hosting_hold import Hold
 
 _REASON_LIMIT = 256
 _QUARANTINE_KEPT = 50
@@ -59,9 +58,13 @@ def quarantined(past: Mapping[str, Any], content: Content) -> Mapping[str, Any] 
 def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pass) -> list[dict[str, Any]]:
     """Keyed by content, bounded on its own, independent of history."""
     others = [dict(entry) for entry in past.get("quarantine") or () if entry["hash"] != content.hash]
+    # What it was asked for by; the object may be at a newer commit by now.
+    asked = next((entry for entry in past.get("history") or () if entry["hash"] == content.hash), None)
+    told = asked or source(this.resource) or {}
     entry = {
         **content.record(),
-        "revision": (source(this.resource) or {}).get("revision"),
+        "revision": told.get("revision"),
+        "commit": told.get("commit"),
         "since": stamp(this.now),
         "reason": clip(reason, _REASON_LIMIT),
     }
@@ -69,10 +72,18 @@ def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pas
 
 
 def opened(
-    past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int, *, held: Hold | None = None
+    past: Mapping[str, Any],
+    content: Content,
+    this: Pass,
+    initiated_by: str,
+    limit: int,
+    *,
+    commit: Mapping[str, Any] | None = None,
+    rollback_of: int | None = None,
 ) -> list[dict[str, Any]]:
     """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded, unless it
-    is the same content that was asked for before and not taken on.
+    is the same content that was asked for before and not taken on. `commit` tells where content came from that is not the
+    object's own.
     """
     newest = next(iter(past.get("history") or ()), None)
     if newest and newest["hash"] == content.hash and not newest.get("result"):
@@ -81,8 +92,8 @@ def opened(
     number = max((int(entry.get("id", 0)) for entry in history), default=0) + 1
     good = [entry for entry in history if entry.get("result") == "Succeeded"]
     # Of what served last it would not be a way back: that is a repair.
-    rollback_of = next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
-    commit = held.told if held else source(this.resource) or {}
+    rollback_of = rollback_of or next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
+    commit = source(this.resource) or {} if commit is None else commit
     entry = {
         "id": number,
         **content.record(),
@@ -93,7 +104,7 @@ def opened(
         "path": commit.get("path"),
         "initiatedBy": initiated_by,
         "startedAt": stamp(this.now),
-        "rollbackOf": held.id if held else rollback_of,
+        "rollbackOf": rollback_of,
     }
     return trimmed([entry, *history], limit)
 

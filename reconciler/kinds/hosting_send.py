@@ -12,7 +12,7 @@ from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Notice, Phase
 from reconciler.core.kind import Pass
 from reconciler.core.resource import Annotation
-from reconciler.core.rollout import Attempt, Content, Live, Step
+from reconciler.core.rollout import SENDS_MAX, Attempt, Content, Live, Step
 from reconciler.kinds import hosting_hold, hosting_scaling
 from reconciler.kinds.hosting_content import Wanted
 from reconciler.kinds.hosting_legacy import is_left
@@ -62,8 +62,15 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
     attempt = Attempt(want.content, previous, modified, live.failure if live else "", this.now, sends)
     history = state.history
     if sends == 1:
+        held = want.held
         history = opened(
-            {"history": state.history}, want.content, this, initiated_by, limit_of(this.spec), held=want.held
+            {"history": state.history},
+            want.content,
+            this,
+            initiated_by,
+            limit_of(this.spec),
+            commit=held.told if held else None,
+            rollback_of=held.id if held else None,
         )
     rollout = {
         **{key: value for key, value in state.rollout.items() if key in _KEPT_OVER_ROLLOUTS},
@@ -83,10 +90,11 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
     if live:
         call = hosting_scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
     decision = waiting(this, state, want, "RolloutInProgress", f"asking for {want.content.config}")
+    again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     return replace(
         decision,
         phase=Phase.ACTING,
-        notices=(Notice("Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}"),),
+        notices=(Notice("Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}{again}"),),
         calls=(replace(call, params={**call.params, "EndpointName": identity(this)}),),
     )
 

@@ -102,6 +102,9 @@ class State:
         models, configs = made(past.get("models")), made(past.get("configs"))
         if is_new_to_us(this):
             models, configs = models_left(this), configs_left(this)
+        if seen.serving:
+            models = {name: Made(name, name.rpartition("-")[2]) for name in seen.serving.models} | models
+            configs = {seen.serving.name: seen.serving} | configs
         configs = with_arns(without(configs, gone), ours)
         rollout = dict(past.get("rollout") or {})
         if Attempt.parse(rollout) and not open_attempt(this):
@@ -109,7 +112,11 @@ class State:
         quarantine = [dict(entry) for entry in past.get("quarantine") or ()]
         known = {entry["hash"] for entry in quarantine}
         for name, reason in seen.quarantined.items():
-            if name in configs and configs[name].hash not in known and is_ours(this, name):
+            if (
+                name in configs
+                and configs[name].hash not in known
+                and (configs[name] is seen.serving or is_ours(this, name))
+            ):
                 quarantine.append(
                     {
                         "hash": configs[name].hash,

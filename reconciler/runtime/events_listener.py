@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from reconciler.core.errors import ReconcileError
+from reconciler.core.health import Loop
 from reconciler.core.wakeups import Hint, hints
+from reconciler.runtime.liveness import Busy
 from reconciler.runtime.sweep import jitter
 
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
+DEADLINE_S = 300.0
+"""Of one poll, which SQS holds for 20 s, and of deleting what it brought."""
 _FAREWELL_S = 0.5
 """How long a stop waits for a poll under way; what it still brings is neither passed on nor deleted."""
 
@@ -36,10 +41,14 @@ class EventsListener:
         self._hint = hint
         self._stopping = threading.Event()
         self._failures = 0
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="events-queue", daemon=True)
+        self._busy = Busy(time.monotonic)
 
     def start(self) -> None:
         self._thread.start()
+
+    def loops(self) -> Iterator[Loop]:
+        return self._busy.loops("events-queue", [self._thread], DEADLINE_S)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -49,7 +58,7 @@ class EventsListener:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._poll()
+                self._busy.run("a poll", self._poll)
                 if self._failures:
                     log.info("the queue of events answers again")
                 self._failures = 0

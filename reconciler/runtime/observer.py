@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Watch
 from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Key
@@ -27,6 +28,7 @@ from reconciler.runtime.tag_book import TagBook
 __all__ = ["Aws", "Freshness", "Observer", "Paces", "TenantView"]
 
 _PAGE = 100
+_UNFINISHED_S = 120.0
 _TUNING_JOB = "HyperParameterTuningJob"
 _TAGS = "Tags"
 """What `freshness` calls the sweeps of tags."""
@@ -57,6 +59,13 @@ class Freshness(NamedTuple):
     pages: int
 
 
+class _Unfinished(NamedTuple):
+    until: float
+    """Old pages say nothing of now."""
+    found: list[Mapping[str, Any]]
+    params: dict[str, Any]
+
+
 class Observer:
     """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
 
@@ -67,7 +76,7 @@ class Observer:
         self._lists: dict[tuple[Any, str], Listing] = {}
         self._tags: dict[Hashable, TagBook] = {}
         self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
-        self._unfinished: dict[Hashable, tuple[list[Mapping[str, Any]], dict[str, Any]]] = {}
+        self._unfinished: dict[Hashable, _Unfinished] = {}
         """Lists that the limiter held back halfway: begun anew each time, a long one would never be read to its end."""
         self._lock = threading.RLock()
         self._sweeper = Sweeper(aws, clock, self._lock, wake)
@@ -77,6 +86,9 @@ class Observer:
 
     def stop(self) -> None:
         self._sweeper.stop()
+
+    def loops(self) -> Iterator[Loop]:
+        return self._sweeper.loops()
 
     def sweep_due(self) -> None:
         """In this thread, all that its own threads would do if time stood still."""
@@ -209,14 +221,18 @@ class Observer:
 
     def _pages(self, tenant: Any, operation: str, params: dict[str, Any], key: str) -> list[Mapping[str, Any]]:
         asked: Hashable = (tenant, operation, repr(sorted(params.items())))
+        began = self._clock.monotonic()
         with self._lock:
-            found, params = self._unfinished.pop(asked, ([], params))
+            kept = {ask: each for ask, each in self._unfinished.items() if each.until >= began}
+            begun = kept.pop(asked, None) or _Unfinished(began + _UNFINISHED_S, [], params)
+            self._unfinished = kept
+        found, params = begun.found, begun.params
         while True:
             try:
                 answer = self._aws.read(tenant, operation, params)
             except HeldBackError:
                 with self._lock:
-                    self._unfinished[asked] = (found, params)
+                    self._unfinished[asked] = _Unfinished(begun.until, found, params)
                 raise
             found += answer.get(key) or ()
             if not answer.get("NextToken"):

@@ -28,6 +28,7 @@ from reconciler.core.source import Provenance, SourceError
 from reconciler.core.sync import Edited, Live, SyncPlan, View, inventory_after, plan
 from reconciler.core.syncstatus import Counts, Drift, Outcome, Report, Verdict, Work
 from reconciler.runtime.claims import Claims
+from reconciler.runtime.lag import SyncLag
 from reconciler.runtime.liveview import LiveView, newer
 from reconciler.runtime.sync_apply import Done, Hands, NotLeaderError, Orders
 from reconciler.runtime.sync_memory import Memory, Result, Stats
@@ -41,7 +42,7 @@ _WRITES = 5
 class ClusterPass:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
-        leader: Leader, clock: Clock, notes: SyncNotes, parallel: int = 8,
+        leader: Leader, clock: Clock, notes: SyncNotes, lag: SyncLag, parallel: int = 8,
     ) -> None:  # fmt: skip
         self._cache = cache
         self._live = live
@@ -52,6 +53,7 @@ class ClusterPass:
         self._leader = leader
         self._clock = clock
         self._notes = notes
+        self._lag = lag
         self._hands = Hands(live, objects, events, leader, parallel)
         self.stats = Stats()
 
@@ -220,6 +222,7 @@ class ClusterPass:
         )
         self._notes.tell(sync, found, done, faults=faults, now=self._clock.now())
         self.report(memory, sync, report)
+        self._lag.passed(sync, found.snapshot.commit, done.applied, complete=report.applied is not None)
         self._claims.finish(memory.key, [kept.key for kept in (*steps.kept, *done.kept)])
         return Result(
             retry=bool(done.unsure),

@@ -36,6 +36,7 @@ from reconciler.core.errors import (
     ThrottledError,
 )
 from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
+from reconciler.core.note_past import Started
 from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
@@ -66,6 +67,11 @@ class Journal(Protocol):
         """Keep the lines for the commit that go with a status, before it is written. Never raises."""
 
 
+class Trained(Protocol):
+    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+        """`Pass.trained` of an object; answers from memory."""
+
+
 class Definitions(Protocol):
     def terminating(self, kind: str) -> bool:
         """Whether the kind's CustomResourceDefinition is being deleted."""
@@ -93,6 +99,7 @@ class Ports:
     definitions: Definitions
     children: Children
     journal: Journal
+    trained: Trained
 
 
 class Worker:
@@ -175,6 +182,7 @@ class Worker:
             git=stand.git,
             tokens=_new_tokens(resource),
             others=self._ports.cache,
+            trained=self._ports.trained.of(resource),
             partition_of=self._partition_of,
         )
         if stand.hold and stand.wanted is None:

@@ -4,7 +4,7 @@ watches them as the kinds would. For budgets, which are counted (design 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reconciler.adapters.aws import Aws, Tenant
@@ -25,18 +25,18 @@ def name_of(remote: str, number: int) -> str:
 
 
 class Fleet:
-    def __init__(self, simulator: SimControl, sizes: Mapping[str, int] = SIZES) -> None:
+    def __init__(self, simulator: SimControl, region: str = REGION) -> None:
         self.simulator = simulator
-        self.sizes = sizes
+        self.sizes = SIZES
         self.woken: list[Key] = []
-        self.tenant = Tenant(REGION, simulator.url)
+        self.tenant = Tenant(region, simulator.url)
         self.clock = LabClock()
         self.observer = Observer(Aws(LOADER, self.clock.monotonic), self.clock, self.woken.append)
 
     def make(self) -> None:
         """The simulator's clock is moved by hand; every endpoint is in service and every job has ended afterwards."""
         for remote, size in self.sizes.items():
-            self.simulator.seed([_create(remote, number) for number in range(size)])
+            self.simulator.seed([_create(remote, number) for number in range(size)], self.tenant.region)
         self.simulator.advance(3600)
         self.simulator.advance(3600)
 
@@ -62,7 +62,7 @@ def _create(remote: str, number: int) -> tuple[str, dict[str, Any]]:
     return f"Create{remote}", {f"{remote}Name": name, "Tags": tags, **_PARAMS[remote](number)}
 
 
-_PARAMS = {
+_PARAMS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "Model": lambda _number: {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": IMAGE}},
     "EndpointConfig": lambda number: {
         "ProductionVariants": [

@@ -23,6 +23,7 @@ from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.note import render
+from reconciler.core.note_past import Started
 from reconciler.core.note_status import told
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.shapes import Structure
@@ -279,6 +280,8 @@ class Surroundings:
     emitted: list[tuple[str, str, str]] = field(default_factory=list)
     noted: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Lines for the commit, by id, in the order in which they were told first."""
+    trained: Mapping[str, Started] | None = field(default_factory=dict)
+    """What notes tell of jobs that ran, by digest; the same for every object."""
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -287,6 +290,10 @@ class Surroundings:
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
         lines = told(resource, resource.status, status, cluster="lab", now=now, spec=shape)
         self.noted |= {line.id: json.loads(render(line)) for _, line in lines}
+
+    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+        del resource
+        return self.trained
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         assert kind in ("Normal", "Warning")
@@ -355,6 +362,7 @@ class Lab:
             clock=self.clock,
             definitions=around,
             journal=around,
+            trained=around,
             children=Children(self.cluster, self.cluster, _Deleter(self.cluster)),
         )
         self.cluster.subscribe(Dependents(self.shapes, self._woken.add).changed)

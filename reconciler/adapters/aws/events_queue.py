@@ -11,8 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
+from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.errors import CredentialsError, ReconcileError
+from reconciler.core.meters import UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
 _WAIT_S = 20
@@ -32,7 +34,8 @@ class Message(NamedTuple):
 class EventsQueue:
     """For one thread. Raises only errors of `core.errors`."""
 
-    def __init__(self, loader: Loader, url: str) -> None:
+    def __init__(self, loader: Loader, url: str, meter: AwsMeter = UNMETERED) -> None:
+        self._meter = meter
         found = _HOST.match(url)
         self._url = url
         self._region = (found[1] or found[2]) if found else None
@@ -53,6 +56,10 @@ class EventsQueue:
             raise ReconcileError(f"{len(failed)} messages were not deleted: {failed[0].get('Code')}")
 
     def _call(self, operation: str, params: dict[str, Any]) -> Any:
+        with metered(self._meter, "sqs", operation):
+            return self._sent(operation, params)
+
+    def _sent(self, operation: str, params: dict[str, Any]) -> Any:
         try:
             if self._client is None:
                 session = self._sessions.of(Tenant(self._region or ""))

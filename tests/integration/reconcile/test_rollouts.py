@@ -320,6 +320,18 @@ def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> N
     assert lab.cluster.status_writes[key] == written
 
 
+def test_the_quarantine_names_the_commit_of_the_bad_content_though_a_newer_one_waits(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": {**SILENT, "after": 100}})
+    bad = {"revision": "main@sha1:aaaaaaa111", "commit": "badc0de111"}
+    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad))
+    lab.run(60, step_s=20)
+    lab.cluster.apply(annotated(hosting(image="lab:3"), revision="main@sha1:bbbbbbb222", commit="900dc0de22"))
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert [(entry["revision"], entry["commit"]) for entry in lab.status(key)["quarantine"]] == [tuple(bad.values())]
+    assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
+
+
 def test_a_silent_rollback_between_two_looks_is_seen(lab: Lab) -> None:
     """No FailureReason, no RollingBack, no Updating ever seen: LastModifiedTime moved, and the old content serves."""
     key = in_service(lab, hosting())

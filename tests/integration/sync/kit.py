@@ -145,6 +145,8 @@ class Engine:
         self.cache = KubeCache(self.informing, APIS, namespaces=namespaces)
         self.events, self.leader, self.clock = ToldEvents(), Switch(), WallClock()
         self.record = ToldNotes()
+        self.recalled: list[tuple[Key, int]] = []
+        """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
         live = LiveView(self.cache, lambda resource: resource.spec)
         self.claims = Claims(live)
@@ -162,11 +164,15 @@ class Engine:
             kinds={kind: schema.api_version for kind, schema in _SCHEMAS.items()},
             validate=validate,
             record=self.record,
+            recall=self._recall,
             cluster="prod",
             jitter=lambda: 0.5,
             watcher=self.watcher,
         )
         self._closed = threading.Event()
+
+    def _recall(self, sync: Key) -> None:
+        self.recalled.append((sync, self.stats.applied))
 
     def _applier(self, namespace: str, account: str) -> Applier:
         return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)

@@ -141,6 +141,17 @@ ID   RESULT       REVISION       AUTHOR   WHEN        DURATION   MARKS         R
     )
 
 
+def test_the_commit_of_the_file_is_told_and_not_the_head_of_the_time() -> None:
+    """Two commits pushed at once: B changed the file, C is what was synced."""
+    own = hosting(history=[{**entry(3, "h2", C), "commit": B}, entry(1, "h1", A)], quarantine=[])
+    assert "main@bbbbbbb" in shown(history.table(own, history.entries(own), WAYS))
+    assert [step.what for step in tracing.of_commit(B, [own], {})] == ["roll-out #3"]
+    assert "roll-out #3" not in {step.what for step in tracing.of_commit(C, [own], {})}
+    train = resource("TrainingJob", "train", runs=[{"name": "train-1", "status": "Completed", "commit": B}])
+    assert [step.commit for step in tracing.of_object(train, {})] == [B]
+    assert "bbbbbbb" in shown(history.table(train, history.entries(train), WAYS))
+
+
 def test_an_entry_whole() -> None:
     seen = hosting(source={"path": "prod/churn.yaml"})
     files = {(B, "prod/churn.yaml"): "a: 1\n", (C, "prod/churn.yaml"): "a: 2\x1b[31m\n"}
