@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -239,6 +240,7 @@ class Service:
         """Until a signal: 0; 1 when the Lease was lost, so that the next start begins from nothing."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._ended.set())
+        gc.freeze()  # code, models and schemas stay for good: no collection looks at them again, the last ones included
         self.start()
         self._ended.wait()
         self.stop()

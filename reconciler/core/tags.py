@@ -39,10 +39,13 @@ _OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
 def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Everything in status that is ours and still there; an intent has no ARN yet."""
+    """Everything in status that is ours and still there; an intent has no ARN yet, and what somebody else made under the name
+    of a thing of ours is theirs.
+    """
     lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
     records = [status.get("run"), status.get("endpoint"), *lists]
-    return tuple(one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    there = (one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    return tuple(one for one in there if not one.get("replaced"))
 
 
 def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
@@ -266,7 +269,7 @@ def _compared(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
     if decision.differences is None:
         return _remembering(decision, tags.past, tags.before)
     drift = this.drift.sift(_differences(tags, arns))
-    unseen = ("/spec/tags",) if any(arn not in seen.live for arn in arns) else ()
+    unseen = tuple(_unseen(tags, arns))
     denied = f"no right to read tags ({seen.denied})" if seen.denied else ""
     decision = replace(
         decision,
@@ -299,11 +302,25 @@ def _differences(tags: _Tags, arns: Sequence[str]) -> tuple[Difference, ...]:
         if live is None:
             continue
         for key, value in tags.wrong(live).items():
-            there = f"{live[key]} ({arn.rpartition(':')[2]})" if key in live and len(arns) > 1 else live.get(key, "")
+            there = f"{_whose(arn)}: {live.get(key, 'nothing')}" if len(arns) > 1 else live.get(key, "")
             stuck = _OTHERS if key == OWNER_TAG and tags.is_anothers(live) else ""
             if stuck or _path(key) not in found:
                 found[_path(key)] = Difference("sagemaker", _path(key), value, there, stuck=stuck)
     return tuple(found.values())
+
+
+def _unseen(tags: _Tags, arns: Sequence[str]) -> Iterator[str]:
+    """The paths that were told of things whose tags are not known now: after a start, or after a change of ours."""
+    unknown = [arn for arn in arns if arn not in tags.this.tags_seen.live]
+    for told in (tags.this.past.get("drift") or {}).get("differences") or ():
+        path, live = str(told["path"]), str(told.get("live") or "")
+        of_one = any(len(arns) == 1 or live.startswith(f"{_whose(arn)}: ") for arn in unknown)
+        if of_one and path.startswith(_path("")):
+            yield path
+
+
+def _whose(arn: str) -> str:
+    return arn.rpartition(":")[2]
 
 
 def _path(key: str) -> str:

@@ -20,7 +20,8 @@ from reconciler.core.rollout import Content
 from reconciler.core.shapes import List, Structure, canonical, to_request
 from reconciler.kinds.hosting_hold import Hold
 
-_VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
+VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
+"""Spec keys of the variants, and what SageMaker calls them."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def wanted(this: Pass) -> Wanted:
         for field in this.shape.fields
         if "CreateEndpointConfig" in field.operations and field.digest and (value := written.get(field.key)) is not None
     }
-    for variants, api in _VARIANT_LISTS.items():
+    for variants, api in VARIANT_LISTS.items():
         if api in params:
             params[api] = [
                 _resolved(item, "ModelName", by_name, f"/spec/{variants}/{n}/modelName")
@@ -113,6 +114,14 @@ def wanted(this: Pass) -> Wanted:
     identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
     content_of = Content(identity, remote_name(key.name, identity))
     return Wanted(endpoint_name(this), content_of, models, params, refs.why, tuple(refs.records()))
+
+
+def with_reference(want: Wanted, described: Mapping[str, Any] | None) -> Wanted:
+    """What is held is not what the spec says: its configuration, as described, tells what its endpoint shall be like."""
+    if not want.held:
+        return want
+    members = (*VARIANT_LISTS.values(), "DataCaptureConfig")
+    return replace(want, config_params={key: value for key, value in (described or {}).items() if key in members})
 
 
 def _resolved(variant: Mapping[str, Any], member: str, by_name: Mapping[str, str], path: str) -> dict[str, Any]:

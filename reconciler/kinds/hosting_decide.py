@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
-from reconciler.core.drift import Verdict
+from reconciler.core.drift import CORRECTIONS_MAX, Verdict
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import (
+    SENDS_MAX,
     Content,
     Live,
     Situation,
@@ -27,7 +28,8 @@ from reconciler.core.rollout import (
 from reconciler.core.status import source
 from reconciler.kinds import hosting_attempt, hosting_hold
 from reconciler.kinds.hosting_attempt import Over
-from reconciler.kinds.hosting_content import Wanted, wanted
+from reconciler.kinds.hosting_content import Wanted, wanted, with_reference
+from reconciler.kinds.hosting_drift import elsewhere
 from reconciler.kinds.hosting_end import end
 from reconciler.kinds.hosting_hold import HOLD, REFUSED, Ask, Hold
 from reconciler.kinds.hosting_legacy import is_new_to_us, known_configs
@@ -41,8 +43,10 @@ from reconciler.kinds.hosting_records import (
     quarantined,
     trimmed,
 )
+from reconciler.kinds.hosting_repair import CORRECTING, Found, compare, forgotten, put_right, vain_for
 from reconciler.kinds.hosting_send import prepare
 from reconciler.kinds.hosting_state import (
+    REBALANCE,
     State,
     collecting,
     identity,
@@ -51,6 +55,7 @@ from reconciler.kinds.hosting_state import (
     serves,
     status_of,
 )
+from reconciler.kinds.hosting_sweep import watches, young_for
 
 _FOREIGN_LOOK = timedelta(minutes=10)
 
@@ -85,6 +90,10 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
     foreign = next((name for name in this.seen.owners if not is_ours(this, name)), None)
     if foreign:
         return _not_ours(this, state, want, foreign)
+    if this.reply(REBALANCE):
+        return waiting(
+            this, state, want, CORRECTING, "put back what was changed from outside: waiting for the endpoint"
+        )
     attempt = open_attempt(this)
     settled = hosting_attempt.settle(this, state, want, attempt) if attempt else Over(state)
     if isinstance(settled, Over):
@@ -133,10 +142,9 @@ def _under_hold(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted, 
         return state, want, tuple(notices)
     if verdict.begun:
         notices.append(Notice("Normal", "RollbackHeld", held.says))
-    params = {key: value for key, value in (this.seen.target or {}).items() if key.endswith("ProductionVariants")}
     references = tuple(this.past.get("references") or ()) if want.waits else want.references
-    want = replace(want, content=held.content, config_params=params, waits="", references=references, held=held)
-    return state, want, tuple(notices)
+    want = replace(want, content=held.content, waits="", references=references, held=held)
+    return state, with_reference(want, this.seen.target), tuple(notices)
 
 
 def _in_vain(state: State) -> str:
@@ -201,11 +209,11 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
             existed=bool(state.endpoint.get("arn")) and not state.rollout.get("replacing"),
             quarantined=bad is not None,
             served=applied is not None,
-            correct=this.drift.verdict(_elsewhere(want, live)) is Verdict.CORRECT,
+            correct=this.drift.verdict(elsewhere(want, live)) is Verdict.CORRECT,
         )
     )
     match step:
-        case Step.READY:
+        case Step.READY if live is not None:
             return _ready(this, state, want, live)
         case Step.WAIT:
             why = f"{identity(this)} is {live.status if live else 'absent'}"
@@ -213,7 +221,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
         case Step.CREATE | Step.UPDATE:
             return prepare(this, state, want, step)
         case Step.RECREATE | Step.CORRECT_DRIFT:
-            difference = _elsewhere(want, live)
+            difference = elsewhere(want, live)
             return replace(prepare(this, state, want, step), differences=(difference,), corrects=(difference.path,))
         case Step.REPLACE_FAILED:
             return _replace_failed(this, state, want, live)
@@ -267,25 +275,29 @@ def _replace_failed(this: Pass, state: State, want: Wanted, live: Live | None) -
     return replace(decision, phase=Phase.ACTING, calls=(Call("DeleteEndpoint", {"EndpointName": identity(this)}),))
 
 
-def _ready(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
+def _ready(this: Pass, state: State, want: Wanted, live: Live) -> Decision:
     current = {"currentHash": want.content.hash, "stableHash": want.content.hash, "desiredHash": want.content.hash}
     phase = "Held" if want.held else "Complete"
     rollout = {**state.rollout, **current, "phase": phase, "applied": want.content.record(), "collecting": None}
     state = replace(state, rollout=rollout, history=_told_of(this, state, want.content))
+    found = compare(this, state, want)
+    if repair := put_right(this, state, want, found):
+        return repair
+    state = forgotten(state, found)
     configs, models = garbage(
         state.configs,
         state.models,
         {"history": state.history, "quarantine": state.quarantine},
-        live.config if live else "",
+        live.config,
         want.content,
     )
     calls = [Call("DeleteEndpointConfig", {"EndpointConfigName": item.name}) for item in configs]
     calls += [Call("DeleteModel", {"ModelName": item.name}) for item in models]
     if calls and not collecting(this):
         # One look at the live endpoint stands between finding garbage and deleting it.
-        state = replace(state, rollout={**rollout, "collecting": True})
-        return replace(_settled(this, state, want), look_again=timedelta(seconds=1))
-    return replace(_settled(this, state, want), calls=() if this.refused else tuple(calls))
+        state = replace(state, rollout={**state.rollout, "collecting": True})
+        return replace(_settled(this, state, want, found), look_again=timedelta(seconds=1))
+    return replace(_settled(this, state, want, found), calls=() if this.refused else tuple(calls))
 
 
 def _told_of(this: Pass, state: State, serving: Content) -> list[dict[str, Any]]:
@@ -309,32 +321,43 @@ def _tagged(this: Pass, serving: Content) -> Mapping[str, Any] | None:
     return {"commit": commit} if commit != own and (commit or unrecorded) else None
 
 
-def _settled(this: Pass, state: State, want: Wanted) -> Decision:
+def _settled(this: Pass, state: State, want: Wanted, found: Found) -> Decision:
+    message = want.held.says if want.held else f"{want.content.config} serves"
+    vain = vain_for(this, state, found)
+    if vain:
+        message += f"; what differs was put back {SENDS_MAX} times in vain and is left as it is for an hour"
+    young = [young_for(this, part.made) for part in found.parts if not part.made.created]
     return Decision(
         Phase.READY,
         "RollbackHeld" if want.held else "InService",
-        want.held.says if want.held else f"{want.content.config} serves",
+        message,
         status_of(this, state, want, "InService"),
-        watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
+        watches=(
+            Watch("Endpoint", identity(this), Pace.SLOW),
+            *watches(this, found.parts, identity(this), found.variants),
+        ),
+        differences=found.stands,
+        unknown_drift=found.unknown,
         healthy=True,
+        look_again=min((left for left in (vain, *young) if left), default=None),
     )
 
 
-def _elsewhere(want: Wanted, live: Live | None) -> Difference:
-    """The endpoint serves from another configuration, or is gone."""
-    found = live.config if live else "(deleted)"
-    return Difference("sagemaker", "/status/endpointConfigName", want.content.config, found, gone=live is None)
-
-
 def _drifted(this: Pass, state: State, want: Wanted, live: Live | None) -> Decision:
-    difference = _elsewhere(want, live)
+    difference = elsewhere(want, live)
+    what = f"moved to {difference.live}" if live else "deleted"
     return Decision(
         Phase.READY if live else Phase.STALLED,
         difference.reason,
-        f"the endpoint was {'moved to ' + difference.live if live else 'deleted'} from outside and mode {this.drift.mode} "
-        f"leaves it so; annotate {Annotation.DRIFT_MODE}: Correct to have it put back",
+        f"the endpoint was {what} from outside {_left_so(this, difference)}",
         status_of(this, state, want, live.status if live else ""),
         watches=(Watch("Endpoint", identity(this), Pace.SLOW),),
         differences=this.drift.sift([difference]).stands,
         healthy=live is not None,
     )
+
+
+def _left_so(this: Pass, difference: Difference) -> str:
+    if difference.path in this.drift.flapping:
+        return f"again, after it was put back {CORRECTIONS_MAX} times within the hour: it is left so for now"
+    return f"and mode {this.drift.mode} leaves it so; annotate {Annotation.DRIFT_MODE}: Correct to have it put back"

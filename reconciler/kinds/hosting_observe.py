@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.errors import TerminalError
@@ -12,10 +12,11 @@ from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Content
-from reconciler.kinds import hosting_hold, hosting_scaling
-from reconciler.kinds.hosting_content import endpoint_digest, wanted
+from reconciler.kinds import hosting_drift, hosting_hold, hosting_scaling, hosting_sweep
+from reconciler.kinds.hosting_content import Wanted, endpoint_digest, wanted, with_reference
 from reconciler.kinds.hosting_records import Made, made
 from reconciler.kinds.hosting_state import (
+    REBALANCE,
     SENDS,
     STAGE_LOOK,
     as_recorded,
@@ -24,6 +25,7 @@ from reconciler.kinds.hosting_state import (
     is_recorded,
     open_attempt,
 )
+from reconciler.kinds.hosting_sweep import Sweep
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Seen:
     scaled: tuple[hosting_scaling.Scaled, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     target: Mapping[str, Any] | None = None
-    """The configuration to be held, as described: only where variants are scaled."""
+    """The configuration that is held, as described: where it serves, or is to and variants are scaled."""
+    sweep: Sweep | None = None
+    """Only while what is wanted serves and nothing changes."""
 
 
 def observe(view: View, this: Pass) -> Seen:
@@ -65,7 +69,7 @@ def observe(view: View, this: Pass) -> Seen:
         if not item.arn:
             told = view.tags(arns[item.name])
             owners[item.name], tags[item.name] = judge_owner(this, item.name, told, identity=item.hash), told or {}
-    sent = any(reply.call.operation in SENDS for reply in this.replies)
+    sent = any(reply.call.operation in (*SENDS, REBALANCE) for reply in this.replies)
     if sent or not (is_recorded(this) or attempt or close):
         marked = _told(tags, QUARANTINE_TAG)
         return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=marked)
@@ -80,12 +84,7 @@ def observe(view: View, this: Pass) -> Seen:
         if owners[name] is Owner.US and close and not this.resource.deleting:
             serving, told = _unrecorded(view, this, str(endpoint.get("EndpointConfigName") or ""))
             tags |= {serving.name: told} if serving else {}
-    scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
-    held = _desired(this)[1] if scaled else None
-    target = view.describe("EndpointConfig", held.content.config) if held else None
-    if held and target is None:
-        absent.add(held.content.config)
-    return Seen(
+    seen = Seen(
         endpoint,
         True,
         owners,
@@ -94,9 +93,14 @@ def observe(view: View, this: Pass) -> Seen:
         quarantined=_told(tags, QUARANTINE_TAG),
         commits=_told(tags, COMMIT_TAG),
         serving=serving,
-        scaled=scaled,
-        target=target,
     )
+    want = _desired(this) if endpoint is not None and not this.resource.deleting else None
+    if endpoint is None or want is None:
+        return seen
+    if not _serves_from(this, want, endpoint):
+        return _before_a_move(view, this, seen, want, endpoint)
+    settled = endpoint["EndpointStatus"] == "InService" and not (want.waits and not want.held)
+    return _settled(view, this, seen, want, endpoint) if settled else seen
 
 
 def _told(tags: Mapping[str, Mapping[str, str]], tag: str) -> dict[str, str]:
@@ -117,26 +121,44 @@ def _unrecorded(view: View, this: Pass, name: str) -> tuple[Made | None, Mapping
     return Made(name, content, str(found["EndpointConfigArn"]), models), told or {}
 
 
-def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
-    """Whether this pass may send an UpdateEndpoint: the endpoint takes one, and other content is wanted."""
-    if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
-        return False
+def _before_a_move(view: View, this: Pass, seen: Seen, want: Wanted, endpoint: Mapping[str, Any]) -> Seen:
+    """Whether this pass may send an UpdateEndpoint, and then what scales: the endpoint takes one, and other content is wanted."""
+    bad = any(entry.get("hash") == want.content.hash for entry in this.past.get("quarantine") or ())
+    if endpoint["EndpointStatus"] not in UPDATABLE or (bad and "retry" not in this.tokens):
+        return seen
+    scaled = hosting_scaling.look(view, this, endpoint)
+    if not (scaled and want.held):
+        return replace(seen, scaled=scaled)
+    target = view.describe("EndpointConfig", want.content.config)
+    absent = seen.absent | ({want.content.config} if target is None else set())
+    return replace(seen, scaled=scaled, target=target, absent=absent)
+
+
+def _settled(view: View, this: Pass, seen: Seen, want: Wanted, endpoint: Mapping[str, Any]) -> Seen:
+    """What serves is what is wanted: is all of it as its content says? What is to be put right is looked at anew first."""
+    live = str(endpoint["EndpointConfigName"])
+    target = view.describe("EndpointConfig", live) if want.held else None
+    want = with_reference(replace(want, content=Content(want.content.hash, live)), target)
+    sweep = hosting_sweep.look(view, this, want, endpoint)
+    offs = hosting_drift.off_balance(this, want, endpoint, sweep.scaled)
+    if this.drift.sift(off.difference for off in offs).correct:
+        endpoint = view.describe("Endpoint", identity(this), fresh=True) or endpoint
+    return replace(seen, endpoint=endpoint, target=target, sweep=sweep)
+
+
+def _serves_from(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> bool:
+    configs, live = made(this.past.get("configs")), str(endpoint.get("EndpointConfigName") or "")
+    return live == want.content.config or (live in configs and configs[live].hash == want.content.hash)
+
+
+def _desired(this: Pass) -> Wanted | None:
+    """What shall serve: Git's content, or what is held against it. None where the spec does not say."""
     try:
-        content = _desired(this)[0]
+        want = wanted(this)
     except TerminalError:
-        return False
-    configs = made(this.past.get("configs"))
-    live = str(endpoint.get("EndpointConfigName") or "")
-    serves = live == content.config or (live in configs and configs[live].hash == content.hash)
-    bad = any(entry.get("hash") == content.hash for entry in this.past.get("quarantine") or ())
-    return not serves and (not bad or "retry" in this.tokens)
-
-
-def _desired(this: Pass) -> tuple[Content, hosting_hold.Hold | None]:
-    """What shall serve: Git's content, or what is held against it. Raises TerminalError as `wanted` does."""
-    want = wanted(this)
+        return None
     held = hosting_hold.verdict(this, this.past, "" if want.waits else want.content.hash).hold
-    return (held.content if held else want.content), held
+    return replace(want, content=held.content, held=held) if held else want
 
 
 def _is_quiet(this: Pass) -> bool:

@@ -28,6 +28,12 @@ class Made:
     """Of a configuration: the models its variants name."""
     taken: bool = False
     """Made by the archived operator for resources of its own: used, never deleted from here."""
+    requested: str = ""
+    """When the create went out."""
+    created: str = ""
+    """CreationTime, once a List told it: another one is another thing."""
+    replaced: bool = False
+    """Deleted, and made anew under its name by somebody else: used, never deleted from here."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Made:
@@ -37,14 +43,42 @@ class Made:
             str(record.get("arn") or ""),
             tuple(record.get("models") or ()),
             bool(record.get("taken")),
+            str(record.get("requestedAt") or ""),
+            str(record.get("creationTime") or ""),
+            bool(record.get("replaced")),
         )
 
     def record(self) -> dict[str, Any]:
-        known = {"name": self.name, "hash": self.hash, "arn": self.arn, "models": list(self.models)}
-        return known | ({"taken": True} if self.taken else {})
+        known = {
+            "name": self.name,
+            "hash": self.hash,
+            "arn": self.arn,
+            "models": list(self.models),
+            "requestedAt": self.requested,
+            "creationTime": self.created,
+        }
+        return known | {key: True for key in ("taken", "replaced") if getattr(self, key)}
+
+    @property
+    def deletable(self) -> bool:
+        return not (self.taken or self.replaced)
 
 
 NOTHING = Made("", "")
+
+
+@dataclass(frozen=True)
+class PartSeen:
+    """A model or configuration that serves, as far as it is known."""
+
+    created: str = ""
+    """CreationTime; empty where it is gone."""
+    replaced: bool = False
+    """Another one than we made, and somebody else's."""
+
+    @property
+    def gone(self) -> bool:
+        return not self.created
 
 
 def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
@@ -144,13 +178,24 @@ def garbage(
     kept = {name for name, config in configs.items() if config.hash in hashes or name == live_config}
     needed = {model for name in kept for model in configs[name].models}
     return (
-        [config for name, config in configs.items() if name not in kept and not config.taken],
-        [model for name, model in models.items() if name not in needed and not model.taken],
+        [config for name, config in configs.items() if name not in kept and config.deletable],
+        [model for name, model in models.items() if name not in needed and model.deletable],
     )
 
 
 def with_arns(known: dict[str, Made], found: Mapping[str, str]) -> dict[str, Made]:
     return {name: replace(item, arn=found.get(name, item.arn)) for name, item in known.items()}
+
+
+def with_looks(known: Mapping[str, Made], looks: Mapping[str, PartSeen]) -> dict[str, Made]:
+    """With what a look tells of what is there. The CreationTime of what somebody else made is not taken for ours."""
+    return {name: _looked_at(item, looks.get(name)) for name, item in known.items()}
+
+
+def _looked_at(item: Made, look: PartSeen | None) -> Made:
+    if look is None or look.gone:
+        return item
+    return replace(item, replaced=look.replaced, created=item.created if look.replaced else look.created)
 
 
 def without(known: Mapping[str, Made], gone: Sequence[str]) -> dict[str, Made]:

@@ -26,22 +26,29 @@ _KEPT_OVER_ROLLOUTS = ("stableHash", "applied", "scaling", *hosting_hold.KEYS)
 
 def prepare(this: Pass, state: State, want: Wanted, step: Step) -> Decision:
     """Make what is missing first, in a pass of its own; the endpoint moves when all of it is recorded."""
-    config = state.configs.get(want.content.config, NOTHING)
     if want.held:
         return send(this, state, want, initiated_by="rollback")
+    again = step in (Step.CORRECT_DRIFT, Step.RECREATE)
+    return make(this, state, want) or send(this, state, want, initiated_by="drift" if again else "git")
+
+
+def make(this: Pass, state: State, want: Wanted) -> Decision | None:
+    """The models and the configuration of which no record says that they are there."""
+    config = state.configs.get(want.content.config, NOTHING)
     missing = [] if is_left(config, want) else [m for m in want.models if not state.models.get(m.name, NOTHING).arn]
     if not missing and config.arn:
-        return send(this, state, want, initiated_by="drift" if step in (Step.CORRECT_DRIFT, Step.RECREATE) else "git")
+        return None
     if this.refused:
         return stalled(this, state, want, this.refused.reason, this.refused.message)
     calls = [want.create_model(model, this) for model in missing]
     if not config.arn:
         calls.append(want.create_config(this))
-    models = {**state.models, **{m.name: Made(m.name, m.hash) for m in missing}}
+    since = stamp(this.now)
+    models = {**state.models, **{m.name: Made(m.name, m.hash, requested=since) for m in missing}}
     configs = dict(state.configs)
     if not config.arn:
         named = tuple(m.name for m in want.models)
-        configs[want.content.config] = Made(want.content.config, want.content.hash, models=named)
+        configs[want.content.config] = Made(want.content.config, want.content.hash, models=named, requested=since)
     state = replace(state, models=models, configs=configs)
     decision = waiting(this, state, want, "Preparing", f"making {len(calls)} of {len(want.models) + 1} parts")
     return replace(decision, phase=Phase.ACTING, calls=tuple(calls))

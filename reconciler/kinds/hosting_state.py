@@ -20,9 +20,10 @@ from reconciler.core.rollout import Attempt
 from reconciler.kinds.hosting_content import Wanted, endpoint_name
 from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
 from reconciler.kinds.hosting_mirror import is_mirror
-from reconciler.kinds.hosting_records import Made, made, with_arns, without
+from reconciler.kinds.hosting_records import Made, made, with_arns, with_looks, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
+REBALANCE = "UpdateEndpointWeightsAndCapacities"
 STAGE_LOOK = timedelta(minutes=2)
 """No List shows the stage of a rollout, and nobody says that LastModifiedTime moves with each: it is shown this late at most."""
 _LEGACY = (
@@ -105,7 +106,8 @@ class State:
         if seen.serving:
             models = {name: Made(name, name.rpartition("-")[2]) for name in seen.serving.models} | models
             configs = {seen.serving.name: seen.serving} | configs
-        configs = with_arns(without(configs, gone), ours)
+        looks = seen.sweep.parts if seen.sweep else {}
+        configs = with_looks(with_arns(without(configs, gone), ours), looks)
         rollout = dict(past.get("rollout") or {})
         if Attempt.parse(rollout) and not open_attempt(this):
             rollout = {}
@@ -133,7 +135,7 @@ class State:
                 entry["mirrored"] = True
         return cls(
             this,
-            with_arns(without(models, gone), ours),
+            with_looks(with_arns(without(models, gone), ours), looks),
             configs,
             rollout,
             [dict(entry) for entry in past.get("history") or ()],
@@ -161,6 +163,8 @@ def _endpoint_record(this: Pass, ours: Mapping[str, str]) -> dict[str, Any]:
             record |= {"name": name, "arn": arn}
     if record.get("arn") and found is not None and (name in ours or as_recorded(this, found)):
         record |= {"arn": str(found["EndpointArn"]), "creationTime": stamp(found["CreationTime"])}
+    if this.seen.sweep is not None:
+        record["scaled"] = sorted(variant for variant, scaled in this.seen.sweep.scaled.items() if scaled)
     return record
 
 

@@ -6,8 +6,9 @@ or asked for in vain (half a resourceId, no configuration) is an error that name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.core.decision import Call, Difference
@@ -28,6 +29,8 @@ CONFIGURATIONS = {
     "PredictiveScaling": "predictiveScalingPolicyConfiguration",
 }
 _SUSPENDED = ("dynamicScalingInSuspended", "dynamicScalingOutSuspended", "scheduledScalingSuspended")
+_POLICY_PATH = "/spec/policyName"
+"""Of a policy that is gone."""
 _METRICS = ("predefinedMetricSpecification", "customizedMetricSpecification")
 
 
@@ -72,6 +75,8 @@ class Wanted:
     request: Mapping[str, Mapping[str, Any]]
     """The same as parameters, by operation."""
     tags: Mapping[str, str]
+    puts: bool = True
+    """Whether the policy is put: not where it was taken away and is to be left so."""
 
     @property
     def hash(self) -> str:
@@ -100,7 +105,15 @@ def wanted(this: Pass) -> tuple[Wanted, ...]:
     content = {key: value for key, value in canonical(shape, spec).items() if key in _CONTENT}
     if spec["policyType"] == TRACKING:
         content[CONFIGURATIONS[TRACKING]] = {"disableScaleIn": False, **content[CONFIGURATIONS[TRACKING]]}
-    request = {
+    request = _requests(shape, spec)
+    # A variant's tags do not follow the commit: a target is not made anew per revision.
+    tags = {tag["Key"]: tag["Value"] for tag in tags_for(this) if tag["Key"] != COMMIT_TAG}
+    places = dict.fromkeys(_places(spec["resourceId"], str(spec["scalableDimension"])))
+    return tuple(Wanted(where, str(spec["policyName"]), content, request, tags) for where in places)
+
+
+def _requests(shape: Structure, spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
         operation: {
             name: value
             for name, value in to_request(shape, spec, operation).items()
@@ -108,10 +121,6 @@ def wanted(this: Pass) -> tuple[Wanted, ...]:
         }
         for operation in ("RegisterScalableTarget", "PutScalingPolicy")
     }
-    # A variant's tags do not follow the commit: a target is not made anew per revision.
-    tags = {tag["Key"]: tag["Value"] for tag in tags_for(this) if tag["Key"] != COMMIT_TAG}
-    places = dict.fromkeys(_places(spec["resourceId"], str(spec["scalableDimension"])))
-    return tuple(Wanted(where, str(spec["policyName"]), content, request, tags) for where in places)
 
 
 _CONTENT = ("minCapacity", "maxCapacity", "suspendedState", "policyType", *CONFIGURATIONS.values())
@@ -206,8 +215,38 @@ def differences(
         for path, desired, value in _differing(item, live.get(key), f"/spec/{key}")
     ]
     if policy is None:
-        found.append(Difference("sagemaker", "/spec/policyName", want.policy, f"missing ({want.where.resource_id})"))
+        there = f"missing ({want.where.resource_id})"
+        found.append(Difference("sagemaker", _POLICY_PATH, want.policy, there, gone=True))
     return tuple(found)
+
+
+def keeping(
+    shape: Structure, want: Wanted, target: Mapping[str, Any], policy: Mapping[str, Any] | None, paths: Collection[str]
+) -> Wanted:
+    """The same, asked for so that what is live at these paths stays: an upsert says everything anew."""
+    live = {**to_resource(shape, target), **(to_resource(shape, policy) if policy is not None else {})}
+    spec = copy.deepcopy(dict(want.spec))
+    for path in {*paths} - {_POLICY_PATH}:
+        _put(spec, path.split("/")[2:], live)
+    return replace(want, request=_requests(shape, spec), puts=_POLICY_PATH not in paths)
+
+
+def _put(into: Any, steps: Sequence[str], live: Any) -> None:
+    """Set what a pointer leads to as it is live, or take it away; where a list's places mean something else, all of it."""
+    step, *rest = steps
+    there = _child(live, step)
+    if rest and there is not None:
+        _put(_child(into, step), rest, there)
+    elif isinstance(into, list):
+        into[int(step)] = there
+    elif there is None:
+        into.pop(step, None)
+    else:
+        into[step] = there
+
+
+def _child(value: Any, step: str) -> Any:
+    return value[int(step)] if isinstance(value, list) else value.get(step)
 
 
 def missing(want: Wanted) -> Difference:

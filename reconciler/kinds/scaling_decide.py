@@ -20,7 +20,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, adoption_refusal
 from reconciler.core.references import NOT_READY
 from reconciler.core.tags import set_tags, take_tags
-from reconciler.kinds.scaling_content import Wanted, Where, differences, missing, wanted
+from reconciler.kinds.scaling_content import Wanted, Where, differences, keeping, missing, wanted
 from reconciler.kinds.scaling_state import (
     CREATED,
     DELETED,
@@ -117,7 +117,7 @@ def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Pl
     if look.target is None:
         if edited or released:
             return Plan(Step.BEGIN, want, record)
-        return _by_mode(this, Step.BEGIN, want, record, (missing(want),))
+        return _by_mode(this, Plan(Step.BEGIN, want, record), (missing(want),))
     found = differences(this.shape, want, look.target, look.policy)
     if not found:
         arn = str(look.target.get("ScalableTargetARN") or record.arn)
@@ -125,22 +125,26 @@ def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Pl
         return _fine(want, replace(record, hash=want.hash, arn=arn, release=release))
     if edited:
         return Plan(Step.APPLY, want, record)
-    return _by_mode(this, Step.APPLY, want, record, found)
+    return _by_mode(this, Plan(Step.APPLY, want, record, look=look), found)
 
 
-def _by_mode(this: Pass, step: Step, want: Wanted, record: Record, found: Sequence[Difference]) -> Plan:
-    """Registering and putting say everything anew, so what counts is put right together."""
+def _by_mode(this: Pass, plan: Plan, found: Sequence[Difference]) -> Plan:
+    """Registering and putting say everything anew, so what is not to be put right is said as it is live."""
     drift = this.drift.sift(found)
     if not drift.stands:
-        return _fine(want, record)
-    if drift.correct:
-        return Plan(step, want, record, drift.stands[0].reason, drift.stands, corrects=drift.paths)
-    return Plan(Step.REPORT, want, record, drift.stands[0].reason, drift.stands)
+        return _fine(plan.want, plan.record)
+    plan = replace(plan, why=drift.stands[0].reason, differences=drift.stands, corrects=drift.paths)
+    if not drift.correct:
+        return replace(plan, step=Step.REPORT)
+    left = {difference.path for difference in found} - set(drift.paths)
+    if plan.look.target is None or not left:
+        return plan
+    return replace(plan, want=keeping(this.shape, plan.want, plan.look.target, plan.look.policy, left))
 
 
-def _fine(want: Wanted, record: Record) -> Plan:
+def _fine(want: Wanted, record: Record | None) -> Plan:
     """As wanted; its tags may not be, where we set any."""
-    retag = bool(record.tagHash) and record.tagHash != want.tag_hash and bool(record.arn)
+    retag = record is not None and bool(record.tagHash) and record.tagHash != want.tag_hash and bool(record.arn)
     return Plan(Step.TAG if retag else Step.FINE, want, record)
 
 
@@ -178,7 +182,7 @@ def _calls(plan: Plan) -> tuple[Call, ...]:
             # One metric takes one tracking policy, so the old name goes first: the target and its count stay as they are.
             old = {"PolicyName": record.policyName, **want.where.params}
             rename = (Call("DeleteScalingPolicy", old),) if renamed else ()
-            return *claim, want.register(new=False), *rename, want.put()
+            return *claim, want.register(new=False), *rename, *((want.put(),) if want.puts else ())
         case Step.TAG:
             return _tag(record.arn, want, record)
     return ()

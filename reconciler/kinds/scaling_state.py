@@ -254,8 +254,10 @@ def _replied(this: Pass, record: Record, want: Wanted, reply: Reply) -> Record:
             arn = str(answer.get("ScalableTargetARN") or record.arn)
             if not reply.call.params.get("Tags"):
                 tagged = {} if arn == record.arn else {"tagHash": _UNTAGGED}
-            # The hash speaks of the policy as well, and that comes next.
-            return replace(record, arn=arn, hash=HALF, registeredAt=stamp(this.now), **tagged)
+            # The hash speaks of the policy as well; its own reply comes next, where it was put.
+            cut_short = this.failure is not None and _place(this.failure.call.params) == want.where
+            made = HALF if cut_short else want.hash
+            return replace(record, arn=arn, hash=made, registeredAt=stamp(this.now), **tagged)
         case "PutScalingPolicy":
             arn, release = str(answer.get("PolicyARN") or ""), hold(this, want.where).release
             return replace(record, policyName=want.policy, policyArn=arn, hash=want.hash, release=release, refused="")

@@ -34,8 +34,10 @@ def execute(
         try:
             answer = aws.write(tenant, call)
         except ReconcileError as error:
-            observer.forget(tenant, call)
-            if not _is_done_anyway(call, error):
+            done = _is_done_anyway(call, error)
+            if not (done and call.best_effort):
+                observer.forget(tenant, call)  # whatever came of it
+            if not done:
                 return tuple(replies), Failure(call, error)
             replies.append(Reply(call, {}, refused=call.best_effort))
             continue

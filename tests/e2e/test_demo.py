@@ -4,12 +4,9 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from reconciler.dev.demo.story import STORY
 
 
-@pytest.mark.timeout(300)
 def test_every_step_of_the_demo_is_seen() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", "demo", "--speed=300"],

@@ -275,13 +275,17 @@ class Ledger:
             return "its configuration was not made here"
         if arrived:
             return ""
+        # One that was refused may have begun and ended in the same second.
+        refused = any(
+            b.op in _SENDS and b.sent.key == entry.key and b.sent.at == entry.began and b.code != "OK"
+            for b in self.calls
+        )
         match entry.result:
             case "Failed":
-                at_once = [b for b in self.calls if b.op in _SENDS and b.sent.at == entry.began and b.code != "OK"]
-                return "" if at_once else "no call, and none that was refused"
+                return "" if refused else "no call, and none that was refused"
             case "Superseded" | "":
                 lost = any(booked.code != "OK" for booked in moves) or entry.began in self._walk.interrupted
-                return "" if lost else "no call arrived, and none was lost"
+                return "" if lost or refused else "no call arrived, and none was lost"
         return "no call arrived"
 
     def _unmoved(self, entry: Entry) -> str:

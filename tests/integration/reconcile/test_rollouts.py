@@ -117,6 +117,22 @@ def test_what_is_no_content_starts_no_rollout(lab: Lab, change: dict[str, Any]) 
     assert lab.effects(mark).keys() <= {"AddTags"}
 
 
+def test_what_the_console_set_is_retained_where_the_spec_says_so(lab: Lab) -> None:
+    retaining: dict[str, Any] = {
+        "retainAllVariantProperties": True,
+        "excludeRetainedVariantProperties": [{"variantPropertyType": "DesiredWeight"}],
+    }
+    key = in_service(lab, hosting(**retaining))
+    name, client = lab.status(key)["endpointName"], lab.simulator.client()
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    change = {"VariantName": variant["VariantName"], "DesiredWeight": 0.5, "DesiredInstanceCount": 3}
+    client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[change])
+    lab.run(120, step_s=20)
+    in_service(lab, hosting(image="lab:2", **retaining))
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (3, 1.0)
+
+
 def test_many_updating_endpoints_cost_pages(lab: Lab) -> None:
     keys = [lab.cluster.apply(hosting(f"serve-{number}")) for number in range(5)]
     lab.settle()
@@ -128,9 +144,10 @@ def test_many_updating_endpoints_cost_pages(lab: Lab) -> None:
 
 def test_a_settled_endpoint_costs_pages_and_no_writes(lab: Lab) -> None:
     keys = [in_service(lab, hosting(f"serve-{number}")) for number in range(3)]
+    lab.run(120, step_s=60)  # the first pages tell when the parts were made
     mark, written = lab.simulator.mark(), sum(lab.cluster.status_writes.values())
     lab.run(1800, step_s=60)
-    assert set(lab.simulator.counts(mark)) == {"ListEndpoints"}
+    assert set(lab.simulator.counts(mark)) == {"ListEndpoints", "ListModels", "ListEndpointConfigs"}
     lab.begin()
     lab.run(300, step_s=60)
     assert lab.simulator.counts(mark)["DescribeEndpoint"] == len(keys)
@@ -274,6 +291,18 @@ def test_a_throttled_update_keeps_its_place_in_history(lab: Lab) -> None:
     ]
 
 
+def test_a_tag_that_is_throttled_after_the_update_is_no_verdict_on_it(lab: Lab) -> None:
+    """Both go out in one pass, and nobody looks at the endpoint in between."""
+    key = in_service(lab, hosting())
+    throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+    lab.simulator.rules({"match": {"op": "AddTags", "count": 1}, "action": throttle})
+    in_service(lab, hosting(image="lab:2", tags=[{"key": "team", "value": "x"}]))
+    assert [(entry["id"], entry["result"]) for entry in lab.status(key)["history"]] == [
+        (2, "Succeeded"),
+        (1, "Succeeded"),
+    ]
+
+
 def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
     key = in_service(lab, hosting())
     throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
@@ -324,11 +353,14 @@ def test_the_quarantine_names_the_commit_of_the_bad_content_though_a_newer_one_w
     key = in_service(lab, hosting())
     lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": {**SILENT, "after": 100}})
     bad = {"revision": "main@sha1:aaaaaaa111", "commit": "badc0de111"}
-    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad))
+    told = {"author": "Ada", "subject": "Serve two", "path": "prod/serve.yaml"}
+    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad, **told))
     lab.run(60, step_s=20)
     lab.cluster.apply(annotated(hosting(image="lab:3"), revision="main@sha1:bbbbbbb222", commit="900dc0de22"))
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert [(entry["revision"], entry["commit"]) for entry in lab.status(key)["quarantine"]] == [tuple(bad.values())]
+    entry = lab.status(key)["history"][1]
+    assert (bad | told | {"initiatedBy": "git"}).items() <= entry.items()
     assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
 
 
@@ -529,6 +561,18 @@ def test_an_endpoint_deleted_in_the_console_is_reported_and_made_again_on_demand
     lab.cluster.annotate(key, drift_mode="Correct")
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert lab.effects()["CreateEndpoint"] == 2
+
+
+def test_an_endpoint_made_anew_that_fails_is_replaced_by_other_content(lab: Lab) -> None:
+    """The one before it served; this one never did, so nobody loses anything by its deletion."""
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct"))
+    lab.simulator.client().delete_endpoint(EndpointName=lab.status(key)["endpointName"])
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": "bad image"}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": outcome})
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    assert lab.condition(key, "Healthy")["status"] == "False"
+    in_service(lab, annotated(hosting(image="lab:2"), drift_mode="Correct"))
+    assert results(lab, key)[:2] == ["Succeeded", "Failed"]
 
 
 def test_parts_deleted_in_the_console_are_made_again_when_they_are_needed(lab: Lab) -> None:

@@ -248,7 +248,7 @@ class Team:
     def condition(self, kind: str = "Ready") -> Mapping[str, Any]:
         return find(self.status().get("conditions") or (), kind) or {}
 
-    def wait_applied(self, sha: str, timeout: float = 20) -> dict[str, Any]:
+    def wait_applied(self, sha: str, timeout: float = 60) -> dict[str, Any]:
         """Until the sync says that it applied this commit whole."""
 
         def applied() -> dict[str, Any] | None:
@@ -262,7 +262,7 @@ class Team:
         assert found
         return found
 
-    def wait_reason(self, reason: str, kind: str = "Ready", timeout: float = 20) -> Mapping[str, Any]:
+    def wait_reason(self, reason: str, kind: str = "Ready", timeout: float = 60) -> Mapping[str, Any]:
         def told() -> Mapping[str, Any]:
             condition = self.condition(kind)
             assert condition.get("reason") == reason, condition

@@ -121,6 +121,13 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
             id="asked, no trace yet",
         ),
         pytest.param(
+            a_pass(KIND, hosting(), asked(LATE), seen=Seen()),
+            Phase.WAITING,
+            "RolloutInProgress",
+            [],
+            id="asked, and nobody looked since: no verdict",
+        ),
+        pytest.param(
             a_pass(KIND, hosting(), asked(LATE), seen=live(config="before")),
             Phase.ACTING,
             "RolloutInProgress",
