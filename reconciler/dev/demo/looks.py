@@ -36,5 +36,19 @@ def baking_canary(found: Found) -> bool:
     return "canary" in stage and "baking" in stage
 
 
+def drift(found: Found) -> str:
+    """The Drift column."""
+    return str(found.get("status", {}).get("drift", {}).get("state", ""))
+
+
+def put_right(times: int) -> Look:
+    """Ready, with the correction still to be seen; so many there were in all."""
+    return lambda found: (
+        ready(found)
+        and drift(found) == "Corrected"
+        and found["status"]["drift"].get("corrected", {}).get("count") == times
+    )
+
+
 def gone(found: Found) -> bool:
     return not found
