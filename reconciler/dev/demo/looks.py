@@ -41,13 +41,14 @@ def drift(found: Found) -> str:
     return str(found.get("status", {}).get("drift", {}).get("state", ""))
 
 
-def put_right(times: int) -> Look:
-    """Ready, with the correction still to be seen; so many there were in all."""
-    return lambda found: (
-        ready(found)
-        and drift(found) == "Corrected"
-        and found["status"]["drift"].get("corrected", {}).get("count") == times
-    )
+def put_right(before: Found) -> Look:
+    """Ready, and something was put right since the object looked as before."""
+    known = _corrections(before)
+    return lambda found: ready(found) and drift(found) == "Corrected" and _corrections(found) > known
+
+
+def _corrections(found: Found) -> int:
+    return int(found["status"].get("drift", {}).get("corrected", {}).get("count", 0))
 
 
 def gone(found: Found) -> bool:

@@ -79,21 +79,6 @@ GUARD = f"""\
 """
 """Below HOSTING: one instance in four first, for an hour, and back when the alarm goes off."""
 
-SCORER = """\
-apiVersion: sagemaker.aws.amazon.com/v1
-kind: Model
-metadata:
-  name: churn-scorer
-  annotations:
-    sagemaker-gitops.dev/drift-mode: {mode}
-spec:
-  region: us-east-1
-  executionRoleArn: arn:aws:iam::123456789012:role/churn-serving
-  primaryContainer:
-    image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/churn-serving:1.0
-    modelDataUrl: s3://churn-models/december/model.tar.gz
-"""
-
 BROKEN = """\
 apiVersion: sagemaker.aws.amazon.com/v1
 kind: TrainingJob
