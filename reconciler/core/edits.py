@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from reconciler.core.problems import escape
 from reconciler.core.resource import OUR_MANAGERS, SYNC_MANAGER
 
 SHOWN = 5
@@ -38,7 +39,7 @@ def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[Place]:
     """
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
         for key in sorted({*desired, *live}):
-            step = f"{at}/{escaped(str(key))}"
+            step = f"{at}/{escape(str(key))}"
             one, other = desired.get(key), live.get(key)
             if one is None or other is None:
                 if one is not other:
@@ -50,11 +51,6 @@ def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[Place]:
             yield from places(one, other, f"{at}/{index}")
     elif desired != live:
         yield Place(at, desired, live)
-
-
-def escaped(key: str) -> str:
-    """One step of a JSON Pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def shown(found: Iterable[str]) -> str:
@@ -117,6 +113,6 @@ def _owns(fields: Mapping[str, Any], steps: Iterable[str]) -> bool:
 def _leaves(fields: Mapping[str, Any], at: str) -> Iterator[str]:
     for step, below in fields.items():
         if step.startswith("f:"):
-            path = f"{at}/{escaped(step.removeprefix('f:'))}"
+            path = f"{at}/{escape(step.removeprefix('f:'))}"
             deeper = list(_leaves(below, path))
             yield from deeper or [path]

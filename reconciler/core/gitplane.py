@@ -13,8 +13,9 @@ from typing import Any
 
 from reconciler.core.applied import Wanted
 from reconciler.core.decision import Difference
-from reconciler.core.edits import Author, author, escaped, foreign_paths, places
+from reconciler.core.edits import Author, author, foreign_paths, places
 from reconciler.core.inventory import without
+from reconciler.core.problems import escape
 from reconciler.core.resource import Resource
 
 
@@ -74,7 +75,7 @@ def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
     ):
         for key, value in sorted(stated.items()):
             if found.get(key) != value:
-                yield f"/metadata/{name}/{escaped(key)}", value, found.get(key)
+                yield f"/metadata/{name}/{escape(key)}", value, found.get(key)
 
 
 def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Difference, ...]:

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core import inventory as inventories
-from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata
+from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata, metadata_is_old
 from reconciler.core.decision import Difference
 from reconciler.core.drift import DriftMode, flapping
 from reconciler.core.edits import Author
@@ -174,13 +174,17 @@ def inventory_after(
 
 
 def _judge(want: Wanted, live: Live, inventory: Inventory, spec: GitSyncSpec, owner: str) -> str:
-    edited = live.hash != want.hash or edited_metadata(want, live.resource)
+    spec_differs = live.hash != want.hash
+    edited = spec_differs or edited_metadata(want, live.resource)
     git_is_same = inventory.get(want.key) == (want.hash,)
     if bookkeeping_is_old(want, live.resource, owner) and not (git_is_same and edited):
         return "apply"
     if not edited:
         return "leave"
-    match spec.mode(want.key, live.resource.annotations.get(Annotation.DRIFT_MODE)):
+    mode = spec.mode(want.key, live.resource.annotations.get(Annotation.DRIFT_MODE))
+    if metadata_is_old(want, live.resource) and not (spec_differs and mode is DriftMode.CORRECT):
+        return "apply"  # a label or annotation that Git changed is no edit
+    match mode:
         case DriftMode.CORRECT:
             return "report" if live.resource.suspended else "put back"
         case DriftMode.WARN:

@@ -39,10 +39,13 @@ _OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
 def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Everything in status that is ours and still there; an intent has no ARN yet."""
+    """Everything in status that is ours and still there; an intent has no ARN yet, and what somebody else made under the name
+    of a thing of ours is theirs.
+    """
     lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
     records = [status.get("run"), status.get("endpoint"), *lists]
-    return tuple(one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    there = (one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    return tuple(one for one in there if not one.get("replaced"))
 
 
 def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,18 +12,16 @@ from reconciler.core.inventory import written_hash
 from reconciler.core.resource import GITOPS_API_VERSION, Annotation, Key, Resource
 from tests.support.lab import Lab
 
-OWNER = "team/sync"
-
 
 class LabGit:
     """Holds one manifest; `begin` again after the lab began again. Kinds with write-backs are not for this bench."""
 
-    def __init__(self, lab: Lab, manifest: Mapping[str, Any], **spec: Any) -> None:
-        self.lab, self.spec = lab, spec
+    def __init__(self, lab: Lab, manifest: Mapping[str, Any], *, name: str = "sync", **spec: Any) -> None:
+        self.lab, self.name, self.spec = lab, name, spec
         self.manifest = copy.deepcopy(dict(manifest))
         annotations = self.manifest["metadata"].setdefault("annotations", {})
         annotations |= {
-            Annotation.OWNER: OWNER,
+            Annotation.OWNER: f"team/{name}",
             Annotation.COMMIT: "c" * 40,
             Annotation.REVISION: "main@sha1:" + "c" * 40,
         }
@@ -43,7 +41,7 @@ class LabGit:
         """The GitSync as a process finds it, or as somebody changed it; `read`: Git could be looked at since the start."""
         self.spec |= spec
         status = {"inventory": [f"{self.key.kind}/{self.key.namespace}/{self.key.name}@{self.wanted.hash}"]}
-        metadata = {"name": "sync", "namespace": "team"}
+        metadata = {"name": self.name, "namespace": "team"}
         repo = {"repo": {"url": "https://example.com/x"}}
         body = {
             "apiVersion": GITOPS_API_VERSION,

@@ -36,5 +36,20 @@ def baking_canary(found: Found) -> bool:
     return "canary" in stage and "baking" in stage
 
 
+def drift(found: Found) -> str:
+    """The Drift column."""
+    return str(found.get("status", {}).get("drift", {}).get("state", ""))
+
+
+def put_right(before: Found) -> Look:
+    """Ready, and something was put right since the object looked as before."""
+    known = _corrections(before)
+    return lambda found: ready(found) and drift(found) == "Corrected" and _corrections(found) > known
+
+
+def _corrections(found: Found) -> int:
+    return int(found["status"].get("drift", {}).get("corrected", {}).get("count", 0))
+
+
 def gone(found: Found) -> bool:
     return not found

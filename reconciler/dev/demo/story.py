@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.dev.demo import basics, mistakes, rollback
+from reconciler.dev.demo import basics, drift, mistakes, rollback
 from reconciler.dev.demo.stage import Stage
 
 Scene = Callable[[Stage], None]
@@ -24,6 +24,9 @@ STORY: tuple[tuple[str, Scene], ...] = (
     ("A bad revision is rolled back by its alarm", rollback.by_alarm),
     ("It is quarantined, and its commit says so", rollback.remembered),
     ("git revert puts things right", rollback.reverted),
-    ("An edit in the cluster is put back", mistakes.put_back),
+    ("An edit in the cluster is put back", drift.edited),
+    ("An endpoint that was moved in the console is moved back", drift.moved),
+    ("A model that was deleted in the console is made anew", drift.deleted),
+    ("A weight that was changed in the console is reported", drift.weighed),
     ("git rm deletes", basics.remove),
 )

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.drift import DriftMode
-from reconciler.core.naming import spec_hash
 from reconciler.core.resource import Key
-from tests.support.lab import ROLE, CrashError, Lab, LabClaim, annotated, hosting
+from tests.support.lab import ROLE, CrashError, Lab, annotated, hosting
+from tests.support.lab_git import LabGit
 from tests.support.lab_scaling import Console, resource
 
 WEIGHT = "/spec/productionVariants/0/initialVariantWeight"
@@ -128,18 +127,12 @@ def deployments(lab: Lab, path: str) -> dict[str, Key]:
         "written": lab.cluster.apply(annotated(hosting("written"), drift_mode="Correct")),
         "warn": lab.cluster.apply(annotated(hosting("warn"), drift_mode="Warn")),
         "ignore": lab.cluster.apply(annotated(hosting("ignore"), drift_mode="Ignore")),
-        "synced": synced(lab, hosting("synced")),
-        "path": synced(lab, hosting("path"), mode_written=True, ignore=(path,)),
+        "synced": LabGit(lab, hosting("synced"), name="synced").key,
+        "path": LabGit(lab, hosting("path"), name="path", drift={"mode": "Correct", "ignore": [{"paths": [path]}]}).key,
     }
     lab.run(until=lambda: all(lab.is_ready(key) for key in keys.values()), step_s=30)
     lab.run(120, step_s=30)
     return keys
-
-
-def synced(lab: Lab, manifest: Mapping[str, Any], **claim: Any) -> Key:
-    key = lab.cluster.apply(manifest)
-    lab.around.claims[key] = LabClaim(spec_hash(manifest["spec"]), DriftMode.CORRECT, **claim)
-    return key
 
 
 def told(lab: Lab, key: Key) -> tuple[str, list[str], str]:
@@ -282,8 +275,8 @@ def test_what_somebody_made_under_our_name_is_never_deleted(lab: Lab) -> None:
     key = in_service(lab, hosting())
     name = model_of(lab, key)
     make_anew(lab, key)
-    lab.run(180, step_s=30)
-    lab.cluster.annotate(key, drift_mode=None)
+    lab.run(600, step_s=30)
+    assert not console(lab).list_tags(ResourceArn=lab.status(key)["models"][0]["arn"])["Tags"]
     lab.cluster.delete(key)
     lab.run(until=lambda: key not in lab.cluster.objects, step_s=30)
     assert [row["name"] for row in lab.simulator.state()["resources"]] == [name]

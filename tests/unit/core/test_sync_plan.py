@@ -224,6 +224,14 @@ def test_an_edited_label_is_an_edit() -> None:
     assert not steps.to_put_back[0].spec
 
 
+@pytest.mark.parametrize("mode", DriftMode)
+def test_a_label_that_git_changes_is_no_edit(mode: DriftMode) -> None:
+    want = wanted("a", labels={"app": "new"}, annotations={Annotation.DRIFT_MODE: "Correct"})
+    there = live("a", annotations={Annotation.DRIFT_MODE: mode, APPLIED_METADATA: "of-old"})
+
+    assert fate(planned([want], hashes(a=NEW), [there])) == "apply"
+
+
 def test_changes_go_before_what_is_new() -> None:
     steps = planned([wanted("a"), wanted("b")], hashes(b=OLD), [live("b", OLD)])
 
