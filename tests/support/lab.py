@@ -333,6 +333,8 @@ class Lab:
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = Aws(LOADER, self.clock.monotonic)
         self.shapes = dict(_shapes())
+        self.paces = Paces()
+        """Of the next process."""
         self.sent: list[Sent] = []
         """In order, over all processes: line for line what the simulator's record has of them."""
         self.begin()
@@ -352,7 +354,7 @@ class Lab:
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
         aws = _Aws(self.aws, self.boundaries, self._sending)
-        self.observer = Observer(aws, self.clock, self._woken.add, Paces(5.0, 60.0))
+        self.observer = Observer(aws, self.clock, self._woken.add, self.paces)
         around = self.around
         as_written = {kind.name: kind.as_written for kind in KINDS}
         live = LiveView(self.cluster, lambda found: as_written[found.kind](found), self.clock.monotonic)

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.core.conditions import stamp
 from reconciler.core.resource import Key
+from reconciler.runtime.sweep import Paces
 from tests.support.lab import PREFIX, CrashError, Lab, hosting, job
 
 OURS, CONSOLE = "testing", "console"
@@ -293,6 +294,9 @@ class Walk:
 
 
 def walked(lab: Lab, seed: int, pushes: int, *, losses: bool = False) -> Walk:
+    # A step of the walk is minutes: at the usual pace each would list everything that is settled.
+    lab.paces = Paces(slow_s=600.0)
+    lab.begin()
     walk = Walk(lab, Random(seed))  # noqa: S311 - it must repeat, not be secret
     walk.start()
     walk.go(pushes, losses=losses)
