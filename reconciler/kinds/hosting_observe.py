@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.errors import TerminalError
+from reconciler.core.errors import DeniedError, TerminalError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner
@@ -137,7 +137,10 @@ def _before_a_move(view: View, this: Pass, seen: Seen, want: Wanted, endpoint: M
 def _settled(view: View, this: Pass, seen: Seen, want: Wanted, endpoint: Mapping[str, Any]) -> Seen:
     """What serves is what is wanted: is all of it as its content says? What is to be put right is looked at anew first."""
     live = str(endpoint["EndpointConfigName"])
-    target = view.describe("EndpointConfig", live) if want.held else None
+    try:
+        target = view.describe("EndpointConfig", live) if want.held else None
+    except DeniedError:
+        target = None  # then nothing of the endpoint itself is compared
     want = with_reference(replace(want, content=Content(want.content.hash, live)), target)
     sweep = hosting_sweep.look(view, this, want, endpoint)
     offs = hosting_drift.off_balance(this, want, endpoint, sweep.scaled)
