@@ -67,7 +67,12 @@ class Specs:
         return found
 
     def _drawn(self, field: Field) -> Any:
-        skip = field.api is None or field.supplied or field.key in self._without or (field.key == "tags" and not field.digest)
+        skip = (
+            field.api is None
+            or field.supplied
+            or field.key in self._without
+            or (field.key == "tags" and not field.digest)
+        )
         if skip or not (field.required or self._random.random() < _CHANCE):
             return None
         return self._value(field.shape)
@@ -99,9 +104,13 @@ class Specs:
         if shape.enum:
             return self._random.choice(shape.enum)
         longest, least = shape.max_length or 1000, shape.min_length or 0
-        fits = [
-            text
-            for text in _SAMPLES
-            if least <= len(text) <= longest and (shape.pattern is None or re.fullmatch(shape.pattern, text))
-        ]
+        fits = [text for text in _SAMPLES if least <= len(text) <= longest and _matches(shape.pattern, text)]
         return self._random.choice(fits) if fits else None
+
+
+def _matches(pattern: str | None, text: str) -> bool:
+    """RE2 knows a few things that `re` does not: then nothing is known to fit."""
+    try:
+        return pattern is None or re.fullmatch(pattern, text) is not None
+    except re.error:
+        return False

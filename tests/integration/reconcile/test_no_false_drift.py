@@ -28,12 +28,40 @@ Least = Callable[[str], dict[str, Any]]
 
 REFUSED = frozenset(
     # What is refused beside something else, or is an enum that the schema leaves open.
-    """acceleratorType autoParameters autoRollbackConfiguration autotune capacityReservationConfig
-    categoricalParameterRanges containers continuousParameterRanges deploymentConfig enableManagedSpotTraining
-    explainerConfig hyperParameterRanges hyperParameterTuningResourceConfig inferenceAmiVersion instanceGroupNames
-    instanceGroups integerParameterRanges managedInstanceScaling maxWaitTimeInSeconds parameterRanges resourceLimits
-    retryStrategy routingStrategy shadowProductionVariants stoppingCondition trainingJobDefinitions
-    tuningJobCompletionCriteria tuningObjective warmStartConfig""".split()
+    [
+        "acceleratorType",
+        "autoParameters",
+        "autoRollbackConfiguration",
+        "autotune",
+        "capacityReservationConfig",
+        "categoricalParameterRanges",
+        "containers",
+        "continuousParameterRanges",
+        "deploymentConfig",
+        "enableManagedSpotTraining",
+        "explainerConfig",
+        "hyperParameterRanges",
+        "hyperParameterTuningResourceConfig",
+        "inferenceAmiVersion",
+        "instanceGroupNames",
+        "instanceGroups",
+        "integerParameterRanges",
+        "managedInstanceScaling",
+        "maxWaitTimeInSeconds",
+        "maxRuntimeInSeconds",
+        "parameterRanges",
+        "processingInputs",
+        "processingOutputConfig",
+        "resourceLimits",
+        "retryStrategy",
+        "routingStrategy",
+        "shadowProductionVariants",
+        "stoppingCondition",
+        "trainingJobDefinitions",
+        "tuningJobCompletionCriteria",
+        "tuningObjective",
+        "warmStartConfig",
+    ]
 )
 
 LEAST: dict[str, Least] = {
@@ -56,8 +84,8 @@ def apply(lab: Lab, kind: str, least: Least) -> list[Key]:
 
 
 def at_rest(lab: Lab, keys: list[Key]) -> list[Key]:
-    lab.run(900, step_s=300)
-    lab.run(120, step_s=60)
+    lab.run(1800, step_s=300)
+    lab.run(240, step_s=60)
     ready = [key for key in keys if lab.is_ready(key)]
     assert len(ready) >= COUNT, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
     return ready

@@ -60,7 +60,11 @@ SAME = {
             }
         },
     ),
-    "an ARN in another case": ("Model", {"executionRoleArn": ROLE}, {"ExecutionRoleArn": ROLE.replace("role/r", "Role/R")}),
+    "an ARN in another case": (
+        "Model",
+        {"executionRoleArn": ROLE},
+        {"ExecutionRoleArn": ROLE.replace("role/r", "Role/R")},
+    ),
     "a set in another order": (
         "Model",
         {"vpcConfig": {"subnets": ["a", "b"], "securityGroupIds": ["s"]}},
