@@ -31,6 +31,7 @@ CONFIGURATIONS = {
 _SUSPENDED = ("dynamicScalingInSuspended", "dynamicScalingOutSuspended", "scheduledScalingSuspended")
 _POLICY_PATH = "/spec/policyName"
 """Of a policy that is gone."""
+_OF_POLICY = ("policyName", "policyType", *CONFIGURATIONS.values())
 _METRICS = ("predefinedMetricSpecification", "customizedMetricSpecification")
 
 
@@ -76,7 +77,7 @@ class Wanted:
     """The same as parameters, by operation."""
     tags: Mapping[str, str]
     puts: bool = True
-    """Whether the policy is put: not where it was taken away and is to be left so."""
+    """Whether the policy is put: not where nothing of it is to be put right, or it was taken away and is to be left so."""
 
     @property
     def hash(self) -> str:
@@ -207,11 +208,10 @@ def differences(
     tracking = CONFIGURATIONS[TRACKING]
     if tracking in live:
         live[tracking] = {"disableScaleIn": False, **live[tracking]}
-    of_policy = ("policyType", *CONFIGURATIONS.values())
     found = [
         Difference("sagemaker", path, _shown(desired), f"{_shown(value)} ({want.where.resource_id})")
         for key, item in want.spec.items()
-        if policy is not None or key not in of_policy
+        if policy is not None or key not in _OF_POLICY
         for path, desired, value in _differing(item, live.get(key), f"/spec/{key}")
     ]
     if policy is None:
@@ -221,14 +221,21 @@ def differences(
 
 
 def keeping(
-    shape: Structure, want: Wanted, target: Mapping[str, Any], policy: Mapping[str, Any] | None, paths: Collection[str]
+    shape: Structure,
+    want: Wanted,
+    live: Sequence[Mapping[str, Any] | None],
+    left: Collection[str],
+    right: Collection[str],
 ) -> Wanted:
-    """The same, asked for so that what is live at these paths stays: an upsert says everything anew."""
-    live = {**to_resource(shape, target), **(to_resource(shape, policy) if policy is not None else {})}
+    """The same, asked for so that what is live (target and policy) stays at the paths `left`, and those of `right` are put
+    right: an upsert says everything anew.
+    """
+    there = {key: value for one in live for key, value in to_resource(shape, one or {}).items()}
     spec = copy.deepcopy(dict(want.spec))
-    for path in {*paths} - {_POLICY_PATH}:
-        _put(spec, path.split("/")[2:], live)
-    return replace(want, request=_requests(shape, spec), puts=_POLICY_PATH not in paths)
+    for path in {*left} - {_POLICY_PATH}:
+        _put(spec, path.split("/")[2:], there)
+    puts = any(path.split("/")[2] in _OF_POLICY for path in right) and _POLICY_PATH not in left
+    return replace(want, request=_requests(shape, spec), puts=puts)
 
 
 def _put(into: Any, steps: Sequence[str], live: Any) -> None:

@@ -136,10 +136,10 @@ def _by_mode(this: Pass, plan: Plan, found: Sequence[Difference]) -> Plan:
     plan = replace(plan, why=drift.stands[0].reason, differences=drift.stands, corrects=drift.paths)
     if not drift.correct:
         return replace(plan, step=Step.REPORT)
-    left = {difference.path for difference in found} - set(drift.paths)
-    if plan.look.target is None or not left:
+    if plan.look.target is None:
         return plan
-    return replace(plan, want=keeping(this.shape, plan.want, plan.look.target, plan.look.policy, left))
+    left, live = {difference.path for difference in found} - set(drift.paths), (plan.look.target, plan.look.policy)
+    return replace(plan, want=keeping(this.shape, plan.want, live, left, drift.paths))
 
 
 def _fine(want: Wanted, record: Record | None) -> Plan:

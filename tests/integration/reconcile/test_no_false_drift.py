@@ -1,0 +1,143 @@
+"""What nobody touches does not drift: for each kind, many random objects at rest, through the noise of a real account.
+
+Defaults that the service fills in, metric definitions it injects, counts that autoscaling moves, patching of endpoints, and
+reads that tell of the past: none of it is a difference, none of it is a reason to write or to call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.core.resource import Key
+from tests.support.lab import Lab, annotated, job
+from tests.support.lab_kinds import config, model, processing, transform, tuning
+from tests.support.lab_scaling import endpoint, scaling
+from tests.support.random_specs import Specs
+
+COUNT = 200
+SPARE = 4
+"""A few combinations are refused that no schema tells of."""
+SWEEPS = 20
+A_SWEEP_S = 60
+SHARED = {"kind": "Model", "name": "shared"}
+
+Least = Callable[[str], dict[str, Any]]
+
+REFUSED = frozenset(
+    # What is refused beside something else, or is an enum that the schema leaves open.
+    [
+        "acceleratorType",
+        "autoParameters",
+        "autoRollbackConfiguration",
+        "autotune",
+        "capacityReservationConfig",
+        "categoricalParameterRanges",
+        "containers",
+        "continuousParameterRanges",
+        "deploymentConfig",
+        "enableManagedSpotTraining",
+        "explainerConfig",
+        "hyperParameterRanges",
+        "hyperParameterTuningResourceConfig",
+        "inferenceAmiVersion",
+        "instanceGroupNames",
+        "instanceGroups",
+        "integerParameterRanges",
+        "managedInstanceScaling",
+        "maxWaitTimeInSeconds",
+        "maxRuntimeInSeconds",
+        "parameterRanges",
+        "processingInputs",
+        "processingOutputConfig",
+        "resourceLimits",
+        "retryStrategy",
+        "routingStrategy",
+        "shadowProductionVariants",
+        "stoppingCondition",
+        "trainingJobDefinitions",
+        "tuningJobCompletionCriteria",
+        "tuningObjective",
+        "warmStartConfig",
+    ]
+)
+
+LEAST: dict[str, Least] = {
+    "TrainingJob": job,
+    "HyperparameterTuningJob": lambda name: tuning(name, most=1, parallel=1),
+    "BatchTransformJob": lambda name: transform(name, modelRef=SHARED),
+    "ProcessingJob": processing,
+    "Model": model,
+    "EndpointConfig": lambda name: config(name, modelRef=SHARED),
+}
+
+
+def apply(lab: Lab, kind: str, least: Least) -> list[Key]:
+    specs, made = Specs(7, without=REFUSED), []
+    for number in range(COUNT + SPARE):
+        manifest = least(f"x-{number}")
+        spec = specs.draw(lab.shapes[kind], manifest["spec"]) | {"tags": [{"key": "team", "value": f"t{number % 7}"}]}
+        made.append(lab.cluster.apply(annotated({**manifest, "spec": spec}, drift_mode="Correct")))
+    return made
+
+
+def at_rest(lab: Lab, keys: list[Key]) -> list[Key]:
+    lab.run(1800, step_s=300)
+    lab.run(240, step_s=60)
+    ready = [key for key in keys if lab.is_ready(key)]
+    assert len(ready) >= COUNT, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
+    return ready
+
+
+def sweep(lab: Lab, keys: list[Key], noise: Callable[[int], None] = lambda _: None, *, writes: bool = False) -> None:
+    """A day's worth of looks; `writes`: statuses tell of what moved, and of nothing else."""
+    stale = {"type": "stale_read", "seconds": 30}
+    for read in ("List*", "Describe*"):
+        lab.simulator.rules({"match": {"op": read, "probability": 0.2, "seed": 3}, "action": stale})
+    mark, before = lab.simulator.mark(), lab.cluster.status_writes.copy()
+    for number in range(SWEEPS):
+        noise(number)
+        lab.run(A_SWEEP_S, step_s=A_SWEEP_S)
+    assert lab.simulator.mutations(mark) == []
+    assert {lab.status(key)["drift"]["state"] for key in keys} == {"InSync"}
+    assert not [event for event in lab.around.emitted if event[1].startswith(("Externally", "Drift"))]
+    assert writes or lab.cluster.status_writes == before
+
+
+@pytest.fixture
+def busy(lab: Lab) -> Lab:
+    lab.simulator.settings({"switches": {"model_data_source_beside_url": True}})
+    lab.cluster.apply(model("shared"))
+    lab.settle()
+    return lab
+
+
+@pytest.mark.parametrize("kind", LEAST)
+def test_nothing_drifts(busy: Lab, kind: str) -> None:
+    sweep(busy, at_rest(busy, apply(busy, kind, LEAST[kind])))
+
+
+def test_endpoints_and_their_scaling_do_not_drift(busy: Lab) -> None:
+    """Autoscaling moves counts and the service patches endpoints: a status may tell of it, nothing is done about it."""
+    lab = busy
+    lab.simulator.settings({"durations": {"endpoint.Creating": 30}})
+    served = at_rest(lab, apply(lab, "HostingDeployment", endpoint))
+    scaled = [apply_scaling(lab, number) for number in range(COUNT + SPARE)]
+    lab.run(300, step_s=60)
+    keys = [*served, *(key for key in scaled if lab.is_ready(key))]
+    assert len(keys) >= 2 * COUNT
+
+    def noise(number: int) -> None:
+        for each in range(number, COUNT, SWEEPS):
+            moved = {"type": "edit_weight", "variant": "variant-model-0", "instances": 1 + each % 4, "now": True}
+            patched = {"type": "system_updating", "seconds": 90, "now": True}
+            for action in (moved, patched):
+                lab.simulator.rules({"match": {"name": f"x-{each}"}, "action": {**action, "kind": "Endpoint"}})
+
+    sweep(lab, keys, noise, writes=True)
+
+
+def apply_scaling(lab: Lab, number: int) -> Key:
+    return lab.cluster.apply(annotated(scaling(f"x-{number}", name=f"x-{number}"), drift_mode="Correct"))
