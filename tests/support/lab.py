@@ -324,7 +324,7 @@ class Lab:
         self.boundaries = _Boundaries()
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
-        self.aws = Aws(LOADER, self.clock.monotonic)
+        self.aws = self._connect()
         self.shapes = dict(_shapes())
         self.sent: list[Sent] = []
         """In order, over all processes: line for line what the simulator's record has of them."""
@@ -337,6 +337,9 @@ class Lab:
         self.cluster = MemoryCluster()
         self.clock.start_over()
         self.begin()
+
+    def _connect(self) -> Aws:
+        return Aws(LOADER, self.clock.monotonic)
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -360,12 +361,15 @@ def test_a_correction_that_is_rolled_back_is_tried_three_times_an_hour(lab: Lab)
     lab.run(until=lambda: told(lab, key)[0] == "Corrected", seconds=7200, step_s=60)
 
 
+def corrections(lab: Lab, key: Key, number: int) -> bool:
+    return bool((lab.status(key)["drift"].get("corrected") or {}).get("count") == number)
+
+
 def test_a_weight_that_is_changed_again_and_again_is_left(lab: Lab) -> None:
     key = in_service(lab, hosting())
-    for weight in (3, 4, 5):
+    for number, weight in enumerate((3, 4, 5), 1):
         weigh(lab, key, DesiredWeight=weight)
-        lab.run(until=lambda: endpoint(lab, key)["ProductionVariants"][0]["CurrentWeight"] == 1, step_s=30)
-        lab.run(90, step_s=30)
+        lab.run(until=partial(corrections, lab, key, number), step_s=30)
     mark = lab.simulator.mark()
     weigh(lab, key, DesiredWeight=6)
     lab.run(600, step_s=30)
