@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.core.conditions import DRIFTED, Condition, clip, find, moment, stamp
+from reconciler.core.conditions import DRIFTED, READY, Condition, clip, find, moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Phase
 from reconciler.core.drift import (
     CORRECTED,
@@ -35,6 +35,8 @@ from reconciler.core.edits import shown
 from reconciler.core.gitplane import GitPlane, PutBack, editor
 from reconciler.core.shapes import Shape, masked_at
 
+VERIFIED_EVERY = timedelta(days=1)
+"""How old `lastVerified` may grow where nothing else is written: a metric tells the age at any time, status costs a write."""
 _LISTED = 20
 _RECENT = 60
 _VALUE = 200
@@ -84,6 +86,7 @@ def record(
         "differences": list(told.standing[:_LISTED]),
         "correcting": list(told.correcting),
         "corrected": corrected,
+        "lastVerified": past.get("lastVerified"),
     }
 
 
@@ -164,6 +167,17 @@ def _corrected(
         "by": clip(news[-1].by, _VALUE) if news else "",
         "recent": every[-_RECENT:],
     }
+
+
+def verified(status: Mapping[str, Any], past: Mapping[str, Any], at: datetime | None) -> dict[str, Any]:
+    """`status` with `drift.lastVerified`, which moves with whatever else moves and else once a day. `past` is the status
+    before; `at` is when SageMaker was seen last, None where nothing is watched.
+    """
+    ready = find(status["conditions"], READY) or {}
+    since = status["drift"].get("lastVerified") or ready["lastTransitionTime"]
+    if at is None or (status == past and at - moment(str(since)) < VERIFIED_EVERY):
+        return dict(status)
+    return {**status, "drift": {**status["drift"], "lastVerified": stamp(at)}}
 
 
 def condition(

@@ -228,7 +228,7 @@ class Worker:
             if decision.calls and not this.replies and this.failure is None:
                 # Before it is written down that the call goes out: what was not sent need not be looked for later.
                 self._ports.aws.admit(tenant, decision.calls[0])
-            this = self._record(this, decision)
+            this = self._record(this, decision, verified=self._verified(tenant, decision))
             if not decision.calls:
                 return Next(_sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
             replies, failure = execute(
@@ -256,7 +256,19 @@ class Worker:
         this = self._record(this, shown)
         return Next(_sooner(_SLOW_RETRY, self._drift_look(this)))
 
-    def _record(self, this: Pass, decision: Decision, refused: Mapping[str, Any] | None = None) -> Pass:
+    def _verified(self, tenant: Any, decision: Decision) -> datetime | None:
+        """When all that the decision is about was seen last."""
+        view = self._ports.observer.view(tenant)
+        seen = [view.verified(watch.remote, watch.name) for watch in decision.watches]
+        return min((at for at in seen if at is not None), default=None)
+
+    def _record(
+        self,
+        this: Pass,
+        decision: Decision,
+        refused: Mapping[str, Any] | None = None,
+        verified: datetime | None = None,
+    ) -> Pass:
         """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
         # Before the status: a pass that dies in between makes them again, and none is left out.
         self._ports.children.ensure(decision.children)
@@ -280,6 +292,7 @@ class Worker:
         status = {key: value for key, value in status.items() if key != "roleArn"} | ({"roleArn": role} if role else {})
         if refused or (refused := _still_refused(this)):
             status["refused"] = dict(refused)
+        status = drift_record.verified(status, past, verified)
         resource = this.resource
         if status != past or decision.calls:
             resource = self._write(this, status)
@@ -290,7 +303,9 @@ class Worker:
         return replace(this, resource=resource)
 
     def _drift_look(self, this: Pass) -> timedelta | None:
-        return drift_record.look_again(this.resource.status.get("drift") or {}, this.now)
+        drift = this.resource.status.get("drift") or {}
+        daily = drift_record.VERIFIED_EVERY if drift.get("lastVerified") else None
+        return _sooner(drift_record.look_again(drift, this.now), daily)
 
     def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
         """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is

@@ -76,7 +76,7 @@ def sweep_of_everything(aws: SimControl, row: Row) -> None:
     fleet = Fleet(aws, _ANOTHER_REGION)
     fleet.make()
     fleet.watch()
-    fleet.pass_time(60)
+    fleet.pass_time(40)
     mark = aws.mark()
     fleet.pass_time(400, step_s=400)
     calls = Counter(each["op"] for each in aws.requests(mark) if each["region"] == _ANOTHER_REGION)

@@ -20,7 +20,7 @@ from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.errors import ConflictError, NotFoundError, StaleError
+from reconciler.core.errors import ConflictError, HeldBackError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.note import render
 from reconciler.core.note_past import Started
@@ -228,15 +228,22 @@ class _Aws:
 
     real: Aws
     boundaries: _Boundaries
-    sending: Callable[[Call], None]
+    sent: Callable[[Call], None]
 
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         return self.real.read(tenant, operation, params)
 
     def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
         self.boundaries.cross(f"before {call.operation}")
-        self.sending(call)
-        answer = self.real.write(tenant, call)
+        left = True
+        try:
+            answer = self.real.write(tenant, call)
+        except HeldBackError:
+            left = False
+            raise
+        finally:
+            if left:
+                self.sent(call)
         self.boundaries.cross(f"after {call.operation}")
         return answer
 

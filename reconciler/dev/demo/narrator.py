@@ -70,4 +70,4 @@ def _wrapped(line: str, indent: str, margin: int) -> list[str]:
         if rows[-1].strip() and len(rows[-1]) + len(piece.rstrip()) > _page() - margin:
             rows.append(indent)
         rows[-1] += piece
-    return rows
+    return [row.rstrip() for row in rows]

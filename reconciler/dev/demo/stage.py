@@ -105,20 +105,20 @@ class Stage:
         for path, text in changes.items():
             target = self.work / path
             if text is None:
-                self.git("rm", "--quiet", path)
+                self.show_git("rm", "-q", path)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
             self.git("add", path)
         if diff:
-            narrator.command("git diff --staged", _changed_lines(self.git("diff", "--staged", "--unified=0")))
-        committed = self.git("commit", "-m", message)
-        narrator.command(f"git commit -m {shlex.quote(message)} && git push", committed)
+            changed = [line for line in self.git("diff", "--staged", "-U0").splitlines() if line.startswith(("+", "-"))]
+            narrator.command("git diff --staged -U0 | grep '^[+-]'", "\n".join(changed))
+        self.show_git("commit", "-m", message)
         return self.pushed()
 
     def pushed(self) -> str:
         """Push what is committed; the short commit."""
-        self.git("push", "--quiet", "origin", "main")
+        self.show_git("push", "-q")
         return self.git("rev-parse", "--short=7", "HEAD").strip()
 
     def aws(self, client: str, operation: str, **parameters: Any) -> Any:
@@ -206,6 +206,7 @@ class Stage:
         self._run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self.repository)])
         self._run(["git", "clone", "--quiet", str(self.repository), str(self.work)])
         self.git("checkout", "--quiet", "-B", "main")
+        self.git("config", "push.default", "current")
         self.git("config", "user.name", "Ada Lovelace")
         self.git("config", "user.email", "ada@example.com")
 
@@ -217,8 +218,3 @@ class Stage:
         if ended.returncode not in codes:
             raise NotSeenError(f"{shlex.join(command)}: {ended.stderr.strip() or ended.stdout.strip()}")
         return ended.stdout
-
-
-def _changed_lines(diff: str) -> str:
-    """Without what only programs read."""
-    return "\n".join(line for line in diff.splitlines() if not line.startswith(("diff ", "index ", "@@", "---")))

@@ -35,7 +35,7 @@ def test_a_sweep_of_everything_at_rest_costs_its_pages_and_no_describe(
     fleet = Fleet(simulator)
     fleet.make()
     fleet.watch()
-    fleet.pass_time(60)
+    fleet.pass_time(40)
     first = requests(simulator)
     pages = {f"List{remote}s": math.ceil(SIZES[remote] / 100) for remote in ("Model", "EndpointConfig", "Endpoint")}
     pages["GetResources"] = math.ceil(sum(SIZES.values()) / 100)

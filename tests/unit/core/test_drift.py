@@ -12,7 +12,7 @@ import pytest
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Difference, Phase
 from reconciler.core.drift import DriftMode, Policy, Verdict
-from reconciler.core.drift_record import condition, look_again, notices, record
+from reconciler.core.drift_record import condition, look_again, notices, record, verified
 from reconciler.core.gitplane import GitPlane, PutBack, remembered
 from reconciler.core.shapes import Field, Scalar, Structure
 
@@ -181,3 +181,24 @@ def test_the_condition_names_the_reason_and_says_when_a_path_flaps() -> None:
     assert wild is not None
     assert (calm.reason, wild.reason) == ("ExternallyModified", "DriftFlapping")
     assert condition({"state": "InSync"}, SETTLED, Policy(), ()) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen_after", "told"),
+    [
+        pytest.param(False, timedelta(hours=23), None, id="nothing else changed: not yet"),
+        pytest.param(False, timedelta(hours=25), timedelta(hours=25), id="nothing else changed for a day"),
+        pytest.param(True, timedelta(minutes=1), timedelta(minutes=1), id="with whatever else is written"),
+        pytest.param(True, None, None, id="nothing is watched"),
+    ],
+)
+def test_when_it_was_verified_costs_no_write_of_its_own_but_one_a_day(
+    changed: bool, seen_after: timedelta | None, told: timedelta | None
+) -> None:
+    past = {
+        "conditions": [{"type": "Ready", "lastTransitionTime": stamp(NOW)}],
+        "drift": {"state": "InSync"},
+    }
+    status = {**past, "additional": "new"} if changed else past
+    found = verified(status, past, None if seen_after is None else NOW + seen_after)
+    assert found["drift"].get("lastVerified") == (None if told is None else stamp(NOW + told))

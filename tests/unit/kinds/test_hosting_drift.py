@@ -109,7 +109,8 @@ def test_a_shadow_variant_has_a_path_of_its_own() -> None:
     ],
 )
 def test_capture(written: dict[str, Any] | None, found: dict[str, Any] | None, keys: list[str]) -> None:
-    this = a_pass(KIND, hosting(dataCaptureConfig=written))
+    spec: dict[str, Any] = {"dataCaptureConfig": written} if written else {}
+    this = a_pass(KIND, hosting(**spec))
     differences = list(capture(this, wanted(this), {"DataCaptureConfig": found}))
     assert [one.path for one in differences] == [f"/spec/dataCaptureConfig/{key}" for key in keys]
     kept = a_pass(KIND, {**this.resource.body, "spec": {**this.spec, "retainAllVariantProperties": True}})
