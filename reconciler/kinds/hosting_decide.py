@@ -326,7 +326,8 @@ def _settled(this: Pass, state: State, want: Wanted, found: Found) -> Decision:
     vain = vain_for(this, state, found)
     if vain:
         message += f"; what differs was put back {SENDS_MAX} times in vain and is left as it is for an hour"
-    young = [young_for(this, part.made) for part in found.parts if not part.made.created]
+    # Whether or not it was seen already: what goes within its first minute moves no more, so nothing else wakes us then.
+    young = [young_for(this, part.made) for part in found.parts]
     return Decision(
         Phase.READY,
         "RollbackHeld" if want.held else "InService",
