@@ -163,7 +163,8 @@ def _known(
 ) -> tuple[Mapping[str, str] | None, TagsSeen]:
     arn = str(record["arn"])
     known = view.known_tags(arn)
-    if known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone):
+    as_wanted = known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone)
+    if as_wanted or (tags.edited and not tags.pending):
         return known, seen
     if known is None and not (tags.pending or view.tags_missing(arn) or (_is_target(arn) and _asked(tags.this))):
         return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen

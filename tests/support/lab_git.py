@@ -10,11 +10,14 @@ from reconciler.core.applied import Wanted
 from reconciler.core.gitplane import PutBack, edits_of
 from reconciler.core.inventory import written_hash
 from reconciler.core.resource import GITOPS_API_VERSION, Annotation, Key, Resource
+from reconciler.kinds import KINDS
 from tests.support.lab import Lab
+
+_AS_WRITTEN = {kind.name: kind.as_written for kind in KINDS}
 
 
 class LabGit:
-    """Holds one manifest; `begin` again after the lab began again. Kinds with write-backs are not for this bench."""
+    """Holds one manifest; `begin` again after the lab began again."""
 
     def __init__(self, lab: Lab, manifest: Mapping[str, Any], *, name: str = "sync", **spec: Any) -> None:
         self.lab, self.name, self.spec = lab, name, spec
@@ -32,9 +35,17 @@ class LabGit:
     @property
     def wanted(self) -> Wanted:
         spec = self.manifest["spec"]
+        written = _AS_WRITTEN[self.key.kind](Resource(self.manifest))
         ignored = tuple(path for rule in (self.spec.get("drift") or {}).get("ignore", ()) for path in rule["paths"])
         return Wanted(
-            self.key, self.manifest["apiVersion"], spec, spec, written_hash(spec, ignored), "a.yaml", 1, ignored=ignored
+            self.key,
+            self.manifest["apiVersion"],
+            spec,
+            written,
+            written_hash(written, ignored),
+            "a.yaml",
+            1,
+            ignored=ignored,
         )
 
     def begin(self, *, read: bool = True, **spec: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Key
-from tests.support.lab import IMAGE, Lab, LabClaim, annotated, job
+from tests.support.lab import IMAGE, Lab, annotated, job
+from tests.support.lab_git import LabGit
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.lab_scaling import NAME, Console, endpoint, resource, scaling
 
@@ -290,8 +291,8 @@ def test_scaling(lab: Lab, change: Callable[[Console], None], path: str, reason:
 
 def test_an_ignored_capacity_stays_when_another_path_is_put_right(lab: Lab) -> None:
     key, console = scaled(lab, "Correct")
-    claim = lab.around.live_hash(lab.cluster.get(key), None)  # type: ignore[arg-type]
-    lab.around.claims[key] = LabClaim(claim, ignore=("/spec/maxCapacity", "/spec/policyName"))
+    LabGit(lab, scaling("a", "b"), drift={"ignore": [{"paths": ["/spec/maxCapacity", "/spec/policyName"]}]})
+    lab.run(until=lambda: lab.is_ready(key), step_s=30)
     console.register(resource("a"), 2, 9)
     console.put(resource("a"), 5.0)
     lab.run(A_LOOK_S, step_s=50)
