@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -10,15 +11,17 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import Aws, load_partitions
+from reconciler import __version__
+from reconciler.adapters.aws import Aws, EventsQueue, Tenant, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
@@ -32,12 +35,15 @@ from reconciler.adapters.kube.namespaces import KubeNamespaces
 from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
+from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.adapters.notes import GitNotes
 from reconciler.adapters.service_model import load_shape
 from reconciler.core import gitsync, webhooks
-from reconciler.core.errors import ConflictError, PreconditionError, ReconcileError
+from reconciler.core.errors import ReconcileError
 from reconciler.core.gitsync import GitSyncSpec
+from reconciler.core.health import Loop
 from reconciler.core.kind import Identity, Kind
+from reconciler.core.meters import Reading
 from reconciler.core.ports import Leader
 from reconciler.core.problems import problems
 from reconciler.core.resource import Key, Resource
@@ -45,11 +51,16 @@ from reconciler.core.source import Remote
 from reconciler.core.source_rules import UrlPolicy
 from reconciler.core.tenancy import Place, Tenancy
 from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.runtime import readings
+from reconciler.runtime.aws_contact import AwsContact
 from reconciler.runtime.children import Children
 from reconciler.runtime.claims import Claims
+from reconciler.runtime.cluster_name import claim_cluster_name, identity_map
 from reconciler.runtime.dependents import Dependents
+from reconciler.runtime.events_listener import EventsListener
 from reconciler.runtime.hooks import Hooks
 from reconciler.runtime.journal import Journal
+from reconciler.runtime.liveness import Pool, Vitals
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.outbox import Outbox
@@ -58,15 +69,14 @@ from reconciler.runtime.outbox_target import GitSyncTargets
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconciler import Reconciler
 from reconciler.runtime.reports import Reports
+from reconciler.runtime.rollouts import Rollouts
 from reconciler.runtime.schedule import IntervalSchedule
 from reconciler.runtime.sync import SyncController
-from reconciler.runtime.web import Web
+from reconciler.runtime.trained import Trained
+from reconciler.runtime.web import Answer, Web
 from reconciler.runtime.worker import Ports, Worker
 
 log = logging.getLogger(__name__)
-
-_IDENTITY_MAP = "sagemaker-gitops"
-"""ConfigMap that keeps the cluster name: it is in every digest and tag, so another one would disown everything."""
 
 
 class SystemClock:
@@ -97,6 +107,8 @@ class Settings:
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
     workers: int = 4
     paces: Paces = field(default_factory=Paces)
+    events_queue: str = ""
+    """URL of an SQS queue of EventBridge events; empty: sweeps alone."""
     listen: str = "127.0.0.1"
     port: int = 8080
     kubectl: str = "kubectl"
@@ -110,26 +122,40 @@ class Service:
         self._ended = threading.Event()
         self._failed = False
         self._replica = f"{socket.gethostname()}-{os.getpid()}"
-        clock = SystemClock()
+        self._clock = clock = SystemClock()
+        self._metrics = metrics = Metrics()
+        self._contact = AwsContact(metrics)
         kinds = {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in SCHEMAS}
-        self._client = KubeClient(settings.kubeconfig)
+        self._client = KubeClient(settings.kubeconfig, meter=metrics)
         self._objects = KubeObjects(self._client, kinds)
         self._cache = KubeCache(self._client, kinds, namespaces=settings.namespaces)
         self._events = KubeEvents(self._client, clock, self._replica)
         self._leader, self._elector = self._election(clock)
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
         loader = Loader()
-        aws = Aws(loader, clock.monotonic)
+        self._aws = aws = Aws(loader, clock.monotonic, meter=self._contact)
         self._observer = Observer(aws, clock, self._queue.add, settings.paces)
+        queue = EventsQueue(loader, settings.events_queue, self._contact) if settings.events_queue else None
+        self._listener = EventsListener(queue, self._observer.hint) if queue else None
         shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
         claims = Claims(live)
-        self._repositories = GitRepositories(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
+        claims.on_news(self._queue.add)
+        urls = UrlPolicy(allow_file=settings.allow_file_remotes)
+        self._repositories = GitRepositories(settings.cache_dir, urls, meter=metrics)
         self._watcher = LocalRefWatcher()
         self._schedule = IntervalSchedule(self._wake_sync)
-        self._notes = GitNotes(settings.cache_dir, UrlPolicy(allow_file=settings.allow_file_remotes))
-        self._outbox = self._make_outbox(clock)
+        self._notes = GitNotes(settings.cache_dir, urls, meter=metrics)
+        targets = GitSyncTargets(self._cache.get, self._remote, settings.cluster_name)
+        self._outbox = self._make_outbox(clock, targets)
+        trained = Trained(
+            targets=targets,
+            notes=self._notes,
+            syncs=self._cache.get,
+            cluster=settings.cluster_name,
+            monotonic=clock.monotonic,
+        )
         self._sync = SyncController(
             cache=self._cache,
             live=live,
@@ -143,11 +169,13 @@ class Service:
             kinds={schema.kind: schema.api_version for schema in SCHEMAS},
             validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
             record=self._outbox,
+            recall=trained.read,
             cluster=settings.cluster_name,
             jitter=random.random,
             kustomizer=KubectlKustomizer(Path(shutil.which(settings.kubectl) or settings.kubectl)),
             schedule=self._schedule,
             watcher=self._watcher,
+            meter=metrics,
         )
         self._reports = Reports(
             cluster=settings.cluster_name,
@@ -179,6 +207,7 @@ class Service:
             clock=clock,
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
             journal=Journal(self._outbox, settings.cluster_name),
+            trained=trained,
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
         self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
@@ -196,15 +225,22 @@ class Service:
         identity = Identity(settings.cluster_name, frozenset(settings.forbid_adoption))
         worker = Worker(table, ports, self._place_of, identity, self._replica, partition_of=partition_of)
         self._kinds = frozenset(table)
-        self._reconciler = Reconciler(self._queue, worker.reconcile, self._cache, settings.workers)
-        probes = {"/healthz": self._unhealthy, "/readyz": self._unready}
-        self._web = Web(settings.listen, settings.port, probes, {webhooks.PREFIX: self._hooks.receive})
+        self._reconciler = Reconciler(
+            self._queue, worker.reconcile, self._cache, settings.workers, monotonic=clock.monotonic, meter=metrics
+        )
+        self._cache.subscribe(Rollouts(self._kinds, metrics).changed)
         self._running = False
+        self._vitals = Vitals()
+        self._look_up()
+        probes = {"/healthz": self._unhealthy, "/readyz": self._unready}
+        pages = {"/metrics": lambda: Answer(HTTPStatus.OK, metrics.text(), {"Content-Type": CONTENT_TYPE})}
+        self._web = Web(settings.listen, settings.port, probes, {webhooks.PREFIX: self._hooks.receive}, pages)
 
     def run(self) -> int:
         """Until a signal: 0; 1 when the Lease was lost, so that the next start begins from nothing."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._ended.set())
+        gc.freeze()  # code, models and schemas stay for good: no collection looks at them again, the last ones included
         self.start()
         self._ended.wait()
         self.stop()
@@ -212,16 +248,20 @@ class Service:
 
     def start(self) -> None:
         self._client.require_version()
-        self._claim_cluster_name()
+        claim_cluster_name(self._objects, self._settings.controller_namespace, self._settings.cluster_name)
         self._web.start()
         self._events.start()
+        self._vitals.watch(self._events.loops)
+        self._contact.start(lambda: self._aws.read(Tenant(region=""), "GetCallerIdentity", {}))
         if self._elector:
             self._elector.start()
+            self._vitals.watch(self._elector.loops)
         else:
             self._lead()
 
     def stop(self) -> None:
         self._ended.set()
+        self._contact.stop()
         if self._running:
             self._schedule.stop()
             self._watcher.stop()
@@ -230,6 +270,8 @@ class Service:
             self._sync.stop()
             self._repositories.close()
             self._reconciler.stop()
+            if self._listener:
+                self._listener.stop()
             self._observer.stop()
             self._outbox.stop()
             self._notes.close()
@@ -241,11 +283,21 @@ class Service:
         self._client.close()
 
     def _lead(self) -> None:
-        threading.Thread(target=self._begin, name="begin", daemon=True).start()
+        threading.Thread(target=self._begin_safely, name="begin", daemon=True).start()
+
+    def _begin_safely(self) -> None:
+        """A service that could not begin would hold the Lease and do nothing."""
+        try:
+            self._begin()
+        except Exception:
+            log.exception("the service could not begin")
+            self._failed = True
+            self._ended.set()
 
     def _begin(self) -> None:
         """Informers first; nothing is decided before every kind was listed once."""
         self._cache.start()
+        self._vitals.watch(self._cache.loops)
         self._running = True
         while not self._cache.synced():
             if self._ended.wait(0.05):
@@ -257,8 +309,12 @@ class Service:
         self._outbox.start(sync.key for sync in self._cache.items(gitsync.KIND))
         self._cache.subscribe(self._sync_changed)
         self._observer.start()
+        if self._listener:
+            self._listener.start()
+            self._vitals.watch(self._listener.loops)
         self._warn_of_neighbours()
         self._reconciler.start(self._kinds)
+        self._vitals.watch(self._schedule.loops, self._observer.loops, self._pool_loops)
         log.info("reconciling as %s for cluster %s", self._replica, self._settings.cluster_name)
 
     def _lost(self) -> None:
@@ -267,7 +323,7 @@ class Service:
             self._failed = True
             self._ended.set()
 
-    def _make_outbox(self, clock: SystemClock) -> Outbox:
+    def _make_outbox(self, clock: SystemClock, targets: GitSyncTargets) -> Outbox:
         settings = self._settings
 
         def lease(name: str, won: Callable[[], None]) -> LeaderElector:
@@ -276,7 +332,7 @@ class Service:
 
         return Outbox(
             maps=self._objects,
-            targets=GitSyncTargets(self._cache.get, self._remote, settings.cluster_name),
+            targets=targets,
             notes=self._notes,
             leases=HeldLeases(lease) if settings.leader_election else NoLeases(),
             events=self._events,
@@ -325,32 +381,13 @@ class Service:
         )
         return elector, elector
 
-    def _claim_cluster_name(self) -> None:
-        """Record the cluster name at the first start; refuse to run under another one later."""
-        name, namespace = self._settings.cluster_name, self._settings.controller_namespace
-        key = Key("ConfigMap", namespace, _IDENTITY_MAP)
-        found = self._objects.get(key)
-        if found is None:
-            metadata = {"name": _IDENTITY_MAP, "namespace": namespace}
-            body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"clusterName": name}}
-            try:
-                self._objects.create(Resource(body))
-            except ConflictError:
-                found = self._objects.get(key)
-        recorded = (found.body.get("data") or {}).get("clusterName") if found else name
-        if recorded != name:
-            raise PreconditionError(
-                f"this cluster was named {recorded!r} (ConfigMap {namespace}/{_IDENTITY_MAP}); started as {name!r} everything "
-                "made so far would be disowned. Start with the recorded name, or delete the ConfigMap if you mean it"
-            )
-
     def _place_of(self, resource: Resource) -> Place:
         return self._tenancy.place(resource, self._namespaces.annotations(resource.namespace))
 
     def _warn_of_neighbours(self) -> None:
         """Told on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
         settings = self._settings
-        about = self._objects.get(Key("ConfigMap", settings.controller_namespace, _IDENTITY_MAP))
+        about = self._objects.get(identity_map(settings.controller_namespace))
         used = {found.namespace for kind in self._kinds for found in self._cache.items(kind)}
         definitions = [schema.crd_name for schema in SCHEMAS]
         try:
@@ -363,10 +400,37 @@ class Service:
         except ReconcileError as error:
             log.info("nobody knows who else looks after our resources: %s", error)
 
+    def _look_up(self) -> None:
+        """What metrics ask for, each by itself: a fault in one costs that one."""
+        metrics, jobs = self._metrics, {schema.kind: "run" in schema.status.by_key for schema in SCHEMAS}
+        metrics.read(lambda: readings.objects(self._cache, jobs))
+        metrics.read(lambda: readings.queues(self._pools()))
+        metrics.read(lambda: readings.syncs(self._sync.stats))
+        metrics.read(lambda: readings.notes(self._outbox))
+        metrics.read(lambda: readings.verified(self._observer.freshness(), self._clock.now()))
+        metrics.read(
+            lambda: [
+                Reading("events_dropped", self._events.dropped),
+                Reading("leader", self._leader.is_leader()),
+                Reading("stuck_loops", len(self._unhealthy())),
+                Reading("build_info", 1, (__version__,)),
+            ]
+        )
+
+    def _pools(self) -> Iterator[Pool]:
+        for owner in (self._reconciler, self._sync, self._outbox, self._reports, self._hooks):
+            yield from owner.pools()
+
+    def _pool_loops(self) -> Iterator[Loop]:
+        return (loop for pool in self._pools() for loop in pool.loops())
+
     def _unhealthy(self) -> list[str]:
-        return []
+        return [] if self._ended.is_set() else self._vitals.problems()
 
     def _unready(self) -> list[str]:
+        return [*self._behind(), *self._contact.problems()]
+
+    def _behind(self) -> list[str]:
         if not self._running:
             return [] if self._elector else ["starting"]
         return [] if self._cache.synced() else self._cache.problems() or ["caches are not synced yet"]

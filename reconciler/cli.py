@@ -16,7 +16,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("reconciler.cli_run:run", "Run the service: sync, reconcile, webhooks, metrics, probes."),
     "validate": ("reconciler.cli_validate:validate", "Check manifests offline; exit 0 when valid, 1 when not."),
     "crds": ("reconciler.cli_crds:crds", "Print the CRDs as YAML."),
-    "demo": ("reconciler.dev.demo:demo", "See the whole story on this machine, narrated."),
+    "demo": ("reconciler.dev.demo.command:demo", "See the whole story on this machine, narrated."),
     "dev": ("reconciler.dev.cli:dev", "A control plane and a SageMaker simulator on this machine."),
 }
 

@@ -107,8 +107,15 @@ Examples:
 @click.option("--workers", type=click.IntRange(1, 64), default=4, help="Objects reconciled at once.")
 @click.option("--poll-fast", type=float, default=5.0, help="Seconds between looks at what is changing.")
 @click.option("--poll-slow", type=float, default=60.0, help="Seconds between looks at what is settled.")
-@click.option("--listen", default="127.0.0.1", help="Address of probes.")
-@click.option("--port", type=int, default=8080, help="Port of probes; 0 takes a free one.")
+@click.option("--poll-tags", type=float, default=300.0, help="Seconds between looks at the tags of everything.")
+@click.option(
+    "--events-queue",
+    default="",
+    metavar="URL",
+    help="SQS queue of SageMaker's EventBridge events: changes are then seen within seconds. Default: none, sweeps find them.",
+)
+@click.option("--listen", default="127.0.0.1", help="Address of probes, metrics and webhooks.")
+@click.option("--port", type=int, default=8080, help="Port of probes, metrics and webhooks; 0 takes a free one.")
 @click.option(
     "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
 )
@@ -131,6 +138,8 @@ def run(
     workers: int,
     poll_fast: float,
     poll_slow: float,
+    poll_tags: float,
+    events_queue: str,
     listen: str,
     port: int,
     kubectl: str,
@@ -159,7 +168,8 @@ def run(
         allow_file_remotes=allow_file_remotes,
         cache_dir=cache_dir,
         workers=workers,
-        paces=Paces(poll_fast, poll_slow),
+        paces=Paces(poll_fast, poll_slow, poll_tags),
+        events_queue=events_queue,
         listen=listen,
         port=port,
         kubectl=kubectl,

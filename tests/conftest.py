@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from reconciler.dev import binaries, crds
 from reconciler.dev.control_plane import ControlPlane
@@ -17,6 +18,11 @@ from tests.support.git_repository import BareRepository
 from tests.support.simulator_control import SimControl
 
 _namespaces = itertools.count(1)
+
+# No verdict by the clock, which a busy machine stretches; and the same examples each time, so that a failure repeats.
+# Others: --hypothesis-profile=default.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,9 +18,11 @@ from git import GitError
 
 from reconciler.adapters.git_environment import GitHome, exclusive
 from reconciler.adapters.git_errors import is_unclassed, translate
+from reconciler.adapters.git_remote import Line
 from reconciler.adapters.git_store import ReadLimits, Store, StoreSnapshot
 from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.lru import Lru
+from reconciler.core.meters import UNMETERED, GitMeter
 from reconciler.core.source import Ref, Remote, RepositoryRejectedError, Revision, Snapshot, SourceError, is_sha
 from reconciler.core.source_rules import RemoteUrl, UrlPolicy, check_credentials, check_ref, newest_tag, parse_url
 
@@ -39,11 +41,19 @@ class GitLimits:
 class GitRepositories:
     """`core.source.Repositories` over the git command. One for the whole process; safe for many threads."""
 
-    def __init__(self, cache: Path, policy: UrlPolicy | None = None, limits: GitLimits | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        policy: UrlPolicy | None = None,
+        limits: GitLimits | None = None,
+        *,
+        meter: GitMeter = UNMETERED,
+    ) -> None:
         self._policy = policy or UrlPolicy()
         self._limits = limits or GitLimits()
         cache = cache.absolute()
         self._home = GitHome(cache, allow_file=self._policy.allow_file)
+        self._line = Line(self._home, meter)
         self._directory = cache / "repositories"
         self._directory.mkdir(exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
@@ -124,8 +134,7 @@ class GitRepositories:
     ) -> Finished:
         """Run one command that logs in to `url`; SourceError when it fails, free of secrets."""
         identity = _identity(url, remote)
-        with self._home.remote_environment(url, remote.credentials) as environment:
-            done = run(command, environment, cwd or self._directory, bounds, inherited=inherited)
+        done = self._line.run(url, remote, command, bounds, cwd or self._directory, inherited=inherited)
         if done.code == 0:
             self._proven.add(identity)
             return done

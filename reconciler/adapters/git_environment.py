@@ -4,7 +4,7 @@ GitPython starts its children with the whole environment of the service and cann
 that talk to a remote are started by `processes.py` with these; `git_store.py` reads the object store through GitPython.
 
 Secrets reach git as files of mode 0600 in a private directory that lives as long as the command. They are in no argument
-list, no environment variable and no URL. Called by `git.py` alone.
+list, no environment variable and no URL. Called by `git.py`, `notes.py` and `git_remote.py`.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Writes git notes to a remote: `core.note_target.Notes` over the git command.
+"""Writes git notes to a remote, and looks through them: `core.note_target.Notes` over the git command.
 
 One round: look (`ls-remote`), fetch the note ref when it moved, merge our lines into the notes in it, push. Never forced.
 A push that is turned away is answered by another round, whatever the server's words were: they vary, and none is relied on.
@@ -27,8 +27,10 @@ from typing import Self
 
 from reconciler.adapters.git_environment import GitHome, exclusive
 from reconciler.adapters.git_errors import is_unclassed, translate
+from reconciler.adapters.git_remote import Line
 from reconciler.adapters.notes_store import NotesStore, tracking_ref
-from reconciler.adapters.processes import Bounds, Finished, run
+from reconciler.adapters.processes import Bounds, Finished
+from reconciler.core.meters import UNMETERED, GitMeter
 from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, Written, note_ref
 from reconciler.core.note_text import merge
 from reconciler.core.source import Remote, SourceError, is_sha
@@ -63,12 +65,14 @@ class GitNotes:
         *,
         pause: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        meter: GitMeter = UNMETERED,
     ) -> None:
         """`cache` may be the directory of the read cache: notes have a directory of their own in it."""
         self._policy = policy or UrlPolicy()
         self._limits = limits or NotesLimits()
         self._directory = cache.absolute() / "notes"
         self._home = GitHome(self._directory, allow_file=self._policy.allow_file)
+        self._line = Line(self._home, meter)
         self._pause = pause
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -93,12 +97,23 @@ class GitNotes:
     def append(
         self, target: Target, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
     ) -> Written:
+        with self._round(target, lines, may_write) as one:
+            return one.run()
+
+    def find(self, target: Target, text: str) -> Sequence[str]:
+        with self._round(target, {}, lambda: False) as one:
+            return one.find(text)
+
+    @contextlib.contextmanager
+    def _round(
+        self, target: Target, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool]
+    ) -> Iterator[_Round]:
         url = self._judge(target.remote)
         note_ref("", target.ref)  # it may not come from a GitSync's parsed spec
         try:
             with self._turn(url):
                 try:
-                    return _Round(self, url, target, lines, may_write).run()
+                    yield _Round(self, url, target, lines, may_write)
                 finally:
                     self._rest(_name(url))
         except OSError as error:
@@ -148,8 +163,7 @@ class GitNotes:
     def remote(self, url: RemoteUrl, remote: Remote, command: list[str], timeout_s: float, cwd: Path) -> Finished:
         limit = self._limits.store_bytes
         bounds = Bounds(timeout_s, too_large=lambda: _bytes(cwd / "objects") > limit)
-        with self._home.remote_environment(url, remote.credentials) as environment:
-            return run(command, environment, cwd, bounds)
+        return self._line.run(url, remote, command, bounds, cwd)
 
     @property
     def directory(self) -> Path:
@@ -219,6 +233,13 @@ class _Round:
             if len(rejected_at) >= limits.refusals:
                 raise NotesRefusedError(f"the server does not take {self._ref}: {scrub(refusal, self._secrets)}")
         raise NotesContendedError(f"{self._ref} moved before each of {limits.attempts} pushes")
+
+    def find(self, text: str) -> Sequence[str]:
+        heads = self._look()
+        if not (tip := heads.get(self._ref, "")):
+            return ()
+        store = self._notes.store(self._url, sha256=self._is_sha256(heads))
+        return store.grep(self._have(store, tip), text)
 
     def _look(self) -> Mapping[str, str]:
         parents = _parents(self._ref)

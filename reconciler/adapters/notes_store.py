@@ -24,6 +24,7 @@ from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.source import SourceError, is_sha
 
 _LOCAL = Bounds(60)
+_GREP_BYTES = 16 * 1024 * 1024
 _AT_ONCE = 500
 """Paths in one argument list."""
 _FILE = "100644"
@@ -115,6 +116,20 @@ class NotesStore:
             done = run(command, self._home.local_environment, self.path, _LOCAL, consume=take)
             self._check(done)
         return found
+
+    def grep(self, tip: str, text: str) -> list[str]:
+        """The lines with this text in all notes, up to a bound: more would be no help that is worth the memory."""
+        found = bytearray()
+
+        def take(piece: bytes) -> bool:
+            found.extend(piece)
+            return len(found) < _GREP_BYTES
+
+        command = ["git", f"--git-dir={self.path}", "grep", "-h", "-a", "-F", "--no-color", "-e", text, tip]
+        done = run(command, self._home.local_environment, self.path, _LOCAL, consume=take)
+        if done.code > 1:  # 1: nothing found
+            self._check(done)
+        return found.decode("utf-8", "replace").splitlines()
 
     def read(self, found: Found) -> str | None:
         """The text; None when it is too large to be looked at. Bytes that are no UTF-8 survive the way back."""

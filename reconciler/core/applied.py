@@ -32,6 +32,8 @@ class Wanted:
     key: Key
     api_version: str
     spec: Mapping[str, Any]
+    written: Mapping[str, Any]
+    """The spec in the form in which it is compared with the live one (`Kind.as_written`)."""
     hash: str
     path: str
     line: int
@@ -98,8 +100,13 @@ def bookkeeping_is_old(want: Wanted, live: Resource, owner: str) -> bool:
     return (
         annotations.get(Annotation.OWNER) != owner
         or annotations.get(Annotation.APPLIED_HASH) != want.hash
-        or annotations.get(APPLIED_METADATA, "") != want.metadata_hash
+        or metadata_is_old(want, live)
     )
+
+
+def metadata_is_old(want: Wanted, live: Resource) -> bool:
+    """Whether Git states other labels or annotations than when the object was applied; the inventory tells only of specs."""
+    return live.annotations.get(APPLIED_METADATA, "") != want.metadata_hash
 
 
 def kept_bookkeeping(want: Wanted, live: Resource, owner: str) -> dict[str, str] | None:

@@ -42,10 +42,11 @@ RECORDS = 10
 OPEN = 50
 _CONTEXT_LIMIT = 255
 
-_COMMIT_FAULTS = frozenset({
+_UNREAD_FAULTS = frozenset({"NonFastForward", "RepositoryRejected", "RepositoryTooLarge"})
+"""The commit was refused before anything of it was read: what `status.rejected` holds is of an earlier one."""
+_COMMIT_FAULTS = _UNREAD_FAULTS | {
     *("PartiallyApplied", "PathNotFound", "EmptyRender", "BuildIncomplete", "PruneNeedsApproval", "TooManyObjects"),
-    "NonFastForward",
-})  # fmt: skip
+}
 """Reasons of a stalled sync that the commit itself brought about; see `core/syncstatus.py`."""
 _OWN_FAULTS = frozenset({"AccessDenied"})
 
@@ -235,7 +236,7 @@ def _judge(sync: Resource, revision: Revision, shas: frozenset[str], look: Look)
 def _fault(sync: Resource, reason: str) -> str:
     """Names, places and reasons alone: a forge may show this to the world, and messages may quote values."""
     rejected = sync.status.get("rejected") or ()
-    if not rejected:
+    if not rejected or reason in _UNREAD_FAULTS:
         return reason
     first, total = rejected[0], max(int((sync.status.get("objects") or {}).get("rejected") or 0), len(rejected))
     place = f"{first['path']}:{first['line']}" if first.get("line") else str(first.get("path", ""))

@@ -76,12 +76,17 @@ class Watch:
 
 @dataclass(frozen=True)
 class Difference:
-    """One drifted place. Paths are JSON Pointers into the resource; a value that may hold a secret is masked when it is told."""
+    """One drifted place. Paths are JSON Pointers into the resource. Values are texts, or what stands there as it is; one that
+    may hold a secret is masked when it is told.
+    """
 
     plane: Literal["git", "sagemaker"]
     path: str
-    desired: str
-    live: str
+    desired: Any
+    live: Any
+    by: str = ""
+    """Of an edit in the cluster: the field manager that wrote it, and when."""
+    at: str = ""
     gone: bool = False
     """The whole thing was deleted, not only changed."""
     careful: bool = False
@@ -91,9 +96,7 @@ class Difference:
 
     @property
     def reason(self) -> str:
-        """Of the Drifted condition."""
-        if self.plane == "git":
-            return "EditedInCluster"
+        """Of the Drifted condition, in SageMaker's plane."""
         return "ExternallyDeleted" if self.gone else "ExternallyModified"
 
 

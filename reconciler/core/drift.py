@@ -1,25 +1,26 @@
-"""What drift may lead to, and how `status.drift` remembers it (design 4, "Drift, two planes").
+"""What drift may lead to (design 4, "Drift, two planes").
 
     found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
       └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
 
-A kind asks the pass's `Policy` what a difference means before it plans anything, and hands what it found, and which of it
-its calls put right, to its `Decision`. `record` renders that into status; nothing else writes there. Paths are JSON Pointers.
+A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
+which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitPlane`.
+`core/drift_record.py` renders both into status. Paths are JSON Pointers.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any
 
-from reconciler.core.conditions import DRIFTED, Condition, clip, find, moment, stamp
-from reconciler.core.decision import Decision, Difference, Notice, Phase
+from reconciler.core.conditions import moment, stamp
+from reconciler.core.decision import Difference
 from reconciler.core.edits import shown
-from reconciler.core.shapes import Shape, is_secret, mask
+from reconciler.core.gitplane import GitPlane, PutBack, editor
+from reconciler.core.resource import Annotation
 
 IN_SYNC = "InSync"
 STANDS = "Drifted"
@@ -29,14 +30,11 @@ UNKNOWN = "Unknown"
 
 FLAPPING = "DriftFlapping"
 EDITED = "EditedInCluster"
-_MODIFIED = "ExternallyModified"
+MODIFIED = "ExternallyModified"
 
 SHOWN_FOR = timedelta(hours=1)
 """How long a correction stays in the Drift column, and the time in which so many of one path are enough."""
 CORRECTIONS_MAX = 3
-_LISTED = 20
-_RECENT = 60
-_VALUE = 200
 
 
 class DriftMode(StrEnum):
@@ -69,6 +67,8 @@ class Policy:
     """JSON Pointers that are nobody's business, with all that is below them."""
     flapping: frozenset[str] = frozenset()
     """Paths that were put right too often lately."""
+    frozen: str = ""
+    """Why nothing is put right for now, though the mode says so: whoever wrote it wants the freeze to be seen."""
 
     @classmethod
     def of(
@@ -80,15 +80,19 @@ class Policy:
         written: bool = False,
         adopted: bool = False,
         ignored: Iterable[str] = (),
+        frozen: str = "",
+        put_back: Iterable[PutBack] = (),
     ) -> Policy:
         """`past` is the object's status. What was adopted is somebody's work: it is not changed unless that was written out."""
-        if adopted and not written and mode is DriftMode.CORRECT:
+        frozen = frozen if mode is DriftMode.CORRECT else ""
+        if frozen or (adopted and not written and mode is DriftMode.CORRECT):
             mode = DriftMode.WARN
         written = written and mode is DriftMode.CORRECT
-        return cls(mode, written, tuple(ignored), flapping(past.get("drift") or {}, now))
+        often = flapping(past.get("drift") or {}, now, put_back)
+        return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> Verdict:
-        if self.mode is DriftMode.IGNORE or any(_within(difference.path, path) for path in self.ignored):
+        if self.mode is DriftMode.IGNORE or any(within(difference.path, path) for path in self.ignored):
             return Verdict.IGNORE
         allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
         return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
@@ -114,172 +118,42 @@ class Sifted:
         return tuple(difference.path for difference in self.correct)
 
 
-def _within(path: str, pointer: str) -> bool:
+def within(path: str, pointer: str) -> bool:
     return path == pointer or path.startswith(pointer.rstrip("/") + "/")
 
 
-def _recent(drift: Mapping[str, Any], now: datetime) -> list[Mapping[str, Any]]:
-    known = (drift.get("corrected") or {}).get("recent") or ()
+def recent(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> list[Mapping[str, Any]]:
+    """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
+    known = [*((drift.get("corrected") or {}).get("recent") or ())]
+    for put in put_back:
+        if not put.told_by(known):
+            known += [{"path": path, "at": stamp(put.at), "edit": put.edit} for path in put.paths]
     return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
 
 
-def flapping(drift: Mapping[str, Any], now: datetime) -> frozenset[str]:
-    """Paths that `status.drift` says were put right three times within the hour."""
-    often = Counter(str(one["path"]) for one in _recent(drift, now))
-    return frozenset(path for path, times in often.items() if times >= CORRECTIONS_MAX)
+def flapping(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> frozenset[str]:
+    """Paths that were put right three times within the hour."""
+    return frozenset(rests(drift, now, put_back))
 
 
-# --- what status keeps ------------------------------------------------------------------------------------------------
+def rests(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> dict[str, timedelta]:
+    """For how long each path that flaps is left alone."""
+    times: dict[str, list[datetime]] = {}
+    for one in recent(drift, now, put_back):
+        times.setdefault(str(one["path"]), []).append(moment(str(one["at"])))
+    often = {path: sorted(every) for path, every in times.items() if len(every) >= CORRECTIONS_MAX}
+    return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
 
 
-@dataclass(frozen=True)
-class _Told:
-    """The differences as status lists them, and which of them are being put right."""
-
-    standing: Sequence[Mapping[str, Any]] = ()
-    correcting: tuple[str, ...] = ()
-    fixed: tuple[str, ...] = ()
-
-
-def record(
-    past: Mapping[str, Any],
-    decision: Decision,
-    policy: Policy,
-    *,
-    shape: Shape,
-    now: datetime,
-    put_back: Sequence[str] = (),
-) -> dict[str, Any]:
-    """`status.drift` after a decision; `past` is `status.drift` before it. `put_back` are edits in the cluster that the sync
-    has put back since.
-
-    A decision that waits or acts and found nothing says nothing about drift: what was known stands until something settles.
+def held(git: GitPlane, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
+    """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
+    GitSync `sync` from putting it back, in its own words.
     """
-    told = _told(past, decision, policy, shape, now)
-    corrected = _corrected(past.get("corrected") or {}, (*told.fixed, *put_back), now)
-    if told.standing:
-        state = STANDS
-    elif decision.held:
-        state = HELD
-    elif decision.unknown_drift:
-        state = UNKNOWN
-    elif corrected and now - moment(corrected["at"]) < SHOWN_FOR:
-        state = CORRECTED
-    else:
-        state = IN_SYNC
-    since = str(past.get("since") or "") if past.get("state") == STANDS else ""
-    return {
-        "mode": str(policy.mode),
-        "state": state,
-        "since": (since or stamp(now)) if state == STANDS else None,
-        "differences": list(told.standing[:_LISTED]),
-        "correcting": list(told.correcting),
-        "corrected": corrected,
-    }
-
-
-def _told(past: Mapping[str, Any], decision: Decision, policy: Policy, shape: Shape, now: datetime) -> _Told:
-    before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
-    if not _looked(decision):
-        return _Told(before, tuple(decision.corrects) or correcting)
-    found = [_rendered(one, before, shape, now) for one in decision.differences or ()]
-    known = {one["path"] for one in found}
-    kept = [one for one in before if one["path"] not in known and _stands_unseen(one, decision, policy)]
-    standing = [*found, *kept]
-    paths = {one["path"] for one in standing}
-    going_on = tuple(path for path in correcting if path in {one["path"] for one in kept})
-    return _Told(standing, (*decision.corrects, *going_on), tuple(path for path in correcting if path not in paths))
-
-
-def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
-    path = str(one["path"])
-    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not Verdict.IGNORE
-    return counts and one["plane"] == "sagemaker" and any(_within(path, pointer) for pointer in decision.unseen)
-
-
-def _looked(decision: Decision) -> bool:
-    """Whether this decision knows how things stand."""
-    if decision.differences is None:
-        return False
-    return bool(decision.differences) or decision.phase not in (Phase.ACTING, Phase.WAITING)
-
-
-def _rendered(
-    difference: Difference, before: Iterable[Mapping[str, Any]], shape: Shape, now: datetime
-) -> dict[str, Any]:
-    known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
-    secret = is_secret(shape, difference.path.removeprefix("/spec"))
-    desired, live = (mask(text) if secret and text else text for text in (difference.desired, difference.live))
-    return {
-        "plane": difference.plane,
-        "path": difference.path,
-        "desired": clip(desired, _VALUE),
-        "live": clip(live, _VALUE),
-        "since": known.get("since") or stamp(now),
-    }
-
-
-def _corrected(past: Mapping[str, Any], paths: Sequence[str], now: datetime) -> dict[str, Any] | None:
-    """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
-    if not paths:
-        return dict(past) or None
-    recent = [*_recent({"corrected": past}, now), *({"path": path, "at": stamp(now)} for path in paths)]
-    return {
-        "at": stamp(now),
-        "count": int(past.get("count") or 0) + 1,
-        "paths": sorted(set(paths))[:_LISTED],
-        "recent": recent[-_RECENT:],
-    }
-
-
-def condition(
-    drift: Mapping[str, Any], decision: Decision, policy: Policy, past: Iterable[Mapping[str, Any]]
-) -> Condition | None:
-    """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
-    standing = drift.get("differences") or ()
-    if not standing:
-        return None
-    paths = [str(one["path"]) for one in standing]
-    known = find(past, DRIFTED)
-    if not _looked(decision) and known is not None:
-        return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))
-    found = decision.differences or ()
-    message = f"{len(standing)} differ: {shown(iter(paths))}"
-    if not found and known is not None and str(known["message"]).startswith(message):
-        return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))  # nothing new is known of them
-    if any(path in policy.flapping for path in paths):
-        why = f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now"
-        return Condition(DRIFTED, "True", FLAPPING, f"{message}; {why}")
-    stuck = "; ".join(dict.fromkeys(one.stuck for one in found if one.stuck))
-    reason = found[0].reason if found else _MODIFIED if standing[0]["plane"] == "sagemaker" else EDITED
-    return Condition(DRIFTED, "True", reason, f"{message}; {stuck}" if stuck else message)
-
-
-def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:
-    """Events on change only: a path that was not told yet, and what was put right. `past` is `status.drift` before, `reason`
-    that of the Drifted condition, if any.
-    """
-    known = {(one["plane"], one["path"]) for one in past.get("differences") or ()}
-    new = [one for one in drift.get("differences") or () if (one["plane"], one["path"]) not in known]
-    if new and reason:
-        places = "; ".join(_place(one) for one in new[:3])
-        more = f" and {len(new) - 3} more" if len(new) > 3 else ""
-        yield Notice("Warning", reason, f"{places}{more} (mode {drift['mode']})")
-    corrected, before = drift.get("corrected") or {}, past.get("corrected") or {}
-    if corrected.get("count") != before.get("count") and any(
-        path in (past.get("correcting") or ()) for path in corrected.get("paths") or ()
-    ):
-        yield Notice("Normal", "DriftCorrected", f"put right: {shown(iter(corrected['paths']))}")
-
-
-def _place(one: Mapping[str, Any]) -> str:
-    values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
-    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}"
-
-
-def look_again(drift: Mapping[str, Any], now: datetime) -> timedelta | None:
-    """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
-    times = [moment(str(one["at"])) for one in _recent(drift, now)] if drift.get("state") == STANDS else []
-    if drift.get("state") == CORRECTED:
-        times = [moment(str(drift["corrected"]["at"]))]
-    return min((SHOWN_FOR - (now - at) for at in times), default=None)
+    paths, who = [edit.path for edit in git.edits], editor(git.edits)
+    what = f"edited in the cluster{f' by {who}' if who else ''}: {shown(paths)}; nothing of it is acted on"
+    if not policy.flapping.isdisjoint(paths):
+        why = f"put back {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
+        return FLAPPING, f"{what}; {why}"
+    if policy.frozen:
+        return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
+    return EDITED, f"{what}; {f'GitSync {sync} cannot put it back: {trouble}' if trouble else 'it is not put back yet'}"

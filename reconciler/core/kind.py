@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.drift import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
+from reconciler.core.gitplane import GitPlane
+from reconciler.core.note_past import Started
 from reconciler.core.partitions import Partition, Partitions, commercial
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
@@ -32,8 +34,12 @@ class View(Protocol):
     def unlisted(self, remote: str, name: str) -> bool:
         """Whether a complete sweep begun after the name was first watched did not list it."""
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        """Describe, remembered until the List summary moves. None: the service says it is not there."""
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        """Describe, remembered until the List summary moves, or until it is older than said. None: the service says it is
+        not there.
+        """
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         """The tags of a thing, read now. None: no right to read them."""
@@ -115,8 +121,12 @@ class Pass:
     on_change: str
     """Run or Reject: what a changed job spec means."""
     drift: Policy
+    git: GitPlane = field(default_factory=GitPlane)
+    """What differs from Git, and what was put back: only told."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
+    trained: Mapping[str, Started] | None = field(default_factory=dict)
+    """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
     partition_of: Partitions = commercial
     role: str | None = None
     """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -292,17 +291,8 @@ def _difference(difference: Difference, spec: Shape | None) -> dict[str, str]:
     if spec is None:
         return told
     secret = is_secret(spec, difference.path.removeprefix("/spec"))
-    desired, live = (_digest(text) if secret else text for text in (difference.desired, difference.live))
+    desired, live = (mask(text) if secret and text else text for text in (difference.desired, difference.live))
     return {**told, "desired": clip(desired, 200), "live": clip(live, 200)}
-
-
-_DIGESTED = re.compile(r"(?:changed \(sha256:[0-9a-f]{8}\))?\Z")
-
-
-def _digest(value: str) -> str:
-    if _DIGESTED.match(value):
-        return value
-    return str(mask(value))
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:

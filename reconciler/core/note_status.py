@@ -86,7 +86,7 @@ def _rollouts(
         if was is None:
             yield commit, note.rollout_started(about, began, rollout)
         result = entry.get("result")
-        if result in note.ENDED and (was is None or was.get("result") != result):
+        if ended(was, entry):
             at = _time(entry.get("finishedAt"), now)
             serving = str((after.get("endpointConfigName") if result == "RolledBack" else "") or "")
             duration_s = max(0.0, (at - began).total_seconds())
@@ -95,6 +95,12 @@ def _rollouts(
                 commit,
                 note.rollout_ended(about, at, rollout, result, reason=reason, duration_s=duration_s, serving=serving),
             )
+
+
+def ended(was: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+    """Whether a history entry tells of an end that it, as it was before, did not."""
+    result = entry.get("result")
+    return result in note.ENDED and (was is None or was.get("result") != result)
 
 
 def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:
@@ -122,9 +128,11 @@ def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[st
         mode = str(drift.get("mode") or "")
         yield commit, note.drift_found(about, _time(since, _EPOCH), differences, since=since, mode=mode, spec=spec)
     corrected = drift.get("corrected") or {}
-    if corrected.get("at") and corrected["at"] != (past.get("corrected") or {}).get("at"):
-        at = str(corrected["at"])
-        yield commit, note.drift_corrected(about, _time(at, _EPOCH), list(corrected.get("paths") or ()), since=at)
+    at = str(corrected.get("at") or "")
+    # What the sync put back, it has told itself.
+    paths = sorted(one["path"] for one in corrected.get("recent") or () if one["at"] == at and not one.get("edit"))
+    if paths and at != (past.get("corrected") or {}).get("at"):
+        yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)
 
 
 def _runs(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -96,7 +96,7 @@ class Written:
 
 
 class Notes(Protocol):
-    """Writes to note refs; safe for many threads."""
+    """Writes to note refs, and looks through them; safe for many threads."""
 
     def append(
         self, target: Target, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
@@ -106,4 +106,8 @@ class Notes(Protocol):
         Returns when the remote has them. SourceError otherwise: then some or all may be there, and saying it again is safe.
         `may_write` is asked just before the push.
         """
+        ...
+
+    def find(self, target: Target, text: str) -> Sequence[str]:
+        """The lines with this text in the notes of all commits, bounded in number. SourceError: they cannot be read."""
         ...

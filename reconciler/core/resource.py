@@ -17,6 +17,12 @@ GITOPS_API_VERSION = f"{GITOPS_GROUP}/v1alpha1"
 FINALIZER = "sagemaker-operator-finalizer"
 """The archived operator's own finalizer, kept so that its objects are taken over in place."""
 
+SYNC_MANAGER = "reconciler-sync"
+STATUS_MANAGER = "reconciler-status"
+FINALIZER_MANAGER = "reconciler-finalizer"
+OUR_MANAGERS = frozenset({SYNC_MANAGER, STATUS_MANAGER, FINALIZER_MANAGER})
+"""Field managers, so that managedFields tells who wrote what: what comes from Git, and the service's own records."""
+
 LEGACY_CHILD_FINALIZER = "sagemaker-operator-hpo-trainingjob"
 """What the archived operator put, besides, on the TrainingJobs of a tuning job."""
 
@@ -114,6 +120,11 @@ class Resource:
     @property
     def deleting(self) -> bool:
         return bool(self.metadata.get("deletionTimestamp"))
+
+    @property
+    def suspended(self) -> bool:
+        """Whether somebody asked for nothing to be done about this object for now."""
+        return self.annotations.get(Annotation.SUSPEND) == "true"
 
     @property
     def finalizers(self) -> tuple[str, ...]:

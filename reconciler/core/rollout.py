@@ -192,7 +192,7 @@ class Situation:
     existed: bool
     quarantined: bool
     served: bool
-    """Whether some content of ours ever got into service."""
+    """Whether some content of ours ever got into service on this very endpoint."""
     correct: bool
     """Drift mode Correct: what was changed from outside is put back."""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,7 @@ __all__ = [
     "child",
     "is_secret",
     "masked",
+    "masked_at",
     "to_request",
     "to_resource",
 ]
@@ -242,16 +244,27 @@ def masked(shape: Shape, value: Any) -> Any:
             return value
 
 
+def masked_at(shape: Shape, pointer: str, value: Any) -> Any:
+    """`masked` for what stands at a JSON Pointer. Something that holds more and that no shape describes is a digest whole."""
+    found = child(shape, pointer)
+    if found is not None:
+        return masked(found, value)
+    return mask(value) if is_secret(shape, pointer) or isinstance(value, (Mapping, list)) else value
+
+
 def _masked_pair(shape: NameValueList, item: Any) -> Any:
     if not isinstance(item, Mapping):
         return mask(item)
     return {key: text if key == shape.name_key else mask(text) for key, text in item.items()}
 
 
+_MASKED = re.compile(r"changed \(sha256:[0-9a-f]{8}\)\Z")
+
+
 def mask(value: Any) -> Any:
-    """What may be said of a value that may hold a secret."""
-    if value is None:
-        return None
+    """What may be said of a value that may hold a secret; said once, it stays as it is."""
+    if value is None or (isinstance(value, str) and _MASKED.match(value)):
+        return value
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
     return f"changed (sha256:{hashlib.sha256(text.encode()).hexdigest()[:8]})"
 

@@ -5,18 +5,20 @@ Legacy rule: empty strings and nulls are absent keys (facts of the archived oper
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from reconciler.core import drift
-from reconciler.core.conditions import HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
+from reconciler.core import drift_record
+from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.drift import Policy
+from reconciler.core.gitplane import GitPlane
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.shapes import Shape
 
 SUSPENDED = "Suspended"
+_AS_GIT_SAYS = GitPlane()
 
 
 def conditions(decision: Decision) -> list[Condition]:
@@ -42,13 +44,13 @@ def render(
     shape: Shape,
     handled: Mapping[str, str],
     now: datetime,
-    put_back: Sequence[str] = (),
+    git: GitPlane = _AS_GIT_SAYS,
 ) -> dict[str, Any]:
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = drift.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, put_back=put_back)
+    drifted = drift_record.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, git=git)
     rendered = conditions(decision)
-    if condition := drift.condition(drifted, decision, policy, before):
+    if condition := drift_record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
     kept = pruned(
         {
@@ -64,20 +66,28 @@ def render(
     return dict(kept)
 
 
-def suspended(resource: Resource, now: datetime) -> dict[str, Any]:
-    """Status while the object is suspended: all of it stays, and Ready says why nothing moves."""
+def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitPlane, now: datetime) -> dict[str, Any]:
+    """Status while the object is suspended: all of it stays, Ready says why nothing moves, and Drifted what differs from
+    Git meanwhile.
+    """
     past = resource.status
-    before = find(past.get("conditions") or (), READY)
+    was = find(past.get("conditions") or (), READY) or {}
     reason, message = SUSPENDED, f'suspended; remove the annotation {Annotation.SUSPEND}: "true" to go on'
-    ready = Condition(READY, str((before or {}).get("status") or "Unknown"), reason, message)
+    ready = Condition(READY, str(was.get("status") or "Unknown"), reason, message)
+    before = past.get("conditions") or ()
     others = [
         Condition(c["type"], c["status"], c["reason"], c["message"])
-        for c in past.get("conditions") or ()
-        if c["type"] not in (READY, RECONCILING)
+        for c in before
+        if c["type"] not in (READY, RECONCILING, DRIFTED)
     ]
+    looked_away = Decision(Phase.WAITING, "", differences=None)
+    drifted = drift_record.record(past.get("drift") or {}, looked_away, policy, shape=shape, now=now, git=git)
+    if condition := drift_record.condition(drifted, looked_away, policy, before, git):
+        others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
     generation = int(past.get("observedGeneration") or 0)
-    return {**past, "conditions": settle(past.get("conditions") or (), [ready, *others], generation, now)}
+    kept = {**past, "drift": pruned(drifted)} if past.get("drift") or git.edits else past
+    return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 
 
 def source(resource: Resource) -> dict[str, Any] | None:

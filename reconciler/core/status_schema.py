@@ -100,10 +100,18 @@ COMMON: tuple[Field, ...] = (
             mode=string(),
             state=string(),
             since=time(),
-            differences=many(record(plane=string(), path=string(), desired=string(), live=string(), since=time())),
+            differences=many(
+                record(
+                    plane=string(), path=string(), desired=string(), live=string(), by=string(), at=time(), since=time()
+                )
+            ),
             correcting=many(string()),
             corrected=record(
-                at=time(), count=integer(), paths=many(string()), recent=many(record(path=string(), at=time()))
+                at=time(),
+                count=integer(),
+                paths=many(string()),
+                by=string(),
+                recent=many(record(path=string(), at=time(), edit=string())),
             ),
             lastVerified=time(),
         ),

@@ -5,6 +5,9 @@
 Rules:
 * What Git changed is applied. What Git did not change and the cluster did is an edit: put back, reported or ignored.
   The inventory tells the two apart, because it holds what Git said when we applied last.
+* A place that was put back three times within the hour is left alone until the hour is over: whoever changes it is no
+  accident, and two controllers must not fight for ever. Its worker acts on nothing of the edit meanwhile.
+* Nothing is put back on an object that is suspended.
 * An object that names another living GitSync as its owner is left alone.
 * An object whose deletion is in progress is waited for, then made anew.
 * What is in the inventory and no longer in Git is pruned, if every guard of `core/prune.py` lets it.
@@ -14,10 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from reconciler.core import inventory as inventories
-from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata
-from reconciler.core.drift import DriftMode
+from reconciler.core.applied import Wanted, bookkeeping_is_old, edited_metadata, metadata_is_old
+from reconciler.core.decision import Difference
+from reconciler.core.drift import DriftMode, flapping
+from reconciler.core.edits import Author
+from reconciler.core.gitplane import PutBack, editor, edits_of
 from reconciler.core.gitsync import GitSyncSpec
 from reconciler.core.inventory import Inventory
 from reconciler.core.manifests import Rejection
@@ -41,6 +49,11 @@ class View:
     live: Callable[[Key], Live | None]
     sync_exists: Callable[[str], bool]
     """Whether the GitSync that an owner annotation names is still there."""
+    written: Callable[[Resource], Mapping[str, Any]]
+    """A live spec in the form in which it is compared."""
+    put_back: Callable[[Key], Iterable[PutBack]]
+    """What was put back of late and no status tells of yet."""
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,20 @@ class Edited:
 
     wanted: Wanted
     live: Live
-    spec: bool
-    """Whether its spec differs; otherwise only labels or annotations do."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def spec(self) -> bool:
+        """Whether its spec differs; otherwise only labels or annotations do."""
+        return self.live.hash != self.wanted.hash
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(difference.path for difference in self.differences)
+
+    @property
+    def author(self) -> Author | None:
+        return editor(self.differences)
 
 
 @dataclass(frozen=True)
@@ -59,7 +84,9 @@ class SyncPlan:
     """Changes of existing objects first, so that a change overtakes a flood of new ones."""
     to_put_back: tuple[Edited, ...] = ()
     reported: tuple[Edited, ...] = ()
-    """Edits that stay: mode Warn."""
+    """Edits that stay: mode Warn, or the object is suspended."""
+    fought: tuple[Edited, ...] = ()
+    """Edits that were put back too often to be put back now."""
     unchanged: tuple[Key, ...] = ()
     waiting: tuple[Key, ...] = ()
     """In Git and being deleted: made anew when they are gone."""
@@ -85,7 +112,8 @@ def plan(
     revision: Revision, complete: bool, approval: str | None = None,
 ) -> SyncPlan:  # fmt: skip
     """`held` are objects that Git names and that are refused: neither applied nor pruned."""
-    changes, creates, put_back, reported = [], [], [], []
+    changes, creates = [], []
+    edits: dict[str, list[Edited]] = {"put back": [], "report": [], "fought": []}
     unchanged, waiting, rejected = [], [], []
     covered: dict[Key, str] = {}
     for want in wanted:
@@ -101,10 +129,10 @@ def plan(
             match _judge(want, live, inventory, spec, owner):
                 case "apply":
                     changes.append(want)
-                case "put back":
-                    put_back.append(Edited(want, live, live.hash != want.hash))
-                case "report":
-                    reported.append(Edited(want, live, live.hash != want.hash))
+                case "put back" | "report" as verdict:
+                    edit = Edited(want, live, edits_of(want, live.resource, view.written(live.resource)))
+                    fought = verdict == "put back" and _is_fought(edit, view)
+                    edits["fought" if fought else verdict].append(edit)
                 case _:
                     unchanged.append(want.key)
         covered[want.key] = want.hash
@@ -119,8 +147,9 @@ def plan(
         to_prune = []
     return SyncPlan(
         to_apply=(*changes, *creates),
-        to_put_back=tuple(put_back),
-        reported=tuple(reported),
+        to_put_back=tuple(edits["put back"]),
+        reported=tuple(edits["report"]),
+        fought=tuple(edits["fought"]),
         unchanged=tuple(unchanged),
         waiting=tuple(waiting),
         to_prune=tuple(to_prune),
@@ -145,19 +174,28 @@ def inventory_after(
 
 
 def _judge(want: Wanted, live: Live, inventory: Inventory, spec: GitSyncSpec, owner: str) -> str:
-    edited = live.hash != want.hash or edited_metadata(want, live.resource)
+    spec_differs = live.hash != want.hash
+    edited = spec_differs or edited_metadata(want, live.resource)
     git_is_same = inventory.get(want.key) == (want.hash,)
     if bookkeeping_is_old(want, live.resource, owner) and not (git_is_same and edited):
         return "apply"
     if not edited:
         return "leave"
-    match spec.mode(want.key, live.resource.annotations.get(Annotation.DRIFT_MODE)):
+    mode = spec.mode(want.key, live.resource.annotations.get(Annotation.DRIFT_MODE))
+    if metadata_is_old(want, live.resource) and not (spec_differs and mode is DriftMode.CORRECT):
+        return "apply"  # a label or annotation that Git changed is no edit
+    match mode:
         case DriftMode.CORRECT:
-            return "put back"
+            return "report" if live.resource.suspended else "put back"
         case DriftMode.WARN:
             return "report"
         case _:
             return "leave"
+
+
+def _is_fought(edit: Edited, view: View) -> bool:
+    past = edit.live.resource.status.get("drift") or {}
+    return not flapping(past, view.now, view.put_back(edit.wanted.key)).isdisjoint(edit.paths)
 
 
 def _other_owner(live: Resource, owner: str, view: View) -> str | None:

@@ -29,7 +29,8 @@
 | reasons of a SourceError | STALLED or RETRYING | see `core.source`; RETRYING for what passes by itself |
 | TransientError, Throttled, ReplyLost, Stale, ApiUnavailable | RETRYING | the Kubernetes API |
 
-Reasons of Drifted: DriftDetected (True), DriftCorrected (False, readable for an hour).
+Reasons of Drifted: DriftDetected (True), DriftFlapping (True: put back too often to be put back now), DriftCorrected (False,
+readable for an hour).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from reconciler.core.conditions import (
     settle,
     stamp,
 )
+from reconciler.core.drift import FLAPPING
 from reconciler.core.manifests import Rejection, bounded
 from reconciler.core.resource import Resource
 from reconciler.core.source import Commit, Revision
@@ -83,9 +85,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Drift:
-    """Edits found by this pass, as texts that hold paths and names alone."""
+    """What this pass found, as texts that hold paths and names alone."""
 
-    reported: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+    """Edits in the cluster that stay, and below those that were put back too often."""
+    fought: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """Objects that differ in SageMaker."""
     corrected: tuple[str, ...] = ()
 
 
@@ -240,8 +246,15 @@ def _drifted(past: Sequence[Mapping[str, Any]], report: Report, now: datetime) -
     before = find(past, DRIFTED)
     if report.drift is None:
         return None if before is None else Condition(DRIFTED, before["status"], before["reason"], before["message"])
-    if report.drift.reported:
-        return Condition(DRIFTED, "True", "DriftDetected", "edited in the cluster: " + "; ".join(report.drift.reported))
+    stands = {
+        "put back too often, left alone for now: ": report.drift.fought,
+        "edited in the cluster: ": report.drift.edited,
+        "in SageMaker: ": report.drift.elsewhere,
+    }
+    if any(stands.values()):
+        reason = FLAPPING if report.drift.fought else "DriftDetected"
+        told = "; ".join(what + "; ".join(texts) for what, texts in stands.items() if texts)
+        return Condition(DRIFTED, "True", reason, told)
     if report.drift.corrected:
         return Condition(
             DRIFTED, "False", "DriftCorrected", f"{stamp(now)} put back: " + "; ".join(report.drift.corrected)

@@ -39,10 +39,13 @@ _OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
 def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Everything in status that is ours and still there; an intent has no ARN yet."""
+    """Everything in status that is ours and still there; an intent has no ARN yet, and what somebody else made under the name
+    of a thing of ours is theirs.
+    """
     lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
     records = [status.get("run"), status.get("endpoint"), *lists]
-    return tuple(one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    there = (one for one in records if one and one.get("arn") and one.get("status") != "Missing")
+    return tuple(one for one in there if not one.get("replaced"))
 
 
 def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class _Tags:
         """The spec's tags are not those that were set last. Of targets their kind keeps count itself."""
         return self.past.get("hash") != self.hash and not self.this.past.get("targets")
 
+    @property
+    def pending(self) -> bool:
+        """An edit that is still to be carried out: what was refused is not tried again by itself, nor looked at for that."""
+        return self.edited and (self.past.get("failed") != self.hash or bool(self.this.tokens.get("retry")))
+
     def wrong(self, live: Mapping[str, str]) -> dict[str, str]:
         return {key: value for key, value in self.wanted.items() if live.get(key) != value}
 
@@ -134,7 +142,7 @@ def look(view: View, this: Pass) -> TagsSeen:
     by one read of its own, for the index behind the bulk read lags.
     """
     tags = _Tags(this)
-    ignored = this.drift.mode is DriftMode.IGNORE and not tags.edited
+    ignored = this.drift.mode is DriftMode.IGNORE and not tags.pending
     if this.resource.deleting or this.resource.spawned or ignored:
         return TagsSeen()
     seen = TagsSeen()
@@ -157,7 +165,7 @@ def _known(
     known = view.known_tags(arn)
     if known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone):
         return known, seen
-    if known is None and not (tags.edited or view.tags_missing(arn) or (_is_target(arn) and _asked(tags.this))):
+    if known is None and not (tags.pending or view.tags_missing(arn) or (_is_target(arn) and _asked(tags.this))):
         return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen
     try:
         live = view.tags(arn)
@@ -237,7 +245,7 @@ def _ours(this: Pass, arns: Sequence[str]) -> tuple[str, ...]:
 def _edited(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
     """Other tags are wanted than were set last."""
     this, past = tags.this, tags.past
-    if past.get("failed") == tags.hash and not this.tokens.get("retry"):
+    if not tags.pending:
         return _remembering(decision, past, tags.before)
     answered = [reply for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)]
     if any(reply.refused for reply in answered):

@@ -137,14 +137,13 @@ class Environment:
         return self._state
 
     def down(self) -> None:
-        """Stop everything; data and certificates stay."""
+        """Stop everything; data and certificates stay. The lock too, until this process has gone: `stop` waits for that."""
         self._service.stop()
         self._simulator.stop(grace_s=3)
         if self._plane is not None:
             self._plane.stop()
         self._state = replace(self._state, pid=0, phase="Stopped", pids=None)
         self._state.write(self.directory)
-        self._lock.release()
 
     def keep(self, stopping: threading.Event) -> None:
         """Start again what dies, until told to stop."""

@@ -20,7 +20,8 @@ from reconciler.core.rollout import Content
 from reconciler.core.shapes import List, Structure, canonical, to_request
 from reconciler.kinds.hosting_hold import Hold
 
-_VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
+VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
+"""Spec keys of the variants, and what SageMaker calls them."""
 
 
 @dataclass(frozen=True)
@@ -94,26 +95,33 @@ def wanted(this: Pass) -> Wanted:
         for name, value in to_request(this.shape, this.spec, "CreateEndpointConfig").items()
         if name not in ("Tags", "EndpointConfigName")
     }
+    written = canonical(this.shape, this.spec)
     content = {
         field.key: value
         for field in this.shape.fields
-        if "CreateEndpointConfig" in field.operations
-        and field.digest
-        and (value := canonical(this.shape, this.spec).get(field.key)) is not None
+        if "CreateEndpointConfig" in field.operations and field.digest and (value := written.get(field.key)) is not None
     }
-    for written, api in _VARIANT_LISTS.items():
+    for variants, api in VARIANT_LISTS.items():
         if api in params:
             params[api] = [
-                _resolved(item, "ModelName", by_name, f"/spec/{written}/{n}/modelName")
+                _resolved(item, "ModelName", by_name, f"/spec/{variants}/{n}/modelName")
                 for n, item in enumerate(params[api])
             ]
-            content[written] = [
-                _resolved(item, "modelName", by_name, f"/spec/{written}/{n}/modelName")
-                for n, item in enumerate(content[written])
+            content[variants] = [
+                _resolved(item, "modelName", by_name, f"/spec/{variants}/{n}/modelName")
+                for n, item in enumerate(content[variants])
             ]
     identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
     content_of = Content(identity, remote_name(key.name, identity))
     return Wanted(endpoint_name(this), content_of, models, params, refs.why, tuple(refs.records()))
+
+
+def with_reference(want: Wanted, described: Mapping[str, Any] | None) -> Wanted:
+    """What is held is not what the spec says: its configuration, as described, tells what its endpoint shall be like."""
+    if not want.held:
+        return want
+    members = (*VARIANT_LISTS.values(), "DataCaptureConfig")
+    return replace(want, config_params={key: value for key, value in (described or {}).items() if key in members})
 
 
 def _resolved(variant: Mapping[str, Any], member: str, by_name: Mapping[str, str], path: str) -> dict[str, Any]:

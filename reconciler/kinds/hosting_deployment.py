@@ -8,7 +8,8 @@ from reconciler.core.schema import Column, Difference, Nested, Schema, Source
 from reconciler.core.shapes import Field, List, Scalar
 from reconciler.core.status_schema import integer, internal, many, number, pairs, record, status, string, time
 from reconciler.kinds.hosting_decide import decide
-from reconciler.kinds.hosting_state import as_written, failing, observe
+from reconciler.kinds.hosting_observe import observe
+from reconciler.kinds.hosting_state import as_written, failing
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -18,7 +19,9 @@ SCHEMA = Schema(
     columns=(
         Column("Status", ".status.endpointStatus"),
         Column("Sagemaker-endpoint-name", ".status.endpointName"),
-        *ADDED_COLUMNS,
+        *ADDED_COLUMNS[:-1],
+        Column("Rollout", ".status.rollout.stage", wide=True),
+        *ADDED_COLUMNS[-1:],
     ),
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(
@@ -160,7 +163,14 @@ SCHEMA = Schema(
         Field(
             "quarantine",
             many(
-                internal(hash=string(), endpointConfigName=string(), revision=string(), since=time(), reason=string())
+                internal(
+                    hash=string(),
+                    endpointConfigName=string(),
+                    revision=string(),
+                    commit=string(),
+                    since=time(),
+                    reason=string(),
+                )
             ),
             doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
         ),

@@ -38,7 +38,7 @@ def end(this: Pass, state: State) -> Decision:
 
 
 def _mine(this: Pass, item: Made) -> bool:
-    return not item.taken and (bool(item.arn) or is_ours(this, item.name))
+    return item.deletable and (bool(item.arn) or is_ours(this, item.name))
 
 
 def _ending(

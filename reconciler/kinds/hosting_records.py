@@ -11,7 +11,6 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.kind import Pass
 from reconciler.core.rollout import Content
 from reconciler.core.status import source
-from reconciler.kinds.hosting_hold import Hold
 
 _REASON_LIMIT = 256
 _QUARANTINE_KEPT = 50
@@ -29,6 +28,12 @@ class Made:
     """Of a configuration: the models its variants name."""
     taken: bool = False
     """Made by the archived operator for resources of its own: used, never deleted from here."""
+    requested: str = ""
+    """When the create went out."""
+    created: str = ""
+    """CreationTime, once a List told it: another one is another thing."""
+    replaced: bool = False
+    """Deleted, and made anew under its name by somebody else: used, never deleted from here."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> Made:
@@ -38,11 +43,42 @@ class Made:
             str(record.get("arn") or ""),
             tuple(record.get("models") or ()),
             bool(record.get("taken")),
+            str(record.get("requestedAt") or ""),
+            str(record.get("creationTime") or ""),
+            bool(record.get("replaced")),
         )
 
     def record(self) -> dict[str, Any]:
-        known = {"name": self.name, "hash": self.hash, "arn": self.arn, "models": list(self.models)}
-        return known | ({"taken": True} if self.taken else {})
+        known = {
+            "name": self.name,
+            "hash": self.hash,
+            "arn": self.arn,
+            "models": list(self.models),
+            "requestedAt": self.requested,
+            "creationTime": self.created,
+        }
+        return known | {key: True for key in ("taken", "replaced") if getattr(self, key)}
+
+    @property
+    def deletable(self) -> bool:
+        return not (self.taken or self.replaced)
+
+
+NOTHING = Made("", "")
+
+
+@dataclass(frozen=True)
+class PartSeen:
+    """A model or configuration that serves, as far as it is known."""
+
+    created: str = ""
+    """CreationTime; empty where it is gone."""
+    replaced: bool = False
+    """Another one than we made, and somebody else's."""
+
+    @property
+    def gone(self) -> bool:
+        return not self.created
 
 
 def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
@@ -56,9 +92,13 @@ def quarantined(past: Mapping[str, Any], content: Content) -> Mapping[str, Any] 
 def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pass) -> list[dict[str, Any]]:
     """Keyed by content, bounded on its own, independent of history."""
     others = [dict(entry) for entry in past.get("quarantine") or () if entry["hash"] != content.hash]
+    # What it was asked for by; the object may be at a newer commit by now.
+    asked = next((entry for entry in past.get("history") or () if entry["hash"] == content.hash), None)
+    told = asked or source(this.resource) or {}
     entry = {
         **content.record(),
-        "revision": (source(this.resource) or {}).get("revision"),
+        "revision": told.get("revision"),
+        "commit": told.get("commit"),
         "since": stamp(this.now),
         "reason": clip(reason, _REASON_LIMIT),
     }
@@ -66,10 +106,18 @@ def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pas
 
 
 def opened(
-    past: Mapping[str, Any], content: Content, this: Pass, initiated_by: str, limit: int, *, held: Hold | None = None
+    past: Mapping[str, Any],
+    content: Content,
+    this: Pass,
+    initiated_by: str,
+    limit: int,
+    *,
+    commit: Mapping[str, Any] | None = None,
+    rollback_of: int | None = None,
 ) -> list[dict[str, Any]]:
     """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded, unless it
-    is the same content that was asked for before and not taken on.
+    is the same content that was asked for before and not taken on. `commit` tells where content came from that is not the
+    object's own.
     """
     newest = next(iter(past.get("history") or ()), None)
     if newest and newest["hash"] == content.hash and not newest.get("result"):
@@ -78,8 +126,8 @@ def opened(
     number = max((int(entry.get("id", 0)) for entry in history), default=0) + 1
     good = [entry for entry in history if entry.get("result") == "Succeeded"]
     # Of what served last it would not be a way back: that is a repair.
-    rollback_of = next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
-    commit = held.told if held else source(this.resource) or {}
+    rollback_of = rollback_of or next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
+    commit = source(this.resource) or {} if commit is None else commit
     entry = {
         "id": number,
         **content.record(),
@@ -90,7 +138,7 @@ def opened(
         "path": commit.get("path"),
         "initiatedBy": initiated_by,
         "startedAt": stamp(this.now),
-        "rollbackOf": held.id if held else rollback_of,
+        "rollbackOf": rollback_of,
     }
     return trimmed([entry, *history], limit)
 
@@ -130,13 +178,24 @@ def garbage(
     kept = {name for name, config in configs.items() if config.hash in hashes or name == live_config}
     needed = {model for name in kept for model in configs[name].models}
     return (
-        [config for name, config in configs.items() if name not in kept and not config.taken],
-        [model for name, model in models.items() if name not in needed and not model.taken],
+        [config for name, config in configs.items() if name not in kept and config.deletable],
+        [model for name, model in models.items() if name not in needed and model.deletable],
     )
 
 
 def with_arns(known: dict[str, Made], found: Mapping[str, str]) -> dict[str, Made]:
     return {name: replace(item, arn=found.get(name, item.arn)) for name, item in known.items()}
+
+
+def with_looks(known: Mapping[str, Made], looks: Mapping[str, PartSeen]) -> dict[str, Made]:
+    """With what a look tells of what is there. The CreationTime of what somebody else made is not taken for ours."""
+    return {name: _looked_at(item, looks.get(name)) for name, item in known.items()}
+
+
+def _looked_at(item: Made, look: PartSeen | None) -> Made:
+    if look is None or look.gone:
+        return item
+    return replace(item, replaced=look.replaced, created=item.created if look.replaced else look.created)
 
 
 def without(known: Mapping[str, Made], gone: Sequence[str]) -> dict[str, Made]:

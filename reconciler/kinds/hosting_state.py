@@ -1,30 +1,31 @@
-"""What a pass over a HostingDeployment looks at, and the status it leaves behind.
+"""The status of a HostingDeployment: its records as they are being rewritten in a pass, and what is told of it.
 
-`observe` fills `Seen`; `State` is status as it is being rewritten; `status_of` renders the archived operator's fields and
-our records. Deciding is in `hosting_decide`.
+`State` is status in the making; `status_of` renders the archived operator's fields and our records. Looking is in
+`hosting_observe`, deciding in `hosting_decide`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from reconciler.core.conditions import stamp
-from reconciler.core.errors import TerminalError
-from reconciler.core.kind import Pass, View
-from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, may_adopt
-from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.partitions import invocation_url
 from reconciler.core.resource import Resource
-from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Attempt, Content
-from reconciler.kinds import hosting_hold, hosting_scaling
-from reconciler.kinds.hosting_content import Wanted, endpoint_digest, endpoint_name, wanted
+from reconciler.core.rollout import Attempt
+from reconciler.kinds.hosting_content import Wanted, endpoint_name
 from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
-from reconciler.kinds.hosting_records import Made, made, with_arns, without
+from reconciler.kinds.hosting_mirror import is_mirror
+from reconciler.kinds.hosting_records import Made, made, with_arns, with_looks, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
+REBALANCE = "UpdateEndpointWeightsAndCapacities"
+STAGE_LOOK = timedelta(minutes=2)
+"""No List shows the stage of a rollout, and nobody says that LastModifiedTime moves with each: it is shown this late at most."""
 _LEGACY = (
     "endpointName",
     "endpointConfigName",
@@ -39,99 +40,6 @@ _LEGACY = (
     "productionVariants",
     "references",
 )
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a look at SageMaker found. A name that is no key was not looked at."""
-
-    endpoint: Mapping[str, Any] | None = None
-    endpoint_known: bool = False
-    """Whether `endpoint` is an answer: None then means that the service says it is not there."""
-    owners: Mapping[str, Owner] = field(default_factory=dict)
-    """Only of things that no record of ours proves to be ours."""
-    arns: Mapping[str, str] = field(default_factory=dict)
-    absent: frozenset[str] = frozenset()
-    quarantined: Mapping[str, str] = field(default_factory=dict)
-    """Why, by the name of a configuration that was found again and carries the tag."""
-    scaled: tuple[hosting_scaling.Scaled, ...] = ()
-    """Only when the endpoint may be moved in this pass."""
-    target: Mapping[str, Any] | None = None
-    """The configuration to be held, as described: only where variants are scaled."""
-
-
-def observe(view: View, this: Pass) -> Seen:
-    name, attempt = identity(this), open_attempt(this)
-    arns: dict[str, str] = {}
-    owners: dict[str, Owner] = {}
-    absent: set[str] = set()
-    quarantined: dict[str, str] = {}
-    close = this.doubt or this.resource.deleting
-    for remote, item in _to_check(this) if close else ():
-        found = view.describe(remote, item.name, fresh=True)
-        if found is None:
-            absent.add(item.name)
-            continue
-        arns[item.name] = str(found[f"{remote}Arn"])
-        if not item.arn:
-            tags = view.tags(arns[item.name])
-            owners[item.name] = judge_owner(this, item.name, tags, identity=item.hash)
-            if (tags or {}).get(QUARANTINE_TAG):
-                quarantined[item.name] = str((tags or {})[QUARANTINE_TAG])
-    sent = any(reply.call.operation in SENDS for reply in this.replies)
-    if sent or not (is_recorded(this) or attempt or close):
-        return Seen(owners=owners, arns=arns, absent=frozenset(absent), quarantined=quarantined)
-    late = attempt is not None and this.now - attempt.requested_at >= EVIDENCE_WAIT and not attempt.evidence
-    fresh = close or late or not is_recorded(this) or collecting(this) or not _is_quiet(this)
-    endpoint = view.describe("Endpoint", name, fresh=fresh)
-    if endpoint is not None and not _as_recorded(this, endpoint):
-        arns[name] = str(endpoint["EndpointArn"])
-        owners[name] = judge_owner(this, name, view.tags(arns[name]), identity=endpoint_digest(this))
-    scaled = hosting_scaling.look(view, this, endpoint) if endpoint is not None and _may_move(this, endpoint) else ()
-    held = _desired(this)[1] if scaled else None
-    target = view.describe("EndpointConfig", held.content.config) if held else None
-    if held and target is None:
-        absent.add(held.content.config)
-    return Seen(endpoint, True, owners, arns, frozenset(absent), quarantined, scaled, target)
-
-
-def _may_move(this: Pass, endpoint: Mapping[str, Any]) -> bool:
-    """Whether this pass may send an UpdateEndpoint: the endpoint takes one, and other content is wanted."""
-    if this.resource.deleting or endpoint["EndpointStatus"] not in UPDATABLE:
-        return False
-    try:
-        content = _desired(this)[0]
-    except TerminalError:
-        return False
-    configs = made(this.past.get("configs"))
-    live = str(endpoint.get("EndpointConfigName") or "")
-    serves = live == content.config or (live in configs and configs[live].hash == content.hash)
-    bad = any(entry.get("hash") == content.hash for entry in this.past.get("quarantine") or ())
-    return not serves and (not bad or "retry" in this.tokens)
-
-
-def _desired(this: Pass) -> tuple[Content, hosting_hold.Hold | None]:
-    """What shall serve: Git's content, or what is held against it. Raises TerminalError as `wanted` does."""
-    want = wanted(this)
-    held = hosting_hold.verdict(this, this.past, "" if want.waits else want.content.hash).hold
-    return (held.content if held else want.content), held
-
-
-def _is_quiet(this: Pass) -> bool:
-    """Whether nothing is about to be sent. Before an update the look must be new: the LastModifiedTime of an older one would
-    later pass for evidence of what became of the request.
-    """
-    settled = (this.past.get("rollout") or {}).get("phase") in ("Complete", "Held") and not hosting_hold.moves(this)
-    return settled and this.past.get("observedGeneration") == this.resource.generation and not this.tokens
-
-
-def _to_check(this: Pass) -> list[tuple[str, Made]]:
-    """Things whose create may or may not have happened, and, in doubt, all that the next call builds on."""
-    made_before = [("Model", item) for item in made(this.past.get("models")).values()]
-    made_before += [("EndpointConfig", item) for item in made(this.past.get("configs")).values()]
-    return [
-        (remote, item) for remote, item in made_before if not item.arn or (this.doubt and not this.resource.deleting)
-    ]
 
 
 def collecting(this: Pass) -> bool:
@@ -158,7 +66,7 @@ def identity(this: Pass) -> str:
     return str((record.get("name") if record.get("arn") or open_attempt(this) else "") or endpoint_name(this))
 
 
-def _as_recorded(this: Pass, found: Mapping[str, Any]) -> bool:
+def as_recorded(this: Pass, found: Mapping[str, Any]) -> bool:
     """Whether this is the very endpoint that we recorded, and not one that was made anew under its name."""
     record = this.past.get("endpoint")
     recorded = (record or {}).get("creationTime") if record is not None else this.past.get("creationTime")
@@ -195,14 +103,22 @@ class State:
         models, configs = made(past.get("models")), made(past.get("configs"))
         if is_new_to_us(this):
             models, configs = models_left(this), configs_left(this)
-        configs = with_arns(without(configs, gone), ours)
+        if seen.serving:
+            models = {name: Made(name, name.rpartition("-")[2]) for name in seen.serving.models} | models
+            configs = {seen.serving.name: seen.serving} | configs
+        looks = seen.sweep.parts if seen.sweep else {}
+        configs = with_looks(with_arns(without(configs, gone), ours), looks)
         rollout = dict(past.get("rollout") or {})
         if Attempt.parse(rollout) and not open_attempt(this):
             rollout = {}
         quarantine = [dict(entry) for entry in past.get("quarantine") or ()]
         known = {entry["hash"] for entry in quarantine}
         for name, reason in seen.quarantined.items():
-            if name in configs and configs[name].hash not in known and is_ours(this, name):
+            if (
+                name in configs
+                and configs[name].hash not in known
+                and (configs[name] is seen.serving or is_ours(this, name))
+            ):
                 quarantine.append(
                     {
                         "hash": configs[name].hash,
@@ -212,14 +128,14 @@ class State:
                         "mirrored": True,
                     }
                 )
-        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if reply.call.operation == "AddTags"}
+        tagged = {reply.call.params["ResourceArn"] for reply in this.replies if is_mirror(reply.call)}
         for entry in quarantine:
             config = configs.get(entry.get("endpointConfigName") or "")
             if config is not None and config.arn in tagged:
                 entry["mirrored"] = True
         return cls(
             this,
-            with_arns(without(models, gone), ours),
+            with_looks(with_arns(without(models, gone), ours), looks),
             configs,
             rollout,
             [dict(entry) for entry in past.get("history") or ()],
@@ -245,8 +161,10 @@ def _endpoint_record(this: Pass, ours: Mapping[str, str]) -> dict[str, Any]:
         arn = ours.get(name) or ("" if "endpoint" in this.past else this.past.get("endpointArn"))
         if arn:
             record |= {"name": name, "arn": arn}
-    if record.get("arn") and found is not None and (name in ours or _as_recorded(this, found)):
+    if record.get("arn") and found is not None and (name in ours or as_recorded(this, found)):
         record |= {"arn": str(found["EndpointArn"]), "creationTime": stamp(found["CreationTime"])}
+    if this.seen.sweep is not None:
+        record["scaled"] = sorted(variant for variant, scaled in this.seen.sweep.scaled.items() if scaled)
     return record
 
 
@@ -262,15 +180,6 @@ _SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
 def serves(this: Pass) -> bool | None:
     found = this.seen.endpoint
     return None if found is None else found["EndpointStatus"] in _SERVING
-
-
-def stage_of(found: Mapping[str, Any] | None) -> str:
-    """The live stage in SageMaker's own words: activating traffic on canary capacity, baking for N seconds."""
-    pending = (found or {}).get("PendingDeploymentSummary") or {}
-    for variant in pending.get("ProductionVariants") or (found or {}).get("ProductionVariants") or ():
-        for told in variant.get("VariantStatus") or ():
-            return str(told.get("StatusMessage") or told.get("Status") or "")
-    return ""
 
 
 def status_of(this: Pass, state: State, want: Wanted | None, status: str, additional: str = "") -> dict[str, Any]:

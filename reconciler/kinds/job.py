@@ -42,6 +42,7 @@ _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
 _OTHER = "other"
 _FOREIGN_LOOK = timedelta(minutes=10)
+_NOTES_LOOK = timedelta(seconds=5)
 _RUN_AGAIN = f"annotate {Annotation.RUN}: <a new token> to run it again"
 
 
@@ -122,7 +123,7 @@ def decide(job: JobType, this: Pass) -> Decision:
         return _unstarted(job, this, current, older)
     target = wanted(job, this, current, older)
     if current is None:
-        return _start(job, this, target, older)
+        return _start(job, this, target, older) if older else _first(job, this, target)
     if target.digest == current.digest:
         return _settle(job, this, current, older)
     if current.region and target.region != current.region:
@@ -223,6 +224,21 @@ def _confirming(
     return Decision(
         Phase.WAITING, "Confirming", why, status, watches=_watches(job, run, older), look_again=max(again, timedelta(0))
     )
+
+
+def _first(job: JobType, this: Pass, run: Run) -> Decision:
+    """No run is on record: the object is new, or its status was lost. Notes tell what ran under its name; what is gone from
+    SageMaker since is then missing, and not run again.
+    """
+    if this.trained is None:
+        why = "the notes that tell what ran before are not read yet"
+        return _confirming(job, this, None, (), why=why, again=_NOTES_LOOK)
+    told = this.trained.get(run.digest)
+    if told is None:
+        return _start(job, this, run, ())
+    run = replace(run, name=told.job, arn=told.arn, startedAt=told.at, status="InProgress")
+    message = f"{run.name} ran before, say the notes in Git: it is not started again"
+    return replace(_settle(job, this, run, ()), notices=(Notice("Normal", "JobRemembered", message),))
 
 
 def _go_to(job: JobType, this: Pass, target: Run, others: tuple[Run, ...]) -> Decision:

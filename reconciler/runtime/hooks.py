@@ -33,6 +33,7 @@ from reconciler.core.resource import Key, Resource
 from reconciler.core.source import SourceError
 from reconciler.core.source_rules import UrlPolicy, parse_url
 from reconciler.core.webhooks import BODY_LIMIT, SHORTEST_TOKEN, MalformedError, Provider
+from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.secrets import SecretError, read_secret
 from reconciler.runtime.web import Answer, Request
@@ -48,6 +49,8 @@ SECRET_S = 30.0
 _SECRET_AGAIN_S = 5.0
 """A signature that does not fit may be made with a newer Secret; a stranger's makes us read it this often at most."""
 _WARN_S = 600.0
+DEADLINE_S = 300.0
+"""Of waking a sync, which only enqueues."""
 
 _NOT_FOUND = Answer(HTTPStatus.NOT_FOUND)
 _NOT_SIGNED = Answer(HTTPStatus.UNAUTHORIZED)
@@ -88,17 +91,21 @@ class Hooks:
         self._woken: dict[Key, float] = {}
         """Touched by the one thread that wakes."""
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, lambda: 0.0)
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         self._cache.subscribe(self._changed)
-        self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="hooks", daemon=True)
+        thread.start()
+        self._threads.append(thread)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._queue.close()
-        if self._thread:
-            self._thread.join(timeout_s)
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def pools(self) -> tuple[Pool, ...]:
+        return (Pool("webhooks", self._queue, self._threads, DEADLINE_S),)
 
     def receive(self, request: Request) -> Answer:
         if not self._leader.is_leader() or not self._cache.synced():

@@ -59,6 +59,8 @@ class Listing(Sweep):
         self.remote = remote
         self.summaries: dict[str, Mapping[str, Any]] = {}
         self.details: dict[str, Mapping[str, Any]] = {}
+        self.described_at: dict[str, float] = {}
+        """Monotonic second of each of `details`."""
         self.watched: dict[str, Watched] = {}
         self.spawned: dict[str, tuple[tuple[Any, ...], list[Mapping[str, Any]]]] = {}
         """Training jobs by tuning job, with the mark of the tuning job when they were listed."""
@@ -87,7 +89,7 @@ class Listing(Sweep):
             return
         watched.keys.pop(key, None)
         if not watched.keys:
-            for known in (self.watched, self.summaries, self.details, self.spawned):
+            for known in (self.watched, self.summaries, self.details, self.described_at, self.spawned):
                 known.pop(name, None)
         self._count_paces(name)
 
@@ -97,8 +99,8 @@ class Listing(Sweep):
         (self._fast.add if fast else self._fast.discard)(name)
 
     def hint(self, name: str) -> None:
-        """Somebody says that it moved: look soon. Names come in any case."""
-        found = {each for each in self.watched if each.lower() == name.lower()}
+        """Somebody says that it moved: look soon. The name is in lower case, as ARNs have it."""
+        found = {each for each in self.watched if each.lower() == name}
         if self.remote.over:
             found &= self._fast  # what has ended never moves again
         self._hinted |= found
@@ -107,9 +109,9 @@ class Listing(Sweep):
         """A call changed something: what was seen before is old. Summaries too: by an old one a job that was just stopped
         would still be running, and be stopped again.
         """
-        for things in (self.details, self.summaries):
-            for name in [name for name in things if self.remote.touches(params, name)]:
-                del things[name]
+        for name in [name for name in {*self.details, *self.summaries} if self.remote.touches(params, name)]:
+            self.summaries.pop(name, None)
+            self._drop(name)
         now = self._clock.monotonic()
         for name, watched in self.watched.items():
             if self.remote.touches(params, name):
@@ -118,11 +120,17 @@ class Listing(Sweep):
     def described(self, name: str, found: Mapping[str, Any] | None) -> None:
         """Kept though nobody may watch it yet: the first decision about it comes after this look."""
         if found is None:
-            self.details.pop(name, None)
+            self._drop(name)
         else:
             self.details[name] = found
+            self.described_at[name] = self._clock.monotonic()
         if name in self.watched:
             self.watched[name].verified = self._clock.now()
+
+    def _drop(self, name: str) -> None:
+        """What was described of it."""
+        self.details.pop(name, None)
+        self.described_at.pop(name, None)
 
     # --- sweeping -------------------------------------------------------------------------------------------------
 
@@ -181,7 +189,7 @@ class Listing(Sweep):
         if under.whole:
             self._slow_at = now + self._interval(operation, under.pages, self._paces.slow_s * jitter(0.1))
         for name in self.details.keys() - self.watched.keys():
-            del self.details[name]
+            self._drop(name)
         return recovered
 
     def fail(self, error: ReconcileError) -> set[Key]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.decision import Call, Watch
 from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Key
+from reconciler.core.wakeups import Hint
 from reconciler.runtime.listing import Listing
 from reconciler.runtime.sweep import Paces
 from reconciler.runtime.sweeper import Sweeper
@@ -26,6 +28,7 @@ from reconciler.runtime.tag_book import TagBook
 __all__ = ["Aws", "Freshness", "Observer", "Paces", "TenantView"]
 
 _PAGE = 100
+_UNFINISHED_S = 120.0
 _TUNING_JOB = "HyperParameterTuningJob"
 _TAGS = "Tags"
 """What `freshness` calls the sweeps of tags."""
@@ -56,6 +59,13 @@ class Freshness(NamedTuple):
     pages: int
 
 
+class _Unfinished(NamedTuple):
+    until: float
+    """Old pages say nothing of now."""
+    found: list[Mapping[str, Any]]
+    params: dict[str, Any]
+
+
 class Observer:
     """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
 
@@ -63,10 +73,10 @@ class Observer:
         self._aws = aws
         self._clock = clock
         self._paces = paces or Paces()
-        self._lists: dict[tuple[Hashable, str], Listing] = {}
+        self._lists: dict[tuple[Any, str], Listing] = {}
         self._tags: dict[Hashable, TagBook] = {}
         self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
-        self._unfinished: dict[Hashable, tuple[list[Mapping[str, Any]], dict[str, Any]]] = {}
+        self._unfinished: dict[Hashable, _Unfinished] = {}
         """Lists that the limiter held back halfway: begun anew each time, a long one would never be read to its end."""
         self._lock = threading.RLock()
         self._sweeper = Sweeper(aws, clock, self._lock, wake)
@@ -76,6 +86,9 @@ class Observer:
 
     def stop(self) -> None:
         self._sweeper.stop()
+
+    def loops(self) -> Iterator[Loop]:
+        return self._sweeper.loops()
 
     def sweep_due(self) -> None:
         """In this thread, all that its own threads would do if time stood still."""
@@ -117,13 +130,12 @@ class Observer:
             if book := self._tags.get(tenant):
                 book.forget(call)
 
-    def hint(self, region: str, account: str, remote: str, name: str) -> None:
+    def hint(self, hint: Hint) -> None:
         """Somebody says that this thing moved: look soon, wherever it is watched. Nothing else is believed."""
         with self._lock:
-            for (tenant, listed), listing in self._lists.items():
-                ours: Any = tenant
-                if listed == remote and ours.region == region and ours.account in ("", account):
-                    listing.hint(name)
+            for (tenant, remote), listing in self._lists.items():
+                if remote == hint.thing.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
+                    listing.hint(hint.thing.name)
             self._sweeper.changed()
 
     def _list(self, tenant: Any, remote: str) -> Listing:
@@ -159,12 +171,16 @@ class Observer:
             watched = self._list(tenant, remote).watched.get(name)
             return watched is not None and watched.unlisted
 
-    def describe(self, tenant: Any, remote: str, name: str, *, fresh: bool) -> Mapping[str, Any] | None:
+    def describe(
+        self, tenant: Any, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
             problem, watched = listing.problem, listing.watched.get(name)
+            age_s = self._clock.monotonic() - listing.described_at.get(name, 0.0)
         fresh = fresh or (watched is not None and watched.unlisted)
+        fresh = fresh or (at_most_old is not None and age_s >= at_most_old.total_seconds())
         moved = known is None or (summary is not None and listing.remote.mark(known) != listing.remote.mark(summary))
         if not fresh and not moved:
             if problem is not None:
@@ -205,14 +221,18 @@ class Observer:
 
     def _pages(self, tenant: Any, operation: str, params: dict[str, Any], key: str) -> list[Mapping[str, Any]]:
         asked: Hashable = (tenant, operation, repr(sorted(params.items())))
+        began = self._clock.monotonic()
         with self._lock:
-            found, params = self._unfinished.pop(asked, ([], params))
+            kept = {ask: each for ask, each in self._unfinished.items() if each.until >= began}
+            begun = kept.pop(asked, None) or _Unfinished(began + _UNFINISHED_S, [], params)
+            self._unfinished = kept
+        found, params = begun.found, begun.params
         while True:
             try:
                 answer = self._aws.read(tenant, operation, params)
             except HeldBackError:
                 with self._lock:
-                    self._unfinished[asked] = (found, params)
+                    self._unfinished[asked] = _Unfinished(begun.until, found, params)
                 raise
             found += answer.get(key) or ()
             if not answer.get("NextToken"):
@@ -302,8 +322,10 @@ class TenantView:
     def unlisted(self, remote: str, name: str) -> bool:
         return self.observer.unlisted(self.tenant, remote, name)
 
-    def describe(self, remote: str, name: str, *, fresh: bool = False) -> Mapping[str, Any] | None:
-        return self.observer.describe(self.tenant, remote, name, fresh=fresh)
+    def describe(
+        self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
+    ) -> Mapping[str, Any] | None:
+        return self.observer.describe(self.tenant, remote, name, fresh=fresh, at_most_old=at_most_old)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
         return self.observer.tags(self.tenant, arn)

@@ -26,6 +26,7 @@ from reconciler.core.note_text import MOST_AT_ONCE
 from reconciler.core.ports import Events
 from reconciler.core.resource import Key, Resource
 from reconciler.core.source import SourceError, is_sha
+from reconciler.runtime.liveness import Pool
 from reconciler.runtime.outbox_box import Box, Maps
 from reconciler.runtime.outbox_lease import Leases
 from reconciler.runtime.queue import WorkQueue
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 BATCH_S = 3.0
 REFUSED_RETRY_S = 3600.0
+DEADLINE_S = 3600.0
+"""Of one batch: a dozen rounds of look, fetch and push at a slow server."""
 _SKIPPED = "NotesSkipped"
 
 
@@ -106,6 +109,9 @@ class Outbox:
         for thread in self._threads:
             thread.join(timeout_s)
 
+    def pools(self) -> tuple[Pool, ...]:
+        return (Pool("notes", self._queue, self._threads, DEADLINE_S),)
+
     def put(self, sync: Key, commit: str, *lines: Line) -> bool:
         """Store lines for one commit; see `put_all`."""
         return self.put_all(sync, [(commit, line) for line in lines])
@@ -151,6 +157,12 @@ class Outbox:
     def waiting(self, sync: Key) -> int:
         """Lines not pushed yet, as far as this process knows."""
         return self._box(sync).waiting
+
+    def waiting_lines(self) -> int:
+        """The same of all GitSyncs together."""
+        with self._lock:
+            boxes = tuple(self._boxes.values())
+        return sum(box.waiting for box in boxes)
 
     def flush(self, sync: Key) -> bool:
         """Push one batch; True when there is more. SourceError and ReconcileError: it all waits on."""

@@ -52,7 +52,9 @@ class WorkQueue(Generic[K]):
         self._sequence = itertools.count()
         self._waiting: dict[K, _Waiting] = {}
         self._heap: list[tuple[_Waiting, K]] = []
-        self._active: set[K] = set()
+        self._active: dict[K, float] = {}
+        """Keys with a worker, and since when."""
+        self._taken_at = monotonic()
         self._again: dict[K, float] = {}
         """Keys added during their own pass, with the earliest deadline asked for."""
         self._failures: dict[K, int] = {}
@@ -87,7 +89,7 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The pass over `key` ended, well or not; what was asked for meanwhile is queued now."""
         with self._changed:
-            self._active.discard(key)
+            self._active.pop(key, None)
             due = self._again.pop(key, None)
             if due is not None and not self._closed:
                 self._put(key, due)
@@ -143,8 +145,24 @@ class WorkQueue(Generic[K]):
     def oldest_age_s(self) -> float:
         """How long the longest-due key has waited for a worker; 0 when none is due."""
         with self._changed:
-            next_due = self._next_due()
-            return 0.0 if next_due is None else max(0.0, self._monotonic() - next_due)
+            return self._oldest_age_s()
+
+    def longest_pass(self) -> tuple[K, float] | None:
+        """The key that is with a worker for longest, and for how many seconds."""
+        with self._changed:
+            if not self._active:
+                return None
+            key, since = min(self._active.items(), key=lambda entry: entry[1])
+            return key, self._monotonic() - since
+
+    def stalled_s(self) -> float:
+        """How long nothing has left the queue though something was due: workers that wait elsewhere, or are no more."""
+        with self._changed:
+            return min(self._oldest_age_s(), max(0.0, self._monotonic() - self._taken_at))
+
+    def _oldest_age_s(self) -> float:
+        next_due = self._next_due()
+        return 0.0 if next_due is None else max(0.0, self._monotonic() - next_due)
 
     def _put(self, key: K, due: float) -> None:
         waiting = self._waiting.get(key)
@@ -165,7 +183,7 @@ class WorkQueue(Generic[K]):
     def _take(self) -> K:
         _, key = heapq.heappop(self._heap)
         del self._waiting[key]
-        self._active.add(key)
+        self._active[key] = self._taken_at = self._monotonic()
         if self._waiting:
             # One notify may have woken a getter that slept towards a later deadline than the next key's.
             self._changed.notify()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+from reconciler.core.meters import UNMETERED, PassMeter
 from reconciler.core.ports import Cache
 from reconciler.core.resource import Key, Resource
+from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.worker import Next
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 1.0
+DEADLINE_S = 900.0
+"""Of one pass: a few dozen calls of AWS and Kubernetes, each with a time-out below half a minute."""
 
 
 def is_echo(old: Resource, new: Resource) -> bool:
@@ -32,7 +37,18 @@ def _ours_apart(resource: Resource) -> dict[str, Any]:
 
 
 class Reconciler:
-    def __init__(self, queue: WorkQueue[Key], reconcile: Callable[[Key], Next], cache: Cache, workers: int = 4) -> None:
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        reconcile: Callable[[Key], Next],
+        cache: Cache,
+        workers: int = 4,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        meter: PassMeter = UNMETERED,
+    ) -> None:
+        self._monotonic = monotonic
+        self._meter = meter
         self._queue = queue
         self._reconcile = reconcile
         self._cache = cache
@@ -67,6 +83,9 @@ class Reconciler:
         for thread in self._threads:
             thread.join()
 
+    def pools(self) -> tuple[Pool, ...]:
+        return (Pool("objects", self._queue, self._threads, DEADLINE_S),)
+
     def wake(self, key: Key) -> None:
         self._queue.add(key)
 
@@ -75,22 +94,27 @@ class Reconciler:
             key = self._queue.get(_POLL_S)
             if key is None:
                 continue
+            began, result = self._monotonic(), "bug"
             try:
-                self._settle(key, self._reconcile(key))
+                result = self._settle(key, self._reconcile(key))
             except Exception:
                 # A bug is not a kind of failure we planned for: it gets the traceback, and the others go on.
                 log.exception("bug while reconciling %s", key)
                 self._queue.retry(key)
             finally:
                 self._queue.done(key)
+                self._meter.reconciled(key.kind, result, self._monotonic() - began)
 
-    def _settle(self, key: Key, then: Next) -> None:
+    def _settle(self, key: Key, then: Next) -> str:
+        """What came of a pass, in a word for metrics."""
         if then.failed:
             self._queue.retry(key)
-            return
+            return "retry"
         self._queue.forget(key)
-        if then.after is not None:
-            self._queue.add(key, then.after.total_seconds())
+        if then.after is None:
+            return "done"
+        self._queue.add(key, then.after.total_seconds())
+        return "again"
 
 
 def _only_our_status(old: Resource | None, new: Resource | None) -> bool:

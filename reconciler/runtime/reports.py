@@ -25,6 +25,7 @@ from reconciler.core.gitsync import KIND, owner_key
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.runtime.hosts import Hosts
+from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.secrets import SecretError, read_secret
 
@@ -34,6 +35,8 @@ FAILING = "CommitStatusFailing"
 HUMAN_S = 600.0
 SETTLE_S = 1.0
 """Objects that become ready are judged together."""
+DEADLINE_S = 900.0
+"""Of one pass: a few dozen requests to a forge, each with a time-out."""
 _BUSY_S = 0.1
 _WRITES = 5
 
@@ -84,6 +87,9 @@ class Reports:
         self._queue.close()
         for thread in self._threads:
             thread.join(timeout_s)
+
+    def pools(self) -> tuple[Pool, ...]:
+        return (Pool("commit-statuses", self._queue, self._threads, DEADLINE_S),)
 
     def report(self, key: Key) -> float | None:
         """One pass; the seconds after which another is due if nothing wakes it earlier."""

@@ -10,18 +10,22 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from reconciler.core.errors import HeldBackError, ReconcileError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
+from reconciler.runtime.liveness import Busy
 from reconciler.runtime.sweep import Sweep
 
 log = logging.getLogger(__name__)
 
 _THREADS = 8
+DEADLINE_S = 300.0
+"""Of one page, which is answered, or timed out, in half a minute."""
 
 
 class Reads(Protocol):
@@ -50,6 +54,7 @@ class Sweeper:
         self._turns = itertools.count(1)
         self._stopped = False
         self._threads: list[threading.Thread] = []
+        self._busy = Busy(clock.monotonic)
 
     def add(self, tenant: Any, sweep: Sweep) -> None:
         self._lanes.setdefault(tenant, _Lane(tenant)).sweeps.append(sweep)
@@ -72,6 +77,9 @@ class Sweeper:
         for thread in self._threads:
             thread.join()
 
+    def loops(self) -> Iterator[Loop]:
+        return self._busy.loops("observer", self._threads, DEADLINE_S)
+
     def run_due(self) -> None:
         """All that is due now, in this thread: what the others would do if time stood still."""
         while True:
@@ -90,7 +98,7 @@ class Sweeper:
                 if picked is None:
                     self._changed.wait(wait_s)
             if picked is not None:
-                self._page(*picked)
+                self._busy.run("a page of a sweep", self._page, *picked)
 
     def _pick(self) -> tuple[tuple[_Lane, Sweep] | None, float | None]:
         """The next page's sweep, its lane taken; else how long nothing is due."""
@@ -110,8 +118,7 @@ class Sweeper:
             return None, None if nearest is None else nearest - now
         *_, lane, sweep = min(due, key=lambda one: one[:2])
         lane.busy, lane.turn, sweep.turn = True, next(self._turns), next(self._turns)
-        if len(due) > 1:
-            self._changed.notify()  # another thread may take the next lane
+        self._changed.notify()  # another thread takes the next lane, or waits for the next moment in this one's place
         return (lane, sweep), None
 
     def _page(self, lane: _Lane, sweep: Sweep) -> None:

@@ -18,34 +18,40 @@ from collections.abc import Callable, Mapping
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
 from reconciler.core.gitsync import ALLOW_REWIND, KIND, GitSyncSpec, approves, requested
 from reconciler.core.manifests import Validate
+from reconciler.core.meters import UNMETERED, LagMeter
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.render import Kustomizer, RenderCache
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source import Remote, Repositories, Revision, Snapshot, SourceError
 from reconciler.core.syncstatus import Outcome, Report, Verdict
 from reconciler.runtime.claims import Claims
+from reconciler.runtime.lag import SyncLag
+from reconciler.runtime.liveness import Pool
 from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync_apply import NotLeaderError
 from reconciler.runtime.sync_memory import Memory, Result, Stats
 from reconciler.runtime.sync_notes import SyncNotes
 from reconciler.runtime.sync_pass import ClusterPass, summary
-from reconciler.runtime.sync_ports import Appliers, Record, RefWatcher, Schedule
+from reconciler.runtime.sync_ports import Appliers, Recall, Record, RefWatcher, Schedule
 from reconciler.runtime.sync_source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
 
 log = logging.getLogger(__name__)
 
 COUNTS_DELAY_S = 2.0
 """Objects that become ready are counted together, or a thousand of them would be a thousand status writes."""
+DEADLINE_S = 3600.0
+"""Of one pass: a fetch may wait for another's, each of five minutes, and then thousands of objects are applied."""
 _BUSY_S = 0.1
+_SOURCES, _CLUSTERS = "sync-sources", "sync-clusters"
 
 
 class SyncController:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
         leader: Leader, clock: Clock, repositories: Repositories, kinds: Mapping[str, str], validate: Validate,
-        record: Record, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
-        watcher: RefWatcher | None = None, parallel: int = 8,
+        record: Record, recall: Recall, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
+        watcher: RefWatcher | None = None, meter: LagMeter = UNMETERED, parallel: int = 8,
     ) -> None:  # fmt: skip
         """`kinds` are the kinds a repository may hold, with the apiVersion of each. GitSync is never one of them."""
         self._cache = cache
@@ -60,17 +66,19 @@ class SyncController:
             validate,
             kustomizer,
         )
+        self._lag = SyncLag(live.get, clock, meter)
         self._pass = ClusterPass(
             cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
-            clock=clock, notes=SyncNotes(record, live, cluster), parallel=parallel,
+            clock=clock, notes=SyncNotes(record, cluster), lag=self._lag, parallel=parallel,
         )  # fmt: skip
+        self._recall = recall
         self._schedule = schedule
         self._watcher = watcher
         self._sources: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
         self._clusters: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
         self._memories: dict[Key, Memory] = {}
         self._memories_lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[str, list[threading.Thread]] = {_SOURCES: [], _CLUSTERS: []}
 
     def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
         """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
@@ -85,16 +93,22 @@ class SyncController:
         self._claims.on_edit(self._clusters.add)
         self._cache.subscribe(self._changed)
         for number in range(workers):
-            self._spawn(f"sync-{number}", self._sources, self.look)
+            self._spawn(_SOURCES, f"sync-{number}", self._sources, self.look)
         if workers:
-            self._spawn("sync-cluster", self._clusters, self.settle)
+            self._spawn(_CLUSTERS, "sync-cluster", self._clusters, self.settle)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         self._sources.close()
         self._clusters.close()
-        for thread in self._threads:
+        for thread in (*self._threads[_SOURCES], *self._threads[_CLUSTERS]):
             thread.join(timeout_s)
         self._pass.close()
+
+    def pools(self) -> tuple[Pool, ...]:
+        return (
+            Pool(_SOURCES, self._sources, self._threads[_SOURCES], DEADLINE_S),
+            Pool(_CLUSTERS, self._clusters, self._threads[_CLUSTERS], DEADLINE_S),
+        )
 
     def wake(self, key: Key) -> None:
         """Look at Git now: for schedules, webhooks and watched refs. Safe from any thread, never blocks."""
@@ -142,6 +156,7 @@ class SyncController:
             outcome = Outcome(Verdict.WORKING, "Progressing", "reading the repository")
             sync = self._report(memory, sync, Report(outcome, sync.generation))
         handled = self._trigger(memory, sync)
+        revision = None
         try:
             remote = self._source.remote(sync, spec)
             revision = self._source.resolve(remote, spec)
@@ -153,9 +168,11 @@ class SyncController:
         except SourceError as error:
             stalls = error.reason in ONLY_A_HUMAN_CAN_HELP
             verdict = Verdict.STALLED if stalls else Verdict.RETRYING
-            return self._problem(memory, sync, Outcome(verdict, error.reason, error.message), handled, retry=not stalls)
+            outcome = Outcome(verdict, error.reason, error.message)
+            return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
         if isinstance(found, Outcome):
             return self._problem(memory, sync, found, handled, revision)
+        self._recall(memory.key)
         with memory.lock:
             memory.spec, memory.generation, memory.found, memory.problem = spec, sync.generation, found, None
             result = self._pass.converge(memory, retry_refused=True, handled=handled)
@@ -211,6 +228,7 @@ class SyncController:
     def _changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
         """Informer events: only marks and enqueues."""
         self._live.saw(key, old, new)
+        self._lag.changed(key, old, new)
         if key.kind == KIND:
             self._sync_changed(key, old, new)
             return
@@ -249,10 +267,10 @@ class SyncController:
         with self._memories_lock:
             self._memories.pop(key, None)
 
-    def _spawn(self, name: str, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
+    def _spawn(self, pool: str, name: str, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
         thread = threading.Thread(target=self._run, args=(queue, work), name=name, daemon=True)
         thread.start()
-        self._threads.append(thread)
+        self._threads[pool].append(thread)
 
     def _run(self, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
         while True:

@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from reconciler.core import edits
 from reconciler.core.applied import Wanted, body, put_back
 from reconciler.core.drift import DriftMode
+from reconciler.core.edits import shown
 from reconciler.core.errors import DeniedError, ReconcileError, StaleError, TransientError
 from reconciler.core.manifests import Rejection
 from reconciler.core.ports import Applier, Events, Leader, Objects
@@ -50,10 +50,8 @@ class Orders:
 
 @dataclass(frozen=True)
 class PutRight:
-    before: Resource
+    edit: Edited
     after: Resource
-    paths: tuple[str, ...]
-    """JSON Pointers; empty: only labels or annotations differed."""
 
 
 @dataclass
@@ -61,7 +59,6 @@ class Done:
     """What came of a plan."""
 
     applied: list[Key] = field(default_factory=list)
-    corrected: list[str] = field(default_factory=list)
     put_right: list[PutRight] = field(default_factory=list)
     pruned: list[Key] = field(default_factory=list)
     deleted: list[Resource] = field(default_factory=list)
@@ -129,19 +126,17 @@ class Hands:
         with _judged(want.key, want, done):
             notes = orders.notes(want, live)
             if edit.spec:
-                differ = tuple(edits.paths(want.spec, self._live.written(live.resource)))
-                where = edits.shown(iter(differ))
                 answer = self._replace(want, live.resource, notes, done, orders)
             else:
-                differ, where = (), "labels or annotations"
                 self._lead(done)
                 answer = orders.applier.apply(body(want, notes, live.resource))
             if answer is None:
                 return
             self._live.wrote(answer)
-            done.put_right.append(PutRight(live.resource, answer, differ))
-            done.corrected.append(f"{want.key.kind}/{want.key.name} {where}")
-            self._events.emit(answer, "Warning", "DriftCorrected", f"Edited in the cluster, put back to Git: {where}")
+            done.put_right.append(PutRight(edit, answer))
+            by, where = f" by {edit.author}" if edit.author else "", shown(edit.paths)
+            message = f"Edited in the cluster{by}, put back to Git: {where}"
+            self._events.emit(answer, "Warning", "DriftCorrected", message)
 
     def _replace(
         self, want: Wanted, live: Resource, notes: Mapping[str, str], done: Done, orders: Orders

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from dataclasses import dataclass, field
 
 from reconciler.core.gitsync import GitSyncSpec
@@ -31,9 +30,6 @@ class Memory:
     """Why Git could not be looked at; what was found before is kept true meanwhile."""
     refused: dict[Key, tuple[str, Rejection]] = field(default_factory=dict)
     """Hash and refusal: not tried again before the next look at Git."""
-    put_backs: dict[Key, deque[float]] = field(default_factory=dict)
-    told: dict[Key, tuple[str, ...]] = field(default_factory=dict)
-    """Standing edits that the record on commits tells of already."""
     status: Resource | None = None
     """The GitSync as our last write left it, ahead of the cache."""
     tokens: frozenset[str] = frozenset()

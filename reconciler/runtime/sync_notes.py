@@ -1,7 +1,7 @@
-"""What a pass of a GitSync leaves on commits: files newly rejected, objects pruned, edits found and put back.
+"""What a pass of a GitSync leaves on commits: files newly rejected, objects pruned, edits put back.
 
 Told before the status that goes with it is written, so that a crash in between repeats lines, under their ids, and loses none.
-Never a reason to fail a pass.
+Never a reason to fail a pass. An edit that stays is in the object's own status, and told from there (core/note_status.py).
 """
 
 from __future__ import annotations
@@ -10,37 +10,27 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from reconciler.core import edits, note
-from reconciler.core.decision import Difference
+from reconciler.core import note
 from reconciler.core.manifests import Rejection
 from reconciler.core.note import About, Line, commit_of
-from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.resource import Annotation, Resource
 from reconciler.core.source import SourceError
-from reconciler.core.sync import Edited
 from reconciler.core.syncstatus import shown
-from reconciler.runtime.liveview import LiveView
 from reconciler.runtime.sync_apply import Done
-from reconciler.runtime.sync_memory import Memory
 from reconciler.runtime.sync_ports import Record
 from reconciler.runtime.sync_source import Found
 
-_METADATA = "/metadata"
-
 
 class SyncNotes:
-    def __init__(self, record: Record, live: LiveView, cluster: str) -> None:
+    def __init__(self, record: Record, cluster: str) -> None:
         self._record = record
-        self._live = live
         self._cluster = cluster
 
-    def tell(
-        self, memory: Memory, sync: Resource, found: Found, done: Done, *, reported: Sequence[Edited],
-        faults: Sequence[Rejection], now: datetime,
-    ) -> None:  # fmt: skip
+    def tell(self, sync: Resource, found: Found, done: Done, *, faults: Sequence[Rejection], now: datetime) -> None:
         """What this pass came to. `sync` has the status before it."""
         known = sync.status.get("rejected") or ()
         rejected = [fault for fault in shown(faults) if fault not in known]
-        told = [*self._put_back(done, now), *self._found(memory, reported, now)]
+        told = [*self._put_back(done, now)]
         if rejected or done.deleted:
             paths = {str(fault["path"]) for fault in rejected} | {_path(live) for live in done.deleted}
             commits = _commits(sync, found, paths - {""})
@@ -61,27 +51,9 @@ class SyncNotes:
     def _put_back(self, done: Done, now: datetime) -> Iterator[tuple[str, Line]]:
         for put in done.put_right:
             about = About.of(put.after, self._cluster)
-            paths = list(put.paths) or [_METADATA]
             # The version that was edited tells one edit from the next, also where it moved no generation.
-            since = put.before.resource_version
-            yield commit_of(put.after), note.drift_corrected(about, now, paths, since=since, plane="git")
-
-    def _found(self, memory: Memory, reported: Sequence[Edited], now: datetime) -> Iterator[tuple[str, Line]]:
-        """Edits that stay. Each is told once by a process, and under the same id by the next one."""
-        standing: dict[Key, tuple[str, ...]] = {}
-        for edit in reported:
-            live = edit.live.resource
-            differ = list(edits.paths(edit.wanted.spec, self._live.written(live))) if edit.spec else [_METADATA]
-            since = f"{live.uid}/{live.generation}"
-            standing[edit.wanted.key] = (since, *differ)
-            if memory.told.get(edit.wanted.key) == standing[edit.wanted.key]:
-                continue
-            about = About.of(live, self._cluster)
-            # Paths alone: values may hold secrets.
-            differences = [Difference("git", path, "", "") for path in differ]
-            line = note.drift_found(about, now, differences, since=since, mode="Warn", spec=None)
-            yield commit_of(live), line
-        memory.told = standing
+            since = put.edit.live.resource.resource_version
+            yield commit_of(put.after), note.drift_corrected(about, now, put.edit.paths, since=since, plane="git")
 
 
 def _path(resource: Resource) -> str:

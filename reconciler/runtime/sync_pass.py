@@ -10,16 +10,16 @@ so no object of ours is ever outside the inventory, and `Claims` knows the new h
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.core import edits, syncstatus
+from reconciler.core import drift, edits, syncstatus
 from reconciler.core import inventory as inventories
 from reconciler.core.applied import Wanted, bookkeeping, kept_bookkeeping
 from reconciler.core.conditions import DRIFTED, READY, STALLED, find
 from reconciler.core.errors import StaleError
+from reconciler.core.gitplane import PutBack
 from reconciler.core.gitsync import GitSyncSpec, approves, owner_id, owner_key
 from reconciler.core.manifests import Rejection
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
@@ -28,6 +28,7 @@ from reconciler.core.source import Provenance, SourceError
 from reconciler.core.sync import Edited, Live, SyncPlan, View, inventory_after, plan
 from reconciler.core.syncstatus import Counts, Drift, Outcome, Report, Verdict, Work
 from reconciler.runtime.claims import Claims
+from reconciler.runtime.lag import SyncLag
 from reconciler.runtime.liveview import LiveView, newer
 from reconciler.runtime.sync_apply import Done, Hands, NotLeaderError, Orders
 from reconciler.runtime.sync_memory import Memory, Result, Stats
@@ -36,15 +37,12 @@ from reconciler.runtime.sync_ports import Appliers
 from reconciler.runtime.sync_source import Found
 
 _WRITES = 5
-FIGHTS = 5
-FIGHT_WINDOW_S = 60.0
-"""An object put back this often within the window is fought over by another controller: reported instead, for a while."""
 
 
 class ClusterPass:
     def __init__(
         self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
-        leader: Leader, clock: Clock, notes: SyncNotes, parallel: int = 8,
+        leader: Leader, clock: Clock, notes: SyncNotes, lag: SyncLag, parallel: int = 8,
     ) -> None:  # fmt: skip
         self._cache = cache
         self._live = live
@@ -55,6 +53,7 @@ class ClusterPass:
         self._leader = leader
         self._clock = clock
         self._notes = notes
+        self._lag = lag
         self._hands = Hands(live, objects, events, leader, parallel)
         self.stats = Stats()
 
@@ -84,11 +83,12 @@ class ClusterPass:
             outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)
             self.report(memory, sync, Report(outcome, memory.generation, attempted=found.revision, handled=handled))
             return Result(complete=False)
-        steps, fights = self._calmed(memory, self._plan(memory, sync, found, wanted, spec))
+        steps = self._plan(memory, sync, found, wanted, spec)
+        self._claims.want(memory.key, wanted, [edit.wanted.key for edit in (*steps.reported, *steps.fought)])
         if steps.before != known and steps.before:
             sync = self._announce(memory, sync, found, steps)
         done = self._carry_out(memory, sync, spec, found, steps)
-        return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled, fights))
+        return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled))
 
     def report(self, memory: Memory, sync: Resource, report: Report) -> Resource:
         """Write the status if it differs; told again at the newest version when the GitSync has moved."""
@@ -119,11 +119,14 @@ class ClusterPass:
     def _plan(
         self, memory: Memory, sync: Resource, found: Found, wanted: Sequence[Wanted], spec: GitSyncSpec
     ) -> SyncPlan:
-        known = inventories.read(sync.status.get("inventory") or ())
+        known, now = inventories.read(sync.status.get("inventory") or ()), self._clock.now()
         ignored = {want.key: want.ignored for want in wanted if want.ignored}
         view = View(
             live=lambda key: self._live.live(key, ignored.get(key, ())),
             sync_exists=lambda owner: self._cache.get(owner_key(owner)) is not None,
+            written=self._live.written,
+            put_back=lambda key: self._claims.put_back(key, now),
+            now=now,
         )
         steps = plan(
             wanted,
@@ -142,24 +145,6 @@ class ClusterPass:
             to_apply=tuple(want for want in steps.to_apply if refused.get(want.key, ("",))[0] != want.hash),
             to_put_back=tuple(e for e in steps.to_put_back if refused.get(e.wanted.key, ("",))[0] != e.wanted.hash),
         )
-
-    def _calmed(self, memory: Memory, steps: SyncPlan) -> tuple[SyncPlan, bool]:
-        """Take out what is being fought over."""
-        if not steps.to_put_back:
-            return steps, False
-        now = self._clock.monotonic()
-        calm: list[Edited] = []
-        fought: list[Edited] = []
-        for edit in steps.to_put_back:
-            recent = memory.put_backs.setdefault(edit.wanted.key, deque())
-            while recent and now - recent[0] > FIGHT_WINDOW_S:
-                recent.popleft()
-            if len(recent) < FIGHTS:
-                recent.append(now)
-                calm.append(edit)
-            else:
-                fought.append(edit)
-        return replace(steps, to_put_back=tuple(calm), reported=(*steps.reported, *fought)), bool(fought)
 
     def _announce(self, memory: Memory, sync: Resource, found: Found, steps: SyncPlan) -> Resource:
         """Write the union of old and new before the first apply."""
@@ -191,10 +176,14 @@ class ClusterPass:
             owner=owner,
         )
         done = self._hands.carry_out(steps, orders)
+        for put in done.put_right:
+            version, by = put.edit.live.resource.resource_version, put.edit.author
+            told = PutBack(put.edit.paths, version, self._clock.now(), by.manager if by else "")
+            self._claims.put_right(put.after.key, told)
         hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_put_back))}
         memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
         self.stats.applied += len(done.applied)
-        self.stats.put_back += len(done.corrected)
+        self.stats.put_back += len(done.put_right)
         self.stats.pruned += len(done.pruned)
         return done
 
@@ -224,25 +213,25 @@ class ClusterPass:
             handled=this.handled,
             approved=approval if done.pruned and approves(approval, found.revision) else None,
             drift=Drift(
-                tuple(
-                    f"{edit.wanted.key.kind}/{edit.wanted.key.name}{_where(edit, self._live)}"
-                    for edit in steps.reported
-                ),
-                tuple(done.corrected),
+                edited=tuple(_told(edit) for edit in steps.reported),
+                fought=tuple(_told(edit) for edit in steps.fought),
+                elsewhere=tuple(self._elsewhere(after)),
+                corrected=tuple(_told(put.edit) for put in done.put_right),
             ),
             work=work,
         )
-        self._notes.tell(memory, sync, found, done, reported=steps.reported, faults=faults, now=self._clock.now())
+        self._notes.tell(sync, found, done, faults=faults, now=self._clock.now())
         self.report(memory, sync, report)
+        self._lag.passed(sync, found.snapshot.commit, done.applied, complete=report.applied is not None)
         self._claims.finish(memory.key, [kept.key for kept in (*steps.kept, *done.kept)])
         return Result(
             retry=bool(done.unsure),
             complete=not (refused or steps.rejected or done.unsure),
-            again_s=FIGHT_WINDOW_S if this.fights else None,
+            again_s=self._calm_s(steps.fought),
         )
 
     def _counts(self, after: inventories.Inventory, steps: SyncPlan, rejected: int) -> Counts:
-        reported = {edit.wanted.key for edit in steps.reported}
+        reported = {edit.wanted.key for edit in (*steps.reported, *steps.fought)}
         total = ready = failed = drifted = 0
         for key in after:
             live = self._live.get(key)
@@ -254,6 +243,32 @@ class ClusterPass:
             failed += is_failed
             drifted += is_drifted or key in reported
         return Counts(total, ready, failed, drifted, rejected)
+
+    def _calm_s(self, fought: Sequence[Edited]) -> float | None:
+        """When the first of what is fought over may be put back again."""
+        now = self._clock.now()
+        left = [
+            max(rests[path] for path in edit.paths if path in rests)
+            for edit in fought
+            if (
+                rests := drift.rests(
+                    edit.live.resource.status.get("drift") or {}, now, self._claims.put_back(edit.wanted.key, now)
+                )
+            )
+        ]
+        return min(left).total_seconds() if left else None
+
+    def _elsewhere(self, after: inventories.Inventory) -> Iterator[str]:
+        """What the workers found to differ in SageMaker."""
+        for key in after:
+            status = live.status if (live := self._live.get(key)) else {}
+            if (find(status.get("conditions") or (), DRIFTED) or {}).get("status") != "True":
+                continue
+            paths = [
+                one["path"] for one in (status.get("drift") or {}).get("differences") or () if one["plane"] != "git"
+            ]
+            if paths:
+                yield f"{key.kind}/{key.name} {edits.shown(paths)}"
 
     def _tell(self, before: Resource, after: Resource, report: Report) -> None:
         """Events on change alone."""
@@ -270,7 +285,7 @@ class ClusterPass:
             self._events.emit(after, "Warning", outcome.reason, outcome.message)
         was, drifted = (find(sync.status.get("conditions") or (), DRIFTED) or {} for sync in (before, after))
         if drifted.get("status") == "True" and drifted.get("message") != was.get("message"):
-            self._events.emit(after, "Warning", "DriftDetected", str(drifted.get("message")))
+            self._events.emit(after, "Warning", str(drifted.get("reason")), str(drifted.get("message")))
 
 
 @dataclass(frozen=True)
@@ -281,7 +296,6 @@ class _Pass:
     done: Done
     started: datetime
     handled: str | None
-    fights: bool
 
 
 def summary(resource: Resource) -> tuple[bool, bool, bool]:
@@ -315,11 +329,10 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
     return Outcome(Verdict.SUCCEEDED, "ReconciliationSucceeded", message)
 
 
-def _where(edit: Edited, live: LiveView) -> str:
-    """Paths alone: values may hold secrets."""
-    if not edit.spec:
-        return " labels or annotations"
-    return " " + edits.shown(edits.paths(edit.wanted.spec, live.written(edit.live.resource)))
+def _told(edit: Edited) -> str:
+    """Paths and who, no values."""
+    by = f" (by {edit.author})" if edit.author else ""
+    return f"{edit.wanted.key.kind}/{edit.wanted.key.name} {edits.shown(edit.paths)}{by}"
 
 
 def _origins(found: Found, sync: Resource, steps: SyncPlan, owner: str) -> Mapping[str, Provenance]:

@@ -23,6 +23,10 @@ class Record(Protocol):
     def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...
 
 
+Recall = Callable[[Key], None]
+"""Asked after a fetch of a GitSync, before anything is applied. Never raises."""
+
+
 class Schedule(Protocol):
     """Wakes a sync at its interval."""
 

@@ -106,11 +106,13 @@ class Wants:
 
 def _wanted(manifest: Manifest, ignored: tuple[str, ...], as_written: AsWritten) -> Wanted:
     metadata, spec = manifest.value["metadata"], manifest.value.get("spec") or {}
+    written = as_written(Resource(manifest.value))
     return Wanted(
         key=Key(manifest.kind, manifest.namespace, manifest.name),
         api_version=manifest.api_version,
         spec=spec,
-        hash=written_hash(as_written(Resource(manifest.value)), ignored),
+        written=written,
+        hash=written_hash(written, ignored),
         path=manifest.path,
         line=manifest.line,
         labels=metadata.get("labels") or {},

@@ -1,4 +1,4 @@
-"""What the service answers over HTTP: probes, and webhooks. Readiness means work can be done, not that a port is open.
+"""What the service answers over HTTP: probes, metrics and webhooks. Readiness means work can be done, not that a port is open.
 
 The standard library's server, made safe for strangers: a deadline for the whole request however slowly it drips in, a
 bound on connections, on headers and on bodies, and no handler's fault ends more than its own request.

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from reconciler.core import drift, tags
+from reconciler.core import drift_record, tags
+from reconciler.core.applied import put_back
 from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
 from reconciler.core.decision import Decision, Notice, Phase
-from reconciler.core.drift import DriftMode, Policy
+from reconciler.core.drift import HELD
 from reconciler.core.errors import (
     ConflictError,
     CredentialsError,
@@ -35,6 +36,7 @@ from reconciler.core.errors import (
     ThrottledError,
 )
 from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
+from reconciler.core.note_past import Started
 from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
@@ -43,6 +45,7 @@ from reconciler.core.status import render, suspended
 from reconciler.core.tenancy import Place, untouched
 from reconciler.runtime.children import Children
 from reconciler.runtime.execute import NotLeadingError, execute, label
+from reconciler.runtime.git_side import Claims, GitSide, Stand
 from reconciler.runtime.observer import Aws, Observer
 
 log = logging.getLogger(__name__)
@@ -59,32 +62,14 @@ _WORTH_TELLING_S = 5.0
 """Being held back for a shorter time than this by our own limiter is no news."""
 
 
-class Claim(Protocol):
-    """What Git says about an object, according to the GitSync that owns it."""
-
-    @property
-    def hash(self) -> str: ...
-    @property
-    def mode(self) -> DriftMode: ...
-    @property
-    def mode_written(self) -> bool: ...
-    @property
-    def ignore(self) -> tuple[str, ...]: ...
-    @property
-    def on_change(self) -> str: ...
-
-
-class Claims(Protocol):
-    def claim(self, key: Key) -> Claim | None: ...
-    def live_hash(self, resource: Resource, claim: Any) -> str:
-        """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
-
-    def report_edit(self, key: Key) -> None: ...
-
-
 class Journal(Protocol):
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
         """Keep the lines for the commit that go with a status, before it is written. Never raises."""
+
+
+class Trained(Protocol):
+    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+        """`Pass.trained` of an object; answers from memory."""
 
 
 class Definitions(Protocol):
@@ -114,6 +99,7 @@ class Ports:
     definitions: Definitions
     children: Children
     journal: Journal
+    trained: Trained
 
 
 class Worker:
@@ -135,6 +121,7 @@ class Worker:
         self._replica = replica
         self._written: dict[Key, str] = {}
         """resourceVersion of our newest write per object. One key is never in two workers, so no lock is needed."""
+        self._git = GitSide(ports.claims, ports.cache, ports.clock)
 
     def reconcile(self, key: Key) -> Next:
         resource = self._ports.cache.get(key)
@@ -144,6 +131,7 @@ class Worker:
         for _ in range(_ROUNDS):
             if resource is None:
                 self._written.pop(key, None)
+                self._git.forget(key)
                 self._ports.observer.watch(key, None, ())
                 return Next()
             try:
@@ -168,32 +156,37 @@ class Worker:
             return Next(after=_PARENT_LOOK)
         if resource.deleting and FINALIZER not in resource.finalizers:
             return Next()
-        if resource.annotations.get(Annotation.SUSPEND) == "true" and not resource.deleting:
-            return self._suspended(resource)
+        now = self._ports.clock.now()
+        stand = self._git.stand(resource, now)
+        if resource.suspended and not resource.deleting:
+            return self._suspended(resource, stand, shape)
         if self._retained(resource):
             return self._release(resource, ())
-        claim = self._ports.claims.claim(resource.key)
-        on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
-        if claim and self._is_edited(resource, claim) and not resource.deleting:
-            # Edited in the cluster: the sync puts it back; nothing of the edit is acted on meanwhile.
-            self._ports.claims.report_edit(resource.key)
-            return Next(after=timedelta(seconds=30))
+        if stand.wait:
+            return Next(after=stand.wait)
         if FINALIZER not in resource.finalizers and not resource.spawned:
             resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
             self._written[resource.key] = resource.resource_version
+        if stand.hold and stand.wanted:
+            # As if it were put back already, so that what runs or serves is still followed.
+            resource = put_back(stand.wanted, resource, kind.as_written(resource), {})
         this = Pass(
             resource=resource,
             identity=self._identity,
             spec=kind.as_written(resource),
             shape=shape,
             past=resource.status,
-            now=self._ports.clock.now(),
-            on_change=on_change,
-            drift=_policy(resource, claim, self._ports.clock.now()),
+            now=now,
+            on_change=stand.on_change,
+            drift=stand.policy,
+            git=stand.git,
             tokens=_new_tokens(resource),
             others=self._ports.cache,
+            trained=self._ports.trained.of(resource),
             partition_of=self._partition_of,
         )
+        if stand.hold and stand.wanted is None:
+            return self._looked_away(this, stand.hold)
         try:
             place = self._place_of(resource)
         except (TerminalError, DeniedError) as error:
@@ -206,15 +199,19 @@ class Worker:
         try:
             if place.conflict and not resource.deleting:
                 return self._held(kind, this, place.tenant, place.conflict)
+            if stand.hold:
+                return self._held(kind, this, place.tenant, stand.hold, Phase.WAITING)
             return self._rounds(kind, this, place.tenant)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)
 
-    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
-        correct = claim.mode is DriftMode.CORRECT
-        return correct and self._ports.claims.live_hash(resource, claim) != claim.hash
+    def _looked_away(self, this: Pass, hold: Refusal) -> Next:
+        """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
+        shown = replace(_as_before(this.past), reason=hold.reason, message=hold.message, status=_kept(this.past))
+        this = self._record(this, shown)
+        return Next(_sooner(_SLOW_RETRY, self._drift_look(this)))
 
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
@@ -231,7 +228,7 @@ class Worker:
             if decision.calls and not this.replies and this.failure is None:
                 # Before it is written down that the call goes out: what was not sent need not be looked for later.
                 self._ports.aws.admit(tenant, decision.calls[0])
-            this = self._record(this, decision)
+            this = self._record(this, decision, verified=self._verified(tenant, decision))
             if not decision.calls:
                 return Next(_sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
             replies, failure = execute(
@@ -250,16 +247,28 @@ class Worker:
                 return self._failed(kind, this, tenant, failure, failure.error)
         return Next(after=timedelta(seconds=1))
 
-    def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal) -> Next:
+    def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
         """Follow what there is and change nothing, whatever is wanted."""
         this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
         followed = _decide(kind, this)
-        shown = replace(followed, phase=Phase.STALLED, reason=conflict.reason, message=conflict.message, calls=())
+        shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message, calls=(), corrects=())
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
-        self._record(this, shown)
-        return Next(after=_SLOW_RETRY)
+        this = self._record(this, shown)
+        return Next(_sooner(_SLOW_RETRY, self._drift_look(this)))
 
-    def _record(self, this: Pass, decision: Decision, refused: Mapping[str, Any] | None = None) -> Pass:
+    def _verified(self, tenant: Any, decision: Decision) -> datetime | None:
+        """When all that the decision is about was seen last."""
+        view = self._ports.observer.view(tenant)
+        seen = [view.verified(watch.remote, watch.name) for watch in decision.watches]
+        return min((at for at in seen if at is not None), default=None)
+
+    def _record(
+        self,
+        this: Pass,
+        decision: Decision,
+        refused: Mapping[str, Any] | None = None,
+        verified: datetime | None = None,
+    ) -> Pass:
         """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
         # Before the status: a pass that dies in between makes them again, and none is left out.
         self._ports.children.ensure(decision.children)
@@ -272,6 +281,7 @@ class Worker:
             shape=this.shape,
             handled=_handled(this, decided=decided),
             now=this.now,
+            git=this.git,
         )
         if decision.calls:
             calls = [label(call) for call in decision.calls]
@@ -282,17 +292,20 @@ class Worker:
         status = {key: value for key, value in status.items() if key != "roleArn"} | ({"roleArn": role} if role else {})
         if refused or (refused := _still_refused(this)):
             status["refused"] = dict(refused)
+        status = drift_record.verified(status, past, verified)
         resource = this.resource
         if status != past or decision.calls:
             resource = self._write(this, status)
         drifted = find(status["conditions"], DRIFTED)
-        told = drift.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
+        told = drift_record.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
         for notice in (*decision.notices, *told):
             self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
         return replace(this, resource=resource)
 
     def _drift_look(self, this: Pass) -> timedelta | None:
-        return drift.look_again(this.resource.status.get("drift") or {}, this.now)
+        drift = this.resource.status.get("drift") or {}
+        daily = drift_record.VERIFIED_EVERY if drift.get("lastVerified") else None
+        return _sooner(drift_record.look_again(drift, this.now), daily)
 
     def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
         """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
@@ -369,14 +382,15 @@ class Worker:
         self._ports.objects.set_finalizers(resource, left)
         return Next()
 
-    def _suspended(self, resource: Resource) -> Next:
+    def _suspended(self, resource: Resource, stand: Stand, shape: Structure) -> Next:
         """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
         self._ports.observer.watch(resource.key, None, ())
-        status = suspended(resource, self._ports.clock.now())
+        now = self._ports.clock.now()
+        status = suspended(resource, policy=stand.policy, shape=shape, git=stand.git, now=now)
         if status != resource.status:
-            written = self._ports.objects.replace_status(resource, status)
-            self._written[written.key] = written.resource_version
-        return Next()
+            resource = self._ports.objects.replace_status(resource, status)
+            self._written[resource.key] = resource.resource_version
+        return Next(drift_record.look_again(resource.status.get("drift") or {}, now))
 
     def _retained(self, resource: Resource) -> bool:
         """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived
@@ -454,20 +468,7 @@ def _as_before(past: Mapping[str, Any]) -> Decision:
         "",
         healthy=None if healthy is None else healthy["status"] == "True",
         differences=None,
-        held=(past.get("drift") or {}).get("state") == drift.HELD,
-    )
-
-
-def _policy(resource: Resource, claim: Claim | None, now: datetime) -> Policy:
-    """A claim has weighed the object's own annotation already, and that its sync may be suspended."""
-    said = resource.annotations.get(Annotation.DRIFT_MODE)
-    return Policy.of(
-        claim.mode if claim else DriftMode.read(said, DriftMode.WARN),
-        resource.status,
-        now,
-        written=claim.mode_written if claim else said is not None,
-        adopted=resource.annotations.get(Annotation.ADOPT) == "true",
-        ignored=claim.ignore if claim else (),
+        held=(past.get("drift") or {}).get("state") == HELD,
     )
 
 

@@ -9,7 +9,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reconciler.dev import binaries, crds
@@ -17,6 +17,7 @@ from reconciler.dev.children import free_port
 from reconciler.dev.control_plane import ControlPlane
 from reconciler.dev.progress import Progress
 from reconciler.dev.simulator import Simulator
+from tests.bench.detection import Detection, sweep_of_everything
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
 from tests.support.service import ServiceProcess, environment
@@ -73,13 +74,16 @@ class Bench:
         self.cluster = Cluster.of(self.plane)
         self.aws = SimControl(self.simulator.url)
         self.port = free_port()
-        env = environment(
+        self.env = environment(
             self.plane.kubeconfig, binaries.kubectl(), self.simulator.url,
             RECONCILER_PORT=str(self.port), RECONCILER_CACHE_DIR=str(self.directory / "cache"),
         )  # fmt: skip
-        self.service = ServiceProcess(self.directory / "service.log", env)
+        self.service = ServiceProcess(self.directory / "service.log", self.env)
         try:
             self._measure()
+            Detection(self.cluster, self.aws, self._row).measure(self._served_with)
+            self.service.stop(5)
+            sweep_of_everything(self.aws, self._row)
         finally:
             self.service.stop(5)
             self.simulator.stop()
@@ -103,6 +107,12 @@ class Bench:
         self._row("memory, all objects", f"{self._memory_mib():.0f} MiB")
         self._at_rest()
         self._one_change()
+
+    def _served_with(self, more: Mapping[str, str]) -> ServiceProcess:
+        self.service.stop(5)
+        self.service = ServiceProcess(self.directory / "service.log", {**self.env, **more})
+        self._start()
+        return self.service
 
     def _at_rest(self) -> None:
         before, cpu = self._requests(), self._cpu_s()

@@ -92,7 +92,6 @@ def decided_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_decide", twice)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", BY_NAME)
 @MANY
 @given(data=st.data())

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 V1 = "sagemaker.aws.amazon.com/v1"
 GITOPS = "sagemaker-gitops.dev/v1alpha1"
 JOB, HOSTING = "TrainingJob", "HostingDeployment"
-WITHIN_S = 60
+WITHIN_S = 120
 
 
 class Site:

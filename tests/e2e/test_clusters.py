@@ -14,7 +14,7 @@ from tests.support.git_repository import BareRepository
 from tests.support.lab import hosting, job
 from tests.support.service import ServiceProcess, running
 from tests.support.simulator_control import SimControl
-from tests.support.waiting import never
+from tests.support.waiting import eventually, never
 
 BOTH = ((JOB, "train"), (HOSTING, "serve"))
 WATCHED_S = 2.0
@@ -38,7 +38,6 @@ def service(other: Site) -> Iterator[ServiceProcess]:
         yield process
 
 
-@pytest.mark.timeout(240)
 def test_two_clusters_with_one_repository_never_touch_each_others_things(
     site: Site, other: Site, bare_repository: BareRepository
 ) -> None:
@@ -96,13 +95,16 @@ def _look_now(site: Site, kind: str, name: str) -> None:
 
 
 def idle(service: ServiceProcess) -> None:
-    """It lives and rests while something is away."""
-    before = cpu_s(service.pid)
-    never(lambda: not service.alive, WATCHED_S)
-    assert (cpu_s(service.pid) - before) / WATCHED_S < IDLE_CPU
+    """It lives and comes to rest while something is away; a busy machine is late with what was begun before."""
+
+    def rests() -> bool:
+        before = cpu_s(service.pid)
+        never(lambda: not service.alive, WATCHED_S)
+        return (cpu_s(service.pid) - before) / WATCHED_S < IDLE_CPU
+
+    eventually(rests)
 
 
-@pytest.mark.timeout(240)
 def test_what_goes_away_is_waited_for_at_rest_and_comes_back_by_itself(
     other: Site, service: ServiceProcess, own_control_plane: ControlPlane, bare_repository: BareRepository
 ) -> None:

@@ -156,6 +156,18 @@ def test_columns_show_what_scripts_look_for(control_plane: Cluster, namespace: s
     assert "MESSAGE" in control_plane.kubectl("get", "trainingjobs", "--namespace", namespace, "--output=wide")
 
 
+def test_a_wide_column_shows_the_stage_of_a_rollout(control_plane: Cluster, namespace: str) -> None:
+    manifest = yaml.safe_load((EXAMPLES / "hostingdeployment.yaml").read_text(encoding="utf-8"))
+    manifest["metadata"]["namespace"] = namespace
+    made, stage = control_plane.apply(manifest), "canary on 1 of 4 instances, baking until 12:40 UTC"
+    status = {"endpointStatus": "Updating", "rollout": {"stage": stage}}
+    control_plane.request("PUT", f"{control_plane.path_of(manifest)}/status", {**made, "status": status})
+    get = ("get", "hostingdeployments", "--namespace", namespace)
+    assert "ROLLOUT" not in control_plane.kubectl(*get)
+    heading, row = control_plane.kubectl(*get, "--output=wide").splitlines()
+    assert row[heading.index("ROLLOUT") :].startswith(stage)
+
+
 @pytest.mark.parametrize("name", ["hap", "sagemaker", "ml"])
 def test_short_names_and_categories_are_served(control_plane: Cluster, namespace: str, name: str) -> None:
     manifest = yaml.safe_load((EXAMPLES / "hostingautoscalingpolicy.yaml").read_text(encoding="utf-8"))

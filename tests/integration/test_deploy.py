@@ -79,7 +79,7 @@ def test_the_shipped_rights_suffice_from_push_to_completed(
             found = installed.find(GROUP, "TrainingJob", name, namespace) or {}
             return str(found.get("status", {}).get("trainingJobStatus"))
 
-        eventually(lambda: status() == "Completed", 60, f"the job completed: {service.log()[-2000:]}")
+        eventually(lambda: status() == "Completed", 120, f"the job completed: {service.log()[-2000:]}")
         bare_repository.delete("prod/job.yaml")
         eventually(
             lambda: installed.find(GROUP, "TrainingJob", name, namespace) is None, 60, "the job's object is gone"

@@ -305,7 +305,7 @@ def test_a_server_that_never_answers_is_given_up_and_its_processes_die(
             spy.look()
             return not any(url in text for text in spy.seen)
 
-        eventually(gone, 5, "the killed processes are gone")
+        eventually(gone, message="the killed processes are gone")
 
 
 def test_a_repository_that_is_too_large_is_not_downloaded_to_its_end(

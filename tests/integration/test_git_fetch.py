@@ -45,6 +45,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(arguments, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr("reconciler.adapters.git.run", recording)
+    monkeypatch.setattr("reconciler.adapters.git_remote.run", recording)
     return seen
 
 

@@ -137,7 +137,7 @@ def test_a_program_that_never_ends_is_killed_with_its_children(tmp_path: Path) -
     ]
     child = (tmp_path / "child").read_text().strip()
     status = Path(f"/proc/{child}/status")
-    eventually(lambda: not status.exists() or "Z (zombie)" in status.read_text(), 5, "the child is dead")
+    eventually(lambda: not status.exists() or "Z (zombie)" in status.read_text(), message="the child is dead")
 
 
 def test_endless_output_is_cut(tmp_path: Path) -> None:

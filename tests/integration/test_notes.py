@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import notes as notes_module
-from reconciler.adapters import notes_store, processes
+from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.notes import GitNotes, NotesLimits
 from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, note_ref
@@ -142,6 +141,16 @@ class TestNotes:
         with GitNotes(tmp_path / "cache", FILES, NotesLimits(note_bytes=200)) as notes:
             written = notes.append(local(bare_repository), {sha: [line("a")]})
         assert (list(written.skipped), written.pushed) == ([sha], False)
+
+    def test_lines_of_all_notes_are_found(
+        self, notes: GitNotes, another: Open, bare_repository: BareRepository
+    ) -> None:
+        one, two = (bare_repository.commit({"a.yaml": str(number)}) for number in range(2))
+        assert notes.find(local(bare_repository), "RolloutStarted") == ()
+        another().append(local(bare_repository), {one: [line("a"), line("b")], two: [line("c")]})
+        assert sorted(notes.find(local(bare_repository), '"event": "RolloutStarted"')) == [line(n) for n in "abc"]
+        assert notes.find(local(bare_repository), "id-c") == [line("c")]
+        assert notes.find(local(bare_repository), "no such text") == []
 
     def test_a_sha256_repository(self, notes: GitNotes, tmp_path: Path) -> None:
         path = tmp_path / "sha256.git"
@@ -352,7 +361,7 @@ def test_a_crash_between_any_two_commands_loses_and_doubles_nothing(
 
         ours: Mapping[str, Sequence[str]] = {sha: [line(f"ours-{step}")]}
         with GitNotes(tmp_path / "cache", FILES) as notes, monkeypatch.context() as patch:
-            patch.setattr(notes_module, "run", run)
+            patch.setattr(git_remote, "run", run)
             patch.setattr(notes_store, "run", run)
             try:
                 notes.append(local(bare_repository), ours)

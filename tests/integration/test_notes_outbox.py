@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import notes as notes_module
-from reconciler.adapters import notes_store, processes
+from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.kube.leader import LeaderElector
 from reconciler.adapters.kube.objects import KubeObjects
 from reconciler.adapters.notes import GitNotes
@@ -377,7 +376,7 @@ def _dies_at(replica: Replica, step: int, monkeypatch: pytest.MonkeyPatch, *, an
 
     replica.client.before, replica.client.after = before, after
     with monkeypatch.context() as patch:
-        patch.setattr(notes_module, "run", run)
+        patch.setattr(git_remote, "run", run)
         patch.setattr(notes_store, "run", run)
         try:
             replica.outbox.put(replica.sync, sha, job(step, NOW + timedelta(days=step)))

@@ -16,6 +16,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
+from reconciler.adapters.aws import Aws
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.remote import REMOTES
@@ -74,6 +75,12 @@ class Account:
             raise error
         return answer
 
+    def admit(self, tenant: Any, call: Call) -> None:
+        """Nothing is held back here."""
+
+    def rate(self, _tenant: Any, _operation: str) -> float:
+        return 100.0
+
     def advance(self, seconds: float) -> None:
         """What was under way is over."""
         self.clock.elapsed_s += seconds
@@ -104,8 +111,9 @@ class Account:
                 thing |= {"EndpointStatus": "InService" if self.good else "Failed", "LastModifiedTime": self._now()}
             case "Updating":
                 wanted = thing.pop("_wanted")
-                config = wanted if self.good else thing["EndpointConfigName"]
-                thing |= {"EndpointStatus": "InService", "EndpointConfigName": config, "LastModifiedTime": self._now()}
+                thing |= {"EndpointStatus": "InService", "LastModifiedTime": self._now()}
+                if self.good:
+                    thing |= {"EndpointConfigName": wanted, **_shown(self._there("EndpointConfig", wanted))}
             case "Deleting":
                 del self.things["Endpoint", name]
 
@@ -148,8 +156,7 @@ class Account:
             }
         if kind == "Endpoint":
             config = self._there("EndpointConfig", str(params["EndpointConfigName"]))
-            names = [variant["VariantName"] for variant in config.get("ProductionVariants") or ()]
-            thing |= {"EndpointStatus": "Creating", "ProductionVariants": [{"VariantName": name} for name in names]}
+            thing |= {"EndpointStatus": "Creating", **_shown(config)}
         self.things[kind, name] = thing
         return {f"{kind}Arn": arn}
 
@@ -176,14 +183,34 @@ class Account:
         return self.clock.now() + timedelta(milliseconds=next(self._ids))
 
 
+def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What DescribeEndpoint tells of a configuration that was just deployed."""
+    capture = config.get("DataCaptureConfig")
+    told: dict[str, Any] = {"DataCaptureConfig": None}
+    if capture:
+        told["DataCaptureConfig"] = {**capture, "CurrentSamplingPercentage": capture["InitialSamplingPercentage"]}
+    for group in ("ProductionVariants", "ShadowProductionVariants"):
+        told[group] = [
+            {
+                "VariantName": variant.get("VariantName"),
+                "DesiredWeight": variant.get("InitialVariantWeight", 1.0),
+                "DesiredInstanceCount": variant.get("InitialInstanceCount"),
+            }
+            for variant in config.get(group) or ()
+        ]
+    return told
+
+
 class AccountLab(Lab):
     """The bench over an `Account`."""
 
     def __init__(self, outcome: str = "good", fault: Fault = lambda _call, _number: None) -> None:
+        self._behaviour = outcome, fault
         super().__init__(_Nowhere())  # type: ignore[arg-type]
-        self.account = Account(self.clock, outcome, fault)
-        self.aws = self.account  # type: ignore[assignment]
-        self.begin()
+
+    def _connect(self) -> Aws:
+        self.account = Account(self.clock, *self._behaviour)
+        return self.account  # type: ignore[return-value]
 
     def go_on(self, rounds: int = 6, step_s: float = 1500) -> None:
         """Let what is under way end, and look again, so often."""

@@ -53,7 +53,7 @@ class Cluster:
             input=stdin if stdin is not None else "",
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env={name: value for name, value in os.environ.items() if name != "KUBECONFIG"},
         )

@@ -61,7 +61,7 @@ def serving(directory: Path) -> Iterator[GitSshServer]:
         port = free_port()
         (directory / "config").write_text(_config(directory, port))
         child.start([sshd, "-D", "-e", "-f", str(directory / "config")], {"PATH": os.environ["PATH"]})
-        eventually(lambda: _listens(port) or not child.alive, 10, "sshd listens")  # noqa: B023 # asked at once
+        eventually(lambda: _listens(port) or not child.alive, message="sshd listens")  # noqa: B023 # asked at once
         if child.alive:
             break
     assert child.alive, child.last_words()

@@ -13,7 +13,7 @@ from reconciler.dev import envfile
 from reconciler.dev.children import Child, free_port
 from tests.support.waiting import eventually
 
-_READY_WITHIN_S = 30
+_READY_WITHIN_S = 90
 
 
 class ServiceProcess:

@@ -1,8 +1,8 @@
 """The simulator as tests steer and read it: over its own control API, and with plain boto3 as a person's console."""
 
+import http.client
 import json
 import threading
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -23,6 +23,7 @@ class SimControl:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._kept = threading.local()
 
     def client(self, service: str = "sagemaker", region: str = REGION, access_key: str = "testing") -> Any:
         """A boto3 client that makes one attempt per call: what it changes, it changes "in the console"."""
@@ -70,8 +71,14 @@ class SimControl:
     def advance(self, seconds: float) -> None:
         self.call("POST", "clock/advance", {"seconds": seconds})
 
-    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True) -> None:
-        self.call("POST", "throttle", {"enabled": enabled, "limits": limits})
+    def throttle(self, limits: Mapping[str, float] | None = None, *, enabled: bool = True, clock: str = "wall") -> None:
+        """`clock="simulated"` for a client that lives on the simulator's time."""
+        self.call("POST", "throttle", {"enabled": enabled, "limits": limits, "clock": clock})
+
+    def seed(self, calls: Sequence[tuple[str, Mapping[str, Any]]], region: str = REGION) -> None:
+        """Carry out (operation, parameters) at once, in no record: to fill an account."""
+        body = {"region": region, "calls": [{"op": op, "params": params} for op, params in calls]}
+        self.call("POST", "seed", body)
 
     def settings(self, changed: Mapping[str, Any]) -> None:
         """Merge `durations`, `switches` or `quotas`."""
@@ -93,17 +100,23 @@ class SimControl:
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any] | None = None) -> Any:
         """One request to the control API; a refusal fails the test with the simulator's reason."""
-        request = urllib.request.Request(
-            f"{self.url}/_sim/{path}",
-            method=method,
-            data=json.dumps(body if body is not None else {}).encode() if method == "POST" else None,
-            headers={"Content-Type": "application/json"},
-        )
+        data = json.dumps(body if body is not None else {}).encode() if method == "POST" else None
+        status, answer = self._ask(method, f"/_sim/{path}", data)
+        assert status == 200, f"{method} /_sim/{path}: {status} {answer.decode()}"
+        return json.loads(answer or b"null")
+
+    def _ask(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
+        """Over a connection that is kept: a test on the bench asks this API as often as it asks SageMaker's."""
+        if not hasattr(self._kept, "connection"):
+            self._kept.connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=30)
+        connection: http.client.HTTPConnection = self._kept.connection
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} /_sim/{path}: {error.code} {error.read().decode()}") from None
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (http.client.HTTPException, OSError):
+            del self._kept.connection  # the next caller may find another simulator there
+            raise
 
 
 def _session() -> boto3.Session:

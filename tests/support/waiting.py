@@ -6,11 +6,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE_S = 60.0
+"""What takes one second alone may take twenty on a machine that does much else; waiting long costs only failures time."""
 _FIRST_PAUSE_S = 0.01
 _LONGEST_PAUSE_S = 0.25
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 20, message: str = "") -> T:
+def eventually(predicate: Callable[[], T], timeout: float = _PATIENCE_S, message: str = "") -> T:
     """Ask until the answer is true and return it; the failure shows the last answer or the last exception.
 
     An `AssertionError` or `LookupError` out of the predicate means "not yet", so that it may assert or index freely.

@@ -1,6 +1,7 @@
 """AWS over boto3: clients shared per tenant, one attempt per call, errors classed once, calls metered."""
 
 from reconciler.adapters.aws.clients import Aws, Tenant
+from reconciler.adapters.aws.events_queue import EventsQueue
 from reconciler.adapters.aws.partitions import load_partitions
 
-__all__ = ["Aws", "Tenant", "load_partitions"]
+__all__ = ["Aws", "EventsQueue", "Tenant", "load_partitions"]

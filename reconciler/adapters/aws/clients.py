@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import botocore.config
@@ -15,9 +16,11 @@ from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
+from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
-from reconciler.core.errors import CredentialsError, ThrottledError
+from reconciler.core.errors import CredentialsError, HeldBackError, ThrottledError
+from reconciler.core.meters import UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
 __all__ = ["Aws", "Tenant"]
@@ -25,6 +28,8 @@ __all__ = ["Aws", "Tenant"]
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
 _CREDENTIALS_PAUSE_S = 15.0
+_ANYWHERE = "aws-global"
+"""For who we are, which is asked without a region. Everything else has one."""
 _USER_AGENT = "sagemaker-on-kubernetes"
 """What the archived operator sent with its creates; cost reports are grouped by it."""
 
@@ -64,10 +69,12 @@ class Aws:
         self,
         loader: Loader,
         monotonic: Callable[[], float] = time.monotonic,
+        meter: AwsMeter = UNMETERED,
     ) -> None:
         # Its debug lines hold whole requests, and with them secrets and credentials.
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
+        self._meter = meter
         self._sessions = Sessions(loader, _CONFIG)
         self._clients: dict[tuple[Tenant, str], Any] = {}
         self._buckets: dict[tuple[str, str, str, str], Bucket] = {}
@@ -88,7 +95,8 @@ class Aws:
 
         Raises HeldBackError when it could not go now.
         """
-        self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
+        with self._limited(call.operation):
+            self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
 
     def rate(self, tenant: Tenant, operation: str) -> float:
         """Calls a second that the operation is believed to allow."""
@@ -97,9 +105,19 @@ class Aws:
     def _call(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         self._refuse_while_paused(tenant)
         bucket, request = self._bucket(tenant, operation), _request(tenant, params)
-        bucket.take(request)
+        with self._limited(operation):
+            bucket.take(request)
+        with metered(self._meter, _service(operation), operation):
+            answer = self._sent(tenant, operation, params, bucket, request)
+        bucket.succeeded()
+        self._paused_until.pop(tenant, None)
+        return answer
+
+    def _sent(
+        self, tenant: Tenant, operation: str, params: Mapping[str, Any], bucket: Bucket, request: Hashable
+    ) -> Mapping[str, Any]:
         try:
-            client = self._client(tenant, _SERVICE_OF.get(operation, "sagemaker"))
+            client = self._client(tenant, _service(operation))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
@@ -107,18 +125,28 @@ class Aws:
                 translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):
                 self._pause(tenant, translated)
+            else:  # "not found" is an answer too; whoever asks first may never get another
+                self._paused_until.pop(tenant, None)
             raise translated from None
-        bucket.succeeded()
-        self._paused_until.pop(tenant, None)
         return answer
+
+    @contextlib.contextmanager
+    def _limited(self, operation: str) -> Iterator[None]:
+        """Tell of what the limiter holds back."""
+        try:
+            yield
+        except HeldBackError:
+            self._meter.aws_held_back(_service(operation), operation)
+            raise
 
     def _client(self, tenant: Tenant, service: str) -> Any:
         with self._lock:
             client = self._clients.get((tenant, service))
             if client is None:
-                client = self._clients[(tenant, service)] = self._sessions.of(tenant).client(
+                session = self._sessions.of(tenant)
+                client = self._clients[(tenant, service)] = session.client(
                     service,
-                    region_name=tenant.region,
+                    region_name=tenant.region or session.region_name or _ANYWHERE,
                     endpoint_url=(tenant.endpoint or None) if service == "sagemaker" else None,
                     config=_CONFIG,
                 )
@@ -152,3 +180,7 @@ class Aws:
 def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:
     """The same for a request that is tried again; by its hash, for it may hold secrets."""
     return tenant, hash(repr([(name, value) for name, value in params.items() if name != "Tags"]))
+
+
+def _service(operation: str) -> str:
+    return _SERVICE_OF.get(operation, "sagemaker")

@@ -18,11 +18,13 @@ from reconciler.core.errors import HeldBackError
 _START_PER_S = 25.0
 _FLOOR_PER_S = 0.2
 _STEP_PER_S = 0.1
+_STEP_SHARE = 0.05
+"""A step is no more than this part of a small rate, or every other request there would be throttled."""
 _BURST_S = 2.0
 _SMALLEST_BURST = 2.0
 _ONE_EVENT_S = 1.0
 """What is throttled within this time was sent at the same mistaken rate: it is halved once."""
-_FAR_S = 10.0
+_FAR_S = 20.0
 """A longer wait is told as half of it, so that who waits moves up when the rate turns out to be better."""
 _LATE_S = 2.0
 """Who does not come at his moment is not waited for any longer, though he keeps his place ..."""
@@ -64,7 +66,7 @@ class Bucket:
 
     def succeeded(self) -> None:
         with self._lock:
-            self.rate_per_s = min(_START_PER_S, self.rate_per_s + _STEP_PER_S)
+            self.rate_per_s = min(_START_PER_S, self.rate_per_s + min(_STEP_PER_S, _STEP_SHARE * self.rate_per_s))
 
     def throttled(self, who: Hashable) -> float:
         """The service refused it: slow down. In how many seconds it is to be sent again."""

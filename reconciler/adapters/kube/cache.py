@@ -15,6 +15,7 @@ from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.adapters.kube.informer import WATCH_S, BackoffFactory, Informer
 from reconciler.adapters.kube.store import Handler, Store
+from reconciler.core.health import Loop
 from reconciler.core.resource import Key, Resource
 
 
@@ -77,6 +78,9 @@ class KubeCache:
 
     def subscribe(self, handler: Handler) -> None:
         self._store.subscribe(handler)
+
+    def loops(self) -> list[Loop]:
+        return [informer.loop() for informer in self._informers.values()]
 
     def problems(self) -> list[str]:
         """What keeps the cache from being current, one line per informer; empty when all is well."""

@@ -21,6 +21,7 @@ from reconciler.adapters.kube.connection import Connection
 from reconciler.adapters.kube.refusals import refusal
 from reconciler.core.conditions import clip
 from reconciler.core.errors import LostReplyError, PreconditionError, ReconcileError, TransientError
+from reconciler.core.meters import UNMETERED, KubeMeter
 
 Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Mapping[str, str | int | bool]
@@ -35,6 +36,7 @@ READ_TIMEOUT_S = 30.0
 PATIENCE_S = 10.0
 OLDEST_MINOR = 30
 
+_NO_CODE = "none"
 _NO_ANSWER = (urllib3.exceptions.HTTPError, OSError)
 _NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -59,8 +61,10 @@ class KubeClient:
         impersonate: str | None = None,
         *,
         connection: Connection | None = None,
+        meter: KubeMeter = UNMETERED,
     ) -> None:
         self._connection = connection or Connection(kubeconfig, context)
+        self._meter = meter
         self._impersonate = impersonate
         self._closed = threading.Event()
 
@@ -70,7 +74,8 @@ class KubeClient:
         Only the user is named: the API server then adds the groups of every service account itself, and the
         controller needs the right to impersonate service accounts but not groups.
         """
-        return KubeClient(impersonate=f"system:serviceaccount:{namespace}:{name}", connection=self._connection)
+        user = f"system:serviceaccount:{namespace}:{name}"
+        return KubeClient(impersonate=user, connection=self._connection, meter=self._meter)
 
     def close(self) -> None:
         """Drop idle connections and end waits for a throttled server; impersonating variants share the former."""
@@ -135,8 +140,9 @@ class KubeClient:
         return answer
 
     def _attempt(self, call: _Call) -> urllib3.BaseHTTPResponse:
+        began, code = time.monotonic(), _NO_CODE
         try:
-            return self._connection.pool.urlopen(
+            answer = self._connection.pool.urlopen(
                 call.verb,
                 self._connection.host + call.target,
                 body=call.body,
@@ -146,8 +152,12 @@ class KubeClient:
                 redirect=False,  # credentials do not follow a redirect
                 retries=False,
             )
+            code = str(answer.status)
         except _NO_ANSWER as error:
             raise _unanswered(call.verb, error) from error
+        finally:
+            self._meter.kube_called(call.verb if call.preload else "WATCH", code, time.monotonic() - began)
+        return answer
 
     def _headers(self, content_type: str | None) -> dict[str, str]:
         headers = {"Accept": JSON, "User-Agent": "sagemaker-gitops"}

@@ -23,6 +23,7 @@ from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import MERGE_PATCH, KubeClient
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TransientError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Resource
 
@@ -34,6 +35,8 @@ MOST_REMEMBERED = 4096
 BURST = 25
 REFILL_S = 300.0
 NOTE_LIMIT = 1024
+DEADLINE_S = 300.0
+"""Of one Event: a request or two with their time-outs, and the longest pause."""
 
 Kind = Literal["Normal", "Warning"]
 
@@ -84,6 +87,7 @@ class KubeEvents:
         # Only the thread looks at these two.
         self._written: OrderedDict[_Sameness, _Written] = OrderedDict()
         self._backoff = Backoff()
+        self._busy_since: float | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -95,6 +99,10 @@ class KubeEvents:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def loops(self) -> tuple[Loop, ...]:
+        since, now = self._busy_since, self._clock.monotonic()
+        return (Loop("events", self._thread.is_alive(), 0.0 if since is None else now - since, DEADLINE_S),)
 
     @property
     def dropped(self) -> int:
@@ -161,10 +169,12 @@ class KubeEvents:
 
     def _next(self) -> tuple[_Sameness, _Occurrence] | None:
         with self._changed:
+            self._busy_since = None
             while not self._pending:
                 if self._stopping.is_set():
                     return None
                 self._changed.wait()
+            self._busy_since = self._clock.monotonic()
             return self._pending.popitem(last=False)
 
     def _put_back(self, same: _Sameness, occurrence: _Occurrence) -> None:

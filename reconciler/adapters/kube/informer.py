@@ -36,6 +36,7 @@ from reconciler.adapters.kube.client import KubeClient, Query, Stream
 from reconciler.adapters.kube.refusals import ExpiredError, refusal
 from reconciler.adapters.kube.store import Store
 from reconciler.core.errors import NotFoundError, ReconcileError, TransientError
+from reconciler.core.health import Loop
 from reconciler.core.resource import Resource
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ WATCH_S = 300
 
 _GRACE_S = 15.0
 """How much longer than asked for a watch may be silent before it counts as dead."""
+
+_SLOW_S = 300.0
+"""Room for a page of a list, for handlers that take a thousand changes and for the longest pause, many times over."""
 
 _LASTING_S = 5.0
 _PATIENCE_S = 2.0
@@ -83,8 +87,10 @@ class Informer:
         """Where the next watch resumes; None asks for a list."""
         self._synced = False
         self._problem: str | None = None
+        self._beaten_at = 0.0
 
     def start(self) -> None:
+        self._beaten_at = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
@@ -107,8 +113,14 @@ class Informer:
         """Why the cache may lag behind, in words for people; None while a watch is open."""
         return self._problem
 
+    def loop(self) -> Loop:
+        """A watch says something, if only that it ends, in the time that it was asked for."""
+        deadline_s = 2 * self._watch_s + _GRACE_S + _SLOW_S
+        return Loop(self._thread.name, self._thread.is_alive(), time.monotonic() - self._beaten_at, deadline_s)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._beaten_at = time.monotonic()
             problem = self._round()
             if self._stopping.is_set() or problem is None:
                 continue
@@ -145,6 +157,7 @@ class Informer:
             query = {"limit": PAGE, **self._selection, **({"continue": token} if token else {})}
             page = self._client.request("GET", self._path, query, patience_s=_PATIENCE_S)
             found += [self._resource(item) for item in page["items"]]
+            self._beaten_at = time.monotonic()
             token = page["metadata"].get("continue", "")
             if not token:
                 break
@@ -203,6 +216,7 @@ class Informer:
                 pass  # BOOKMARK: only its resourceVersion counts
         # After the handlers: should one of ours die of a bug, the event is delivered again.
         self._version = body["metadata"]["resourceVersion"]
+        self._beaten_at = time.monotonic()
 
     def _resource(self, item: dict[str, Any]) -> Resource:
         # Lists of built-in kinds leave both out of their items; custom resources carry them.

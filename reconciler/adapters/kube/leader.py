@@ -28,6 +28,7 @@ from typing import Any
 from reconciler.adapters.kube.api import LEASES
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, StaleError
+from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 LEASE_S = 15.0
 RENEW_S = 10.0
 RETRY_S = 2.0
+DEADLINE_S = 300.0
+"""Of one try: two requests that end after half of RENEW_S, and what is told of the outcome."""
 
 Callback = Callable[[], None]
 
@@ -109,9 +112,15 @@ class LeaderElector:
         """Written by the thread alone; a float is replaced in one step, so readers need no lock."""
         self._leading = False
         self._seen: _Sighting | None = None
+        self._beaten_at_s = 0.0
 
     def start(self) -> None:
+        self._beaten_at_s = self._seconds()
         self._thread.start()
+
+    def loops(self) -> tuple[Loop, ...]:
+        silent_s = self._seconds() - self._beaten_at_s
+        return (Loop(self._thread.name, self._thread.is_alive(), silent_s, DEADLINE_S),)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Step down, wait for `on_stopped`, let go of the Lease so that the next need not wait for its end."""
@@ -124,6 +133,7 @@ class LeaderElector:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._beaten_at_s = self._seconds()
             if self._leading and not self.is_leader():
                 self._step_down("the Lease could not be renewed in time")
             self._try()

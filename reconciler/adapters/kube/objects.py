@@ -18,13 +18,9 @@ from reconciler.adapters.kube.api import CORE_KINDS, Api, KindTable, api_of
 from reconciler.adapters.kube.client import APPLY_PATCH, MERGE_PATCH, KubeClient, Query
 from reconciler.adapters.kube.ownership import fold_updates
 from reconciler.core.errors import NotFoundError, StaleError
-from reconciler.core.resource import Key, Resource
+from reconciler.core.resource import FINALIZER_MANAGER, STATUS_MANAGER, SYNC_MANAGER, Key, Resource
 
 log = logging.getLogger(__name__)
-
-SYNC_MANAGER = "reconciler-sync"
-STATUS_MANAGER = "reconciler-status"
-FINALIZER_MANAGER = "reconciler-finalizer"
 
 
 class KubeObjects:

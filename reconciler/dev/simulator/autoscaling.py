@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import botocore.session
-
 from reconciler.dev.simulator import errors, validation
 from reconciler.dev.simulator.autoscaling_store import NOT_SUSPENDED, Policy, Target, Where
 from reconciler.dev.simulator.faults import Subject
@@ -58,7 +56,7 @@ class ApplicationAutoScaling:
     def __init__(self, world: World, throttle: Throttle) -> None:
         self._world = world
         self._throttle = throttle
-        self._model = botocore.session.get_session().get_service_model("application-autoscaling")
+        self._model = validation.service_model("application-autoscaling")
 
     def answer(self, arrival: Arrival, body: bytes) -> tuple[bytes, bool]:
         """The body of the answer, and whether the call changed anything. Raises ApiError, CallDroppedError."""

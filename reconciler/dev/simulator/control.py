@@ -5,7 +5,9 @@ GET    /_sim/rules          the rules with how often each was seen, fired, and h
 DELETE /_sim/rules[?id=]    drop them; held calls go on
 POST   /_sim/rules/release  {"id"?, "drop"?} let held calls go on, or cut them
 POST   /_sim/clock          {"mode": real|scaled|manual, "factor"?}       POST /_sim/clock/advance {"seconds"}
-POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}}
+POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}, "clock"?: wall|simulated} replaces what was asked for before
+POST   /_sim/seed           {"region", "account"?, "calls": [{"op", "params"}]} carried out at once, in no record and
+                            past throttle and rules: thousands of resources in a second or two
 POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?} merged over what is there (`settings.py`)
 GET    /_sim/state          clock, settings and every resource
 GET    /_sim/requests?since=ID    the record after that id         GET /_sim/metrics   Prometheus text
@@ -17,8 +19,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
 from reconciler.dev.simulator import tagging, wire
+from reconciler.dev.simulator.errors import ApiError
 from reconciler.dev.simulator.requests import RequestLog
+from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.service import SageMaker
 from reconciler.dev.simulator.throttle import Throttle
 from reconciler.dev.simulator.world import World
@@ -40,6 +46,7 @@ class Control:
             ("POST", "clock"): self._set_clock,
             ("POST", "clock/advance"): self._advance,
             ("POST", "throttle"): self._set_throttle,
+            ("POST", "seed"): self._seed,
             ("POST", "settings"): lambda body, _query: world.settings.merge(body),
             ("GET", "state"): lambda _body, _query: self._state(),
             ("GET", "requests"): lambda _body, query: log.since(int(query.get("since", 0))),
@@ -96,8 +103,17 @@ class Control:
         return self._clock()
 
     def _set_throttle(self, body: Any, _query: dict[str, str]) -> Any:
-        self._throttle.configure(enabled=body["enabled"], limits=body.get("limits"))
+        self._throttle.configure(enabled=body["enabled"], limits=body.get("limits"), clock=body.get("clock", "wall"))
         return {"enabled": self._throttle.enabled, "limits": self._throttle.limits}
+
+    def _seed(self, body: Any, _query: dict[str, str]) -> Any:
+        scope = Scope(body.get("account", DEFAULT_ACCOUNT_ID), body["region"])
+        for call in body["calls"]:
+            try:
+                self._sagemaker.carry_out(scope, call["op"], call["params"])
+            except ApiError as refusal:
+                raise ValueError(f"{call['op']}: {refusal.message}") from None
+        return {"done": len(body["calls"])}
 
     def _clock(self) -> dict[str, Any]:
         clock = self._world.clock

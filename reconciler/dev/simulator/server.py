@@ -98,9 +98,9 @@ class Simulator:
     def __init__(self, *, port: int = 0, speed: float = 1.0, throttle: bool = False) -> None:
         mend_moto()
         moto = Moto()
-        limits = Throttle(enabled=throttle)
         log = RequestLog()
         self._world = World(KINDS, moto, factor=speed)
+        limits = Throttle(enabled=throttle, simulated=self._world.clock.now)
         sagemaker = SageMaker(self._world, limits)
         self._control = Control(self._world, sagemaker, log, limits)
         scaling = ApplicationAutoScaling(self._world, limits)

@@ -12,8 +12,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-import botocore.session
-
 from reconciler.dev.simulator import errors, validation
 from reconciler.dev.simulator.faults import BEHIND_THE_BACK, Faults, Rule, Subject
 from reconciler.dev.simulator.kinds import KINDS, tags
@@ -65,7 +63,7 @@ class SageMaker:
     def __init__(self, world: World, throttle: Throttle) -> None:
         self._world = world
         self._throttle = throttle
-        self._model = botocore.session.get_session().get_service_model("sagemaker")
+        self._model = validation.service_model("sagemaker")
         self._handlers: dict[str, Handler] = dict(tags.OPERATIONS)
         self._name_fields: dict[str, str] = {}
         for kind in KINDS:
@@ -112,6 +110,12 @@ class SageMaker:
             encoded = json.dumps(answer).encode()
         apply_after(self._world.faults, rules)
         return encoded, not arrival.op.startswith(("Describe", "List"))
+
+    def carry_out(self, scope: Scope, op: str, request: Answer) -> None:
+        """A call that nobody made: neither rules nor rates nor the record know of it."""
+        validation.check(self._model.operation_model(op).input_shape, request)
+        with self._world.lock:
+            self._handlers[op](Call(self._world, scope, op, request, self._world.clock.now()))
 
     def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[Rule]:
         def found_tags() -> Mapping[str, str]:

@@ -1,4 +1,5 @@
-"""Token buckets per account and operation, on wall time: a client's rate is real whatever the speed of the clock.
+"""Token buckets per account and operation, on wall time: a client's rate is real whatever the speed of the clock. Only a
+test whose client runs on the simulator's own time asks for that time here too.
 
 Only ListTrainingJobs' 2 a second is known; the other rates are assumptions of the same order (facts 2).
 """
@@ -22,18 +23,30 @@ class _Bucket:
 
 
 class Throttle:
-    def __init__(self, *, enabled: bool = False, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        enabled: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+        simulated: Callable[[], float] | None = None,
+    ) -> None:
         self.enabled = enabled
         self.limits = dict(DEFAULT_LIMITS)
+        self._clocks = {"wall": monotonic, "simulated": simulated or monotonic}
         self._monotonic = monotonic
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._lock = threading.Lock()
 
-    def configure(self, *, enabled: bool, limits: Mapping[str, float] | None = None) -> None:
+    def configure(self, *, enabled: bool, limits: Mapping[str, float] | None = None, clock: str = "wall") -> None:
+        """Start anew with full buckets; what `limits` leaves out is as by default, whatever was asked for before.
+
+        Raises KeyError for a clock there is none of.
+        """
+        asked = limits or {}
         with self._lock:
+            self._monotonic = self._clocks[clock]
             self.enabled = enabled
-            if limits is not None:
-                self.limits = {**limits, **{glob: rate for glob, rate in DEFAULT_LIMITS.items() if glob not in limits}}
+            self.limits = {**asked, **{glob: rate for glob, rate in DEFAULT_LIMITS.items() if glob not in asked}}
             self._buckets.clear()
 
     def admits(self, account: str, op: str) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+import botocore.session
 import regex
+from botocore.model import ServiceModel
 
 from reconciler.dev.simulator.errors import ApiError, invalid
 
@@ -24,6 +26,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "timestamp": (int, float, str),
 }
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """Read once per process: SageMaker's takes longer than all else that a simulator does at its start."""
+    found: ServiceModel = botocore.session.get_session().get_service_model(service)
+    return found
 
 
 def check(shape: Any, request: Mapping[str, Any]) -> None:

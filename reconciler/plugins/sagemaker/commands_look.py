@@ -255,43 +255,48 @@ def _against_git(resource: Resource, clone: Any) -> str:
 @click.command(
     short_help="Who was changed behind Git's back, as a table; for CI.",
     epilog="""\b
-DESIRED is what should be, LIVE what is; MODE says what happens about it: Correct puts it back, Warn reports, Ignore
-does not look.
+DESIRED is what should be, LIVE what is, BY who wrote it, where the cluster knows; MODE says what happens about it: Correct
+puts it back, Warn reports, Ignore does not look. Values that may be secret are digests.
 
 \b
 Examples:
   kubectl sagemaker drift                    everything in the namespace
   kubectl sagemaker drift -A -o json         for programs
   kubectl sagemaker drift growth-models -u   as a unified diff
+  kubectl sagemaker drift --corrected        also what was put right within the hour
 
 \b
 Exit codes: 0 no drift, 1 drift, 2 wrong usage or the cluster cannot be asked.""",
 )
 @click.argument("target", metavar=_SYNC_OR_NAME, nargs=-1)
 @click.option("-u", "--unified", "as_diff", is_flag=True, help="As a unified diff, not as a table.")
+@click.option("--corrected", "lately", is_flag=True, help="Also what was put right within the hour.")
 @all_namespaces_option
 @output_option()
 @connected
 @question
-def drift(target: tuple[str, ...], as_diff: bool, **parameters: Any) -> None:
+def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: Any) -> None:
     """Show objects that differ from what Git wants; exit 1 when there are any."""
     session = Session.open(parameters)
 
     from reconciler.plugins.sagemaker import differences  # noqa: PLC0415
 
     scope = _scope(session, target)
-    found = differences.drifted(scope)
+    found, corrected = differences.drifted(scope), differences.corrected(scope, session.now)
     namespaced = session.cluster.all_namespaces
     if not session.for_people:
-        session.show_document({"drifted": [one.document() for one in found]})
+        told = {"corrected": [one.document() for one in corrected]} if lately else {}
+        session.show_document({"drifted": [one.document() for one in found], **told})
     elif found and as_diff:
         session.show(differences.unified(found, session.paint, namespaced=namespaced))
     elif found:
         table = differences.table(found, session.paint, session.now, namespaced=namespaced, wide=session.wide)
         session.show(table)
     if session.for_people:
-        for line in differences.corrected(scope, session.now):
-            terminal.note(line)
+        if corrected and lately:
+            session.show(differences.corrected_table(corrected, session.paint, session.now, namespaced=namespaced))
+        elif corrected:
+            terminal.note(f"put right within the hour: {len(corrected)}; see --corrected")
     if found:
         raise click.exceptions.Exit(NO)
     if session.for_people:

@@ -13,10 +13,9 @@ from typing import Any
 
 import yaml
 
-from reconciler.core.conditions import DRIFTED, find
+from reconciler.core.drift import SHOWN_FOR
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema import SECRET_MEMBERS
-from reconciler.plugins.sagemaker.kinds import SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
 
 _SIDES = {"git": ("git", "cluster"), "sagemaker": ("resource", "sagemaker")}
@@ -27,61 +26,71 @@ class Drifted:
     """One object that is not as it should be."""
 
     key: Key
-    mode: str
-    state: str
-    since: str
-    differences: tuple[Mapping[str, Any], ...]
-    message: str = ""
-    """What the condition says, when status lists no difference."""
+    drift: Mapping[str, Any]
+
+    @property
+    def differences(self) -> Sequence[Mapping[str, Any]]:
+        return self.drift.get("differences") or ()
 
     def document(self) -> dict[str, Any]:
-        told = {
-            **self.key._asdict(),
-            "mode": self.mode,
-            "state": self.state,
-            "since": self.since,
-            "differences": [dict(one) for one in self.differences],
-            "message": self.message,
-        }
-        return {key: value for key, value in told.items() if value not in ("", [])}
+        return {**self.key._asdict(), **_chosen(self.drift, "mode", "state", "since", "differences")}
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """One object of which something was put right within the hour."""
+
+    key: Key
+    corrected: Mapping[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        return {**self.key._asdict(), **_chosen(self.corrected, "at", "count", "paths", "by")}
+
+
+def _chosen(told: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: told[key] for key in keys if told.get(key)}
 
 
 def drifted(resources: Iterable[Resource]) -> list[Drifted]:
-    return [found for resource in resources if (found := of(resource)) is not None]
+    """A GitSync counts what its objects tell; whatever differs is in their own status."""
+    found = (Drifted(one.key, one.status.get("drift") or {}) for one in resources)
+    return [one for one in found if one.differences]
 
 
-def of(resource: Resource) -> Drifted | None:
-    """None for what is as it should be, put back meanwhile included."""
-    drift = resource.status.get("drift") or {}
-    condition = find(resource.status.get("conditions") or (), DRIFTED)
-    stands = condition is not None and condition.get("status") == "True"
-    differences = tuple(drift.get("differences") or ())
-    if not stands and drift.get("state") != "Drifted" and not differences:
-        return None
-    mode = drift.get("mode") or (resource.spec.get("drift") or {}).get("mode") or ""
-    if resource.kind == SYNC:
-        mode = mode or "Correct"
-    since = str(drift.get("since") or (condition or {}).get("lastTransitionTime") or "")
-    message = "" if differences else str((condition or {}).get("message") or "")
-    return Drifted(resource.key, str(mode), str(drift.get("state") or "Drifted"), since, differences, message)
+def corrected(resources: Iterable[Resource], now: datetime) -> list[Corrected]:
+    """What was put right of late: no difference stands any more, and somebody may wonder."""
+    found = []
+    for resource in resources:
+        told = (resource.status.get("drift") or {}).get("corrected") or {}
+        at = when(told.get("at"))
+        if at is not None and now - at < SHOWN_FOR:
+            found.append(Corrected(resource.key, told))
+    return found
 
 
 def table(
     found: Sequence[Drifted], paint: Paint, now: datetime, *, namespaced: bool = False, wide: bool = False
 ) -> list[str]:
-    head = ["OBJECT", "PLANE", "PATH", "DESIRED", "LIVE", "MODE", "SINCE"]
+    head = ["OBJECT", "PLANE", "PATH", "DESIRED", "LIVE", "SINCE", "BY", "MODE"]
     most = 400 if wide else 40
     rows: list[list[str | Cell]] = []
     for one in found:
-        name = _named(one.key, namespaced=namespaced)
+        name, mode = _named(one.key, namespaced=namespaced), plain(one.drift.get("mode"))
         for each in one.differences:
-            since = ago(each.get("since") or one.since, now)
+            since, by = ago(each.get("since") or one.drift.get("since"), now), plain(each.get("by"), most)
             sides = [Cell(plain(each.get("desired"), most), "good"), Cell(plain(each.get("live"), most), "bad")]
-            rows.append([name, str(each.get("plane", "")), plain(each.get("path")), *sides, one.mode, since])
-        if not one.differences:
-            said = Cell(plain(one.message, most), "bad")
-            rows.append([name, "git" if one.key.kind == SYNC else "", "", "", said, one.mode, ago(one.since, now)])
+            rows.append([name, plain(each.get("plane")), plain(each.get("path")), *sides, since, by, mode])
     return paint.table(head, rows)
+
+
+def corrected_table(found: Sequence[Corrected], paint: Paint, now: datetime, *, namespaced: bool = False) -> list[str]:
+    rows: list[list[str | Cell]] = []
+    for one in found:
+        told = one.corrected
+        paths = ", ".join(plain(path) for path in told.get("paths") or ())
+        name, at = _named(one.key, namespaced=namespaced), ago(told["at"], now)
+        rows.append([name, paths, at, str(told.get("count", "")), plain(told.get("by"), 40)])
+    return paint.table(["OBJECT", "PUT RIGHT", "WHEN", "TIMES", "BY"], rows)
 
 
 def unified(found: Sequence[Drifted], paint: Paint, *, namespaced: bool = False) -> list[str]:
@@ -97,8 +106,6 @@ def unified(found: Sequence[Drifted], paint: Paint, *, namespaced: bool = False)
                     lines.append(paint(f"@@ {plain(each.get('path'))} @@", "paused"))
                     lines += [paint(f"-{line}", "bad") for line in _value(each.get("desired"))]
                     lines += [paint(f"+{line}", "good") for line in _value(each.get("live"))]
-        if not one.differences:
-            lines += [paint(f"--- {name}", "strong"), f"  {plain(one.message)}"]
     return lines
 
 
@@ -108,18 +115,6 @@ def _value(value: Any) -> list[str]:
 
 def _named(key: Key, *, namespaced: bool) -> str:
     return f"{key.kind}/{f'{key.namespace}/' if namespaced else ''}{key.name}"
-
-
-def corrected(resources: Iterable[Resource], now: datetime) -> list[str]:
-    """What was put back of late, for people: no difference stands any more, and somebody may wonder."""
-    lines = []
-    for resource in resources:
-        told = (resource.status.get("drift") or {}).get("corrected") or {}
-        at = when(told.get("at"))
-        if at is not None and (now - at).total_seconds() < 3600:
-            paths = ", ".join(plain(path) for path in told.get("paths") or ())
-            lines.append(f"{_named(resource.key, namespaced=False)}: put back {ago(told['at'], now)}: {paths}")
-    return lines
 
 
 def git_spec(text: str, resource: Resource) -> Any:

@@ -66,7 +66,7 @@ def stalled(resource: Resource) -> bool:
 def suspended(resource: Resource) -> bool:
     if resource.kind == SYNC:
         return bool(resource.spec.get("suspend"))
-    return resource.annotations.get(Annotation.SUSPEND) == "true"
+    return resource.suspended
 
 
 def held(resource: Resource) -> str:

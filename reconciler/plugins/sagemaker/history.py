@@ -12,7 +12,18 @@ from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
-from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, between, commit_in, plain, revision, safe_lines
+from reconciler.plugins.sagemaker.paint import (
+    Cell,
+    Paint,
+    ago,
+    between,
+    commit_in,
+    commit_of,
+    plain,
+    revision,
+    revision_of,
+    safe_lines,
+)
 from reconciler.plugins.sagemaker.remote import serving_entry
 
 File = Callable[[str, str], str | None]
@@ -94,7 +105,7 @@ def _rollout_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
         [
             str(entry.get("id", "")),
             _result(entry),
-            revision(entry.get("revision")),
+            revision_of(entry),
             plain(entry.get("author"), 30),
             ago(entry.get("startedAt"), how.now),
             _duration(entry, how.now),
@@ -127,7 +138,7 @@ def _run_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
         [
             plain(run.get("name")),
             _result(run),
-            revision(run.get("revision")),
+            revision_of(run),
             ago(run.get("creationTime") or run.get("startedAt"), how.now),
             plain(run.get("token"), 40),
             Cell(",".join(run.get("marks") or ()), "good"),
@@ -223,7 +234,7 @@ def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, f
     entry = found[place]
     before = found[place + 1] if place + 1 < len(found) else None
     path = str(entry.get("path") or (resource.status.get("source") or {}).get("path") or "")
-    commits = tuple(commit_in((one or {}).get("revision")) for one in (before, entry))
+    commits = tuple(commit_of(one or {}) for one in (before, entry))
     if before is None:
         return Detail(entry, None, path, unknown="it is the oldest entry that is kept")
     if resource.kind == SYNC:
@@ -245,7 +256,7 @@ def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, f
 
 
 def _called(entry: Mapping[str, Any]) -> str:
-    return f"#{entry['id']} {commit_in(entry.get('revision'))[:7]}" if "id" in entry else str(entry.get("name") or "")
+    return f"#{entry['id']} {commit_of(entry)[:7]}" if "id" in entry else str(entry.get("name") or "")
 
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:

@@ -119,6 +119,17 @@ def revision(text: Any) -> str:
     return f"{ref}@{sha[:7]}" if ref else (sha or said)[:7]
 
 
+def revision_of(entry: Mapping[str, Any]) -> str:
+    """Of a record in status: the ref, and the commit that last changed the object's file rather than the head of the time."""
+    ref, commit = plain(entry.get("revision")).rpartition("@sha1:")[0], commit_of(entry)[:7]
+    return f"{ref}@{commit}" if ref else commit
+
+
+def commit_of(entry: Mapping[str, Any]) -> str:
+    """The commit that last changed the object's file then; the head of the time where status tells no better."""
+    return str(entry.get("commit") or commit_in(entry.get("revision")))
+
+
 def commit_in(text: Any) -> str:
     """The commit of a revision."""
     return str(text or "").rpartition(":")[2]

@@ -11,7 +11,7 @@ from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
-from reconciler.plugins.sagemaker.paint import commit_in, plain
+from reconciler.plugins.sagemaker.paint import commit_of, plain
 from reconciler.plugins.sagemaker.remote import serving_entry, serving_hash
 
 
@@ -33,7 +33,7 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
     reason = str(ready.get("reason") or "")
     bad = _quarantined(resource, wanted)
     if bad is not None:
-        from_commit = f" from {commit_in(bad.get('revision'))[:7]}" if bad.get("revision") else ""
+        from_commit = f" from {commit_of(bad)[:7]}" if commit_of(bad) else ""
         says = (
             f"releases {bad['hash']}{from_commit} from quarantine ({plain(bad.get('reason')) or 'no reason was kept'})"
         )
@@ -194,7 +194,7 @@ def _acted_on(resource: Resource, wanted: str) -> bool:
 
 
 def _held(entry: Mapping[str, Any], serving: Mapping[str, Any] | None, *, changing: bool) -> Rollback:
-    commit = commit_in(entry.get("revision"))[:7]
+    commit = commit_of(entry)[:7]
     subject = f' "{plain(entry["subject"], 60)}"' if entry.get("subject") else ""
     told = f"#{entry['id']} ({' '.join(filter(None, (commit, plain(entry.get('author'), 30))))}{subject})"
     now = f"; now #{serving['id']} serves" if serving else ""

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.health import ROLLBACK_UNTIL
-from reconciler.plugins.sagemaker.paint import commit_in, plain, span, when
+from reconciler.plugins.sagemaker.paint import commit_of, plain, span, when
 from reconciler.plugins.sagemaker.remote import serving_entry
 from reconciler.plugins.sagemaker.tree import Looks
 
@@ -45,13 +45,13 @@ def _rows(resource: Resource, how: Looks) -> Iterator[tuple[str, str]]:
         end = f"until {plain(until)} or " if until else ""
         yield "held", paint(f"#{plain(held)}, {end}until Git's content changes", "paused")
     for bad in status.get("quarantine") or ():
-        commit = commit_in(bad.get("revision"))[:7]
+        commit = commit_of(bad)[:7]
         text = f"{plain(bad.get('hash'))}{f' from {commit}' if commit else ''}: {plain(bad.get('reason'))}"
         yield "quarantine", paint(text, "bad")
 
 
 def _entry(entry: Mapping[str, Any]) -> str:
-    commit, config = commit_in(entry.get("revision"))[:7], plain(entry.get("endpointConfigName"))
+    commit, config = commit_of(entry)[:7], plain(entry.get("endpointConfigName"))
     subject = f'"{plain(entry["subject"], 60)}"' if entry.get("subject") else ""
     return " ".join(filter(None, (f"#{entry.get('id')}", commit, config, subject)))
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.edits import shown
 from reconciler.core.note_text import Parsed
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker.goals import commits_of
 from reconciler.plugins.sagemaker.health import look
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
-from reconciler.plugins.sagemaker.paint import Cell, Paint, commit_in, plain
+from reconciler.plugins.sagemaker.paint import Cell, Paint, commit_in, commit_of, plain
 
 _COMMIT = re.compile(r"(?:[^\s/]+@sha1:)?[0-9a-f]{7,64}")
 _STYLES = {
@@ -75,6 +76,8 @@ def of_commit(
 def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list[Step]:
     """An object's commits and what came of them, newest first."""
     steps = [*_from_status(resource)]
+    if not any(line.event.startswith("Drift") for lines in notes.values() for line in lines if _about(line, resource)):
+        steps += _drifts(resource)
     known = {_identity(step) for step in steps}
     for commit, lines in notes.items():
         mine = [line for line in lines if _about(line, resource)]
@@ -82,7 +85,7 @@ def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list
             if _identity(step) not in known:
                 steps.append(step)
             elif step.what.startswith("job "):
-                # Status keeps no commit with an earlier run; the note lies on it.
+                # Runs of the archived operator, and of earlier releases, have no commit in status; the note lies on it.
                 steps = [_with_commit(one, commit) if _identity(one) == _identity(step) else one for one in steps]
     return sorted(_unique(steps), key=lambda step: step.at, reverse=True)
 
@@ -94,7 +97,7 @@ def _from_status(resource: Resource) -> Iterator[Step]:
             what = f"roll-out #{entry.get('id')}" if resource.kind == HOSTING else "sync"
             yield Step(
                 str(entry.get("startedAt") or ""),
-                commit_in(entry.get("revision")),
+                commit_of(entry),
                 name,
                 what,
                 str(entry.get("result") or "InProgress"),
@@ -112,6 +115,18 @@ def _from_status(resource: Resource) -> Iterator[Step]:
         yield _now(resource)
 
 
+def _drifts(resource: Resource) -> Iterator[Step]:
+    """The newest of each, in the words of the notes, which know every one."""
+    drift, commit = resource.status.get("drift") or {}, str((resource.status.get("source") or {}).get("commit") or "")
+    name, corrected = f"{resource.kind} {resource.name}", drift.get("corrected") or {}
+    paths = [str(one.get("path")) for one in drift.get("differences") or ()]
+    if paths:
+        yield Step(str(drift.get("since") or ""), commit, name, f"drift, {len(paths)} paths", "Found", shown(paths))
+    if corrected:
+        put = [str(path) for path in corrected.get("paths") or ()]
+        yield Step(str(corrected.get("at")), commit, name, f"drift, {len(put)} paths", "Corrected", shown(put))
+
+
 def _runs(resource: Resource) -> Iterator[Step]:
     status, job = resource.status, JOBS[resource.kind]
     source, name = status.get("source") or {}, f"{resource.kind} {resource.name}"
@@ -120,11 +135,13 @@ def _runs(resource: Resource) -> Iterator[Step]:
         result = str(status.get(job.status_key) or current.get("status") or "")
         told = str(status.get("additional") or "")
         at = str(current.get("startedAt") or current.get("requestedAt") or "")
-        commit, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
+        now, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
+        commit = commit_of(current) or now
+        author, subject = (author, subject) if commit == now else ("", "")
         yield Step(at, commit, name, f"job {current.get('name')}", result, told, author, subject)
     for run in status.get("runs") or ():
         at = str(run.get("startedAt") or run.get("requestedAt") or "")
-        yield Step(at, "", name, f"job {run.get('name')}", str(run.get("status") or ""))
+        yield Step(at, commit_of(run), name, f"job {run.get('name')}", str(run.get("status") or ""))
 
 
 def _now(resource: Resource) -> Step:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from reconciler.core.drift import CORRECTED, STANDS
 from reconciler.core.gitsync import owner_id
 from reconciler.core.inventory import read
 from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
@@ -137,13 +138,16 @@ def _sync_lines(sync: Resource, how: Looks) -> list[str]:
     return lines + _said(seen.health, seen.message, how)
 
 
+_DRIFT = {STANDS: "busy", CORRECTED: "good"}
+
+
 def _object_lines(resource: Resource, how: Looks, children: Sequence[Resource] = ()) -> list[str]:
     seen, paint, source = look(resource), how.paint, resource.status.get("source") or {}
     commit = str(source.get("shortRevision") or "")
-    drift = (resource.status.get("drift") or {}).get("state")
+    drift = str((resource.status.get("drift") or {}).get("state") or "")
     parts = [f"{paint.mark(seen.health)} {_titled(resource.key, how)}", paint(seen.reason, seen.health), plain(commit)]
-    if drift == "Drifted":
-        parts.append(paint("Drifted", "busy"))
+    if drift in _DRIFT:
+        parts.append(paint(drift, _DRIFT[drift]))
     if how.wide and source:
         parts += [plain(source.get("author")), f'"{plain(source.get("subject"), 60)}"']
     if how.wide:

@@ -12,7 +12,7 @@ from typing import Any
 def dev(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reconciler", "dev", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL, env=env
+        command, capture_output=True, text=True, timeout=180, check=False, stdin=subprocess.DEVNULL, env=env
     )
 
 

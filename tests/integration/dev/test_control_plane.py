@@ -83,7 +83,7 @@ def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
         assert ready == "True"
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-    eventually(lambda: not (_lives(etcd) or _lives(apiserver)), 5, "the children die with their parent")
+    eventually(lambda: not (_lives(etcd) or _lives(apiserver)), message="the children die with their parent")
 
 
 def _lives(pid: str) -> bool:

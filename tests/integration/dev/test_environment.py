@@ -65,12 +65,12 @@ def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path)
 def test_an_existing_cluster_is_used_and_ctrl_c_ends_the_rest(directory: Path, kubeconfig: Path) -> None:
     up = [sys.executable, "-m", "reconciler", "dev", "up", f"--dir={directory}", f"--kubeconfig={kubeconfig}"]
     with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as foreground:
-        running = eventually(lambda: (seen := status(directory))["ready"] and seen, 30, "it is ready")
+        running = eventually(lambda: (seen := status(directory))["ready"] and seen, 120, "it is ready")
         assert set(running["pids"]) == {"simulator"}
         assert running["controlPlane"] == {"ready": True, "embedded": False}
         assert envfile.parse((directory / "env").read_text())["KUBECONFIG"] == str(kubeconfig)
         foreground.send_signal(signal.SIGINT)
-        assert foreground.wait(20) == 0
+        assert foreground.wait(60) == 0
     assert gone(running["pids"])
 
 

@@ -27,12 +27,12 @@ def test_what_dies_comes_back_and_a_killed_owner_takes_all_with_it(directory: Pa
     os.kill(before["pids"]["kube-apiserver"], signal.SIGKILL)
     os.kill(before["pids"]["simulator"], signal.SIGKILL)
     os.kill(before["pids"]["service"], signal.SIGKILL)
-    eventually(lambda: repaired(before, status(directory)), 45, "it is repaired")
+    eventually(lambda: repaired(before, status(directory)), 120, "it is repaired")
     after = status(directory)
     assert after["simulator"]["url"] == before["simulator"]["url"]
 
     os.kill(after["pid"], signal.SIGKILL)
-    eventually(lambda: gone(after["pids"]), 5, "the children die with their owner")
+    eventually(lambda: gone(after["pids"]), message="the children die with their owner")
     assert processes_naming(directory) == []
     assert not status(directory)["running"]
 

@@ -64,7 +64,7 @@ def forge(request: pytest.FixtureRequest) -> Iterator[FakeForge]:
 
 @pytest.fixture
 def forges(clock: Clock) -> Forges:
-    return Forges(clock, Http(clock, timeout_s=2))
+    return Forges(clock, Http(clock, timeout_s=30))
 
 
 def at(forge: FakeForge) -> Place:

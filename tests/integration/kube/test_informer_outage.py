@@ -39,6 +39,8 @@ def test_a_server_that_is_away_is_asked_less_and_less(wire: Wire, namespace: str
     assert [gap >= delay for gap, delay in zip(gaps, delays, strict=False)] == [True] * len(delays)
     assert not cache.synced()
     assert "does not answer" in cache.problems()[0]
+    # Waiting it out is progress: no outage, however long, makes an informer look stuck.
+    eventually(lambda: cache.loops()[0].busy_s < 0.3)
     wire.mend()
     eventually(cache.synced)
     eventually(lambda: cache.problems() == [])

@@ -67,7 +67,7 @@ def test_a_graceful_stop_hands_over_at_once_and_after_the_work_ended(
     never(two.is_leader, during=0.3)
     one.stop()
     assert not one.is_leader()
-    eventually(two.is_leader, timeout=5)
+    eventually(two.is_leader)
     assert story == ["started", "stopped, held by one"]
     assert lease(client, namespace)["leaseTransitions"] == 1
 

@@ -31,7 +31,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 REGION = "us-east-1"
 TRAINING = "/aws/sagemaker/TrainingJobs"
 
-SOON_S = 60
+SOON_S = 120
 """Until what a process says is there; machines may be busy."""
 
 

@@ -30,7 +30,7 @@ PREFIX = "sagemaker-gitops.dev/"
 PLUGIN = Path(sys.executable).with_name("kubectl-sagemaker")
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SINCE = "2026-01-01T00:00:00Z"
-SOON_S = 60
+SOON_S = 120
 """Until what a process says is there; machines may be busy."""
 A, B, C = ("a" * 40, "b" * 40, "c" * 40)
 

@@ -99,7 +99,7 @@ def test_a_hash_that_was_retried_before_is_said_anew(person: Person) -> None:
     """A token acts once, so the old one must be seen gone before it is written again."""
     person.make("HostingDeployment", "churn", {**SERVING, "handled": {"retry": "hhh3"}}, retry="hhh3")
     with person.running("retry", "churn") as retrying:
-        eventually(lambda: "retry" not in person.said("HostingDeployment", "churn"), 30)
+        eventually(lambda: "retry" not in person.said("HostingDeployment", "churn"))
         person.status("HostingDeployment", "churn", handled={"retry": None})
         assert retrying.end() == 0
     assert person.said("HostingDeployment", "churn") == {"retry": "hhh3"}

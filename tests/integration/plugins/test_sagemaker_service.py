@@ -114,7 +114,7 @@ def test_a_bad_push_and_the_way_back(site: Site, service: ServiceProcess, bare_r
         steps = person.json("trace", "train", "--repo", str(bare_repository.path))["steps"]
         return [step.get("commit") for step in steps] == [first, first]
 
-    eventually(remembered, 30)
+    eventually(remembered)
 
 
 def _unindented(diff: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.core.resource import Key
 from reconciler.core.tags import recorded_arns
-from tests.support.lab import Lab, LabClaim, annotated, hosting, job
+from tests.support.lab import Lab, annotated, hosting, job
+from tests.support.lab_git import LabGit
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.lab_scaling import Console, endpoint, resource, scaling
 
@@ -166,10 +167,10 @@ def test_a_things_own_tag_that_somebody_fights_over_is_left_after_a_while(lab: L
 
 
 def test_an_ignored_tag_is_left_alone_when_another_is_put_back(lab: Lab) -> None:
-    key = there(lab, model())
+    key = LabGit(lab, tagged(model()), drift={"ignore": [{"paths": ["/spec/tags/team"]}]}).key
+    lab.run(until=lambda: lab.is_ready(key), step_s=30)
+    lab.run(A_SWEEP_S, step_s=50)
     (arn,) = arns(lab, key)
-    claim = lab.around.live_hash(lab.cluster.get(key), None)  # type: ignore[arg-type]
-    lab.around.claims[key] = LabClaim(claim, ignore=("/spec/tags/team",))
     put(lab, arn, team="theirs", **{"cost/centre": "8"})
     lab.run(A_SWEEP_S, step_s=50)
     assert live(lab, arn)["team"] == "theirs"

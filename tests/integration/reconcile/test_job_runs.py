@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from reconciler.core.note_past import started
 from reconciler.core.resource import Key
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 
@@ -245,6 +247,55 @@ def test_a_rebuilt_cluster_trains_nothing(lab: Lab, spec: dict[str, Any]) -> Non
     lab.cluster.apply(reviewed(**spec))
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     assert created(lab) == 2
+
+
+def rebuilt(lab: Lab, manifest: dict[str, Any]) -> Key:
+    """The cluster burnt down and came back from Git; the notes were read before anything was applied."""
+    key = lab.cluster.apply(manifest)
+    lab.cluster.forget(key)
+    lines = [json.dumps(line) for line in lab.around.noted.values()]
+    lab.around.trained = started(lines, "lab")[key]
+    lab.begin()
+    return lab.cluster.apply(manifest)
+
+
+@pytest.mark.parametrize("spec", [{}, {"trainingJobName": "Chosen"}], ids=["a made-up name", "an explicit name"])
+def test_a_rebuilt_cluster_does_not_train_what_notes_tell_of_and_aws_forgot(lab: Lab, spec: dict[str, Any]) -> None:
+    key = lab.cluster.apply(job(**spec))
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    name = lab.status(key)["run"]["name"]
+    lab.simulator.rules({"match": {"name": name}, "action": {"type": "delete", "kind": "TrainingJob", "now": True}})
+    mark = lab.simulator.mark()
+    key = rebuilt(lab, job(**spec))
+    lab.run(until=lambda: lab.reason(key) == "ExternallyDeleted", step_s=30)
+    lab.run(3600, step_s=600)
+    assert lab.effects(mark) == {}
+    assert (lab.status(key)["run"]["name"], lab.types(key)) == (name, {"Stalled"})
+    assert ("train", "JobRemembered") in [told[:2] for told in lab.around.emitted]
+
+    lab.cluster.annotate(key, run="again")
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    assert lab.effects(mark) == {"CreateTrainingJob": 1}
+
+
+def test_a_rebuilt_cluster_follows_what_notes_tell_of_without_asking_for_it(lab: Lab) -> None:
+    key = lab.cluster.apply(job())
+    lab.run(120, step_s=60)
+    mark = lab.simulator.mark()
+    key = rebuilt(lab, job())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    assert lab.reason(key) == "Completed"
+    assert "CreateTrainingJob" not in lab.simulator.counts(mark)
+
+
+def test_nothing_is_started_before_the_notes_are_read(lab: Lab) -> None:
+    lab.around.trained = None
+    key = lab.cluster.apply(job())
+    lab.run(30, step_s=5)
+    assert (lab.reason(key), lab.effects()) == ("Confirming", {})
+    lab.around.trained = {}
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    assert lab.effects() == {"CreateTrainingJob": 1}
 
 
 def test_content_that_changes_while_a_create_may_be_under_way_waits_for_certainty(lab: Lab) -> None:

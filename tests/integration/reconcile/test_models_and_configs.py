@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from reconciler.core.conditions import moment
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
 from tests.support.lab import IMAGE, ROLE, Lab, annotated
@@ -198,3 +200,14 @@ def test_retained_things_stay(lab: Lab) -> None:
     lab.settle()
     assert key not in lab.cluster.objects
     assert lab.exists() == {"Model": 1}
+
+
+def test_when_a_thing_was_verified_last_is_told_once_a_day(lab: Lab) -> None:
+    key = lab.cluster.apply(model())
+    lab.run(until=lambda: lab.is_ready(key))
+    lab.run(600, step_s=60)
+    written = lab.cluster.status_writes[key]
+    lab.run(3 * 24 * 3600, step_s=3600)
+    assert lab.cluster.status_writes[key] - written == 3
+    verified = moment(lab.status(key)["drift"]["lastVerified"])
+    assert lab.clock.now() - verified < timedelta(hours=26)

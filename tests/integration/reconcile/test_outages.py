@@ -17,7 +17,7 @@ from tests.support.simulator_control import SimControl
 from tests.support.waiting import eventually
 
 NAMESPACE = "outages"
-_WITHIN_S = 60
+_WITHIN_S = 120
 _DEFINITIONS = ("trainingjobs.sagemaker.aws.amazon.com", "hostingdeployments.sagemaker.aws.amazon.com")
 
 
@@ -37,7 +37,6 @@ def service(team: Team) -> Iterator[ServiceProcess]:
         yield process
 
 
-@pytest.mark.timeout(240)
 def test_deleted_definitions_stop_nothing_and_what_comes_back_is_taken_over(
     team: Team, service: ServiceProcess, own_control_plane: ControlPlane
 ) -> None:
@@ -66,7 +65,6 @@ def test_deleted_definitions_stop_nothing_and_what_comes_back_is_taken_over(
     assert service.alive
 
 
-@pytest.mark.timeout(180)
 def test_an_api_server_that_restarts_costs_no_call_and_no_change_is_missed(
     team: Team, service: ServiceProcess, own_control_plane: ControlPlane
 ) -> None:

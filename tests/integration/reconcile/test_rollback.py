@@ -64,6 +64,7 @@ def test_a_hold_is_one_call_and_reads_as_one(lab: Lab) -> None:
 def test_a_hold_survives_restarts_and_passes_for_nothing(lab: Lab) -> None:
     key = two(lab, revisionHistoryLimit=2)
     hold(lab, key)
+    lab.run(120, step_s=60)  # the first pages tell when the parts were made
     mark, written = lab.simulator.mark(), lab.cluster.status_writes[key]
     for number in range(50):
         if number % 10 == 0:

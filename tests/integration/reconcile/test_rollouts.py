@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,22 @@ def updates(lab: Lab) -> int:
 def results(lab: Lab, key: Key) -> list[str]:
     """Newest first."""
     return [entry.get("result", "open") for entry in lab.status(key)["history"]]
+
+
+def alarm(lab: Lab) -> Any:
+    """The one that CANARY names, as a client that can set it off."""
+    watch = lab.simulator.client("cloudwatch")
+    watch.put_metric_alarm(
+        AlarmName=ALARM,
+        MetricName="Invocation5XXErrors",
+        Namespace="AWS/SageMaker",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    return watch
 
 
 def tags_of(lab: Lab, config: str) -> dict[str, str]:
@@ -100,6 +117,22 @@ def test_what_is_no_content_starts_no_rollout(lab: Lab, change: dict[str, Any]) 
     assert lab.effects(mark).keys() <= {"AddTags"}
 
 
+def test_what_the_console_set_is_retained_where_the_spec_says_so(lab: Lab) -> None:
+    retaining: dict[str, Any] = {
+        "retainAllVariantProperties": True,
+        "excludeRetainedVariantProperties": [{"variantPropertyType": "DesiredWeight"}],
+    }
+    key = in_service(lab, hosting(**retaining))
+    name, client = lab.status(key)["endpointName"], lab.simulator.client()
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    change = {"VariantName": variant["VariantName"], "DesiredWeight": 0.5, "DesiredInstanceCount": 3}
+    client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[change])
+    lab.run(120, step_s=20)
+    in_service(lab, hosting(image="lab:2", **retaining))
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert (variant["CurrentInstanceCount"], variant["CurrentWeight"]) == (3, 1.0)
+
+
 def test_many_updating_endpoints_cost_pages(lab: Lab) -> None:
     keys = [lab.cluster.apply(hosting(f"serve-{number}")) for number in range(5)]
     lab.settle()
@@ -111,13 +144,97 @@ def test_many_updating_endpoints_cost_pages(lab: Lab) -> None:
 
 def test_a_settled_endpoint_costs_pages_and_no_writes(lab: Lab) -> None:
     keys = [in_service(lab, hosting(f"serve-{number}")) for number in range(3)]
+    lab.run(120, step_s=60)  # the first pages tell when the parts were made
     mark, written = lab.simulator.mark(), sum(lab.cluster.status_writes.values())
     lab.run(1800, step_s=60)
-    assert set(lab.simulator.counts(mark)) == {"ListEndpoints"}
+    assert set(lab.simulator.counts(mark)) == {"ListEndpoints", "ListModels", "ListEndpointConfigs"}
     lab.begin()
     lab.run(300, step_s=60)
     assert lab.simulator.counts(mark)["DescribeEndpoint"] == len(keys)
     assert sum(lab.cluster.status_writes.values()) == written
+
+
+# the live stage
+
+
+def _routing(kind: str, **size: Any) -> dict[str, Any]:
+    routing = {"type": kind, "waitIntervalInSeconds": 60, **size}
+    return {"blueGreenUpdatePolicy": {"trafficRoutingConfiguration": routing, "terminationWaitInSeconds": 60}}
+
+
+_ONE = {"type": "INSTANCE_COUNT", "value": 1}
+_TWO = {"type": "INSTANCE_COUNT", "value": 2}
+_BAKED = "all 4 instances, baking until {} before the old ones go"
+_QUICK = {"endpoint.launch": 30, "endpoint.activate": 30, "endpoint.terminate": 30, "endpoint.Creating": 30}
+
+
+@pytest.mark.parametrize(
+    ("config", "stages"),
+    [
+        pytest.param(
+            _routing("ALL_AT_ONCE"),
+            ["launching 4 instances", "moving traffic to all 4 instances", _BAKED, "terminating 4 old instances"],
+            id="all at once",
+        ),
+        pytest.param(
+            _routing("CANARY", canarySize=_ONE),
+            [
+                "launching 4 instances",
+                "moving traffic to canary on 1 of 4 instances",
+                "canary on 1 of 4 instances, baking until {}",
+                "moving traffic to 3 of 4 instances",
+                _BAKED,
+                "terminating 4 old instances",
+            ],
+            id="canary",
+        ),
+        pytest.param(
+            _routing("LINEAR", linearStepSize=_TWO),
+            [
+                "launching 4 instances",
+                "moving traffic to linear on 2 of 4 instances",
+                "linear on 2 of 4 instances, baking until {}",
+                "moving traffic to linear on all 4 instances",
+                f"linear on {_BAKED}",
+                "terminating 4 old instances",
+            ],
+            id="linear",
+        ),
+        pytest.param(
+            {"rollingUpdatePolicy": {"maximumBatchSize": _TWO, "waitIntervalInSeconds": 60}},
+            [
+                "launching 2 instances",
+                "moving traffic to rolling on 2 of 4 instances",
+                "terminating 2 old instances",
+                "rolling on 2 of 4 instances, baking until {}",
+                "launching 2 instances",
+                "moving traffic to rolling on 2 of 4 instances",
+                "terminating 2 old instances",
+                "rolling on all 4 instances, baking until {}",
+            ],
+            id="rolling",
+        ),
+    ],
+)
+def test_each_stage_of_a_plan_is_shown_and_told_once(lab: Lab, config: dict[str, Any], stages: list[str]) -> None:
+    lab.simulator.settings({"durations": _QUICK})
+    good, new = hosting(deploymentConfig=config), hosting(image="lab:2", deploymentConfig=config)
+    for manifest in (good, new):
+        manifest["spec"]["productionVariants"][0]["initialInstanceCount"] = 4
+    key = in_service(lab, good)
+    endpoint, told = lab.status(key)["endpointName"], len(lab.around.emitted)
+    lab.cluster.apply(new)
+    shown: set[str] = set()
+
+    def over() -> bool:
+        shown.add(str(lab.status(key)["rollout"].get("stage")))
+        return results(lab, key) == ["Succeeded", "Succeeded"]
+
+    lab.run(until=over, step_s=15)
+    events = [message for _, reason, message in lab.around.emitted[told:] if reason == "RolloutProgressing"]
+    assert [re.sub(r"\d\d:\d\d UTC", "{}", message) for message in events] == [f"{endpoint}: {one}" for one in stages]
+    assert {message.removeprefix(f"{endpoint}: ") for message in events} <= shown
+    assert "stage" not in lab.status(key)["rollout"]
 
 
 # one at a time
@@ -174,6 +291,18 @@ def test_a_throttled_update_keeps_its_place_in_history(lab: Lab) -> None:
     ]
 
 
+def test_a_tag_that_is_throttled_after_the_update_is_no_verdict_on_it(lab: Lab) -> None:
+    """Both go out in one pass, and nobody looks at the endpoint in between."""
+    key = in_service(lab, hosting())
+    throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+    lab.simulator.rules({"match": {"op": "AddTags", "count": 1}, "action": throttle})
+    in_service(lab, hosting(image="lab:2", tags=[{"key": "team", "value": "x"}]))
+    assert [(entry["id"], entry["result"]) for entry in lab.status(key)["history"]] == [
+        (2, "Succeeded"),
+        (1, "Succeeded"),
+    ]
+
+
 def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
     key = in_service(lab, hosting())
     throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
@@ -189,17 +318,7 @@ def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
 
 
 def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> None:
-    watch = lab.simulator.client("cloudwatch")
-    watch.put_metric_alarm(
-        AlarmName=ALARM,
-        MetricName="Invocation5XXErrors",
-        Namespace="AWS/SageMaker",
-        Statistic="Sum",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
+    watch = alarm(lab)
     guarded: dict[str, Any] = {"deploymentConfig": CANARY}
     good = hosting(**guarded)
     good["spec"]["productionVariants"][0]["initialInstanceCount"] = 2
@@ -228,6 +347,21 @@ def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> N
     lab.run(7200, step_s=600)
     assert updates(lab) == 1
     assert lab.cluster.status_writes[key] == written
+
+
+def test_the_quarantine_names_the_commit_of_the_bad_content_though_a_newer_one_waits(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": {**SILENT, "after": 100}})
+    bad = {"revision": "main@sha1:aaaaaaa111", "commit": "badc0de111"}
+    told = {"author": "Ada", "subject": "Serve two", "path": "prod/serve.yaml"}
+    lab.cluster.apply(annotated(hosting(image="lab:2"), **bad, **told))
+    lab.run(60, step_s=20)
+    lab.cluster.apply(annotated(hosting(image="lab:3"), revision="main@sha1:bbbbbbb222", commit="900dc0de22"))
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert [(entry["revision"], entry["commit"]) for entry in lab.status(key)["quarantine"]] == [tuple(bad.values())]
+    entry = lab.status(key)["history"][1]
+    assert (bad | told | {"initiatedBy": "git"}).items() <= entry.items()
+    assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
 
 
 def test_a_silent_rollback_between_two_looks_is_seen(lab: Lab) -> None:
@@ -414,7 +548,7 @@ def test_an_endpoint_moved_in_the_console_is_reported(lab: Lab) -> None:
     lab.cluster.annotate(key, drift_mode="Correct")
     lab.run(until=lambda: lab.reason(key) == "InService", step_s=20)
     assert updates(lab) == 3
-    assert lab.status(key)["drift"]["state"] == "InSync"
+    assert lab.status(key)["drift"]["state"] == "Corrected"
 
 
 def test_an_endpoint_deleted_in_the_console_is_reported_and_made_again_on_demand(lab: Lab) -> None:
@@ -427,6 +561,18 @@ def test_an_endpoint_deleted_in_the_console_is_reported_and_made_again_on_demand
     lab.cluster.annotate(key, drift_mode="Correct")
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert lab.effects()["CreateEndpoint"] == 2
+
+
+def test_an_endpoint_made_anew_that_fails_is_replaced_by_other_content(lab: Lab) -> None:
+    """The one before it served; this one never did, so nobody loses anything by its deletion."""
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct"))
+    lab.simulator.client().delete_endpoint(EndpointName=lab.status(key)["endpointName"])
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": "bad image"}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": outcome})
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    assert lab.condition(key, "Healthy")["status"] == "False"
+    in_service(lab, annotated(hosting(image="lab:2"), drift_mode="Correct"))
+    assert results(lab, key)[:2] == ["Succeeded", "Failed"]
 
 
 def test_parts_deleted_in_the_console_are_made_again_when_they_are_needed(lab: Lab) -> None:

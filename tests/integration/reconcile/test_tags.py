@@ -74,6 +74,10 @@ def test_a_refusal_is_told_once_and_stops_nothing(lab: Lab) -> None:
     assert lab.is_ready(key)
     assert [event[1] for event in lab.around.emitted if event[1] == "TagsRefused"] == ["TagsRefused"]
     assert lab.simulator.counts()["AddTags"] == 1
+    mark = lab.simulator.mark()
+    for _ in range(5):
+        lab.reconcile(key)
+    assert lab.simulator.counts(mark)["ListTags"] == 0
     lab.simulator.clear_rules()
     lab.cluster.annotate(key, retry="now")
     lab.settle()

@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 V1 = "sagemaker.aws.amazon.com/v1"
 TRAINED = {"kind": "TrainingJob", "name": "train"}
-_WITHIN_S = 60
+_WITHIN_S = 120
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_chain_of_references_runs_from_training_to_an_endpoint(team: Team) -> 
     eventually(lambda: "InUse" in team.condition("Model", "net"), _WITHIN_S)
     team.delete("EndpointConfig", "split")
     eventually(lambda: team.get("EndpointConfig", "split") is None, _WITHIN_S)
-    eventually(lambda: team.get("Model", "net") is None, 90)
+    eventually(lambda: team.get("Model", "net") is None, _WITHIN_S)
 
 
 def test_a_tuning_job_shows_its_training_jobs_and_takes_them_with_it(team: Team) -> None:

@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 V1 = "sagemaker.aws.amazon.com/v1"
 HAP, HOSTING = "HostingAutoscalingPolicy", "HostingDeployment"
-_WITHIN_S = 30
+_WITHIN_S = 120
 _SAMPLE = f"""\
 apiVersion: sagemaker.aws.amazon.com/v1
 kind: HostingAutoscalingPolicy

@@ -15,7 +15,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/sagemaker"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/ours:1"
-_ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=10, parameter_validation=False)
+_ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=60, parameter_validation=False)
 _SESSION = boto3.Session()  # one loader: models are parsed once
 
 Request = dict[str, Any]

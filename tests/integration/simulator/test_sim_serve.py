@@ -23,5 +23,5 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
         aws.sm.create_model(**given.model())
         clock = aws.control("GET", "state")["clock"]
         process.send_signal(number)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert (clock["mode"], clock["factor"]) == ("scaled", 60.0)

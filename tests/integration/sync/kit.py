@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,10 +44,12 @@ APIS = {kind: Api(schema.group, schema.version, schema.plural) for kind, schema 
 
 
 class WallClock:
-    """Implements `Clock`."""
+    """Implements `Clock`; what a story need not wait for lies `ahead`."""
+
+    ahead = timedelta(0)
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time(), UTC)
+        return datetime.fromtimestamp(time.time(), UTC) + self.ahead
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -141,8 +143,10 @@ class Engine:
         self.client = CountingClient(str(cluster.kubeconfig))
         self.informing = KubeClient(str(cluster.kubeconfig))
         self.cache = KubeCache(self.informing, APIS, namespaces=namespaces)
-        self.events, self.leader = ToldEvents(), Switch()
+        self.events, self.leader, self.clock = ToldEvents(), Switch(), WallClock()
         self.record = ToldNotes()
+        self.recalled: list[tuple[Key, int]] = []
+        """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
         live = LiveView(self.cache, lambda resource: resource.spec)
         self.claims = Claims(live)
@@ -155,16 +159,20 @@ class Engine:
             appliers=self._applier,
             events=self.events,
             leader=self.leader,
-            clock=WallClock(),
+            clock=self.clock,
             repositories=self.repositories,
             kinds={kind: schema.api_version for kind, schema in _SCHEMAS.items()},
             validate=validate,
             record=self.record,
+            recall=self._recall,
             cluster="prod",
             jitter=lambda: 0.5,
             watcher=self.watcher,
         )
         self._closed = threading.Event()
+
+    def _recall(self, sync: Key) -> None:
+        self.recalled.append((sync, self.stats.applied))
 
     def _applier(self, namespace: str, account: str) -> Applier:
         return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)
@@ -240,7 +248,7 @@ class Team:
     def condition(self, kind: str = "Ready") -> Mapping[str, Any]:
         return find(self.status().get("conditions") or (), kind) or {}
 
-    def wait_applied(self, sha: str, timeout: float = 20) -> dict[str, Any]:
+    def wait_applied(self, sha: str, timeout: float = 60) -> dict[str, Any]:
         """Until the sync says that it applied this commit whole."""
 
         def applied() -> dict[str, Any] | None:
@@ -254,7 +262,7 @@ class Team:
         assert found
         return found
 
-    def wait_reason(self, reason: str, kind: str = "Ready", timeout: float = 20) -> Mapping[str, Any]:
+    def wait_reason(self, reason: str, kind: str = "Ready", timeout: float = 60) -> Mapping[str, Any]:
         def told() -> Mapping[str, Any]:
             condition = self.condition(kind)
             assert condition.get("reason") == reason, condition

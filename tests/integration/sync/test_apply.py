@@ -35,6 +35,7 @@ def test_objects_appear_with_their_provenance(engine: Engine, team: Team, bare_r
     assert status["observedGeneration"] == 1
     assert status["history"][0]["result"] == "Succeeded"
     assert [condition["type"] for condition in status["conditions"]] == ["Ready"]
+    assert engine.recalled[0] == (team.key, 0)  # what notes tell of jobs that ran is known before anything is applied
 
 
 def test_a_commit_touches_only_the_objects_it_changed(

@@ -120,3 +120,23 @@ def test_a_rejected_file_fails_its_commit(team: Team, repository: BareRepository
 
     eventually(lambda: forge.words(sha)[-1:] == ["failure"])
     assert forge.last(sha) == "PartiallyApplied: prod/bad.yaml:2 Secret/x KindNotAllowed"
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_commit_that_is_refused_unread_fails_and_the_next_one_is_judged_anew(
+    team: Team, repository: BareRepository, forge: FakeForge
+) -> None:
+    """Deeper than any honest repository: refused at the fetch, before a file of it is read."""
+    first = repository.commit(files("a"))
+    follow(team, forge)
+    team.wait_applied(first)
+    become(team, "a", "True")
+    eventually(lambda: forge.words(first)[-1:] == ["success"])
+    abyss = "/".join(["prod", *("d" for _ in range(80)), "x.yaml"])
+    bad = repository.commit({abyss: "a: 1"})
+    team.say(requestedAt="1")
+    eventually(lambda: forge.words(bad)[-1:] == ["failure"])
+    assert forge.last(bad) == "RepositoryRejected"
+    mended = repository.delete(abyss)
+    team.say(requestedAt="2")
+    eventually(lambda: forge.words(mended)[-1:] == ["success"])

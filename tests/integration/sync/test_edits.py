@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from reconciler.core.conditions import stamp
 from reconciler.core.drift import DriftMode
+from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, model, spec
 from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually
@@ -46,8 +50,15 @@ def test_an_edit_by_kubectl_is_put_back(
     found = team.model("a")
     assert found["spec"] == spec(**changes)
     assert found["metadata"]["annotations"] == before["annotations"]
-    told = ("Model", "DriftCorrected", f"Edited in the cluster, put back to Git: {path}")
-    eventually(lambda: told in engine.events.told)
+    (message,) = eventually(
+        lambda: [m for kind, reason, m in engine.events.told if (kind, reason) == ("Model", "DriftCorrected")]
+    )
+    assert message.endswith(f", put back to Git: {path}")
+    if edit.get(path.split("/")[2]):  # of a field that is gone nobody is the owner
+        assert message.startswith("Edited in the cluster by kubectl-patch at 2")
+        assert f"{path} (by kubectl-patch at 2" in drifted["message"]
+    (put,) = engine.claims.put_back(team.model_key("a"), engine.clock.now())
+    assert put.paths == (path,)
     assert team.condition()["status"] == "True"
 
 
@@ -74,6 +85,7 @@ def test_an_edited_label_is_put_back_and_a_foreign_one_stays(
     team.cluster.merge(LEGACY, "Model", "a", team.namespace, labels)
 
     eventually(lambda: team.model("a")["metadata"]["labels"] == {"app": "x", "mine": "yes"})
+    assert "/metadata/labels/app" in team.wait_reason("DriftCorrected", "Drifted")["message"]
 
 
 def test_warn_reports_and_leaves_it(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
@@ -138,7 +150,7 @@ def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_re
     team.edit("a", {"primaryContainer": {"image": "mine:1"}})
     bare_repository.commit(files("b"))
     claim = engine.claim(team.model_key("a"))
-    assert claim.mode is DriftMode.WARN
+    assert claim.frozen == f"GitSync {team.namespace}/team is suspended"
     assert team.models() == {"a"}
     assert engine.stats.put_back == 0
 
@@ -162,7 +174,8 @@ def test_an_edit_is_put_back_while_git_is_away(engine: Engine, team: Team, bare_
     assert team.condition()["reason"] == "RepositoryNotFound"
 
 
-def test_a_fight_over_an_object_ends_in_a_report(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
+def test_a_fight_over_an_object_ends_in_a_hold(start: Start, team: Team, bare_repository: BareRepository) -> None:
+    engine = start()
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
 
@@ -172,7 +185,47 @@ def test_a_fight_over_an_object_ends_in_a_report(engine: Engine, team: Team, bar
         return team.condition("Drifted").get("status") == "True"
 
     eventually(edited)
-    assert engine.stats.put_back == 5
+    assert engine.stats.put_back == 3
+    assert team.condition("Drifted")["reason"] == "DriftFlapping"
+    assert team.status()["objects"]["drifted"] == 1
+
+    # A restart does not forget, for the object remembers; when the hour is over it is put back again.
+    recent = [
+        {"path": path, "at": stamp(put.at), "edit": put.edit}
+        for put in engine.claims.put_back(team.model_key("a"), engine.clock.now())
+        for path in put.paths
+    ]
+    status = {"drift": {"corrected": {"recent": recent}}}
+    team.cluster.merge(LEGACY, "Model", "a", team.namespace, {"status": status}, subresource="status")
+    engine.stop()
+    other = start()
+    eventually(lambda: other.claim(team.model_key("a")).settled)
+    assert other.stats.put_back == 0
+    assert team.model("a")["spec"]["primaryContainer"]["image"] == "rival:1"
+    other.clock.ahead = timedelta(hours=1)
+    other.claims.report_edit(team.model_key("a"))
+    eventually(lambda: team.model("a")["spec"]["primaryContainer"]["image"] == "team:1")
+
+
+def test_what_differs_in_sagemaker_is_told_by_the_sync_too(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a", "b")))
+    drifted = {
+        "type": "Drifted",
+        "status": "True",
+        "reason": "ExternallyDeleted",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    status = {"conditions": [drifted], "drift": {"differences": [{"plane": "sagemaker", "path": "/status/modelName"}]}}
+
+    team.cluster.merge(LEGACY, "Model", "b", team.namespace, {"status": status}, subresource="status")
+
+    told = team.wait_reason("DriftDetected", "Drifted")
+    assert told["message"] == "in SageMaker: Model/b /status/modelName"
+    assert team.status()["objects"]["drifted"] == 1
 
 
 def test_an_object_whose_status_moves_meanwhile_is_put_back_all_the_same(

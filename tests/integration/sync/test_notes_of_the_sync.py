@@ -93,23 +93,3 @@ def test_an_edit_that_is_put_back_is_told_every_time(
         assert (commit, line["plane"], line["paths"]) == (sha, "git", ["/spec/primaryContainer/image"])
     assert len(set(engine.record.ids)) == 2
     assert "evil" not in str(engine.record.told)
-
-
-def test_an_edit_that_stays_is_told_once(start: Start, team: Team, bare_repository: BareRepository) -> None:
-    engine = start()
-    team.sync(drift={"mode": "Warn"})
-    sha = bare_repository.commit(files("a"))
-    team.wait_applied(sha)
-    team.cluster.merge(LEGACY, "Model", "a", team.namespace, {"spec": {"primaryContainer": {"image": "mine:1"}}})
-    team.wait_reason("DriftDetected", "Drifted")
-
-    ((commit, line),) = lines(engine, "DriftFound")
-    assert (commit, line["mode"], line["differences"]) == (
-        sha, "Warn", [{"plane": "git", "path": "/spec/primaryContainer/image"}],
-    )  # fmt: skip
-    team.wait_applied(bare_repository.commit(files("b")))
-    assert len(lines(engine, "DriftFound")) == 1
-    engine.stop()
-    other = start()
-    team.wait_applied(bare_repository.commit(files("c")))
-    assert set(other.record.ids) <= set(engine.record.ids)  # kept once, by their ids

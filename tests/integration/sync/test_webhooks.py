@@ -106,5 +106,7 @@ def test_a_commit_named_by_a_delivery_is_never_trusted(
     assert deliver(web, path_of(sync), other, 1) == 202
     eventually(engine.idle)
 
+    described = team.cluster.kubectl("describe", "gitsync", sync.name, "-n", sync.namespace)
+    assert any(line.split() == ["Webhook", "Path:", path_of(sync)] for line in described.splitlines())
     assert team.status()["lastAppliedRevision"].endswith(good)
     assert team.models() == {"m"}

@@ -85,7 +85,7 @@ def test_every_sample_reaches_its_end_and_fills_its_columns(
                     assert cells[1] == END.get(plural, "Completed"), (plural, cells)
         return sum(map(len, found.values())) >= len(files) + 2
 
-    eventually(done, 100, f"all have ended:\n{service.log()[-1500:]}")
+    eventually(done, 200, f"all have ended:\n{service.log()[-1500:]}")
     for plural, lines in rows().items():
         for cells in (cells for cells in lines if cells[0] != "unlisted"):
             assert len(cells) >= len(COLUMNS[plural]), (plural, cells)

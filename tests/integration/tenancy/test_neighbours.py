@@ -116,7 +116,7 @@ def test_the_service_says_so_at_its_start(
             events = control_plane.list("v1", "Event", namespace)
             return [one["reason"] for one in events if one["involvedObject"]["kind"] == "ConfigMap"]
 
-        eventually(lambda: "ArchivedOperatorRuns" in told(), 30, "an Event on the service's own ConfigMap")
+        eventually(lambda: "ArchivedOperatorRuns" in told(), message="an Event on the service's own ConfigMap")
         assert OPERATOR in service.log()
 
 

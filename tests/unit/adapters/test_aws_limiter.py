@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 
 import pytest
 
@@ -126,18 +125,18 @@ def test_a_line_is_bounded_by_who_still_comes() -> None:
 
 
 @pytest.mark.parametrize("allowed_per_s", [0.5, 1.0, 5.0], ids=lambda rate: f"{rate} a second")
-def test_five_hundred_go_at_the_services_rate_and_none_starves(allowed_per_s: float) -> None:
+def test_all_go_at_the_services_rate_and_none_starves(allowed_per_s: float) -> None:
     """Against a bucket like the service's: as many a second, a burst of two seconds' worth; `late` as a busy queue is."""
-    line, late = Line(25.0), random.Random(1)
+    line, late = Line(25.0), itertools.cycle([0.0, 0.1, 0.2])
     tokens, filled = 2 * allowed_per_s, line.clock.monotonic()
-    due = {f"object-{number}": 0.0 for number in range(500)}
+    due = {f"object-{number}": 0.0 for number in range(200)}
     done: dict[str, float] = {}
     refused = 0
     while due:
         name = min(due, key=lambda each: due[each])
         now = line.clock.elapsed_s = max(line.clock.elapsed_s, due[name])
         if wait := line.wait_s(name):
-            due[name] = now + wait + late.random() * 0.2
+            due[name] = now + wait + next(late)
             continue
         tokens = min(2 * allowed_per_s, tokens + (line.clock.monotonic() - filled) * allowed_per_s)
         filled = line.clock.monotonic()
@@ -150,8 +149,8 @@ def test_five_hundred_go_at_the_services_rate_and_none_starves(allowed_per_s: fl
         done[name] = now
         del due[name]
     longest = max(done.values())
-    print(f"{allowed_per_s}/s: the last of 500 after {longest:.0f} s, {refused} throttled")
-    assert longest < 1.6 * 500 / allowed_per_s
-    assert refused < 150
+    print(f"{allowed_per_s}/s: the last of 200 after {longest:.0f} s, {refused} throttled")
+    assert longest < 2 * 200 / allowed_per_s
+    assert refused < 60
     order = [int(name.rpartition("-")[2]) for name in done]
     assert max(abs(place - number) for place, number in enumerate(order)) < 60, "about in the order in which they came"

@@ -134,6 +134,8 @@ def test_an_object_that_is_missing_is_waited_for_where_it_is_made_anew() -> None
         ("PruneNeedsApproval", True, State.FAILURE),
         ("EmptyRender", True, State.FAILURE),
         ("NonFastForward", True, State.FAILURE),
+        ("RepositoryTooLarge", True, State.FAILURE),
+        ("RepositoryRejected", True, State.FAILURE),
         ("AccessDenied", True, State.ERROR),
         ("AuthenticationFailed", True, State.PENDING),
         ("SomethingNew", True, State.PENDING),
@@ -141,6 +143,20 @@ def test_an_object_that_is_missing_is_waited_for_where_it_is_made_anew() -> None
 )
 def test_the_sync_itself(reason: str, stalled: bool, expected: State) -> None:
     assert state(sync(applied=False, reason=reason, stalled=stalled)) is expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "description"),
+    [
+        ("PartiallyApplied", "PartiallyApplied: prod/bad.yaml:2"),
+        ("NonFastForward", "NonFastForward"),
+        ("RepositoryTooLarge", "RepositoryTooLarge"),
+    ],
+)
+def test_a_commit_that_was_never_read_is_not_blamed_for_what_an_earlier_one_held(reason: str, description: str) -> None:
+    rejected = [{"path": "prod/bad.yaml", "line": 2, "message": "m"}]
+    ledger = after(Ledger(), sync(applied=False, reason=reason, stalled=True, rejected=rejected))
+    assert ledger.records[0].description == description
 
 
 @pytest.mark.parametrize("reason", ["AuthenticationFailed", "PartiallyApplied", "Suspended"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Difference, Phase
-from reconciler.core.drift import DriftMode, Policy, Verdict, condition, look_again, notices, record
+from reconciler.core.drift import DriftMode, Policy, Verdict
+from reconciler.core.drift_record import condition, look_again, notices, record, verified
+from reconciler.core.gitplane import GitPlane, PutBack, remembered
 from reconciler.core.shapes import Field, Scalar, Structure
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -138,11 +141,14 @@ def test_each_difference_keeps_the_moment_it_was_first_seen() -> None:
 
 
 def test_a_value_that_may_be_secret_is_told_as_a_digest() -> None:
-    found = (Difference("git", "/spec/secret", "hush", ""), Difference("git", "/spec/plain", "a", "b"))
-    (told_of,) = told((Decision(Phase.READY, "x", differences=found), timedelta(0)))
+    git = GitPlane((Difference("git", "/spec/secret", "hush", None), Difference("git", "/spec/plain", "a", "b")))
+    told_of = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=git)
     secret, plain = told_of["differences"]
     assert secret["desired"].startswith("changed (sha256:")
     assert (secret["live"], plain["desired"], plain["live"]) == ("", "a", "b")
+    # What a process remembers of it from status is told the same way by the next one.
+    again = record(told_of, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitPlane(remembered(told_of)))
+    assert again["differences"] == told_of["differences"]
 
 
 STUCK = Difference("sagemaker", "/status/x", "a", "b", stuck="do this")
@@ -182,8 +188,16 @@ def test_what_was_not_looked_at_stands(unseen: tuple[str, ...], ignored: tuple[s
 
 
 def test_an_edit_put_back_by_the_sync_counts_as_a_correction() -> None:
-    told_of = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, put_back=["/spec/plain"])
-    assert (told_of["state"], told_of["corrected"]["paths"]) == ("Corrected", ["/spec/plain"])
+    put = PutBack(("/spec/plain",), "7", NOW, "kubectl-edit")
+    first = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitPlane(put_back=(put,)))
+    assert (first["state"], first["corrected"]["paths"]) == ("Corrected", ["/spec/plain"])
+    assert (first["corrected"]["by"], first["corrected"]["count"]) == ("kubectl-edit", 1)
+
+    again = record(first, SETTLED, Policy(), shape=SHAPE, now=NOW + timedelta(minutes=1), git=GitPlane(put_back=(put,)))
+    assert again["corrected"] == first["corrected"]  # told twice, it is one
+    other = replace(put, edit="9", at=NOW + timedelta(minutes=2))
+    both = record(first, SETTLED, Policy(), shape=SHAPE, now=other.at, git=GitPlane(put_back=(put, other)))
+    assert (both["corrected"]["count"], both["corrected"]["at"]) == (2, stamp(other.at))
 
 
 def test_events_tell_changes_only() -> None:
@@ -203,3 +217,24 @@ def test_the_condition_names_the_reason_and_says_when_a_path_flaps() -> None:
     assert wild is not None
     assert (calm.reason, wild.reason) == ("ExternallyModified", "DriftFlapping")
     assert condition({"state": "InSync"}, SETTLED, Policy(), ()) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen_after", "told"),
+    [
+        pytest.param(False, timedelta(hours=23), None, id="nothing else changed: not yet"),
+        pytest.param(False, timedelta(hours=25), timedelta(hours=25), id="nothing else changed for a day"),
+        pytest.param(True, timedelta(minutes=1), timedelta(minutes=1), id="with whatever else is written"),
+        pytest.param(True, None, None, id="nothing is watched"),
+    ],
+)
+def test_when_it_was_verified_costs_no_write_of_its_own_but_one_a_day(
+    changed: bool, seen_after: timedelta | None, told: timedelta | None
+) -> None:
+    past = {
+        "conditions": [{"type": "Ready", "lastTransitionTime": stamp(NOW)}],
+        "drift": {"state": "InSync"},
+    }
+    status = {**past, "additional": "new"} if changed else past
+    found = verified(status, past, None if seen_after is None else NOW + seen_after)
+    assert found["drift"].get("lastVerified") == (None if told is None else stamp(NOW + told))

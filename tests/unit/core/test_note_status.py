@@ -37,6 +37,11 @@ DRIFTED: dict[str, Any] = {
     "mode": "Warn",
     "differences": [{"plane": "git", "path": "/spec/x"}],
 }
+CORRECTED: dict[str, Any] = {
+    "at": "2026-01-01T11:00:00Z",
+    "paths": ["/spec/x"],
+    "recent": [{"path": "/spec/x", "at": "2026-01-01T11:00:00Z"}],
+}
 
 
 def resource() -> Resource:
@@ -82,8 +87,11 @@ def lines(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]
         pytest.param({}, {"drift": DRIFTED}, [("DriftFound", "c")], id="drift was found"),
         pytest.param({"drift": DRIFTED}, {"drift": {**DRIFTED, "differences": []}}, [], id="drift stands"),
         pytest.param(
-            {"drift": DRIFTED}, {"drift": {"state": "Corrected", "corrected": {"at": "2026-01-01T11:00:00Z", "paths": ["/spec/x"]}}},
-            [("DriftCorrected", "c")], id="drift was put right",
+            {"drift": DRIFTED}, {"drift": {"state": "Corrected", "corrected": CORRECTED}}, [("DriftCorrected", "c")], id="drift was put right"
+        ),
+        pytest.param(
+            {}, {"drift": {"corrected": {**CORRECTED, "recent": [{**CORRECTED["recent"][0], "edit": "7"}]}}}, [],
+            id="what the sync put back, it has told itself",
         ),
     ],
 )  # fmt: skip

@@ -11,7 +11,9 @@ from reconciler.core.shapes import (
     canonical,
     child,
     is_secret,
+    mask,
     masked,
+    masked_at,
     to_request,
     to_resource,
 )
@@ -205,3 +207,23 @@ def test_which_pointers_lead_to_secrets(pointer: str, secret: bool) -> None:
 )
 def test_child_finds_the_shape_of_a_pointer(pointer: str, shape: object) -> None:
     assert child(SHAPE, pointer) == shape
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "shown"),
+    [
+        pytest.param("/hyperParameters/0/value", "hunter2", "changed (sha256:f52fbd32)", id="a secret"),
+        pytest.param("/hyperParameters/0/name", "password", "password", id="the name of a secret"),
+        pytest.param(
+            "/hyperParameters", [{"name": "password", "value": "hunter2"}],
+            [{"name": "password", "value": "changed (sha256:f52fbd32)"}], id="a list of secrets",
+        ),
+        pytest.param("/hyperParameters/0", {"name": "a", "value": "hunter2"}, {"name": "a", "value": "changed (sha256:f52fbd32)"}, id="a pair"),
+        pytest.param("", {"hyperParameters": {"password": "hunter2"}}, {"hyperParameters": mask({"password": "hunter2"})}, id="all of it"),
+        pytest.param("/count", 2, 2, id="no secret"),
+        pytest.param("/unknown", {"password": "hunter2"}, mask({"password": "hunter2"}), id="what no shape describes"),
+        pytest.param("/hyperParameters/0/value", "changed (sha256:f52fbd32)", "changed (sha256:f52fbd32)", id="a digest stays"),
+    ],
+)  # fmt: skip
+def test_what_may_be_said_of_a_place(pointer: str, value: Any, shown: Any) -> None:
+    assert masked_at(SHAPE, pointer, value) == shown

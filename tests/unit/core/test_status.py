@@ -11,6 +11,7 @@ import pytest
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Decision, Difference, Phase
 from reconciler.core.drift import Policy
+from reconciler.core.gitplane import GitPlane
 from reconciler.core.resource import Resource
 from reconciler.core.shapes import Structure
 from reconciler.core.status import pruned, render, suspended
@@ -98,14 +99,26 @@ def test_drift_keeps_the_moment_it_was_first_seen() -> None:
 
 def test_a_suspended_object_keeps_what_is_known_and_says_why_nothing_moves() -> None:
     stalled = rendered(Decision(Phase.STALLED, "JobFailed", "boom", {"trainingJobStatus": "Failed"}))
-    told = suspended(resource(stalled, generation=4), LATER)
+    told = _suspended(resource(stalled, generation=4))
     assert told["trainingJobStatus"] == "Failed"
     assert told["observedGeneration"] == 3
     assert [(c["type"], c["status"], c["reason"]) for c in told["conditions"]] == [
         ("Ready", "False", "Suspended"),
         ("Stalled", "True", "JobFailed"),
     ]
-    assert suspended(resource(told, generation=4), LATER) == told
+    assert _suspended(resource(told, generation=4)) == told
+
+    # What is edited meanwhile is not put back, and told.
+    edited = _suspended(resource(told, generation=5), Difference("git", "/spec/a", "1", "2", "kubectl-edit"))
+    drifted = next(c for c in edited["conditions"] if c["type"] == "Drifted")
+    assert (drifted["reason"], edited["drift"]["state"]) == ("EditedInCluster", "Drifted")
+    assert drifted["message"] == "1 differ: /spec/a; edited by kubectl-edit; nothing is put right: Suspended"
+    assert "Drifted" not in {c["type"] for c in _suspended(resource(edited, generation=6))["conditions"]}
+
+
+def _suspended(found: Resource, *edits: Difference) -> dict[str, Any]:
+    policy = Policy(frozen="Suspended")
+    return suspended(found, policy=policy, shape=Structure(()), git=GitPlane(edits), now=LATER)
 
 
 def test_empty_values_are_absent_keys_and_zero_is_a_value() -> None:

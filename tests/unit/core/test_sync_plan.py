@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.core.applied import APPLIED_METADATA, Wanted
+from reconciler.core.conditions import stamp
 from reconciler.core.drift import DriftMode
+from reconciler.core.gitplane import PutBack
 from reconciler.core.gitsync import GitSyncSpec, IgnoreRule
 from reconciler.core.inventory import Inventory, written_hash
 from reconciler.core.resource import Annotation, Key, Resource
@@ -19,6 +22,7 @@ from reconciler.core.sync import Live, SyncPlan, View, inventory_after, plan
 OURS = "team/sync"
 SPEC = GitSyncSpec(url="https://example.com/x")
 REVISION = Revision("main", "a" * 40)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEW: Mapping[str, Any] = {"image": "new"}
 OLD: Mapping[str, Any] = {"image": "old"}
 EVIL: Mapping[str, Any] = {"image": "evil"}
@@ -29,7 +33,7 @@ def key(name: str) -> Key:
 
 
 def wanted(name: str, spec: Mapping[str, Any] = NEW, **more: Any) -> Wanted:
-    return Wanted(key(name), "v1", spec, written_hash(spec), f"{name}.yaml", 1, **more)
+    return Wanted(key(name), "v1", spec, spec, written_hash(spec), f"{name}.yaml", 1, **more)
 
 
 def live(
@@ -62,11 +66,12 @@ def planned(
     by_key = {item.resource.key: item for item in there}
     options: dict[str, Any] = {"complete": True, **more}
     held = options.pop("held", ())
+    put_back = options.pop("put_back", lambda _key: ())
     return plan(
         want,
         held,
         inventory,
-        View(by_key.get, syncs.__contains__),
+        View(by_key.get, syncs.__contains__, lambda resource: resource.spec, put_back, NOW),
         spec=spec,
         owner=OURS,
         revision=REVISION,
@@ -84,6 +89,7 @@ def fate(steps: SyncPlan) -> str:
         "apply": steps.to_apply,
         "put back": steps.to_put_back,
         "report": steps.reported,
+        "fought over": steps.fought,
         "leave": steps.unchanged,
         "wait": steps.waiting,
         "reject": steps.rejected,
@@ -158,6 +164,48 @@ def test_an_edit_by_mode(mode: DriftMode, annotation: str | None, expected: str)
     assert fate(steps) == expected
 
 
+def test_nothing_is_put_back_on_an_object_that_is_suspended() -> None:
+    edited, older = (live("a", EVIL, applied, annotations={Annotation.SUSPEND: "true"}) for applied in (NEW, OLD))
+
+    assert fate(planned([wanted("a")], hashes(a=NEW), [edited])) == "report"
+    assert fate(planned([wanted("a")], hashes(a=OLD), [older])) == "apply"  # a change in Git waits in the object
+
+
+def _put_back(*minutes_ago: int, path: str = "/spec/image", edit: str = "v") -> list[PutBack]:
+    return [PutBack((path,), f"{edit}{ago}", NOW - timedelta(minutes=ago)) for ago in minutes_ago]
+
+
+@pytest.mark.parametrize(
+    ("told", "untold", "expected"),
+    [
+        pytest.param((50, 30), (), "put back", id="twice within the hour"),
+        pytest.param((50, 30, 10), (), "fought over", id="three times, as status remembers"),
+        pytest.param((), (3, 2, 1), "fought over", id="three times, before any status told of it"),
+        pytest.param((50, 30), (1,), "fought over", id="twice in status and once since"),
+        pytest.param((50, 30), (50, 30), "put back", id="what status tells of is not counted again"),
+        pytest.param((61, 30, 10), (), "put back", id="the hour is over"),
+    ],
+)
+def test_an_edit_that_comes_back_and_back(told: tuple[int, ...], untold: tuple[int, ...], expected: str) -> None:
+    there = live("a", EVIL, NEW)
+    recent = [{"path": path, "at": stamp(put.at), "edit": put.edit} for put in _put_back(*told) for path in put.paths]
+    there = replace(there, resource=there.resource.with_status({"drift": {"corrected": {"recent": recent}}}))
+
+    steps = planned([wanted("a")], hashes(a=NEW), [there], put_back=lambda _key: _put_back(*untold))
+
+    assert fate(steps) == expected
+
+
+def test_another_place_than_the_one_that_is_fought_over_is_put_back() -> None:
+    puts = _put_back(3, 2, 1, path="/spec/other")
+    assert fate(planned([wanted("a")], hashes(a=NEW), [live("a", EVIL, NEW)], put_back=lambda _key: puts)) == "put back"
+
+
+def test_a_commit_ends_a_fight() -> None:
+    steps = planned([wanted("a")], hashes(a=OLD), [live("a", EVIL, OLD)], put_back=lambda _key: _put_back(3, 2, 1))
+    assert fate(steps) == "apply"
+
+
 def test_a_rule_without_paths_ignores_the_whole_object() -> None:
     spec = replace(SPEC, drift_ignore=(IgnoreRule(kind="Model", name="a"),))
 
@@ -174,6 +222,14 @@ def test_an_edited_label_is_an_edit() -> None:
 
     assert fate(steps) == "put back"
     assert not steps.to_put_back[0].spec
+
+
+@pytest.mark.parametrize("mode", DriftMode)
+def test_a_label_that_git_changes_is_no_edit(mode: DriftMode) -> None:
+    want = wanted("a", labels={"app": "new"}, annotations={Annotation.DRIFT_MODE: "Correct"})
+    there = live("a", annotations={Annotation.DRIFT_MODE: mode, APPLIED_METADATA: "of-old"})
+
+    assert fate(planned([want], hashes(a=NEW), [there])) == "apply"
 
 
 def test_changes_go_before_what_is_new() -> None:

@@ -122,6 +122,23 @@ def test_a_revision_that_fails_first_has_one_entry() -> None:
     assert entry["startedAt"] < entry["finishedAt"]
 
 
+@pytest.mark.parametrize(
+    ("drift", "reason", "message"),
+    [
+        pytest.param(Drift(edited=("Model/a /spec/x",)), "DriftDetected", "edited in the cluster: Model/a /spec/x", id="an edit"),
+        pytest.param(Drift(elsewhere=("Model/b /status/x",)), "DriftDetected", "in SageMaker: Model/b /status/x", id="in SageMaker"),
+        pytest.param(
+            Drift(fought=("Model/a /spec/x",), elsewhere=("Model/b /status/x",)), "DriftFlapping",
+            "put back too often, left alone for now: Model/a /spec/x; in SageMaker: Model/b /status/x", id="a fight goes first",
+        ),
+    ],
+)  # fmt: skip
+def test_both_planes_are_told(drift: Drift, reason: str, message: str) -> None:
+    found = find(rendered(drift=drift)["conditions"], "Drifted")
+    assert found
+    assert (found["status"], found["reason"], found["message"]) == ("True", reason, message)
+
+
 def test_a_correction_is_readable_for_an_hour() -> None:
     status = rendered(drift=Drift(corrected=("Model/a /spec/image",)))
     assert find(status["conditions"], "Drifted")["reason"] == "DriftCorrected"  # type: ignore[index]

@@ -14,8 +14,8 @@ from reconciler.core.ownership import Owner
 from reconciler.kinds.hosting_content import wanted
 from reconciler.kinds.hosting_decide import decide
 from reconciler.kinds.hosting_deployment import KIND
+from reconciler.kinds.hosting_observe import Seen
 from reconciler.kinds.hosting_records import trimmed
-from reconciler.kinds.hosting_state import Seen
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
 
@@ -119,6 +119,13 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
             "RolloutInProgress",
             [],
             id="asked, no trace yet",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(LATE), seen=Seen()),
+            Phase.WAITING,
+            "RolloutInProgress",
+            [],
+            id="asked, and nobody looked since: no verdict",
         ),
         pytest.param(
             a_pass(KIND, hosting(), asked(LATE), seen=live(config="before")),

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.decision import Phase
 from reconciler.core.kind import Pass
+from reconciler.core.note_past import Started
 from reconciler.core.ownership import Owner
 from reconciler.kinds import job as life
 from reconciler.kinds.job_runs import Run, wanted
@@ -36,6 +37,7 @@ YOUNG = past(requestedAt=JUST_NOW, startedAt=JUST_NOW, status="InProgress")
 DONE = past(requestedAt=LONG_AGO, startedAt=LONG_AGO, status="Completed")
 GONE = past(requestedAt=LONG_AGO, startedAt=LONG_AGO, status="Missing")
 NOTHING = life.Seen({})
+REMEMBERED = {DIGEST: Started(NAME, LONG_AGO)}
 ABSENT = life.Seen({NAME: None})
 OURS = life.Seen({NAME: FOUND}, {NAME: Owner.US}, {NAME: DIGEST})
 THEIRS = life.Seen({NAME: FOUND}, {NAME: Owner.OTHER})
@@ -57,6 +59,23 @@ NOBODYS = life.Seen({NAME: FOUND}, {NAME: Owner.NOBODY})
         ),
         pytest.param(
             a_pass(KIND, job(), ASKED, seen=OURS), Phase.WAITING, "JobRunning", [], id="asked, found ours: started"
+        ),
+        pytest.param(
+            a_pass(KIND, job(), seen=NOTHING, trained=None),
+            Phase.WAITING,
+            "Confirming",
+            [],
+            id="new, and the notes are not read yet",
+        ),
+        pytest.param(
+            a_pass(KIND, job(), seen=NOTHING, trained=REMEMBERED), Phase.WAITING, "JobRunning", [], id="new, but it ran"
+        ),
+        pytest.param(
+            a_pass(KIND, OTHER, seen=NOTHING, trained=REMEMBERED),
+            Phase.ACTING,
+            "Starting",
+            ["CreateTrainingJob"],
+            id="new, and other content ran",
         ),
         pytest.param(
             a_pass(KIND, job(), ASKED, seen=THEIRS), Phase.STALLED, "OwnedByAnother", [], id="another owner's"

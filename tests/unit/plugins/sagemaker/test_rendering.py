@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,17 @@ ID   RESULT       REVISION       AUTHOR   WHEN        DURATION   MARKS         R
     )
 
 
+def test_the_commit_of_the_file_is_told_and_not_the_head_of_the_time() -> None:
+    """Two commits pushed at once: B changed the file, C is what was synced."""
+    own = hosting(history=[{**entry(3, "h2", C), "commit": B}, entry(1, "h1", A)], quarantine=[])
+    assert "main@bbbbbbb" in shown(history.table(own, history.entries(own), WAYS))
+    assert [step.what for step in tracing.of_commit(B, [own], {})] == ["roll-out #3"]
+    assert "roll-out #3" not in {step.what for step in tracing.of_commit(C, [own], {})}
+    train = resource("TrainingJob", "train", runs=[{"name": "train-1", "status": "Completed", "commit": B}])
+    assert [step.commit for step in tracing.of_object(train, {})] == [B]
+    assert "bbbbbbb" in shown(history.table(train, history.entries(train), WAYS))
+
+
 def test_an_entry_whole() -> None:
     seen = hosting(source={"path": "prod/churn.yaml"})
     files = {(B, "prod/churn.yaml"): "a: 1\n", (C, "prod/churn.yaml"): "a: 2\x1b[31m\n"}
@@ -188,33 +200,68 @@ def test_why_contents_cannot_be_compared(place: int, has_clone: bool, says: str)
     assert says in told.unknown
 
 
+MOVED = {"plane": "sagemaker", "path": "/status/endpointConfigName", "desired": "one", "live": "two", "since": SINCE}
+EDITED = {
+    "plane": "git",
+    "path": "/spec/image",
+    "desired": "x",
+    "live": "evil\x1b[31m",
+    "by": "kubectl-edit",
+    "since": SINCE,
+}
+PUT = {"at": SINCE[:-6] + "55:00Z", "count": 3, "paths": ["/spec/image"], "by": "kubectl-edit"}
+
+
+def _drifted(*found: dict[str, str], **more: Any) -> Resource:
+    return resource(drift={"mode": "Warn", "state": "Drifted", "since": SINCE, "differences": list(found), **more})
+
+
 def test_drift() -> None:
-    each = {"plane": "sagemaker", "path": "/status/endpointConfigName", "desired": "one", "live": "two"}
-    state = conditions(("Ready", "True", "InService"), ("Drifted", "True", "ExternallyModified"))
-    seen = resource(conditions=state, drift={"mode": "Warn", "state": "Drifted", "since": SINCE, "differences": [each]})
-    told = conditions(("Ready", "True", "Ok"), ("Drifted", "True", "DriftDetected"), message="edited: Model m: /spec/x")
-    edited = resource("GitSync", "models", conditions=told)
-    found = differences.drifted([seen, edited, resource("Model", "fine", ready="Created", drift={"state": "InSync"})])
+    # What the sync counts is told by the objects themselves.
+    sync = resource("GitSync", "models", conditions=conditions(("Drifted", "True", "DriftDetected")))
+    fine = resource("Model", "fine", ready="Created", drift={"state": "Corrected", "corrected": PUT})
+    found = differences.drifted([_drifted(EDITED, MOVED), sync, fine])
     assert (
         shown(differences.table(found, PLAIN, NOW))
         == """
-OBJECT                    PLANE       PATH                         DESIRED   LIVE                       MODE      SINCE
-HostingDeployment/churn   sagemaker   /status/endpointConfigName   one       two                        Warn      1h ago
-GitSync/models            git                                                edited: Model m: /spec/x   Correct   1h ago
+OBJECT                    PLANE       PATH                         DESIRED   LIVE        SINCE    BY             MODE
+HostingDeployment/churn   git         /spec/image                  x         evil [31m   1h ago   kubectl-edit   Warn
+HostingDeployment/churn   sagemaker   /status/endpointConfigName   one       two         1h ago                  Warn
 """
     )
     assert (
         shown(differences.unified(found, PLAIN))
         == """
+--- HostingDeployment/churn  (git)
++++ HostingDeployment/churn  (cluster)
+@@ /spec/image @@
+-x
++evil [31m
 --- HostingDeployment/churn  (resource)
 +++ HostingDeployment/churn  (sagemaker)
 @@ /status/endpointConfigName @@
 -one
 +two
---- GitSync/models
-  edited: Model m: /spec/x
 """
     )
+    lately = differences.corrected([fine], NOW)
+    assert (
+        shown(differences.corrected_table(lately, PLAIN, NOW))
+        == """
+OBJECT       PUT RIGHT     WHEN     TIMES   BY
+Model/fine   /spec/image   5m ago   3       kubectl-edit
+"""
+    )
+    assert differences.corrected([fine], NOW + timedelta(hours=1)) == []
+
+
+def test_a_trace_knows_the_drift_of_status_and_leaves_it_to_the_notes_where_they_are() -> None:
+    seen = _drifted(EDITED, MOVED, corrected=PUT)
+    told = [step for step in tracing.of_object(seen, {}) if step.what.startswith("drift")]
+    assert [(step.what, step.result) for step in told] == [("drift, 1 paths", "Corrected"), ("drift, 2 paths", "Found")]
+    line = {**parsed("DriftFound", "1", kind="HostingDeployment", name="churn", count=2), "at": SINCE}
+    noted = tracing.of_object(seen, {A: parse(json.dumps(line))})
+    assert [step.result for step in noted if step.what.startswith("drift")] == ["Found"]
 
 
 def test_a_trace() -> None:

@@ -1,0 +1,46 @@
+"""How many objects of which kind are in which state, counted from the informer's cache when somebody asks for metrics.
+
+Everything counted comes out of status, which anybody with the right to write it may fill with anything: no count has more
+than `MOST` different words of a kind, and the rest are `Other`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from reconciler.core.conditions import DRIFTED, READY
+from reconciler.core.meters import Reading
+from reconciler.core.resource import Resource
+
+MOST = 20
+OTHER = "Other"
+_READY = ("True", "False", "Unknown")
+_NOT_STARTED = "NotStarted"
+
+
+def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iterator[Reading]:
+    """Readings of one kind; of a job's also what its newest run does."""
+    ready: Counter[str] = Counter(dict.fromkeys(_READY, 0))
+    drifted: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    for one in objects:
+        status = one.status
+        told = {found.get("type"): found for found in status.get("conditions") or ()}
+        word = told[READY].get("status") if READY in told else None
+        ready[word if word in _READY else "Unknown"] += 1
+        if DRIFTED in told and told[DRIFTED].get("status") == "True":
+            drifted[str(told[DRIFTED].get("reason"))] += 1
+        if job:
+            states[str((status.get("run") or {}).get("status") or _NOT_STARTED)] += 1
+    yield from _readings("objects", kind, ready)
+    yield from _readings("drifted_objects", kind, drifted)
+    yield from _readings("jobs", kind, states)
+
+
+def _readings(metric: str, kind: str, counted: Counter[str]) -> Iterator[Reading]:
+    ordered = counted.most_common()
+    for word, number in ordered[:MOST]:
+        yield Reading(metric, number, (kind, word))
+    if rest := sum(number for _, number in ordered[MOST:]):
+        yield Reading(metric, rest, (kind, OTHER))

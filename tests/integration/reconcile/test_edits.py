@@ -1,0 +1,231 @@
+"""What somebody edits in the cluster, as the object itself tells it: put back, held, reported, fought over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.core.errors import TransientError
+from reconciler.core.gitplane import PutBack
+from tests.support.lab import Lab, job
+from tests.support.lab_git import LabGit
+
+HYPER = [{"name": "token", "value": "hush"}]
+EVIL = [{"name": "token", "value": "evil"}]
+
+
+def drift(lab: Lab, git: LabGit) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = lab.status(git.key).get("drift") or {}
+    return found
+
+
+def events(lab: Lab) -> list[str]:
+    return [reason for _, reason, _ in lab.around.emitted]
+
+
+@pytest.fixture
+def git(lab: Lab) -> LabGit:
+    """A job that runs, as Git has it."""
+    git = LabGit(lab, job(hyperParameters=HYPER))
+    lab.settle()
+    return git
+
+
+@pytest.mark.parametrize("told_first", [True, False], ids=["told before it is seen", "seen before it is told"])
+def test_an_edit_that_was_put_back_shows_corrected_for_an_hour(lab: Lab, git: LabGit, told_first: bool) -> None:
+    mark = lab.simulator.mark()
+    git.edit(enableNetworkIsolation=True)
+    lab.settle()
+    assert drift(lab, git)["state"] == "InSync"  # it is put back in a moment
+
+    git.put_back(told_first=told_first)
+
+    told = drift(lab, git)
+    assert (told["state"], told["corrected"]["count"]) == ("Corrected", 1)
+    assert (told["corrected"]["paths"], told["corrected"]["by"]) == (["/spec/enableNetworkIsolation"], "kubectl-edit")
+    lab.run(3700, step_s=60)
+    assert drift(lab, git)["state"] == "InSync"
+    assert drift(lab, git)["corrected"] == told["corrected"]
+    assert lab.effects(mark) == {}
+
+
+@pytest.mark.parametrize("moment", ["before a status write", "after a status write"])
+def test_a_status_write_that_fails_neither_loses_nor_doubles_it(lab: Lab, git: LabGit, moment: str) -> None:
+    git.edit(enableNetworkIsolation=True)
+    lab.settle()
+    failing = [moment]
+    cross = lab.boundaries.cross
+
+    def crossed(what: str) -> None:
+        cross(what)
+        if what in failing:
+            failing.remove(what)
+            raise TransientError("no answer")
+
+    lab.boundaries.cross = crossed  # type: ignore[method-assign]
+    git.put_back()
+    lab.run(60)
+
+    assert not failing
+    assert (drift(lab, git)["state"], drift(lab, git)["corrected"]["count"]) == ("Corrected", 1)
+
+
+def test_an_edit_that_is_not_put_back_is_held_and_said(lab: Lab, git: LabGit) -> None:
+    mark = lab.simulator.mark()
+    git.edit(hyperParameters=EVIL)
+    lab.run(5)
+    assert lab.is_ready(git.key) or lab.reason(git.key) == "JobRunning"
+    lab.run(10)
+
+    drifted, ready = (lab.condition(git.key, kind) for kind in ("Drifted", "Ready"))
+    assert (drifted["status"], drifted["reason"]) == ("True", "EditedInCluster")
+    assert (ready["status"], ready["reason"]) == ("False", "EditedInCluster")
+    assert "Reconciling" in lab.types(git.key)
+    assert ready["message"] == (
+        "edited in the cluster by kubectl-edit at 2026-03-01T10:00:00Z: /spec/hyperParameters/0/value; "
+        "nothing of it is acted on; it is not put back yet"
+    )
+    (one,) = drift(lab, git)["differences"]
+    assert (one["plane"], one["path"], one["by"]) == ("git", "/spec/hyperParameters/0/value", "kubectl-edit")
+    assert one["desired"].startswith("changed (sha256:")
+    assert one["desired"] != one["live"]
+    assert "evil" not in str([lab.status(git.key), lab.around.emitted, lab.around.noted])
+    assert events(lab).count("EditedInCluster") == 1
+
+    # What runs is followed all the same, and nothing else is run.
+    lab.run(until=lambda: lab.status(git.key)["trainingJobStatus"] == "Completed")
+    assert lab.reason(git.key) == "EditedInCluster"
+    assert lab.effects(mark) == {}
+
+    git.put_back()
+    assert lab.is_ready(git.key)
+    assert drift(lab, git)["state"] == "Corrected"
+    assert [line["event"] for line in lab.around.noted.values()].count("DriftFound") == 1
+
+
+def test_while_git_is_away_after_a_start_the_object_says_what_is_known(lab: Lab, git: LabGit) -> None:
+    mark = lab.simulator.mark()
+    lab.begin()
+    git.begin(read=False)
+    git.edit(hyperParameters=EVIL)
+    lab.run(30)
+
+    assert lab.reason(git.key) == "EditedInCluster"
+    (one,) = drift(lab, git)["differences"]
+    assert (one["path"], one.get("desired"), one.get("live"), one["by"]) == (
+        "/spec/hyperParameters",
+        None,
+        None,
+        "kubectl-edit",
+    )
+    writes = lab.cluster.status_writes[git.key]
+    lab.run(600, step_s=30)
+    assert lab.cluster.status_writes[git.key] == writes
+
+    git.begin()  # Git is back
+    lab.run(70)
+    (one,) = drift(lab, git)["differences"]
+    assert one["path"] == "/spec/hyperParameters/0/value"
+
+    # The next process knows no less, and says it at once.
+    known = lab.status(git.key)
+    lab.begin()
+    git.begin(read=False)
+    lab.run(30)
+    assert lab.status(git.key) == known
+    assert lab.effects(mark) == {}
+
+
+def test_a_fight_ends_in_a_hold_that_a_restart_remembers(lab: Lab, git: LabGit) -> None:
+    mark = lab.simulator.mark()
+    for _ in range(3):
+        git.edit(hyperParameters=EVIL)
+        lab.run(60)
+        git.put_back()
+    lab.begin()
+    git.begin()
+
+    git.edit(hyperParameters=EVIL)
+    lab.settle()
+
+    drifted, ready = (lab.condition(git.key, kind) for kind in ("Drifted", "Ready"))
+    assert (drifted["reason"], ready["reason"]) == ("DriftFlapping", "DriftFlapping")
+    assert "put back 3 times within the hour" in ready["message"]
+    assert drift(lab, git)["state"] == "Drifted"
+    lab.run(3700, step_s=60)
+    assert lab.condition(git.key, "Drifted")["reason"] == "EditedInCluster"  # the sync may put it back again
+    assert lab.effects(mark) == {}
+
+
+def test_puts_back_that_no_status_tells_of_yet_count_too(lab: Lab, git: LabGit) -> None:
+    """A rival so fast that the worker never sees what the sync wrote."""
+    git.edit(enableNetworkIsolation=True)
+    for number in range(3):
+        put = PutBack(("/spec/enableNetworkIsolation",), f"rival-{number}", lab.clock.now())
+        lab.claims.put_right(git.key, put)
+    lab.settle()
+
+    assert lab.reason(git.key) == "DriftFlapping"
+    assert drift(lab, git)["corrected"]["count"] == 3
+
+
+def test_warn_acts_on_what_is_live_and_tells_it(lab: Lab, git: LabGit) -> None:
+    git.begin(drift={"mode": "Warn"})
+    git.edit(hyperParameters=EVIL)
+    lab.run(30)
+
+    assert lab.effects() == {"CreateTrainingJob": 2}
+    (one,) = drift(lab, git)["differences"]
+    assert (one["plane"], one["path"]) == ("git", "/spec/hyperParameters/0/value")
+    assert lab.condition(git.key, "Drifted")["reason"] == "EditedInCluster"
+    found = [line for line in lab.around.noted.values() if line["event"] == "DriftFound"]
+    assert [(line["mode"], line["differences"][0]["path"]) for line in found] == [
+        ("Warn", "/spec/hyperParameters/0/value")
+    ]
+    assert "evil" not in str([lab.status(git.key), lab.around.emitted, lab.around.noted])
+    lab.run(until=lambda: lab.is_ready(git.key))
+
+    git.edit(hyperParameters=HYPER)
+    lab.settle()
+    assert "Drifted" not in lab.types(git.key)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"mode": "Ignore"}, id="mode Ignore"),
+        pytest.param({"ignore": [{"paths": ["/spec/hyperParameters"]}]}, id="an ignored path"),
+    ],
+)
+def test_what_nobody_cares_about_is_not_told(lab: Lab, git: LabGit, spec: dict[str, Any]) -> None:
+    git.begin(drift=spec)
+    git.edit(hyperParameters=EVIL)
+    lab.run(30)
+
+    assert drift(lab, git)["state"] == "InSync"
+    assert "Drifted" not in lab.types(git.key)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["of the sync", "of the object"])
+def test_in_a_freeze_nothing_of_an_edit_is_acted_on(lab: Lab, git: LabGit, whole: bool) -> None:
+    mark = lab.simulator.mark()
+    if whole:
+        git.begin(suspend=True)
+    else:
+        lab.cluster.annotate(git.key, suspend="true")
+    lab.settle()
+    git.edit(hyperParameters=EVIL)
+    lab.settle()
+
+    assert drift(lab, git)["state"] == "Drifted"
+    assert "suspended" in lab.condition(git.key, "Ready")["message"].lower()
+    assert "nothing is put right" in lab.condition(git.key, "Drifted")["message"]
+    if whole:
+        git.begin(suspend=False)
+    else:
+        lab.cluster.annotate(git.key, suspend=None)
+    git.put_back()
+    assert drift(lab, git)["state"] == "Corrected"
+    assert lab.effects(mark) == {}
