@@ -222,7 +222,8 @@ def _intent(this: Pass, plan: Plan) -> Record | None:
     record = plan.record or Record(where.resource_id, where.dimension, str(this.spec.get("region") or ""))
     arn = str((plan.look.target or {}).get("ScalableTargetARN") or record.arn)
     if record.registered:
-        return replace(record, arn=arn, hash=HALF, refused="", message="")
+        # What a correction leaves undone is seen again.
+        return replace(record, arn=arn, hash=record.hash if plan.corrects else HALF, refused="", message="")
     return replace(record, arn=arn, requestedAt=stamp(this.now), refused="", message="")
 
 

@@ -165,7 +165,9 @@ def _look(view: View, this: Pass, want: Wanted, record: Record | None) -> Look:
         return _with_endpoint(view, _with_owner(view, this, look, record), where, fresh=this.doubt)
     if record.hash not in ("", want.hash) and not this.doubt:
         return _with_endpoint(view, Look(), where, fresh=False)
-    look = _with_owner(view, this, _swept(view, this, want, fresh=this.doubt), record)
+    # A correction that was cut short is looked after: until a page tells, nobody knows how far it came.
+    correcting = bool((this.past.get("drift") or {}).get("correcting"))
+    look = _with_owner(view, this, _swept(view, this, want, fresh=this.doubt or correcting), record)
     if this.doubt or (look.target_known and (look.target is None or not record.hash)):
         look = _with_endpoint(view, look, where, fresh=True)
     return look
@@ -256,7 +258,7 @@ def _replied(this: Pass, record: Record, want: Wanted, reply: Reply) -> Record:
                 tagged = {} if arn == record.arn else {"tagHash": _UNTAGGED}
             # The hash speaks of the policy as well; its own reply comes next, where it was put.
             cut_short = this.failure is not None and _place(this.failure.call.params) == want.where
-            made = HALF if cut_short else want.hash
+            made = HALF if cut_short and record.hash != want.hash else want.hash
             return replace(record, arn=arn, hash=made, registeredAt=stamp(this.now), **tagged)
         case "PutScalingPolicy":
             arn, release = str(answer.get("PolicyARN") or ""), hold(this, want.where).release

@@ -20,6 +20,8 @@ from tests.support.random_specs import Specs
 COUNT = 200
 SPARE = 4
 """A few combinations are refused that no schema tells of."""
+ENDPOINTS = 60
+"""Each is five things in the account, and its passes are the dearest."""
 SWEEPS = 20
 A_SWEEP_S = 60
 SHARED = {"kind": "Model", "name": "shared"}
@@ -74,20 +76,20 @@ LEAST: dict[str, Least] = {
 }
 
 
-def apply(lab: Lab, kind: str, least: Least) -> list[Key]:
+def apply(lab: Lab, kind: str, least: Least, count: int = COUNT) -> list[Key]:
     specs, made = Specs(7, without=REFUSED), []
-    for number in range(COUNT + SPARE):
+    for number in range(count + SPARE):
         manifest = least(f"x-{number}")
         spec = specs.draw(lab.shapes[kind], manifest["spec"]) | {"tags": [{"key": "team", "value": f"t{number % 7}"}]}
         made.append(lab.cluster.apply(annotated({**manifest, "spec": spec}, drift_mode="Correct")))
     return made
 
 
-def at_rest(lab: Lab, keys: list[Key]) -> list[Key]:
+def at_rest(lab: Lab, keys: list[Key], count: int = COUNT) -> list[Key]:
     lab.run(1800, step_s=300)
     lab.run(240, step_s=60)
     ready = [key for key in keys if lab.is_ready(key)]
-    assert len(ready) >= COUNT, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
+    assert len(ready) >= count, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
     return ready
 
 
@@ -114,23 +116,25 @@ def busy(lab: Lab) -> Lab:
     return lab
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", LEAST)
 def test_nothing_drifts(busy: Lab, kind: str) -> None:
     sweep(busy, at_rest(busy, apply(busy, kind, LEAST[kind])))
 
 
+@pytest.mark.timeout(300)
 def test_endpoints_and_their_scaling_do_not_drift(busy: Lab) -> None:
     """Autoscaling moves counts and the service patches endpoints: a status may tell of it, nothing is done about it."""
     lab = busy
     lab.simulator.settings({"durations": {"endpoint.Creating": 30}})
-    served = at_rest(lab, apply(lab, "HostingDeployment", endpoint))
-    scaled = [apply_scaling(lab, number) for number in range(COUNT + SPARE)]
+    served = at_rest(lab, apply(lab, "HostingDeployment", endpoint, ENDPOINTS), ENDPOINTS)
+    scaled = [apply_scaling(lab, number) for number in range(ENDPOINTS + SPARE)]
     lab.run(300, step_s=60)
     keys = [*served, *(key for key in scaled if lab.is_ready(key))]
-    assert len(keys) >= 2 * COUNT
+    assert len(keys) >= 2 * ENDPOINTS
 
     def noise(number: int) -> None:
-        for each in range(number, COUNT, SWEEPS):
+        for each in range(number, ENDPOINTS, SWEEPS):
             moved = {"type": "edit_weight", "variant": "variant-model-0", "instances": 1 + each % 4, "now": True}
             patched = {"type": "system_updating", "seconds": 90, "now": True}
             for action in (moved, patched):

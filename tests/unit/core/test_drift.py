@@ -151,6 +151,42 @@ def test_a_value_that_may_be_secret_is_told_as_a_digest() -> None:
     assert again["differences"] == told_of["differences"]
 
 
+STUCK = Difference("sagemaker", "/status/x", "a", "b", stuck="do this")
+
+
+def test_what_never_can_be_put_right_is_only_told_with_the_way_out() -> None:
+    policy = Policy(DriftMode.CORRECT, written=True)
+    assert policy.verdict(STUCK) is Verdict.REPORT
+    found = Decision(Phase.READY, "x", differences=(STUCK,))
+    told_of = record({}, found, policy, shape=SHAPE, now=NOW)
+    drifted_now = condition(told_of, found, policy, ())
+    assert drifted_now is not None
+    assert drifted_now.message.endswith("; do this")
+
+
+@pytest.mark.parametrize(
+    ("unseen", "ignored", "state"),
+    [
+        pytest.param((MOVED.path,), (), "Drifted", id="not looked at: what was told stands"),
+        pytest.param(("/status",), (), "Drifted", id="nor anything below it"),
+        pytest.param(("/spec",), (), "InSync", id="looked at: it is gone"),
+        pytest.param((MOVED.path,), (MOVED.path,), "InSync", id="nobody's business by now"),
+    ],
+)
+def test_what_was_not_looked_at_stands(unseen: tuple[str, ...], ignored: tuple[str, ...], state: str) -> None:
+    policy = Policy(DriftMode.WARN, ignored=ignored)
+    before = record({}, LEFT, policy if not ignored else Policy(), shape=SHAPE, now=NOW)
+    told_before = condition(before, LEFT, Policy(), ())
+    later = Decision(Phase.READY, "x", unseen=unseen)
+    after = record(before, later, policy, shape=SHAPE, now=NOW + timedelta(minutes=1))
+    assert after["state"] == state
+    if state == "Drifted":
+        assert after["differences"] == before["differences"]
+        assert told_before is not None
+        known = [{"type": "Drifted", "status": "True", "reason": told_before.reason, "message": told_before.message}]
+        assert condition(after, later, policy, known) == told_before
+
+
 def test_an_edit_put_back_by_the_sync_counts_as_a_correction() -> None:
     put = PutBack(("/spec/plain",), "7", NOW, "kubectl-edit")
     first = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitPlane(put_back=(put,)))

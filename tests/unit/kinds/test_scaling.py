@@ -397,7 +397,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
             "Correct",
             Phase.ACTING,
             "Scaling",
-            [REGISTER, PUT],
+            [REGISTER],
             id="drift is put back",
         ),
         pytest.param(
