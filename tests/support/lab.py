@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, Literal
 
 import yaml
-from botocore.loaders import Loader
 
 from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
@@ -38,9 +37,9 @@ from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.reconciler import is_echo
 from reconciler.runtime.worker import Next, Ports, Worker
 from tests.support.clock import LabClock
+from tests.support.lab_sessions import LOADER, BenchSessions
 from tests.support.simulator_control import SimControl
 
-LOADER = Loader()
 PARTITIONS = load_partitions(LOADER)
 ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
@@ -331,7 +330,7 @@ class Lab:
         self.boundaries = _Boundaries()
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
-        self.aws = Aws(LOADER, self.clock.monotonic)
+        self.aws = Aws(BenchSessions(simulator.url), self.clock.monotonic)
         self.shapes = dict(_shapes())
         self.sent: list[Sent] = []
         """In order, over all processes: line for line what the simulator's record has of them."""
@@ -543,6 +542,7 @@ def annotated(manifest: Mapping[str, Any], **annotations: str) -> dict[str, Any]
 
 __all__ = [
     "FINALIZER",
+    "LOADER",
     "CrashError",
     "Lab",
     "LabClock",
