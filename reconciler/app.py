@@ -21,7 +21,7 @@ from typing import Any
 from botocore.loaders import Loader
 
 from reconciler import __version__
-from reconciler.adapters.aws import Aws, EventsQueue, Tenant, load_partitions
+from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
@@ -133,7 +133,7 @@ class Service:
         self._leader, self._elector = self._election(clock)
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
         loader = Loader()
-        self._aws = aws = Aws(loader, clock.monotonic, meter=self._contact)
+        self._aws = aws = Aws(Sessions(loader), clock.monotonic, meter=self._contact)
         self._observer = Observer(aws, clock, self._queue.add, settings.paces)
         queue = EventsQueue(loader, settings.events_queue, self._contact) if settings.events_queue else None
         self._listener = EventsListener(queue, self._observer.hint) if queue else None

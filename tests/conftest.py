@@ -4,6 +4,7 @@ import itertools
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,24 +73,48 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
         shutil.rmtree(directory / "etcd", ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def bench_simulator() -> Iterator[SimControl]:
+    """The simulator of all tests on the bench in this process; they have it through `simulator`."""
+    with _running(1.0, throttle=False) as control:
+        yield control
+
+
 @pytest.fixture
 def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
-    """A simulator of this test's own, empty. `@pytest.mark.simulator(clock="manual")` and the like choose how it runs."""
-    from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
+    """An empty simulator for this test alone. `@pytest.mark.simulator(clock="manual")` and the like choose how it runs.
 
+    Tests on the bench (`lab`) have one after the other at one URL, so that boto3's clients last: nothing there runs beside
+    the test and could still be calling.
+    """
     marker = request.node.get_closest_marker("simulator")
+    if "lab" in request.fixturenames:
+        assert marker is None, "the bench moves the clock by hand"
+        control: SimControl = request.getfixturevalue("bench_simulator")
+        control.throttle(enabled=False)
+        control.clock("manual")
+        control.reset()
+        yield control
+        return
     asked: dict[str, Any] = {"speed": 60.0, "clock": "scaled", "throttle": False} | (
         dict(marker.kwargs) if marker else {}
     )
-    running = Simulator(speed=asked["speed"], throttle=asked["throttle"])
-    running.start()
-    control = SimControl(running.url)
-    try:
+    with _running(asked["speed"], throttle=asked["throttle"]) as control:
         if asked["clock"] != "scaled":
             control.clock(asked["clock"])
         yield control
+
+
+@contextmanager
+def _running(speed: float, *, throttle: bool) -> Iterator[SimControl]:
+    from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
+
+    simulator = Simulator(speed=speed, throttle=throttle)
+    simulator.start()
+    try:
+        yield SimControl(simulator.url)
     finally:
-        running.stop()
+        simulator.stop()
 
 
 @pytest.fixture

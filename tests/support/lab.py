@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, Literal
 
 import yaml
-from botocore.loaders import Loader
 
 from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
@@ -38,9 +37,9 @@ from reconciler.runtime.observer import Observer, Paces
 from reconciler.runtime.reconciler import is_echo
 from reconciler.runtime.worker import Next, Ports, Worker
 from tests.support.clock import LabClock
+from tests.support.lab_sessions import LOADER, BenchSessions
 from tests.support.simulator_control import SimControl
 
-LOADER = Loader()
 PARTITIONS = load_partitions(LOADER)
 ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
@@ -348,7 +347,7 @@ class Lab:
         self.begin()
 
     def _connect(self) -> Aws:
-        return Aws(LOADER, self.clock.monotonic)
+        return Aws(BenchSessions(self.simulator.url), self.clock.monotonic)
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""
@@ -548,6 +547,7 @@ def annotated(manifest: Mapping[str, Any], **annotations: str) -> dict[str, Any]
 
 __all__ = [
     "FINALIZER",
+    "LOADER",
     "CrashError",
     "Lab",
     "LabClock",

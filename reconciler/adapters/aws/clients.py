@@ -1,6 +1,4 @@
-"""The door to AWS. One client per (role, region, endpoint, service), all over one loader (a loader each costs
-17-24 MiB), one attempt per call: retrying is the queue's business, so that no thread sleeps inside botocore.
-"""
+"""The door to AWS: one attempt per call. Retrying is the queue's business, so that no thread sleeps inside botocore."""
 
 from __future__ import annotations
 
@@ -10,9 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
-
-import botocore.config
-from botocore.loaders import Loader
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.adapters.aws.limiter import Bucket
@@ -25,13 +20,7 @@ from reconciler.core.tenancy import Tenant
 
 __all__ = ["Aws", "Tenant"]
 
-_CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S = 20
 _CREDENTIALS_PAUSE_S = 15.0
-_ANYWHERE = "aws-global"
-"""For who we are, which is asked without a region. Everything else has one."""
-_USER_AGENT = "sagemaker-on-kubernetes"
-"""What the archived operator sent with its creates; cost reports are grouped by it."""
 
 _SERVICE_OF = {
     "GetResources": "resourcegroupstaggingapi",
@@ -53,21 +42,12 @@ _SERVICE_OF = {
 }
 
 
-_CONFIG = botocore.config.Config(
-    retries={"total_max_attempts": 1, "mode": "standard"},
-    connect_timeout=_CONNECT_TIMEOUT_S,
-    read_timeout=_READ_TIMEOUT_S,
-    max_pool_connections=16,
-    user_agent_extra=_USER_AGENT,
-)
-
-
 class Aws:
     """`read` and `write` raise only errors of `core.errors`."""
 
     def __init__(
         self,
-        loader: Loader,
+        sessions: Sessions,
         monotonic: Callable[[], float] = time.monotonic,
         meter: AwsMeter = UNMETERED,
     ) -> None:
@@ -75,8 +55,7 @@ class Aws:
         logging.getLogger("botocore").setLevel(logging.INFO)
         self._monotonic = monotonic
         self._meter = meter
-        self._sessions = Sessions(loader, _CONFIG)
-        self._clients: dict[tuple[Tenant, str], Any] = {}
+        self._sessions = sessions
         self._buckets: dict[tuple[str, str, str, str], Bucket] = {}
         """By account, region, endpoint and operation: roles of one account share its quota."""
         self._paused_until: dict[Tenant, tuple[float, CredentialsError]] = {}
@@ -117,7 +96,7 @@ class Aws:
         self, tenant: Tenant, operation: str, params: Mapping[str, Any], bucket: Bucket, request: Hashable
     ) -> Mapping[str, Any]:
         try:
-            client = self._client(tenant, _service(operation))
+            client = self._sessions.client(tenant, _service(operation))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
@@ -139,19 +118,6 @@ class Aws:
             self._meter.aws_held_back(_service(operation), operation)
             raise
 
-    def _client(self, tenant: Tenant, service: str) -> Any:
-        with self._lock:
-            client = self._clients.get((tenant, service))
-            if client is None:
-                session = self._sessions.of(tenant)
-                client = self._clients[(tenant, service)] = session.client(
-                    service,
-                    region_name=tenant.region or session.region_name or _ANYWHERE,
-                    endpoint_url=(tenant.endpoint or None) if service == "sagemaker" else None,
-                    config=_CONFIG,
-                )
-            return client
-
     def _bucket(self, tenant: Tenant, operation: str) -> Bucket:
         with self._lock:
             key = (tenant.account, tenant.region, tenant.endpoint, operation)
@@ -172,9 +138,7 @@ class Aws:
     def _pause(self, tenant: Tenant, error: CredentialsError) -> None:
         with self._lock:
             self._paused_until[tenant] = (self._monotonic() + _CREDENTIALS_PAUSE_S, error)
-            # A session reads static keys once: a rotated file needs a new session, and that new clients.
-            self._sessions.renew()
-            self._clients = {key: client for key, client in self._clients.items() if key[0] != tenant}
+            self._sessions.renew(tenant)
 
 
 def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:

@@ -39,7 +39,7 @@ class EventsQueue:
         found = _HOST.match(url)
         self._url = url
         self._region = (found[1] or found[2]) if found else None
-        self._sessions = Sessions(loader, _CONFIG)
+        self._sessions = Sessions(loader)
         self._client: Any = None
 
     def receive(self) -> Sequence[Message]:
@@ -68,6 +68,6 @@ class EventsQueue:
         except (ClientError, BotoCoreError) as error:
             told = translate(error, f"Get{operation}")  # nothing it does may not be done twice
             if isinstance(told, CredentialsError):
-                self._sessions.renew()
+                self._sessions.renew(Tenant(self._region or ""))
                 self._client = None
             raise told from None

@@ -1,23 +1,3 @@
-"""The bench of loop 2 (`tests/support/lab.py`), over a simulator whose clock the test moves."""
+from tests.support.bench import credentials, lab
 
-from __future__ import annotations
-
-import pytest
-
-from tests.support.lab import Lab
-from tests.support.simulator_control import SimControl
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Static ones, so that no chain of the machine's is searched."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-
-
-@pytest.fixture
-def lab(simulator: SimControl, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)  # for what is beside SageMaker: Application Auto Scaling
-    simulator.clock("manual")
-    return Lab(simulator)
+__all__ = ["credentials", "lab"]
