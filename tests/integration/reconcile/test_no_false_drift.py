@@ -87,7 +87,11 @@ def apply(lab: Lab, kind: str, least: Least, count: int = COUNT) -> list[Key]:
 
 def at_rest(lab: Lab, keys: list[Key], count: int = COUNT) -> list[Key]:
     lab.run(1800, step_s=300)
-    lab.run(240, step_s=60)
+    for _ in range(10):
+        before = lab.cluster.status_writes.copy()
+        lab.run(240, step_s=60)
+        if lab.cluster.status_writes == before:
+            break
     ready = [key for key in keys if lab.is_ready(key)]
     assert len(ready) >= count, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
     return ready
