@@ -1,6 +1,6 @@
 """Many different specs that SageMaker takes: a least manifest with whatever optional fields the shape has, drawn at random.
 
-Cheaper by far than a hypothesis strategy of the same shape (`specs`), for tests that want objects and not counterexamples.
+`specs` knows the shape alone: most of what it draws SageMaker would refuse.
 Texts are taken from samples that fit their pattern; a field for which none does is left out.
 """
 
