@@ -169,7 +169,8 @@ def test_lies_duplicates_and_garbage_wake_nobody_and_are_deleted(
         left = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return [left[name] for name in names] == ["0", "0"]
 
-    eventually(empty, 10, "every message is handled")
+    eventually(empty, 60, "every message is handled")
+    eventually(lambda: watching.simulator.counts(mark)["ListEndpoints"], 60, "the hint is followed")
     assert watching.quiet()
     looks = watching.simulator.counts(mark)
     assert 1 <= looks["ListEndpoints"] <= 3, "duplicates are looked at together"

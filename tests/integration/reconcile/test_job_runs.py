@@ -270,7 +270,7 @@ def test_a_rebuilt_cluster_does_not_train_what_notes_tell_of_and_aws_forgot(lab:
     lab.run(until=lambda: lab.reason(key) == "ExternallyDeleted", step_s=30)
     lab.run(3600, step_s=600)
     assert lab.effects(mark) == {}
-    assert (lab.status(key)["run"]["name"], lab.types(key)) == (name, {"Stalled"})
+    assert (lab.status(key)["run"]["name"], lab.types(key)) == (name, {"Stalled", "Drifted"})
     assert ("train", "JobRemembered") in [told[:2] for told in lab.around.emitted]
 
     lab.cluster.annotate(key, run="again")
