@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may ask for. Each takes nothing that it is not asked for: unit tests start nothing."""
 
+import gc
 import itertools
 import re
 import shutil
@@ -30,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "simulator(speed=60, clock='scaled', throttle=False): how the `simulator` fixture is started"
     )
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: service models and shapes are most of the heap, and each full collection walked them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

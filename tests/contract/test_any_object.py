@@ -4,7 +4,8 @@ kind, in accounts where things go well, badly, or get no answer. The real worker
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -81,6 +82,12 @@ def decided_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         return decision
 
     monkeypatch.setattr(worker, "_decide", twice)
+
+
+@pytest.fixture(autouse=True)
+def no_bug_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -27,7 +27,7 @@ Fault = Callable[[Call, int], ReconcileError | None]
 """(call, how many of that operation were sent before) -> what becomes of it; None: it is taken."""
 
 _JOBS = ("TrainingJob", "HyperParameterTuningJob", "TransformJob", "ProcessingJob")
-_SCALING = "application-autoscaling"
+_SERVICES = ("sagemaker", "application-autoscaling", "resourcegroupstaggingapi")
 _COUNTERS = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
 
 
@@ -50,6 +50,8 @@ class Account:
             return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
         if operation == "ListTagsForResource":
             return {"Tags": self.tags.get(params["ResourceARN"], {})}
+        if operation == "GetResources":
+            return {"ResourceTagMappingList": [self._tagged(thing) for thing in self.things.values()]}
         if operation.startswith("ListTrainingJobsFor"):
             return {"TrainingJobSummaries": []}
         for remote in REMOTES.values():
@@ -90,6 +92,10 @@ class Account:
             elif kind == "Endpoint":
                 self._end_endpoint(name, thing)
 
+    def _tagged(self, thing: Mapping[str, Any]) -> dict[str, Any]:
+        arn = next(value for name, value in thing.items() if name.endswith("Arn") and value in self.tags)
+        return {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in self.tags[arn].items()]}
+
     def counts(self) -> Counter[str]:
         return Counter(call.operation for call in self.sent)
 
@@ -126,6 +132,9 @@ class Account:
             self.tags.setdefault(arn, {}).update(pairs)
             return {"Tags": []}
         if operation in ("DeleteTags", "UntagResource"):
+            tags = self.tags.get(str(params.get("ResourceArn") or params.get("ResourceARN")), {})
+            for name in params["TagKeys"]:
+                tags.pop(name, None)
             return {}
         for verb, act in (("Create", self._create), ("Stop", self._stop), ("Delete", self._delete)):
             kind = operation.removeprefix(verb)
@@ -234,9 +243,8 @@ def _model(service: str) -> Any:
 
 def _check(operation: str, params: Mapping[str, Any]) -> None:
     """botocore refuses here what it would refuse before anything is sent."""
-    names = _model(_SCALING).operation_names
-    service = _SCALING if operation in names else "sagemaker"
-    shape = _model(service).operation_model(operation).input_shape
+    model = next(_model(service) for service in _SERVICES if operation in _model(service).operation_names)
+    shape = model.operation_model(operation).input_shape
     report = ParamValidator().validate(params, shape)
     if report.has_errors():
         raise TerminalError(report.generate_report())
