@@ -123,8 +123,9 @@ def capture(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> Iterator[D
         yield _captured("enableCapture", text, str(not enabled).lower())
     elif enabled:
         for key, member, told in _CAPTURE_MEMBERS:
-            if member in wanted and not _same_place(str(wanted[member]), str(live.get(told) or "")):
-                yield _captured(key, str(wanted[member]), str(live.get(told) or ""))
+            there = "" if live.get(told) is None else str(live[told])
+            if member in wanted and not _same_place(str(wanted[member]), there):
+                yield _captured(key, str(wanted[member]), there)
 
 
 def _captured(key: str, wanted: str, live: str) -> Difference:

@@ -102,6 +102,12 @@ def test_a_shadow_variant_has_a_path_of_its_own() -> None:
             [],
             id="off",
         ),
+        pytest.param(
+            CAPTURE | {"initialSamplingPercentage": 0},
+            ON | {"CurrentSamplingPercentage": 0},
+            [],
+            id="none of it, as asked",
+        ),
         pytest.param(CAPTURE, ON | {"CurrentSamplingPercentage": 5}, ["initialSamplingPercentage"], id="less of it"),
         pytest.param(CAPTURE, ON | {"DestinationS3Uri": "s3://there"}, ["destinationS3Uri"], id="elsewhere"),
         pytest.param(CAPTURE | {"kmsKeyId": "k-1"}, ON | {"KmsKeyId": "arn:aws:kms:x:1:key/k-1"}, [], id="a key's ARN"),
