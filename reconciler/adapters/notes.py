@@ -100,9 +100,9 @@ class GitNotes:
         with self._round(target, lines, may_write) as one:
             return one.run()
 
-    def find(self, target: Target, text: str) -> Sequence[str]:
+    def find(self, target: Target, *texts: str) -> Sequence[str]:
         with self._round(target, {}, lambda: False) as one:
-            return one.find(text)
+            return one.find(texts)
 
     @contextlib.contextmanager
     def _round(
@@ -234,12 +234,12 @@ class _Round:
                 raise NotesRefusedError(f"the server does not take {self._ref}: {scrub(refusal, self._secrets)}")
         raise NotesContendedError(f"{self._ref} moved before each of {limits.attempts} pushes")
 
-    def find(self, text: str) -> Sequence[str]:
+    def find(self, texts: Sequence[str]) -> Sequence[str]:
         heads = self._look()
         if not (tip := heads.get(self._ref, "")):
             return ()
         store = self._notes.store(self._url, sha256=self._is_sha256(heads))
-        return store.grep(self._have(store, tip), text)
+        return store.grep(self._have(store, tip), texts)
 
     def _look(self) -> Mapping[str, str]:
         parents = _parents(self._ref)

@@ -117,15 +117,16 @@ class NotesStore:
             self._check(done)
         return found
 
-    def grep(self, tip: str, text: str) -> list[str]:
-        """The lines with this text in all notes, up to a bound: more would be no help that is worth the memory."""
+    def grep(self, tip: str, texts: Sequence[str]) -> list[str]:
+        """The lines with one of these texts in all notes, up to a bound: more would be no help that is worth the memory."""
         found = bytearray()
 
         def take(piece: bytes) -> bool:
             found.extend(piece)
             return len(found) < _GREP_BYTES
 
-        command = ["git", f"--git-dir={self.path}", "grep", "-h", "-a", "-F", "--no-color", "-e", text, tip]
+        command = ["git", f"--git-dir={self.path}", "grep", "-h", "-a", "-F", "--no-color"]
+        command += [*(word for text in texts for word in ("-e", text)), tip]
         done = run(command, self._home.local_environment, self.path, _LOCAL, consume=take)
         if done.code > 1:  # 1: nothing found
             self._check(done)

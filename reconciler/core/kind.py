@@ -127,6 +127,8 @@ class Pass:
     """The other objects, for references."""
     trained: Mapping[str, Started] | None = field(default_factory=dict)
     """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
+    recalled: tuple[Mapping[str, Any], ...] = ()
+    """Of a HostingDeployment whose status has no history: the roll-outs that notes tell of, newest first."""
     partition_of: Partitions = commercial
     role: str | None = None
     """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""

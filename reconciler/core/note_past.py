@@ -1,6 +1,7 @@
-"""What notes tell of jobs that ran: so that a cluster whose status was lost does not pay for them again.
+"""What notes tell of jobs that ran and of roll-outs that ended: so that a cluster whose status was lost does not pay for jobs
+again, and its endpoints have their history and go on counting.
 
-Read by `runtime/trained.py`, asked by `kinds/job.py`. Lines of other clusters, of other events and broken ones are passed over.
+Read by `runtime/trained.py`, asked by `kinds/job.py` and `kinds/hosting_state.py`. Lines of other clusters, of other events and broken ones are passed over.
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from reconciler.core.conditions import moment, stamp
-from reconciler.core.note import Event
+from reconciler.core.note import ENDED, Event
 from reconciler.core.note_text import parse_line
 from reconciler.core.resource import Key
 
-NEEDLE = f'"event":"{Event.JOB_STARTED}"'
-"""Text that every line looked for contains."""
+NEEDLES = (f'"event":"{Event.JOB_STARTED}"', '"event":"Rollout')
+"""One of these texts is in every line looked for."""
+_RESULTS = {str(event): result for result, event in ENDED.items()}
+_KEPT = 50
+"""Roll-outs of one object; `revisionHistoryLimit` asks for less."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,47 @@ class Started:
     at: str
     arn: str = ""
     token: str = ""
+
+
+def rollouts(lines: Iterable[str], cluster: str) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
+    """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
+    found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for text in lines:
+        line = parse_line(text)
+        if line is None or line.event not in _RESULTS or line.data.get("cluster") != cluster:
+            continue
+        data, key = line.data, Key(*(str(line.data.get(name) or "") for name in ("kind", "namespace", "name")))
+        try:
+            at = moment(line.at)
+            took = timedelta(seconds=int(data.get("durationSeconds") or 0))
+            number = int(data["rollout"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            continue
+        entry = {
+            "id": number,
+            "hash": data.get("hash"),
+            "endpointConfigName": data.get("endpointConfig"),
+            "revision": data.get("revision"),
+            "path": data.get("path"),
+            "initiatedBy": data.get("initiatedBy"),
+            "startedAt": stamp(at - took),
+            "finishedAt": stamp(at),
+            "result": _RESULTS[line.event],
+            "reason": data.get("reason"),
+            "rollbackOf": data.get("rollbackOf"),
+            "recalled": True,
+        }
+        known = found[key].get(number)
+        if (
+            entry["hash"]
+            and entry["endpointConfigName"]
+            and (known is None or known["finishedAt"] <= entry["finishedAt"])
+        ):
+            found[key][number] = {name: value for name, value in entry.items() if value not in (None, "")}
+    return {
+        key: tuple(entries[number] for number in sorted(entries, reverse=True)[:_KEPT])
+        for key, entries in found.items()
+    }
 
 
 def started(lines: Iterable[str], cluster: str) -> Mapping[Key, Mapping[str, Started]]:

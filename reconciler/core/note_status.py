@@ -83,7 +83,7 @@ def _rollouts(
         was = past.get(entry.get("id"))
         rollout, commit = Rollout.of(entry), _commit(entry, resource)
         began = _time(entry.get("startedAt"), now)
-        if was is None:
+        if was is None and not entry.get("recalled"):
             yield commit, note.rollout_started(about, began, rollout)
         result = entry.get("result")
         if ended(was, entry):
@@ -100,7 +100,8 @@ def _rollouts(
 def ended(was: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
     """Whether a history entry tells of an end that it, as it was before, did not."""
     result = entry.get("result")
-    return result in note.ENDED and (was is None or was.get("result") != result)
+    news = (was is None and not entry.get("recalled")) or (was is not None and was.get("result") != result)
+    return result in note.ENDED and news
 
 
 def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:

@@ -108,6 +108,6 @@ class Notes(Protocol):
         """
         ...
 
-    def find(self, target: Target, text: str) -> Sequence[str]:
-        """The lines with this text in the notes of all commits, bounded in number. SourceError: they cannot be read."""
+    def find(self, target: Target, *texts: str) -> Sequence[str]:
+        """The lines with one of these texts in the notes of all commits, bounded in number. SourceError: they cannot be read."""
         ...

@@ -6,7 +6,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema import Column, Difference, Nested, Schema, Source
 from reconciler.core.shapes import Field, List, Scalar
-from reconciler.core.status_schema import integer, internal, many, number, pairs, record, status, string, time
+from reconciler.core.status_schema import boolean, integer, internal, many, number, pairs, record, status, string, time
 from reconciler.kinds.hosting_decide import decide
 from reconciler.kinds.hosting_observe import observe
 from reconciler.kinds.hosting_state import as_written, failing
@@ -156,6 +156,7 @@ SCHEMA = Schema(
                     result=string(),
                     reason=string(),
                     rollbackOf=integer(),
+                    recalled=boolean(),
                 )
             ),
             doc="Rollouts, newest first; an id is never given again.",

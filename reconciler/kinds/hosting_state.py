@@ -20,7 +20,7 @@ from reconciler.core.rollout import Attempt
 from reconciler.kinds.hosting_content import Wanted, endpoint_name
 from reconciler.kinds.hosting_legacy import configs_left, is_new_to_us, models_left, serving_names
 from reconciler.kinds.hosting_mirror import is_mirror
-from reconciler.kinds.hosting_records import Made, made, with_arns, with_looks, without
+from reconciler.kinds.hosting_records import Made, limit_of, made, with_arns, with_looks, without
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
 REBALANCE = "UpdateEndpointWeightsAndCapacities"
@@ -138,7 +138,7 @@ class State:
             with_looks(with_arns(without(models, gone), ours), looks),
             configs,
             rollout,
-            [dict(entry) for entry in past.get("history") or ()],
+            [dict(entry) for entry in past.get("history") or this.recalled[: limit_of(this.spec)]],
             quarantine,
             _endpoint_record(this, ours),
         )

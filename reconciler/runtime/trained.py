@@ -1,4 +1,4 @@
-"""Which jobs ran already, by the `JobStarted` lines in the notes of their GitSync (design 4, "Jobs cost money").
+"""What ran already, by the lines in the notes of a GitSync: jobs (design 4, "Jobs cost money") and roll-outs that ended.
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
 anything: what runs later is in status. Notes are never in the way: a ref that cannot be read tells nothing, and is tried
@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.gitsync import owner_key
-from reconciler.core.note_past import NEEDLE, Started, started
+from reconciler.core.note_past import NEEDLES, Started, rollouts, started
 from reconciler.core.note_target import Notes
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.source import SourceError
@@ -22,7 +23,14 @@ from reconciler.runtime.outbox import Targets
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0
-_Past = Mapping[Key, Mapping[str, Started]]
+
+
+class _Past(NamedTuple):
+    jobs: Mapping[Key, Mapping[str, Started]]
+    rollouts: Mapping[Key, tuple[Mapping[str, Any], ...]]
+
+
+_NOTHING = _Past({}, {})
 
 
 class Trained:
@@ -45,18 +53,26 @@ class Trained:
 
     def read(self, sync: Key) -> None:
         """Never raises; no request when this process has read the ref before."""
-        found: _Past = {}
+        found = _NOTHING
         try:
             target = self._targets.target(sync) if self._targets.wanted(sync) else None
             if target is not None:
                 if self._read.get(sync) == target.digest:
                     return
-                found = started(self._notes.find(target, NEEDLE), self._cluster)
+                lines = self._notes.find(target, *NEEDLES)
+                found = _Past(started(lines, self._cluster), rollouts(lines, self._cluster))
                 self._read[sync] = target.digest
         except (SourceError, ReconcileError) as error:
-            log.warning("the notes of %s cannot be read, so they tell nothing of jobs that ran: %s", sync, error)
+            log.warning("the notes of %s cannot be read, so they tell nothing of what ran: %s", sync, error)
         with self._lock:
             self._past[sync] = found
+
+    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
+        """As `status.history` has them; none while they are not read."""
+        owner = resource.annotations.get(Annotation.OWNER)
+        with self._lock:
+            past = self._past.get(owner_key(owner), _NOTHING) if owner else _NOTHING
+        return past.rollouts.get(resource.key, ())
 
     def of(self, resource: Resource) -> Mapping[str, Started] | None:
         """By the digest of what ran; None: not known yet."""
@@ -67,7 +83,7 @@ class Trained:
         with self._lock:
             past = self._past.get(sync)
             if past is not None:
-                return past.get(resource.key, {})
+                return past.jobs.get(resource.key, {})
             asked_at = self._asked_at.setdefault(sync, self._monotonic())
         found = self._syncs(sync)
         suspended = found is None or bool(found.spec.get("suspend"))

@@ -71,6 +71,9 @@ class Trained(Protocol):
     def of(self, resource: Resource) -> Mapping[str, Started] | None:
         """`Pass.trained` of an object; answers from memory."""
 
+    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
+        """`Pass.recalled` of an object; answers from memory."""
+
 
 class Definitions(Protocol):
     def terminating(self, kind: str) -> bool:
@@ -183,6 +186,7 @@ class Worker:
             tokens=_new_tokens(resource),
             others=self._ports.cache,
             trained=self._ports.trained.of(resource),
+            recalled=self._ports.trained.rollouts(resource),
             partition_of=self._partition_of,
         )
         if stand.hold and stand.wanted is None:

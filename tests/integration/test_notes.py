@@ -150,6 +150,7 @@ class TestNotes:
         another().append(local(bare_repository), {one: [line("a"), line("b")], two: [line("c")]})
         assert sorted(notes.find(local(bare_repository), '"event": "RolloutStarted"')) == [line(n) for n in "abc"]
         assert notes.find(local(bare_repository), "id-c") == [line("c")]
+        assert sorted(notes.find(local(bare_repository), "id-c", "id-a")) == [line("a"), line("c")]
         assert notes.find(local(bare_repository), "no such text") == []
 
     def test_a_sha256_repository(self, notes: GitNotes, tmp_path: Path) -> None:

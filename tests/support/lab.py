@@ -288,6 +288,8 @@ class Surroundings:
     """Lines for the commit, by id, in the order in which they were told first."""
     trained: Mapping[str, Started] | None = field(default_factory=dict)
     """What notes tell of jobs that ran, by digest; the same for every object."""
+    recalled: tuple[Mapping[str, Any], ...] = ()
+    """What notes tell of roll-outs that ended; the same for every object."""
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -300,6 +302,10 @@ class Surroundings:
     def of(self, resource: Resource) -> Mapping[str, Started] | None:
         del resource
         return self.trained
+
+    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
+        del resource
+        return self.recalled
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         assert kind in ("Normal", "Warning")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from reconciler.core.note_past import rollouts
 from reconciler.core.resource import Key
 from tests.integration.reconcile.test_quarantine import wipe
 from tests.integration.reconcile.test_rollouts import in_service, rolled_back, updates
@@ -99,3 +101,20 @@ def test_a_configuration_of_somebody_else_is_no_history_of_ours(lab: Lab) -> Non
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert {entry["commit"] for entry in lab.status(key)["history"]} == {LATER}
     assert lab.exists()["EndpointConfig"] == 3
+
+
+def test_a_rebuilt_cluster_has_the_history_that_notes_tell_and_goes_on_counting(lab: Lab) -> None:
+    key = in_service(lab, pushed(MADE))
+    lab.cluster.apply(pushed(LATER, "lab:2"))
+    lab.run(until=lambda: lab.is_ready(key) and updates(lab) == 1, step_s=20)
+    before = [(one["id"], one["hash"], one["result"]) for one in lab.status(key)["history"]]
+    noted, mark = dict(lab.around.noted), lab.simulator.mark()
+    lab.around.recalled = rollouts((json.dumps(line) for line in noted.values()), "lab")[key]
+    rebuilt(lab, key, pushed(LATER, "lab:2"))
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    after = lab.status(key)["history"]
+    assert [(one["id"], one["hash"], one["result"]) for one in after if one.get("recalled")] == before
+    assert [one["id"] for one in after] == sorted({one["id"] for one in after}, reverse=True)
+    assert lab.effects(mark).keys() <= {"AddTags"}
+    told_again = [line for id_, line in lab.around.noted.items() if id_ not in noted and line["rollout"] <= len(before)]
+    assert told_again == []

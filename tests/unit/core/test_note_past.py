@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.core.note import About, job_started, render
-from reconciler.core.note_past import NEEDLE, Started, started
+from reconciler.core.note import About, Rollout, job_started, render, rollout_ended, rollout_started
+from reconciler.core.note_past import NEEDLES, Started, rollouts, started
 from reconciler.core.resource import Key
 
 KEY = Key("TrainingJob", "ml", "train")
@@ -23,7 +23,7 @@ def changed(**members: Any) -> str:
 
 
 def test_a_rendered_line_is_found_and_read() -> None:
-    assert NEEDLE in LINE
+    assert NEEDLES[0] in LINE
     assert started([LINE], "prod") == {KEY: {"abc": TOLD}}
 
 
@@ -42,8 +42,31 @@ def test_the_first_line_of_a_content_counts() -> None:
         pytest.param(changed(job=""), id="without a name"),
         pytest.param(changed(at="yesterday"), id="without a time"),
         pytest.param(LINE[:-5], id="cut off"),
-        pytest.param(f"somebody wrote {NEEDLE} here", id="a person's words"),
+        pytest.param(f"somebody wrote {NEEDLES[0]} here", id="a person's words"),
     ],
 )
 def test_others_are_passed_over(line: str) -> None:
     assert started([line], "prod") == {}
+
+
+SERVED = Key("HostingDeployment", "ml", "churn")
+
+
+def ended(number: int, result: str = "Succeeded", hours: int = 0, content: str = "abc") -> str:
+    rollout = Rollout(number, content, f"churn-{content}", "git")
+    return render(rollout_ended(About("prod", *SERVED), AT + timedelta(hours=hours), rollout, result, duration_s=60))
+
+
+def test_rollouts_that_ended_are_history_newest_first() -> None:
+    begun = render(rollout_started(About("prod", *SERVED), AT, Rollout(3, "xyz", "churn-xyz", "git")))
+    lines = [ended(1), ended(2, "RolledBack", 1), begun]
+    assert all(NEEDLES[1] in line for line in lines)
+    newest, oldest = rollouts([*lines, LINE, "words", lines[0][:-5]], "prod")[SERVED]
+    assert (newest["id"], newest["result"], newest["endpointConfigName"]) == (2, "RolledBack", "churn-abc")
+    assert (oldest["startedAt"], oldest["finishedAt"]) == ("2026-03-01T11:59:00Z", "2026-03-01T12:00:00Z")
+    assert rollouts(lines, "another") == {}
+
+
+def test_of_a_number_that_was_given_twice_the_later_counts() -> None:
+    (entry,) = rollouts([ended(1, hours=5, content="new"), ended(1)], "prod")[SERVED]
+    assert entry["hash"] == "new"

@@ -47,7 +47,7 @@ class World:
     def target(self, _: Key) -> Target | None:
         return Target(Remote("https://git.example.com/team.git"), self.ref)
 
-    def find(self, _target: Target, _text: str) -> Sequence[str]:
+    def find(self, _target: Target, *_texts: str) -> Sequence[str]:
         self.reads += 1
         return self.answer()
 
