@@ -98,11 +98,9 @@ def apply(lab: Lab, kind: str, least: Least, count: int = COUNT, seed: int = 7) 
 
 def at_rest(lab: Lab, keys: list[Key], count: int = COUNT) -> list[Key]:
     lab.run(1800, step_s=300)
-    for _ in range(10):
-        before = lab.cluster.status_writes.copy()
-        lab.run(240, step_s=60)
-        if lab.cluster.status_writes == before:
-            break
+    spawned = [key for key in lab.cluster.objects if key.kind == "TrainingJob"]
+    lab.run(until=lambda: all(lab.status(key).get("trainingJobStatus") != "InProgress" for key in spawned), step_s=60)
+    lab.run(240, step_s=60)
     ready = [key for key in keys if lab.is_ready(key)]
     assert len(ready) >= count, {lab.condition(key, "Ready").get("message") for key in keys if key not in ready}
     return ready
