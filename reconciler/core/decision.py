@@ -128,3 +128,8 @@ class Decision:
     """Objects that shall stand for what SageMaker made on behalf of this one; they go with it."""
     look_again: timedelta | None = None
     """A deadline of the decision's own; movement of what is watched wakes it anyway."""
+
+
+def sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    """Of two looks the next; None is no look."""
+    return min((at for at in (one, other) if at is not None), default=None)

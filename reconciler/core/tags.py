@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from reconciler.core.conditions import stamp
-from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply
+from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply, sooner
 from reconciler.core.drift import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Pass, TagsSeen, View
@@ -232,7 +232,7 @@ def with_tags(this: Pass, decision: Decision) -> Decision:
         remembered = ({"hash": tags.hash}, tags.keys) if creating else (tags.past, tags.before)
         return _remembering(decision, *remembered)
     if this.tags_seen.again:
-        decision = replace(decision, look_again=min(filter(None, (decision.look_again, _AGAIN))))
+        decision = replace(decision, look_again=sooner(decision.look_again, _AGAIN))
     return _edited(tags, arns, decision) if tags.edited else _compared(tags, arns, decision)
 
 

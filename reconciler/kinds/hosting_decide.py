@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
+from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch, sooner
 from reconciler.core.drift import CORRECTIONS_MAX, Verdict
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import adoption_refusal
@@ -73,7 +73,7 @@ def decide(this: Pass) -> Decision:
         message=decision.message + _in_vain(state),
         notices=(*notices, *decision.notices),
         held=held is not None,
-        look_again=_sooner(decision.look_again, _hold_look(this, decision, held)) if held else decision.look_again,
+        look_again=sooner(decision.look_again, _hold_look(this, decision, held)) if held else decision.look_again,
     )
 
 
@@ -159,10 +159,6 @@ def _hold_look(this: Pass, decision: Decision, held: Hold) -> timedelta | None:
         return timedelta(0)
     left = held.left(this.now)
     return None if left is None else max(left, timedelta(0))
-
-
-def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
-    return min((at for at in (one, other) if at is not None), default=None)
 
 
 def _identity_change(this: Pass, state: State, want: Wanted) -> str:

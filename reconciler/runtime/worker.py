@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from reconciler.core import drift_record, tags
 from reconciler.core.applied import put_back
 from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
-from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.decision import Decision, Notice, Phase, sooner
 from reconciler.core.drift import HELD
 from reconciler.core.errors import (
     ConflictError,
@@ -215,7 +215,7 @@ class Worker:
         """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
         shown = replace(_as_before(this.past), reason=hold.reason, message=hold.message, status=_kept(this.past))
         this = self._record(this, shown)
-        return Next(_sooner(_SLOW_RETRY, self._drift_look(this)))
+        return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
 
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
@@ -234,7 +234,7 @@ class Worker:
                 self._ports.aws.admit(tenant, decision.calls[0])
             this = self._record(this, decision, verified=self._verified(tenant, decision))
             if not decision.calls:
-                return Next(_sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
+                return Next(sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
             replies, failure = execute(
                 decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader
             )
@@ -258,7 +258,7 @@ class Worker:
         shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message, calls=(), corrects=())
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._record(this, shown)
-        return Next(_sooner(_SLOW_RETRY, self._drift_look(this)))
+        return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
 
     def _verified(self, tenant: Any, decision: Decision) -> datetime | None:
         """When all that the decision is about was seen last."""
@@ -309,7 +309,7 @@ class Worker:
     def _drift_look(self, this: Pass) -> timedelta | None:
         drift = this.resource.status.get("drift") or {}
         daily = drift_record.VERIFIED_EVERY if drift.get("lastVerified") else None
-        return _sooner(drift_record.look_again(drift, this.now), daily)
+        return sooner(drift_record.look_again(drift, this.now), daily)
 
     def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
         """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
@@ -474,10 +474,6 @@ def _as_before(past: Mapping[str, Any]) -> Decision:
         differences=None,
         held=(past.get("drift") or {}).get("state") == HELD,
     )
-
-
-def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
-    return min((at for at in (one, other) if at is not None), default=None)
 
 
 _RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
