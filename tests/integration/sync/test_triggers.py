@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.sync.conftest import Start
-from tests.integration.sync.kit import GITOPS, NAME, Engine, Team, files
+from tests.integration.sync.kit import NAME, Engine, Team, files
 from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually
 
@@ -111,9 +111,7 @@ def test_the_spec_may_change_at_any_time(engine: Engine, team: Team, bare_reposi
     team.wait_applied(bare_repository.commit({**files("a"), "other/b.yaml": files("b")["prod/b.yaml"]}))
 
     team.sync(repo={"path": "other"})
-    eventually(lambda: team.models() == {"b"})
-
-    assert team.cluster.get(GITOPS, "GitSync", NAME, team.namespace)["status"]["observedGeneration"] == 2
+    eventually(lambda: team.models() == {"b"} and team.status().get("observedGeneration") == 2)
 
 
 def test_substitution_takes_declared_names_only(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
