@@ -38,43 +38,44 @@ from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.adapters.notes import GitNotes
 from reconciler.adapters.service_model import load_shape
-from reconciler.core import gitsync, webhooks
 from reconciler.core.errors import ReconcileError
-from reconciler.core.gitsync import GitSyncSpec
+from reconciler.core.git import webhooks
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.git.source import Remote
 from reconciler.core.health import Loop
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.meters import Reading
 from reconciler.core.ports import Leader
-from reconciler.core.problems import problems
 from reconciler.core.resource import Key, Resource
-from reconciler.core.source import Remote
-from reconciler.core.source_rules import UrlPolicy
+from reconciler.core.schema.problems import problems
+from reconciler.core.sync.spec import KIND as SYNC
+from reconciler.core.sync.spec import GitSyncSpec
 from reconciler.core.tenancy import Place, Tenancy
 from reconciler.kinds import KINDS, SCHEMAS
 from reconciler.runtime import readings
 from reconciler.runtime.aws_contact import AwsContact
-from reconciler.runtime.children import Children
-from reconciler.runtime.claims import Claims
 from reconciler.runtime.cluster_name import claim_cluster_name, identity_map
-from reconciler.runtime.dependents import Dependents
-from reconciler.runtime.events_listener import EventsListener
-from reconciler.runtime.hooks import Hooks
-from reconciler.runtime.journal import Journal
+from reconciler.runtime.forge.hooks import Hooks
+from reconciler.runtime.forge.reports import Reports
 from reconciler.runtime.liveness import Pool, Vitals
-from reconciler.runtime.liveview import LiveView
-from reconciler.runtime.observer import Observer, Paces
-from reconciler.runtime.outbox import Outbox
-from reconciler.runtime.outbox_lease import HeldLeases, NoLeases
-from reconciler.runtime.outbox_target import GitSyncTargets
+from reconciler.runtime.notes.journal import Journal
+from reconciler.runtime.notes.lease import HeldLeases, NoLeases
+from reconciler.runtime.notes.outbox import Outbox
+from reconciler.runtime.notes.target import GitSyncTargets
+from reconciler.runtime.notes.trained import Trained
+from reconciler.runtime.observe.events_listener import EventsListener
+from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.queue import WorkQueue
-from reconciler.runtime.reconciler import Reconciler
-from reconciler.runtime.reports import Reports
+from reconciler.runtime.reconcile.children import Children
+from reconciler.runtime.reconcile.dependents import Dependents
+from reconciler.runtime.reconcile.loop import Reconciler
+from reconciler.runtime.reconcile.worker import Ports, Worker
 from reconciler.runtime.rollouts import Rollouts
-from reconciler.runtime.schedule import IntervalSchedule
-from reconciler.runtime.sync import SyncController
-from reconciler.runtime.trained import Trained
+from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.liveview import LiveView
+from reconciler.runtime.sync.loop import SyncController
+from reconciler.runtime.sync.schedule import IntervalSchedule
 from reconciler.runtime.web import Answer, Web
-from reconciler.runtime.worker import Ports, Worker
 
 log = logging.getLogger(__name__)
 
@@ -306,7 +307,7 @@ class Service:
         self._sync.start()
         self._reports.start()
         self._hooks.start()
-        self._outbox.start(sync.key for sync in self._cache.items(gitsync.KIND))
+        self._outbox.start(sync.key for sync in self._cache.items(SYNC))
         self._cache.subscribe(self._sync_changed)
         self._observer.start()
         if self._listener:
@@ -348,7 +349,7 @@ class Service:
 
     def _sync_changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
         """A GitSync whose spec changed may say other things about notes; one that is gone keeps none."""
-        if key.kind != gitsync.KIND:
+        if key.kind != SYNC:
             return
         if new is None:
             self._outbox.drop(key)

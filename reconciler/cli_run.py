@@ -148,7 +148,7 @@ def run(
     """Run the service: sync Git into the cluster and reconcile the cluster with SageMaker."""
     from reconciler.app import Service, Settings  # noqa: PLC0415 - see above
     from reconciler.core.errors import ReconcileError  # noqa: PLC0415
-    from reconciler.runtime.observer import Paces  # noqa: PLC0415
+    from reconciler.runtime.observe.observer import Paces  # noqa: PLC0415
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("apscheduler", "botocore"):

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.checking import Checker, Finding, Report
-from reconciler.core.yaml_lines import DEFAULT, YamlError, documents
+from reconciler.core.manifests.checking import Checker, Finding, Report
+from reconciler.core.manifests.yaml_lines import DEFAULT, YamlError, documents
 from reconciler.kinds import SCHEMAS
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})

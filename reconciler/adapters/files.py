@@ -24,7 +24,7 @@ _WRITES = frozenset({"created", "modified", "moved", "deleted"})
 
 
 class LocalRefWatcher:
-    """Implements `sync_ports.RefWatcher`. `wake` is called from a thread of its own and must only enqueue."""
+    """Implements `runtime.sync.ports.RefWatcher`. `wake` is called from a thread of its own and must only enqueue."""
 
     def __init__(self, debounce_s: float = DEBOUNCE_S) -> None:
         self._debounce_s = debounce_s

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.adapters.forge_http import Http
-from reconciler.core.forge import Consequence, ForgeError, ForgeSecret, Place
+from reconciler.core.git.forge import Consequence, ForgeError, ForgeSecret, Place
 from reconciler.core.ports import Clock
 
 _MARGIN = timedelta(minutes=5)

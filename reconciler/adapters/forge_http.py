@@ -28,9 +28,9 @@ from http import HTTPStatus
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 
-from reconciler.core.forge import Consequence, ForgeError
+from reconciler.core.git.forge import Consequence, ForgeError
+from reconciler.core.git.rules import scrub
 from reconciler.core.ports import Clock
-from reconciler.core.source_rules import scrub
 
 TIMEOUT_S = 10.0
 _WHOLE_S = 30.0
@@ -83,7 +83,7 @@ class Http:
         said = {"User-Agent": _AGENT, "Accept": "application/json", **headers}
         if body is not None:
             said["Content-Type"] = "application/json"
-        # Schemes are judged where the address is made (core/forge.py).
+        # Schemes are judged where the address is made (core/git/forge.py).
         request = urllib.request.Request(url, body, said, method=method)  # noqa: S310
         reply = self._reply(request, ca_crt)
         if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:

@@ -1,4 +1,4 @@
-"""Commit statuses at GitHub, GitLab, Gitea and Forgejo (`core.forge.Forge`): addresses, headers and bodies of each."""
+"""Commit statuses at GitHub, GitLab, Gitea and Forgejo (`core.git.forge.Forge`): addresses, headers, bodies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from reconciler.adapters.forge_app import AppTokens
 from reconciler.adapters.forge_http import Http, Reply
-from reconciler.core.forge import WORDS, ForgeError, ForgeSecret, Place, Provider, Said, Statement
+from reconciler.core.git.forge import WORDS, ForgeError, ForgeSecret, Place, Provider, Said, Statement
 from reconciler.core.ports import Clock
 
 _NO_TRANSITION = "Cannot transition status"

@@ -2,7 +2,7 @@
 
 A cache is filled by one fetch at a time, always by commit id and with full history, because provenance and the
 fast-forward rule need it. A cache that was half written, locked by a dead process or damaged is built anew by itself.
-`runtime/sync.py` uses it through `core.source.Repositories`.
+`runtime/sync/loop.py` uses it through `core.git.source.Repositories`.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from reconciler.adapters.git_errors import is_unclassed, translate
 from reconciler.adapters.git_remote import Line
 from reconciler.adapters.git_store import ReadLimits, Store, StoreSnapshot
 from reconciler.adapters.processes import Bounds, Finished, run
+from reconciler.core.git.rules import RemoteUrl, UrlPolicy, check_credentials, check_ref, newest_tag, parse_url
+from reconciler.core.git.source import Ref, Remote, RepositoryRejectedError, Revision, Snapshot, SourceError, is_sha
 from reconciler.core.lru import Lru
 from reconciler.core.meters import UNMETERED, GitMeter
-from reconciler.core.source import Ref, Remote, RepositoryRejectedError, Revision, Snapshot, SourceError, is_sha
-from reconciler.core.source_rules import RemoteUrl, UrlPolicy, check_credentials, check_ref, newest_tag, parse_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class GitLimits:
 
 
 class GitRepositories:
-    """`core.source.Repositories` over the git command. One for the whole process; safe for many threads."""
+    """`core.git.source.Repositories` over the git command. One for the whole process; safe for many threads."""
 
     def __init__(
         self,

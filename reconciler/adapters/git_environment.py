@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from reconciler.core.source import Credentials
-from reconciler.core.source_rules import RemoteUrl
+from reconciler.core.git.rules import RemoteUrl
+from reconciler.core.git.source import Credentials
 
 # The one configuration git reads: the system's and the user's files are switched off.
 _CONFIG = """\

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from reconciler.core.source import RepositoryRejectedError, SourceError
-from reconciler.core.source_rules import scrub
+from reconciler.core.git.rules import scrub
+from reconciler.core.git.source import RepositoryRejectedError, SourceError
 
 # First match wins: a changed host key also ends in "Could not read from remote repository".
 _REASONS = tuple(

@@ -10,9 +10,9 @@ from pathlib import Path
 from reconciler.adapters.git_environment import GitHome
 from reconciler.adapters.git_errors import translate
 from reconciler.adapters.processes import Bounds, Finished, run
+from reconciler.core.git.rules import RemoteUrl
+from reconciler.core.git.source import Remote, SourceError
 from reconciler.core.meters import OK, GitMeter
-from reconciler.core.source import Remote, SourceError
-from reconciler.core.source_rules import RemoteUrl
 
 _BUG = "InternalError"
 

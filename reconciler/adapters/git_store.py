@@ -16,8 +16,7 @@ from git import GitError
 from reconciler.adapters.git_environment import GitHome
 from reconciler.adapters.git_reader import BrokenReaderError, ObjectReader
 from reconciler.adapters.processes import Bounds, Finished, run
-from reconciler.core.lru import Lru
-from reconciler.core.source import (
+from reconciler.core.git.source import (
     SUBMODULE,
     Commit,
     Provenance,
@@ -27,6 +26,7 @@ from reconciler.core.source import (
     TreeFile,
     is_sha,
 )
+from reconciler.core.lru import Lru
 
 _DIRECTORY = 0o040000
 _LOCAL = Bounds(30)
@@ -142,7 +142,7 @@ def _tree_entries(data: bytes, id_length: int) -> Iterator[_Entry]:
 
 
 class StoreSnapshot:
-    """`core.source.Snapshot` over a Store."""
+    """`core.git.source.Snapshot` over a Store."""
 
     def __init__(self, store: Store, revision: Revision) -> None:
         self._store = store

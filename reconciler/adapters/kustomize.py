@@ -1,7 +1,8 @@
 """Overlays, rendered by `kubectl kustomize` in a directory that holds nothing but the audited files.
 
-`core/kustomization.py` refuses every reference that is not a path of this commit, so the program has nothing to fetch; it runs
-without git in its PATH, without a home and with a dead proxy, bounded in time and output. Implements `core.render.Kustomizer`.
+`core/manifests/kustomization.py` refuses every reference that is not a path of this commit, so the program has nothing
+to fetch; it runs without git in its PATH, without a home and with a dead proxy, bounded in time and output. Implements
+`core.manifests.render.Kustomizer`.
 """
 
 import contextlib
@@ -14,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.adapters.processes import Bounds, Finished, run
-from reconciler.core.kustomization import KUSTOMIZATIONS, KustomizationError, KustomizationLimits, Needed, needed
-from reconciler.core.manifests import Lines, Parsed, ParseOptions, Rejection, Validate, parse_values
-from reconciler.core.source import Snapshot, SourceError
-from reconciler.core.source_rules import scrub
-from reconciler.core.yaml_lines import Limits, YamlError, documents
+from reconciler.core.git.rules import scrub
+from reconciler.core.git.source import Snapshot, SourceError
+from reconciler.core.manifests.kustomization import (
+    KUSTOMIZATIONS,
+    KustomizationError,
+    KustomizationLimits,
+    Needed,
+    needed,
+)
+from reconciler.core.manifests.parse import Lines, Parsed, ParseOptions, Rejection, Validate, parse_values
+from reconciler.core.manifests.yaml_lines import Limits, YamlError, documents
 
 _ORIGIN = "config.kubernetes.io/origin"
 _TRANSFORMATIONS = "alpha.config.kubernetes.io/transformations"
@@ -32,7 +39,7 @@ Place = tuple[int, Callable[[str], int]]
 
 
 class KubectlKustomizer:
-    """`core.render.Kustomizer` over a kubectl binary."""
+    """`core.manifests.render.Kustomizer` over a kubectl binary."""
 
     def __init__(self, kubectl: Path, *, timeout_s: float = 30.0, limits: KustomizationLimits | None = None) -> None:
         self._kubectl = kubectl.absolute()

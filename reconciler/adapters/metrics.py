@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from reconciler.core.errors import ThrottledError
 from reconciler.core.meters import Reading
-from reconciler.core.note import ENDED
+from reconciler.core.notes.note import ENDED
 from reconciler.core.resource import Key
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # for the whole package: a gauge beside each counter, which nobody asks for

@@ -1,4 +1,4 @@
-"""Writes git notes to a remote, and looks through them: `core.note_target.Notes` over the git command.
+"""Writes git notes to a remote, and looks through them: `core.notes.target.Notes` over the git command.
 
 One round: look (`ls-remote`), fetch the note ref when it moved, merge our lines into the notes in it, push. Never forced.
 A push that is turned away is answered by another round, whatever the server's words were: they vary, and none is relied on.
@@ -30,11 +30,11 @@ from reconciler.adapters.git_errors import is_unclassed, translate
 from reconciler.adapters.git_remote import Line
 from reconciler.adapters.notes_store import NotesStore, tracking_ref
 from reconciler.adapters.processes import Bounds, Finished
+from reconciler.core.git.rules import RemoteUrl, UrlPolicy, check_credentials, parse_url, scrub
+from reconciler.core.git.source import Remote, SourceError, is_sha
 from reconciler.core.meters import UNMETERED, GitMeter
-from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, Written, note_ref
-from reconciler.core.note_text import merge
-from reconciler.core.source import Remote, SourceError, is_sha
-from reconciler.core.source_rules import RemoteUrl, UrlPolicy, check_credentials, parse_url, scrub
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, Written, note_ref
+from reconciler.core.notes.text import merge
 
 _MESSAGE = "Notes added by sagemaker-gitops"
 

@@ -21,7 +21,7 @@ from reconciler.adapters.git_environment import GitHome
 from reconciler.adapters.git_errors import translate
 from reconciler.adapters.git_store import ReadLimits, Store
 from reconciler.adapters.processes import Bounds, Finished, run
-from reconciler.core.source import SourceError, is_sha
+from reconciler.core.git.source import SourceError, is_sha
 
 _LOCAL = Bounds(60)
 _GREP_BYTES = 16 * 1024 * 1024

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.core.source import SourceError
+from reconciler.core.git.source import SourceError
 
 _LOOK_INTERVAL_S = 0.2
 _LATE = "the command did not finish in time"

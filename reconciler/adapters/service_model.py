@@ -15,11 +15,11 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from reconciler.core.patterns import translate
 from reconciler.core.references import reference_field
-from reconciler.core.rules import AtMostOne, ExactlyOne, Rule
-from reconciler.core.schema import CLOSED_ENUMS, SECRET_MEMBERS, Difference, Nested, Schema, Source
-from reconciler.core.shapes import Field, List, NameValueList, Scalar, Shape, Structure
+from reconciler.core.schema.declaration import CLOSED_ENUMS, SECRET_MEMBERS, Difference, Nested, Schema, Source
+from reconciler.core.schema.patterns import translate
+from reconciler.core.schema.rules import AtMostOne, ExactlyOne, Rule
+from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure
 
 __all__ = ["load_shape"]
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from reconciler.core.aws.partitions import Partition, Partitions, commercial
 from reconciler.core.decision import Call, Decision, Reply
-from reconciler.core.drift import Policy
+from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
-from reconciler.core.gitplane import GitPlane
-from reconciler.core.note_past import Started
-from reconciler.core.partitions import Partition, Partitions, commercial
+from reconciler.core.notes.past import Started
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
-from reconciler.core.schema import Schema
-from reconciler.core.shapes import Structure
+from reconciler.core.schema.declaration import Schema
+from reconciler.core.schema.shapes import Structure
 
 
 class View(Protocol):

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from reconciler.core.resource import Key, Resource
-from reconciler.core.shapes import Field, List, Reference, Scalar, Shape, Structure
+from reconciler.core.schema.shapes import Field, List, Reference, Scalar, Shape, Structure
 from reconciler.core.status import is_ready
 
 __all__ = [

@@ -132,7 +132,7 @@ class Resource:
 
     @property
     def spawned(self) -> bool:
-        """Whether it stands for a training job of a tuning job: shown, never acted on (kinds/spawned.py)."""
+        """Whether it stands for a training job of a tuning job: shown, never acted on (kinds/jobs/spawned.py)."""
         return TUNING_JOB_LABEL in self.labels or LEGACY_CHILD_FINALIZER in self.finalizers
 
     @property

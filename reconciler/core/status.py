@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from reconciler.core import drift_record
 from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
 from reconciler.core.decision import Decision, Phase
-from reconciler.core.drift import Policy
-from reconciler.core.gitplane import GitPlane
+from reconciler.core.drift import record
+from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.policy import Policy
 from reconciler.core.resource import Annotation, Resource
-from reconciler.core.shapes import Shape
+from reconciler.core.schema.shapes import Shape
 
 SUSPENDED = "Suspended"
 _AS_GIT_SAYS = GitPlane()
@@ -48,9 +48,9 @@ def render(
 ) -> dict[str, Any]:
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = drift_record.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, git=git)
+    drifted = record.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, git=git)
     rendered = conditions(decision)
-    if condition := drift_record.condition(drifted, decision, policy, before, git):
+    if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
     kept = pruned(
         {
@@ -81,8 +81,8 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitPlane
         if c["type"] not in (READY, RECONCILING, DRIFTED)
     ]
     looked_away = Decision(Phase.WAITING, "", differences=None)
-    drifted = drift_record.record(past.get("drift") or {}, looked_away, policy, shape=shape, now=now, git=git)
-    if condition := drift_record.condition(drifted, looked_away, policy, before, git):
+    drifted = record.record(past.get("drift") or {}, looked_away, policy, shape=shape, now=now, git=git)
+    if condition := record.condition(drifted, looked_away, policy, before, git):
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
     generation = int(past.get("observedGeneration") or 0)

@@ -20,16 +20,16 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from reconciler.core.aws.remote import named_by
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply, sooner
-from reconciler.core.drift import DriftMode
+from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Pass, TagsSeen, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
-from reconciler.core.problems import escape
-from reconciler.core.remote import named_by
 from reconciler.core.resource import Annotation
+from reconciler.core.schema.problems import escape
 
 __all__ = ["look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
 

@@ -14,9 +14,9 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.errors import DeniedError, TerminalError
 from reconciler.core.kind import Refusal, recorded_region
-from reconciler.core.partitions import Partitions, commercial
 from reconciler.core.resource import Annotation, Resource
 
 ANY = "*"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.kind import Kind
-from reconciler.core.schema import Schema
+from reconciler.core.schema.declaration import Schema
 from reconciler.kinds import (
     batch_transform_job,
     endpoint_config,

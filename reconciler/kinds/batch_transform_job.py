@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core.aws.remote import REMOTES
 from reconciler.core.kind import Pass
-from reconciler.core.remote import REMOTES
-from reconciler.core.schema import Column, Difference, Schema, Source
-from reconciler.core.status_schema import RUNS, record, status, string, time
-from reconciler.kinds import job
+from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.status import RUNS, record, status, string, time
+from reconciler.kinds.jobs import job
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
 SCHEMA = Schema(

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from reconciler.core.aws.remote import REMOTES
 from reconciler.core.kind import Kind
-from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Resource
-from reconciler.core.rules import AtLeastOne, AtMostOne, at
-from reconciler.core.schema import Column, Difference, Schema, Source
-from reconciler.core.shapes import Field
-from reconciler.core.status_schema import boolean, internal, many, record, status, string, time
+from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
+from reconciler.core.schema.shapes import Field
+from reconciler.core.schema.status import boolean, internal, many, record, status, string, time
 from reconciler.kinds import immutable
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 

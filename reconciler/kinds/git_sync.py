@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.core.schema import Column, Schema
-from reconciler.core.shapes import Field, List, Scalar, StringMap, Structure
-from reconciler.core.status_schema import CONDITIONS, integer, internal, many, record, string, time
+from reconciler.core.schema.declaration import Column, Schema
+from reconciler.core.schema.shapes import Field, List, Scalar, StringMap, Structure
+from reconciler.core.schema.status import CONDITIONS, integer, internal, many, record, string, time
 
 _DURATION = Scalar("string", pattern=r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+", max_length=32)
 _NAME = Scalar("string", min_length=1, max_length=253, pattern=r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")

@@ -7,13 +7,13 @@ from typing import Any
 
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Resource
-from reconciler.core.rules import AtMostOne, NotGreater, at
-from reconciler.core.schema import Column, Difference, Schema, Source
-from reconciler.core.shapes import Field, List, Scalar, Structure
-from reconciler.core.status_schema import internal, many, record, status, string, time
-from reconciler.kinds.scaling_content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
-from reconciler.kinds.scaling_decide import decide
-from reconciler.kinds.scaling_state import failing, observe
+from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.rules import AtMostOne, NotGreater, at
+from reconciler.core.schema.shapes import Field, List, Scalar, Structure
+from reconciler.core.schema.status import internal, many, record, status, string, time
+from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
+from reconciler.kinds.scaling.decide import decide
+from reconciler.kinds.scaling.state import failing, observe
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT
 
 _RESOURCE_ID = Structure(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from reconciler.core.kind import Kind
-from reconciler.core.rules import AtLeastOne, AtMostOne, Requires, at
-from reconciler.core.schema import Column, Difference, Nested, Schema, Source
-from reconciler.core.shapes import Field, List, Scalar
-from reconciler.core.status_schema import boolean, integer, internal, many, number, pairs, record, status, string, time
-from reconciler.kinds.hosting_decide import decide
-from reconciler.kinds.hosting_observe import observe
-from reconciler.kinds.hosting_state import as_written, failing
+from reconciler.core.schema.declaration import Column, Difference, Nested, Schema, Source
+from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
+from reconciler.core.schema.shapes import Field, List, Scalar
+from reconciler.core.schema.status import boolean, integer, internal, many, number, pairs, record, status, string, time
+from reconciler.kinds.hosting.decide import decide
+from reconciler.kinds.hosting.observe import observe
+from reconciler.kinds.hosting.state import as_written, failing
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Kind, Pass, View
-from reconciler.core.remote import REMOTES
 from reconciler.core.resource import Resource
-from reconciler.core.rules import AtMostOne, ExactlyOne, at
-from reconciler.core.schema import Column, Difference, Schema, Source
-from reconciler.core.status_schema import RUNS, integer, number, pairs, record, status, string, time
-from reconciler.kinds import job, spawned
-from reconciler.kinds.job_runs import ran_out
+from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
+from reconciler.core.schema.status import RUNS, integer, number, pairs, record, status, string, time
+from reconciler.kinds.jobs import job, spawned
+from reconciler.kinds.jobs.runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 _COUNTERS = ".status.trainingJobStatusCounters"

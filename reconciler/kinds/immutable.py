@@ -19,19 +19,20 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from reconciler.core import projection, references
+from reconciler.core import references
+from reconciler.core.aws.remote import REMOTES, Remote
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
-from reconciler.core.drift import DriftMode
-from reconciler.core.edits import shown
+from reconciler.core.drift import projection
+from reconciler.core.drift.edits import shown
+from reconciler.core.drift.policy import DriftMode
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, own_tag, tags_for
-from reconciler.core.problems import escape
 from reconciler.core.references import NOT_READY, Resolved
-from reconciler.core.remote import REMOTES, Remote
 from reconciler.core.rollout import CHANGING
-from reconciler.core.shapes import canonical, to_request
+from reconciler.core.schema.problems import escape
+from reconciler.core.schema.shapes import canonical, to_request
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _SECOND_LOOK = timedelta(seconds=60)

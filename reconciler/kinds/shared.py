@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.core.conditions import stamp
-from reconciler.core.schema import Column, Difference
-from reconciler.core.shapes import Field, Scalar
+from reconciler.core.schema.declaration import Column, Difference
+from reconciler.core.schema.shapes import Field, Scalar
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
 

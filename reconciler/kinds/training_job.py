@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from reconciler.core.aws.partitions import log_url
+from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision
 from reconciler.core.kind import Kind, Pass, View
-from reconciler.core.partitions import log_url
-from reconciler.core.remote import REMOTES
-from reconciler.core.rules import AtLeastOne, AtMostOne, ExactlyOne, at
-from reconciler.core.schema import Column, Difference, Schema, Source
-from reconciler.core.status_schema import RUNS, many, record, status, string, time
-from reconciler.kinds import job, spawned
+from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
+from reconciler.core.schema.status import RUNS, many, record, status, string, time
+from reconciler.kinds.jobs import job, spawned
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(

@@ -9,9 +9,9 @@ from reconciler.core.census import census
 from reconciler.core.meters import Reading
 from reconciler.core.ports import Cache
 from reconciler.runtime.liveness import Pool
-from reconciler.runtime.observer import Freshness
-from reconciler.runtime.outbox import Outbox
-from reconciler.runtime.sync_memory import Stats
+from reconciler.runtime.notes.outbox import Outbox
+from reconciler.runtime.observe.observer import Freshness
+from reconciler.runtime.sync.memory import Stats
 
 
 def objects(cache: Cache, kinds: Mapping[str, bool]) -> Iterator[Reading]:

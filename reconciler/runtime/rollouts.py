@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.conditions import moment
 from reconciler.core.meters import RolloutMeter
-from reconciler.core.note_status import ended
+from reconciler.core.notes.status import ended
 from reconciler.core.resource import Key, Resource
 
 

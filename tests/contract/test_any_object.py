@@ -26,7 +26,7 @@ from reconciler.core.errors import (
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.resource import Key
 from reconciler.kinds import KINDS
-from reconciler.runtime import worker
+from reconciler.runtime.reconcile import worker
 from tests.support.account import AccountLab, Fault
 from tests.support.bench import credentials
 from tests.support.lab import LOADER, manifest

@@ -13,9 +13,9 @@ from botocore.validate import ParamValidator
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.decision import Call
 from reconciler.core.kind import Kind
-from reconciler.core.problems import manifest_problems
 from reconciler.core.resource import FINALIZER, Key
-from reconciler.core.shapes import List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
+from reconciler.core.schema.problems import manifest_problems
+from reconciler.core.schema.shapes import List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
 from reconciler.kinds import KINDS
 from tests.support.cluster import Cluster
 from tests.support.lab import LOADER, Lab, annotated, hosting, job

@@ -12,12 +12,12 @@ import yaml
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.cli_crds import file_name, rendered, stale_files
-from reconciler.core.crd import crd
-from reconciler.core.findings import findings
-from reconciler.core.patterns import matches
-from reconciler.core.problems import api_problems, manifest_problems
-from reconciler.core.schema import Schema
-from reconciler.core.shapes import Structure
+from reconciler.core.schema.crd import crd
+from reconciler.core.schema.declaration import Schema
+from reconciler.core.schema.findings import findings
+from reconciler.core.schema.patterns import matches
+from reconciler.core.schema.problems import api_problems, manifest_problems
+from reconciler.core.schema.shapes import Structure
 from reconciler.kinds import SCHEMAS
 from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
 

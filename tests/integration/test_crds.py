@@ -12,8 +12,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.problems import manifest_problems
-from reconciler.core.schema import Schema
+from reconciler.core.schema.declaration import Schema
+from reconciler.core.schema.problems import manifest_problems
 from reconciler.kinds import SCHEMAS
 from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
 from tests.support.cluster import SERVER_SIDE_APPLY, ApiStatusError, Cluster

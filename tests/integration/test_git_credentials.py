@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from reconciler.adapters.git import GitLimits, GitRepositories
-from reconciler.core.source import Credentials, Ref, Remote, SourceError
+from reconciler.core.git.source import Credentials, Ref, Remote, SourceError
 from tests.support.git_http import GitHttpServer
 from tests.support.git_ssh import GitSshServer
 from tests.support.waiting import eventually

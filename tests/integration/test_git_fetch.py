@@ -12,10 +12,10 @@ import pytest
 from reconciler.adapters import processes
 from reconciler.adapters.git import GitLimits, GitRepositories
 from reconciler.adapters.git_store import ReadLimits
-from reconciler.core.manifests import ParseOptions
-from reconciler.core.render import RenderCache, RenderOptions, render
-from reconciler.core.source import Ref, Remote, Revision, SourceError
-from reconciler.core.source_rules import UrlPolicy
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.git.source import Ref, Remote, Revision, SourceError
+from reconciler.core.manifests.parse import ParseOptions
+from reconciler.core.manifests.render import RenderCache, RenderOptions, render
 from tests.support.git_http import GitHttpServer
 from tests.support.git_repository import BareRepository
 
@@ -406,7 +406,7 @@ _FETCHING = """
 import sys
 from pathlib import Path
 from reconciler.adapters.git import GitRepositories
-from reconciler.core.source import Ref, Remote, Revision
+from reconciler.core.git.source import Ref, Remote, Revision
 repositories = GitRepositories(Path(sys.argv[1]))
 remote = Remote(sys.argv[2])
 revision = repositories.resolve(remote, Ref())

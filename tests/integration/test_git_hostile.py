@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.git import GitRepositories
-from reconciler.core.manifests import ParseOptions
-from reconciler.core.render import RenderCache, Rendered, RenderOptions, render
-from reconciler.core.source import Ref, Remote, RepositoryRejectedError, Revision, SourceError
-from reconciler.core.source_rules import UrlPolicy
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.git.source import Ref, Remote, RepositoryRejectedError, Revision, SourceError
+from reconciler.core.manifests.parse import ParseOptions
+from reconciler.core.manifests.render import RenderCache, Rendered, RenderOptions, render
 from tests.support.git_repository import BareRepository
 
 V1 = "sagemaker.aws.amazon.com/v1"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.kustomize import KubectlKustomizer
-from reconciler.core.manifests import ParseOptions
-from reconciler.core.render import RenderCache, Rendered, RenderOptions, render
+from reconciler.core.manifests.parse import ParseOptions
+from reconciler.core.manifests.render import RenderCache, Rendered, RenderOptions, render
 from reconciler.dev import binaries
 from tests.support.memory_snapshot import MemorySnapshot
 from tests.support.waiting import eventually

@@ -17,10 +17,10 @@ import pytest
 from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.git import GitRepositories
 from reconciler.adapters.notes import GitNotes, NotesLimits
-from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, note_ref
-from reconciler.core.note_text import parse
-from reconciler.core.source import Credentials, Ref, Remote, SourceError
-from reconciler.core.source_rules import UrlPolicy
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.git.source import Credentials, Ref, Remote, SourceError
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
+from reconciler.core.notes.text import parse
 from tests.support.git_http import GitHttpServer
 from tests.support.git_repository import BareRepository
 from tests.support.git_ssh import GitSshServer

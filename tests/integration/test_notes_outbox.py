@@ -16,17 +16,17 @@ from reconciler.adapters import git_remote, notes_store, processes
 from reconciler.adapters.kube.leader import LeaderElector
 from reconciler.adapters.kube.objects import KubeObjects
 from reconciler.adapters.notes import GitNotes
-from reconciler.core import note
 from reconciler.core.errors import TransientError
-from reconciler.core.note import About, Line
-from reconciler.core.note_pending import PENDING_BYTES, decode
-from reconciler.core.note_target import NotesContendedError, NotesRefusedError, Target, note_ref
-from reconciler.core.note_text import parse
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.git.source import Credentials, Remote, SourceError
+from reconciler.core.notes import note
+from reconciler.core.notes.note import About, Line
+from reconciler.core.notes.pending import PENDING_BYTES, decode
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
+from reconciler.core.notes.text import parse
 from reconciler.core.resource import Key, Resource
-from reconciler.core.source import Credentials, Remote, SourceError
-from reconciler.core.source_rules import UrlPolicy
-from reconciler.runtime.outbox import Outbox
-from reconciler.runtime.outbox_lease import HeldLeases, Leases, NoLeases
+from reconciler.runtime.notes.lease import HeldLeases, Leases, NoLeases
+from reconciler.runtime.notes.outbox import Outbox
 from tests.integration.sync.kit import CountingClient, ToldEvents, WallClock
 from tests.support.cluster import Cluster
 from tests.support.git_http import GitHttpServer

@@ -17,9 +17,9 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 from reconciler.adapters.aws import Aws
+from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TerminalError
-from reconciler.core.remote import REMOTES
 from reconciler.core.tenancy import Tenant
 from tests.support.lab import LOADER, Lab, LabClock
 

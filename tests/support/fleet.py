@@ -12,7 +12,7 @@ from reconciler.core.decision import Pace, Watch
 from reconciler.core.naming import OWNER_TAG, owner_tag
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
-from reconciler.runtime.observer import Observer
+from reconciler.runtime.observe.observer import Observer
 from tests.support.clock import LabClock
 from tests.support.lab import IMAGE, LOADER, ROLE
 from tests.support.simulator_control import SimControl

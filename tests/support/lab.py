@@ -21,21 +21,21 @@ from reconciler.core.conditions import find
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, HeldBackError, NotFoundError, StaleError
 from reconciler.core.kind import Identity
-from reconciler.core.note import render
-from reconciler.core.note_past import Started
-from reconciler.core.note_status import told
+from reconciler.core.notes.note import render
+from reconciler.core.notes.past import Started
+from reconciler.core.notes.status import told
 from reconciler.core.resource import FINALIZER, Key, Resource
-from reconciler.core.shapes import Structure
+from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
 from reconciler.dev.envfile import REGION
 from reconciler.kinds import KINDS
-from reconciler.runtime.children import Children
-from reconciler.runtime.claims import Claims
-from reconciler.runtime.dependents import Dependents
-from reconciler.runtime.liveview import LiveView
-from reconciler.runtime.observer import Observer, Paces
-from reconciler.runtime.reconciler import is_echo
-from reconciler.runtime.worker import Next, Ports, Worker
+from reconciler.runtime.observe.observer import Observer, Paces
+from reconciler.runtime.reconcile.children import Children
+from reconciler.runtime.reconcile.dependents import Dependents
+from reconciler.runtime.reconcile.loop import is_echo
+from reconciler.runtime.reconcile.worker import Next, Ports, Worker
+from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.liveview import LiveView
 from tests.support.clock import LabClock
 from tests.support.lab_sessions import LOADER, BenchSessions
 from tests.support.simulator_control import SimControl

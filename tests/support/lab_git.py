@@ -6,9 +6,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.applied import Wanted
-from reconciler.core.gitplane import PutBack, edits_of
-from reconciler.core.inventory import written_hash
+from reconciler.core.drift.git_plane import PutBack, edits_of
+from reconciler.core.git.applied import Wanted
+from reconciler.core.git.inventory import written_hash
 from reconciler.core.resource import GITOPS_API_VERSION, Annotation, Key, Resource
 from reconciler.kinds import KINDS
 from tests.support.lab import Lab

@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.conditions import moment
 from reconciler.core.naming import OWNER_TAG, QUARANTINE_TAG
-from reconciler.core.note import ENDED
+from reconciler.core.notes.note import ENDED
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, Sent
 from tests.support.walk import CONSOLE, OURS, Walk

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.resource import Key
-from reconciler.core.shapes import to_request
+from reconciler.core.schema.shapes import to_request
 from tests.support import lab_kinds
 from tests.support.lab import Lab, hosting, job
 from tests.support.lab_scaling import INSTANCES, SERVICE, scaling

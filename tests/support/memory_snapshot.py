@@ -1,11 +1,11 @@
-"""A commit in memory: `core.source.Snapshot` without git, for rules that only read."""
+"""A commit in memory: `core.git.source.Snapshot` without git, for rules that only read."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from reconciler.core.source import REGULAR, Commit, Provenance, Revision, TreeFile
+from reconciler.core.git.source import REGULAR, Commit, Provenance, Revision, TreeFile
 
 _SHA = "a" * 40
 

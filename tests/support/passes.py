@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.decision import Decision
-from reconciler.core.drift import Policy
+from reconciler.core.drift.policy import Policy
 from reconciler.core.kind import Identity, Kind, Pass
 from reconciler.core.references import Snapshot
 from reconciler.core.resource import Resource

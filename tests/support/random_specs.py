@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.shapes import Field, List, NameValueList, Scalar, Shape, Structure, given
+from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure, given
 from tests.support.lab import IMAGE, ROLE
 
 _SAMPLES = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.core.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
+from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
 
 SEEDS = st.integers(0, 2**32)
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.core.conditions import stamp
 from reconciler.core.resource import Key
-from reconciler.runtime.sweep import Paces
+from reconciler.runtime.observe.sweep import Paces
 from tests.support.lab import PREFIX, CrashError, Lab, hosting, job
 
 OURS, CONSOLE = "testing", "console"

@@ -14,7 +14,7 @@ import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from reconciler.core import errors
-from reconciler.core.schema import SECRET_MEMBERS
+from reconciler.core.schema.declaration import SECRET_MEMBERS
 
 _ABSENT = (
     "Requested resource not found",

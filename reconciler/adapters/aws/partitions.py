@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from reconciler.core.partitions import Partition, Partitions
+from reconciler.core.aws.partitions import Partition, Partitions
 
 
 def load_partitions(loader: Loader) -> Partitions:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.errors import PreconditionError
-from reconciler.core.note_text import Parsed, parse
+from reconciler.core.notes.text import Parsed, parse
 
 FETCH_NOTES = "git fetch origin 'refs/notes/*:refs/notes/*'"
 _LONGEST_S = 60

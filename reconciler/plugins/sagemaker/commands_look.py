@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from reconciler.core.errors import DeniedError, PreconditionError
-from reconciler.core.gitsync import owner_id
 from reconciler.core.resource import Annotation, Resource
+from reconciler.core.sync.spec import owner_id
 from reconciler.plugins import terminal
 from reconciler.plugins.sagemaker.paint import plain
 from reconciler.plugins.sagemaker.session import (

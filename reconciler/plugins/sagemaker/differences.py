@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from reconciler.core.drift import SHOWN_FOR
+from reconciler.core.drift.policy import SHOWN_FOR
 from reconciler.core.resource import Key, Resource
-from reconciler.core.schema import SECRET_MEMBERS
+from reconciler.core.schema.declaration import SECRET_MEMBERS
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
 
 _SIDES = {"git": ("git", "cluster"), "sagemaker": ("resource", "sagemaker")}

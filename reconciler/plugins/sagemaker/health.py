@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.conditions import READY, STALLED, find
-from reconciler.core.gitsync import KIND as SYNC
-from reconciler.core.gitsync import requested
 from reconciler.core.resource import Annotation, Resource
+from reconciler.core.sync.spec import KIND as SYNC
+from reconciler.core.sync.spec import requested
 
 ROLLBACK_TO, ROLLBACK_UNTIL = Annotation.ROLLBACK_TO, Annotation.ROLLBACK_UNTIL
 _SUSPENDED = "Suspended"

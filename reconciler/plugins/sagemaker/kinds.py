@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from reconciler.core.gitsync import KIND as SYNC
+from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.kinds import (
     SCHEMAS,
     batch_transform_job,
@@ -13,7 +13,7 @@ from reconciler.kinds import (
     processing_job,
     training_job,
 )
-from reconciler.kinds.job_runs import JobType
+from reconciler.kinds.jobs.runs import JobType
 
 __all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.edits import shown
-from reconciler.core.note_text import Parsed
+from reconciler.core.drift.edits import shown
+from reconciler.core.notes.text import Parsed
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker.goals import commits_of
 from reconciler.plugins.sagemaker.health import look

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.drift import CORRECTED, STANDS
-from reconciler.core.gitsync import owner_id
-from reconciler.core.inventory import read
+from reconciler.core.drift.policy import CORRECTED, STANDS
+from reconciler.core.git.inventory import read
 from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
+from reconciler.core.sync.spec import owner_id
 from reconciler.plugins.sagemaker.health import Health, look
 from reconciler.plugins.sagemaker.kinds import SYNC, every_kind
 from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from reconciler.adapters.forge_http import Http
 from reconciler.adapters.forges import Forges
-from reconciler.core.forge import (
+from reconciler.core.git.forge import (
     WORDS,
     Consequence,
     ForgeError,

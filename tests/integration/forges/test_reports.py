@@ -15,8 +15,8 @@ from reconciler.adapters.forges import Forges
 from reconciler.core.conditions import find
 from reconciler.core.errors import TransientError
 from reconciler.core.resource import Key
-from reconciler.runtime.hosts import Hosts
-from reconciler.runtime.reports import FAILING, HUMAN_S, Reports
+from reconciler.runtime.forge.hosts import Hosts
+from reconciler.runtime.forge.reports import FAILING, HUMAN_S, Reports
 from tests.support.forge import FakeForge, Fault
 from tests.support.small_cluster import SetClock, SmallCluster
 from tests.support.waiting import eventually

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from reconciler.core.errors import TransientError
+from reconciler.core.git.webhooks import BODY_LIMIT, path_of
 from reconciler.core.resource import Key
-from reconciler.core.webhooks import BODY_LIMIT, path_of
-from reconciler.runtime.hooks import BURST, SEEN, SEEN_S, Hooks
+from reconciler.runtime.forge.hooks import BURST, SEEN, SEEN_S, Hooks
 from reconciler.runtime.web import Answer, Request, Web
 from tests.support.small_cluster import SetClock, SmallCluster
 from tests.support.waiting import eventually

@@ -18,8 +18,8 @@ from reconciler.app import SystemClock
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
-from reconciler.runtime.events_listener import EventsListener
-from reconciler.runtime.observer import Observer, Paces
+from reconciler.runtime.observe.events_listener import EventsListener
+from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.lab import LOADER
 from tests.support.simulator_control import SimControl
 from tests.support.waiting import eventually

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.drift.git_plane import PutBack
 from reconciler.core.errors import TransientError
-from reconciler.core.gitplane import PutBack
 from tests.support.lab import Lab, job
 from tests.support.lab_git import LabGit
 

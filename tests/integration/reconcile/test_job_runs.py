@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.note_past import started
+from reconciler.core.notes.past import started
 from reconciler.core.resource import Key
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.note_past import rollouts
+from reconciler.core.notes.past import rollouts
 from reconciler.core.resource import Key
 from tests.integration.reconcile.test_quarantine import wipe
 from tests.integration.reconcile.test_rollouts import in_service, rolled_back, updates

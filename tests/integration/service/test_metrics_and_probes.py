@@ -17,8 +17,8 @@ from reconciler.adapters import metrics
 from reconciler.app import Service, Settings
 from reconciler.dev import binaries
 from reconciler.kinds import SCHEMAS
-from reconciler.runtime import reconciler
-from reconciler.runtime.observer import Paces
+from reconciler.runtime.observe.observer import Paces
+from reconciler.runtime.reconcile import loop
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
 from tests.support.lab import job
@@ -146,7 +146,7 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     assert (poor.get("/readyz")[0], poor.get("/healthz")[0]) == (503, 200)
 
     # Everything that was started for good is watched.
-    watched = {loop.name for describe in replica.service._vitals._watched for loop in describe()}
+    watched = {watch.name for describe in replica.service._vitals._watched for watch in describe()}
     informers = {f"informer-{schema.kind}-{namespace}" for schema in SCHEMAS}
     assert watched == informers | {
         *("events", "leader-sagemaker-gitops", "schedule", "observer"),
@@ -154,7 +154,7 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     }
 
     # AWS away is no illness; a pass that does not end is one, until it ends.
-    monkeypatch.setattr(reconciler, "DEADLINE_S", 1.0)
+    monkeypatch.setattr(loop, "DEADLINE_S", 1.0)
     simulator.rules({"match": {"service": "*"}, "action": {"type": "drop_before"}})
     eventually(lambda: replica.value("aws_calls_total", result="TransientError") >= 3)
     assert [replica.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]

@@ -22,17 +22,17 @@ from reconciler.adapters.kube.leader import AlwaysLeader
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
-from reconciler.core.manifests import Manifest
-from reconciler.core.note import Line, render
+from reconciler.core.git.rules import UrlPolicy
+from reconciler.core.manifests.parse import Manifest
+from reconciler.core.notes.note import Line, render
 from reconciler.core.ports import Applier
-from reconciler.core.problems import Problem, manifest_problems
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.source_rules import UrlPolicy
+from reconciler.core.schema.problems import Problem, manifest_problems
 from reconciler.kinds import SCHEMAS
-from reconciler.runtime.claims import Claim, Claims
-from reconciler.runtime.liveview import LiveView
-from reconciler.runtime.sync import SyncController
-from reconciler.runtime.sync_memory import Stats
+from reconciler.runtime.sync.claims import Claim, Claims
+from reconciler.runtime.sync.liveview import LiveView
+from reconciler.runtime.sync.loop import SyncController
+from reconciler.runtime.sync.memory import Stats
 from tests.support.cluster import Cluster
 from tests.support.waiting import eventually
 

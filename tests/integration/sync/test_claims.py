@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.core.drift import DriftMode
-from reconciler.core.gitsync import OnChange
+from reconciler.core.drift.policy import DriftMode
 from reconciler.core.resource import Resource
+from reconciler.core.sync.spec import OnChange
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import Engine, Team, files
 from tests.support.git_repository import BareRepository

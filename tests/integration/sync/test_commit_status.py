@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.forges import Forges
-from reconciler.runtime.reports import Reports
+from reconciler.runtime.forge.reports import Reports
 from tests.integration.sync.kit import LEGACY, Engine, Team, files
 from tests.support.cluster import Cluster
 from tests.support.forge import FakeForge, Fault

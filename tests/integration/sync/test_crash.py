@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from reconciler.core import inventory as inventories
+from reconciler.core.git import inventory as inventories
 from reconciler.core.resource import Annotation, Resource
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, spec

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler.core import inventory as inventories
 from reconciler.core.errors import LostReplyError, ReconcileError, StaleError, ThrottledError, TransientError
+from reconciler.core.git import inventory as inventories
 from reconciler.core.resource import Key
 from tests.integration.sync.kit import GITOPS, LEGACY, NAME, Engine, Team, files
 from tests.support.git_repository import BareRepository

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core.conditions import stamp
-from reconciler.core.drift import DriftMode
+from reconciler.core.drift.policy import DriftMode
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, model, spec
 from tests.support.git_repository import BareRepository

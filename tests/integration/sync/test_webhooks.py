@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.core.webhooks import path_of
-from reconciler.runtime.hooks import GAP_S, Hooks
+from reconciler.core.git.webhooks import path_of
+from reconciler.runtime.forge.hooks import GAP_S, Hooks
 from reconciler.runtime.web import Web
 from tests.integration.sync.kit import Engine, Team, files
 from tests.support.cluster import Cluster

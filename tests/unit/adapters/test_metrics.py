@@ -16,9 +16,9 @@ from reconciler.core.meters import Reading
 from reconciler.core.resource import Key
 from reconciler.runtime import readings
 from reconciler.runtime.liveness import Pool
-from reconciler.runtime.observer import Freshness
+from reconciler.runtime.observe.observer import Freshness
 from reconciler.runtime.queue import WorkQueue
-from reconciler.runtime.sync_memory import Stats
+from reconciler.runtime.sync.memory import Stats
 from tests.support.small_cluster import SmallCluster
 
 ROOT = Path(__file__).parents[3]

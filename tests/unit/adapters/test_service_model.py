@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.rules import AtMostOne, at
-from reconciler.core.schema import Difference, Schema, Source
-from reconciler.core.shapes import List, NameValueList, Scalar, Structure
+from reconciler.core.schema.declaration import Difference, Schema, Source
+from reconciler.core.schema.rules import AtMostOne, at
+from reconciler.core.schema.shapes import List, NameValueList, Scalar, Structure
 from reconciler.kinds import SCHEMAS
 
 MODEL: dict[str, Any] = {

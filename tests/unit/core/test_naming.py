@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.drift import Policy
+from reconciler.core.drift.policy import Policy
 from reconciler.core.kind import Identity, Pass
 from reconciler.core.naming import NAME_LIMIT, TUNING_NAME_LIMIT, digest, owner_tag, remote_name, spec_hash
 from reconciler.core.resource import Resource
 from reconciler.kinds import KINDS
-from reconciler.kinds.hosting_content import wanted as wanted_parts
-from reconciler.kinds.job_runs import wanted as wanted_run
+from reconciler.kinds.hosting.content import wanted as wanted_parts
+from reconciler.kinds.jobs.runs import wanted as wanted_run
 from reconciler.kinds.training_job import JOB
 
 SHAPES = {kind.name: load_shape(kind.schema) for kind in KINDS}

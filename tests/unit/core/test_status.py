@@ -10,10 +10,10 @@ import pytest
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Decision, Difference, Phase
-from reconciler.core.drift import Policy
-from reconciler.core.gitplane import GitPlane
+from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.policy import Policy
 from reconciler.core.resource import Resource
-from reconciler.core.shapes import Structure
+from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import pruned, render, suspended
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from botocore.loaders import Loader
 
 from reconciler.adapters.aws import load_partitions
+from reconciler.core.aws.partitions import invocation_url, log_url
 from reconciler.core.errors import DeniedError, ReconcileError, TerminalError
-from reconciler.core.partitions import invocation_url, log_url
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.tenancy import ANY, Tenancy, exists, parse_endpoints, untouched
 

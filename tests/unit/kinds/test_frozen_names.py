@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.references import Snapshot
-from reconciler.kinds import KINDS, hyperparameter_tuning_job, immutable, job
+from reconciler.kinds import KINDS, hyperparameter_tuning_job, immutable
+from reconciler.kinds.jobs import job
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.passes import a_pass, ready
 

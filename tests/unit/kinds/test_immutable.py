@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.decision import Call, Phase, Reply
-from reconciler.core.drift import DriftMode, Policy
+from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Pass, Refusal
 from reconciler.core.ownership import Owner
 from reconciler.kinds.immutable import Seen

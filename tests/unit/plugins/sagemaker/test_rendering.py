@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.note_text import parse
+from reconciler.core.notes.text import parse
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import differences, history, rollout, tracing, tree
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, span, when

@@ -1,0 +1,1 @@
+"""What is known of AWS without asking it: its things, its events, its partitions."""

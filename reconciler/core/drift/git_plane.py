@@ -1,0 +1,101 @@
+"""Drift between Git and a resource: what somebody changed in the cluster, by whom, and what the sync has put back.
+
+Pure, and from the informer's cache alone. `core/sync/plan.py` asks while it plans, the worker asks before it acts on a
+spec, so both name the same places. What the sync has put back reaches the object's status through `PutBack`
+(runtime/sync/claims.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.decision import Difference
+from reconciler.core.drift.edits import Author, author, foreign_paths, places
+from reconciler.core.git.applied import Wanted
+from reconciler.core.git.inventory import without
+from reconciler.core.resource import Resource
+from reconciler.core.schema.problems import escape
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """An edit that the sync has put back."""
+
+    paths: tuple[str, ...]
+    edit: str
+    """resourceVersion of the object as it was edited: by it status counts each edit once, however often it is told."""
+    at: datetime
+    by: str = ""
+
+    def told_by(self, recent: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether status knows of it."""
+        return any(one.get("edit") == self.edit for one in recent)
+
+
+@dataclass(frozen=True)
+class GitPlane:
+    """What one pass of the worker knows of Git against the resource."""
+
+    edits: tuple[Difference, ...] = ()
+    put_back: tuple[PutBack, ...] = ()
+
+
+def edits_of(want: Wanted, live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """What is not as Git says, of an object that is not. `written` is the live spec in the form in which hashes are compared."""
+    desired, found = (without(spec, want.ignored) if want.ignored else spec for spec in (want.written, written))
+    return _signed([*places(desired, found), *_metadata(want, live)] or [("/spec", None, None)], live)
+
+
+def unexplained(live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """The same while nobody knows what Git holds, only that it is something else: places that others own, without values."""
+    paths = [path for path in foreign_paths(_managed(live)) if _is_in(written, path.split("/")[2:])]
+    return _signed([(path, None, None) for path in paths or ["/spec"]], live)
+
+
+def remembered(drift: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
+    told = [one for one in drift.get("differences") or () if one["plane"] == "git"]
+    return tuple(
+        Difference("git", one["path"], one.get("desired"), one.get("live"), one.get("by", ""), one.get("at", ""))
+        for one in told
+    )
+
+
+def editor(edits: Iterable[Difference]) -> Author | None:
+    """Who did it: the newest of the authors."""
+    return max((Author(edit.by, edit.at) for edit in edits if edit.by), key=lambda one: one.at, default=None)
+
+
+def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
+    for name, stated, found in (
+        ("labels", want.labels, live.labels),
+        ("annotations", want.annotations, live.annotations),
+    ):
+        for key, value in sorted(stated.items()):
+            if found.get(key) != value:
+                yield f"/metadata/{name}/{escape(key)}", value, found.get(key)
+
+
+def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Difference, ...]:
+    entries = _managed(live)
+    plain = [Difference("git", *place) for place in found]
+    who = [author(entries, difference.path) for difference in plain]
+    return tuple(
+        replace(difference, by=found.manager, at=found.at) if found else difference
+        for difference, found in zip(plain, who, strict=True)
+    )
+
+
+def _managed(live: Resource) -> Sequence[Mapping[str, Any]]:
+    return live.metadata.get("managedFields") or ()
+
+
+def _is_in(value: Any, steps: Sequence[str]) -> bool:
+    for step in steps:
+        if not isinstance(value, Mapping) or step.replace("~1", "/").replace("~0", "~") not in value:
+            return False
+        value = value[step.replace("~1", "/").replace("~0", "~")]
+    return True

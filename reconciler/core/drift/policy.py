@@ -1,0 +1,159 @@
+"""What drift may lead to (design 4, "Drift, two planes").
+
+    found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
+      └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
+
+A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
+which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitPlane`.
+`core/drift/record.py` renders both into status. Paths are JSON Pointers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Any
+
+from reconciler.core.conditions import moment, stamp
+from reconciler.core.decision import Difference
+from reconciler.core.drift.edits import shown
+from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
+from reconciler.core.resource import Annotation
+
+IN_SYNC = "InSync"
+STANDS = "Drifted"
+CORRECTED = "Corrected"
+HELD = "Held"
+UNKNOWN = "Unknown"
+
+FLAPPING = "DriftFlapping"
+EDITED = "EditedInCluster"
+MODIFIED = "ExternallyModified"
+
+SHOWN_FOR = timedelta(hours=1)
+"""How long a correction stays in the Drift column, and the time in which so many of one path are enough."""
+CORRECTIONS_MAX = 3
+
+
+class DriftMode(StrEnum):
+    """What happens to what is not as Git says."""
+
+    CORRECT = "Correct"
+    WARN = "Warn"
+    IGNORE = "Ignore"
+
+    @classmethod
+    def read(cls, text: str | None, default: DriftMode) -> DriftMode:
+        """Of an annotation: anything unknown counts as not said."""
+        return next((mode for mode in cls if text is not None and mode.value.lower() == text.lower()), default)
+
+
+class Verdict(Enum):
+    CORRECT = "Correct"
+    REPORT = "Report"
+    IGNORE = "Ignore"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What one pass may do about drift."""
+
+    mode: DriftMode = DriftMode.WARN
+    written: bool = False
+    """Whether somebody wrote Correct out: without that, capacities and weights are only reported."""
+    ignored: tuple[str, ...] = ()
+    """JSON Pointers that are nobody's business, with all that is below them."""
+    flapping: frozenset[str] = frozenset()
+    """Paths that were put right too often lately."""
+    frozen: str = ""
+    """Why nothing is put right for now, though the mode says so: whoever wrote it wants the freeze to be seen."""
+
+    @classmethod
+    def of(
+        cls,
+        mode: DriftMode,
+        past: Mapping[str, Any],
+        now: datetime,
+        *,
+        written: bool = False,
+        adopted: bool = False,
+        ignored: Iterable[str] = (),
+        frozen: str = "",
+        put_back: Iterable[PutBack] = (),
+    ) -> Policy:
+        """`past` is the object's status. What was adopted is somebody's work: it is not changed unless that was written out."""
+        frozen = frozen if mode is DriftMode.CORRECT else ""
+        if frozen or (adopted and not written and mode is DriftMode.CORRECT):
+            mode = DriftMode.WARN
+        written = written and mode is DriftMode.CORRECT
+        often = flapping(past.get("drift") or {}, now, put_back)
+        return cls(mode, written, tuple(ignored), often, frozen)
+
+    def verdict(self, difference: Difference) -> Verdict:
+        if self.mode is DriftMode.IGNORE or any(within(difference.path, path) for path in self.ignored):
+            return Verdict.IGNORE
+        allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
+        return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
+
+    def sift(self, found: Iterable[Difference]) -> Sifted:
+        kept = [(difference, self.verdict(difference)) for difference in found]
+        return Sifted(
+            tuple(difference for difference, verdict in kept if verdict is not Verdict.IGNORE),
+            tuple(difference for difference, verdict in kept if verdict is Verdict.CORRECT),
+        )
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Differences that count, and those of them that are to be put right."""
+
+    stands: tuple[Difference, ...] = ()
+    correct: tuple[Difference, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """For `Decision.corrects`."""
+        return tuple(difference.path for difference in self.correct)
+
+
+def within(path: str, pointer: str) -> bool:
+    return path == pointer or path.startswith(pointer.rstrip("/") + "/")
+
+
+def recent(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> list[Mapping[str, Any]]:
+    """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
+    known = [*((drift.get("corrected") or {}).get("recent") or ())]
+    for put in put_back:
+        if not put.told_by(known):
+            known += [{"path": path, "at": stamp(put.at), "edit": put.edit} for path in put.paths]
+    return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
+
+
+def flapping(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> frozenset[str]:
+    """Paths that were put right three times within the hour."""
+    return frozenset(rests(drift, now, put_back))
+
+
+def rests(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> dict[str, timedelta]:
+    """For how long each path that flaps is left alone."""
+    times: dict[str, list[datetime]] = {}
+    for one in recent(drift, now, put_back):
+        times.setdefault(str(one["path"]), []).append(moment(str(one["at"])))
+    often = {path: sorted(every) for path, every in times.items() if len(every) >= CORRECTIONS_MAX}
+    return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
+
+
+def held(git: GitPlane, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
+    """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
+    GitSync `sync` from putting it back, in its own words.
+    """
+    paths, who = [edit.path for edit in git.edits], editor(git.edits)
+    what = f"edited in the cluster{f' by {who}' if who else ''}: {shown(paths)}; nothing of it is acted on"
+    if not policy.flapping.isdisjoint(paths):
+        why = f"put back {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
+        return FLAPPING, f"{what}; {why}"
+    if policy.frozen:
+        return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
+    return EDITED, f"{what}; {f'GitSync {sync} cannot put it back: {trouble}' if trouble else 'it is not put back yet'}"

@@ -1,0 +1,238 @@
+"""How `status.drift` remembers drift, and what is told of it: the record, the Drifted condition, Events.
+
+Called by `core/status.py` and the worker; nothing else writes there. What may be a secret is masked here, so whatever is told
+from status is fit to leave the cluster.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.core.conditions import DRIFTED, READY, Condition, clip, find, moment, stamp
+from reconciler.core.decision import Decision, Difference, Notice, Phase
+from reconciler.core.drift.edits import shown
+from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
+from reconciler.core.drift.policy import (
+    CORRECTED,
+    CORRECTIONS_MAX,
+    EDITED,
+    FLAPPING,
+    HELD,
+    IN_SYNC,
+    MODIFIED,
+    SHOWN_FOR,
+    STANDS,
+    UNKNOWN,
+    Policy,
+    Verdict,
+    recent,
+    rests,
+    within,
+)
+from reconciler.core.schema.shapes import Shape, masked_at
+
+VERIFIED_EVERY = timedelta(days=1)
+"""How old `lastVerified` may grow where nothing else is written: a metric tells the age at any time, status costs a write."""
+_LISTED = 20
+_RECENT = 60
+_VALUE = 200
+_NOTHING = GitPlane()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The differences as status lists them, and which of them are being put right."""
+
+    standing: Sequence[Mapping[str, Any]] = ()
+    correcting: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+
+
+def record(
+    past: Mapping[str, Any],
+    decision: Decision,
+    policy: Policy,
+    *,
+    shape: Shape,
+    now: datetime,
+    git: GitPlane = _NOTHING,
+) -> dict[str, Any]:
+    """`status.drift` after a decision; `past` is `status.drift` before it.
+
+    A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
+    something settles. What differs from Git is known in every pass.
+    """
+    told = _told(past, decision, git.edits, policy, shape=shape, now=now)
+    corrected = _corrected(past, told.fixed, git.put_back, now)
+    if told.standing:
+        state = STANDS
+    elif decision.held:
+        state = HELD
+    elif decision.unknown_drift:
+        state = UNKNOWN
+    elif corrected and now - moment(corrected["at"]) < SHOWN_FOR:
+        state = CORRECTED
+    else:
+        state = IN_SYNC
+    since = str(past.get("since") or "") if past.get("state") == STANDS else ""
+    return {
+        "mode": str(policy.mode),
+        "state": state,
+        "since": (since or stamp(now)) if state == STANDS else None,
+        "differences": list(told.standing[:_LISTED]),
+        "correcting": list(told.correcting),
+        "corrected": corrected,
+        "lastVerified": past.get("lastVerified"),
+    }
+
+
+def _told(
+    past: Mapping[str, Any],
+    decision: Decision,
+    edits: Sequence[Difference],
+    policy: Policy,
+    *,
+    shape: Shape,
+    now: datetime,
+) -> _Told:
+    before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
+    edited = [_rendered(one, before, shape, now) for one in edits]
+    if not _looked(decision):
+        known = [one for one in before if one["plane"] != "git"]
+        return _Told([*edited, *known], tuple(decision.corrects) or correcting)
+    found = [_rendered(one, before, shape, now) for one in decision.differences or ()]
+    seen = {one["path"] for one in found}
+    kept = [one for one in before if one["path"] not in seen and _stands_unseen(one, decision, policy)]
+    paths = {one["path"] for one in (*found, *kept)}
+    going_on = tuple(path for path in correcting if path in {one["path"] for one in kept})
+    fixed = tuple(path for path in correcting if path not in paths)
+    return _Told([*edited, *found, *kept], (*decision.corrects, *going_on), fixed)
+
+
+def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
+    path = str(one["path"])
+    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not Verdict.IGNORE
+    return counts and one["plane"] == "sagemaker" and any(within(path, pointer) for pointer in decision.unseen)
+
+
+def _looked(decision: Decision) -> bool:
+    """Whether this decision knows how things stand."""
+    if decision.differences is None:
+        return False
+    return bool(decision.differences) or decision.phase not in (Phase.ACTING, Phase.WAITING)
+
+
+def _rendered(
+    difference: Difference, before: Iterable[Mapping[str, Any]], shape: Shape, now: datetime
+) -> dict[str, Any]:
+    known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
+    return {
+        "plane": difference.plane,
+        "path": difference.path,
+        "desired": _value(shape, difference.path, difference.desired),
+        "live": _value(shape, difference.path, difference.live),
+        "by": clip(difference.by, _VALUE),
+        "at": difference.at,
+        "since": known.get("since") or stamp(now),
+    }
+
+
+def _value(shape: Shape, path: str, value: Any) -> str:
+    """What status may hold of a value, and so whatever is told from it."""
+    if value is None or value == "":
+        return ""
+    if path.startswith("/spec"):
+        value = masked_at(shape, path.removeprefix("/spec"), value)
+    return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _VALUE)
+
+
+def _corrected(
+    drift: Mapping[str, Any], fixed: Sequence[str], put_back: Sequence[PutBack], now: datetime
+) -> dict[str, Any] | None:
+    """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
+    past = drift.get("corrected") or {}
+    news = [put for put in put_back if not put.told_by(past.get("recent") or ())]
+    if not fixed and not news:
+        return dict(past) or None
+    at = now if fixed else max(put.at for put in news)
+    every = [*recent(drift, now, news), *({"path": path, "at": stamp(now)} for path in fixed)]
+    return {
+        "at": stamp(at),
+        "count": int(past.get("count") or 0) + len(news) + bool(fixed),
+        "paths": sorted({*fixed, *(path for put in news for path in put.paths)})[:_LISTED],
+        "by": clip(news[-1].by, _VALUE) if news else "",
+        "recent": every[-_RECENT:],
+    }
+
+
+def verified(status: Mapping[str, Any], past: Mapping[str, Any], at: datetime | None) -> dict[str, Any]:
+    """`status` with `drift.lastVerified`, which moves with whatever else moves and else once a day. `past` is the status
+    before; `at` is when SageMaker was seen last, None where nothing is watched.
+    """
+    ready = find(status["conditions"], READY) or {}
+    since = status["drift"].get("lastVerified") or ready["lastTransitionTime"]
+    if at is None or (status == past and at - moment(str(since)) < VERIFIED_EVERY):
+        return dict(status)
+    return {**status, "drift": {**status["drift"], "lastVerified": stamp(at)}}
+
+
+def condition(
+    drift: Mapping[str, Any],
+    decision: Decision,
+    policy: Policy,
+    past: Iterable[Mapping[str, Any]],
+    git: GitPlane = _NOTHING,
+) -> Condition | None:
+    """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
+    standing = drift.get("differences") or ()
+    if not standing:
+        return None
+    paths = [str(one["path"]) for one in standing]
+    known, found = find(past, DRIFTED) or {}, decision.differences or ()
+    message = f"{len(standing)} differ: {shown(paths)}"
+    if not (git.edits or found) and known.get("reason") != EDITED and str(known.get("message")).startswith(message):
+        return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))  # nothing new is known of them
+    reason = EDITED if git.edits else found[0].reason if found else MODIFIED
+    more = [f"edited by {who}"] if (who := editor(git.edits)) else []
+    if policy.frozen:
+        more.append(f"nothing is put right: {policy.frozen}")
+    if any(path in policy.flapping for path in paths):
+        reason = FLAPPING
+        more.append(f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now")
+    else:
+        more += dict.fromkeys(one.stuck for one in found if one.stuck)
+    return Condition(DRIFTED, "True", reason, "; ".join((message, *more)))
+
+
+def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:
+    """Events on change only: a path that was not told yet, and what was put right. `past` is `status.drift` before, `reason`
+    that of the Drifted condition, if any.
+    """
+    known = {(one["plane"], one["path"]) for one in past.get("differences") or ()}
+    new = [one for one in drift.get("differences") or () if (one["plane"], one["path"]) not in known]
+    if new and reason:
+        places = "; ".join(_place(one) for one in new[:3])
+        more = f" and {len(new) - 3} more" if len(new) > 3 else ""
+        yield Notice("Warning", reason, f"{places}{more} (mode {drift['mode']})")
+    corrected, before = drift.get("corrected") or {}, past.get("corrected") or {}
+    if corrected.get("count") != before.get("count") and any(
+        path in (past.get("correcting") or ()) for path in corrected.get("paths") or ()
+    ):
+        yield Notice("Normal", "DriftCorrected", f"put right: {shown(iter(corrected['paths']))}")
+
+
+def _place(one: Mapping[str, Any]) -> str:
+    values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
+    who = f" (by {one['by']})" if one.get("by") else ""
+    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}{who}"
+
+
+def look_again(drift: Mapping[str, Any], now: datetime) -> timedelta | None:
+    """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
+    if drift.get("state") == CORRECTED:
+        return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))
+    return min(rests(drift, now).values(), default=None) if drift.get("state") == STANDS else None

@@ -1,0 +1,1 @@
+"""Files of a commit to manifests, hostile until proven."""

@@ -1,0 +1,375 @@
+"""Files to manifests: what one file of a repository declares, and why the rest of it is refused.
+
+The content is hostile until proven: every refusal is a Rejection with file and line, none is an exception, and one bad object
+never hides the good ones beside it. Knows nothing of fields below `spec`: the caller hands in `validate`.
+Called by `core/manifests/render.py` and by `reconciler validate`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core.git.source import clean_text
+from reconciler.core.manifests.substitute import SubstitutionError, child, substitute
+from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
+from reconciler.core.resource import Annotation
+from reconciler.core.schema.problems import Problem
+
+_MESSAGE = 300
+_REJECTIONS = 100  # of one file; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One object as it is to be applied: namespace filled in, status and server-side fields left out."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    value: Mapping[str, Any]
+    path: str
+    line: int
+    line_of: Callable[[str], int] = field(repr=False, compare=False)
+    """Line of a JSON Pointer into the object, or of its nearest parent."""
+    blob: str = ""
+    sources: tuple[str, ...] = ()
+    """Files that shape the object beside `path`: patches and kustomizations."""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Unique within the one namespace of a sync."""
+        return self.kind, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Something in Git that is not applied. `line` 0 is the file as a whole; kind and name are empty when unknown."""
+
+    path: str
+    line: int
+    kind: str
+    name: str
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, path: str, line: int, reason: str, message: str, *, kind: str = "", name: str = "") -> "Rejection":
+        """Build from untrusted text."""
+        texts = " ".join(clean_text(part) for part in re.findall(r".{1,150}", message, re.DOTALL))
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+        return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, texts[:_MESSAGE])
+
+
+Validate = Callable[[Manifest], Sequence[Problem]]
+
+
+def bounded(rejections: Sequence[Rejection], limit: int) -> list[Rejection]:
+    """At most so many, in their order; every file's first goes before any file's second, or one file would hide the rest."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for index, fault in enumerate(rejections):
+        ranked.append((seen[fault.path], index))
+        seen[fault.path] += 1
+    return [rejections[index] for index in sorted(index for _, index in sorted(ranked)[:limit])]
+
+
+@dataclass(frozen=True, slots=True)
+class ParseOptions:
+    """What a sync allows its files to say. Equal options give equal results."""
+
+    namespace: str
+    kinds: Mapping[str, str]
+    """Allowed kinds and the apiVersion of each."""
+    substitute: Mapping[str, str] = field(default_factory=dict)
+    yaml: Limits = DEFAULT
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """Hashable, for caches."""
+        return self.namespace, tuple(sorted(self.kinds.items())), tuple(sorted(self.substitute.items())), self.yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one file holds. `held` are objects that Git names but that are refused: not applied, and not pruned either."""
+
+    manifests: tuple[Manifest, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    rejected: int = 0
+    held: frozenset[tuple[str, str]] = frozenset()
+    complete: bool = True
+    """False when the file may hold objects that we could not make out: nothing may be pruned then."""
+
+
+Entry = tuple[Any, int, Callable[[str], int]]
+"""A value, its line, and the line of a pointer into it."""
+
+
+def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> Parsed:
+    """Read one YAML or JSON file."""
+    lines = Lines(data)
+    entries = ((document.value, document.line, lines.of(document)) for document in documents(data, options.yaml))
+    return parse_values(path, entries, options, validate, blob=blob)
+
+
+_RECOMPOSED_BYTES = 4 * 1024 * 1024
+
+
+class Lines:
+    """Exact lines for the first documents that ask: each costs reading the file again up to there, which thousands would
+    turn into hours. The others answer with the line they start on.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._left = max(3, _RECOMPOSED_BYTES // (len(data) + 1))
+
+    def of(self, document: Document) -> Callable[[str], int]:
+        asked = False
+
+        def line_of(pointer: str) -> int:
+            nonlocal asked
+            if not pointer:
+                return document.line
+            if not asked and self._left <= 0:
+                return document.line
+            if not asked:
+                asked = True
+                self._left -= 1
+            return document.line_of(pointer)
+
+        return line_of
+
+
+def parse_values(
+    path: str, entries: Iterable[Entry], options: ParseOptions, validate: Validate, *, blob: str = ""
+) -> Parsed:
+    """Judge values that come from the file `path`, one after the other; `entries` may end in a YamlError."""
+    file = _File(path, options, validate, blob)
+    try:
+        for entry in entries:
+            file.document(*entry)
+        if not file.seen:
+            file.reject(1, "NotAManifest", "the file holds no object; leave it out by an ignore rule", unknown=True)
+    except YamlError as error:
+        file.reject(error.line, "InvalidYAML", error.message, unknown=True)
+    except RecursionError:  # bounded by the depth limit; a last line of defence
+        file.reject(0, "InvalidYAML", "nested too deeply", unknown=True)
+    return file.parsed()
+
+
+class _Refused(Exception):  # noqa: N818 (a signal inside this module)
+    def __init__(self, pointer: str, reason: str, message: str, *, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.reason = reason
+        self.message = message
+        self.unknown = unknown
+
+
+class _File:
+    """Collects what one file yields."""
+
+    def __init__(self, path: str, options: ParseOptions, validate: Validate, blob: str) -> None:
+        self.seen = False
+        self._path = path
+        self._options = options
+        self._validate = validate
+        self._blob = blob
+        self._manifests: list[Manifest] = []
+        self._rejections: list[Rejection] = []
+        self._rejected = 0
+        self._held: set[tuple[str, str]] = set()
+        self._complete = True
+
+    def parsed(self) -> Parsed:
+        return Parsed(
+            tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held), self._complete
+        )
+
+    def reject(
+        self, line: int, reason: str, message: str, kind: str = "", name: str = "", *, unknown: bool = False
+    ) -> None:
+        self._rejected += 1
+        if len(self._rejections) < _REJECTIONS:
+            self._rejections.append(Rejection.of(self._path, line, reason, message, kind=kind, name=name))
+        if kind and name:
+            self._held.add((kind, name))
+        if unknown:
+            self._complete = False
+
+    def document(self, value: Any, line: int, line_of: Callable[[str], int]) -> None:
+        self.seen = True
+        if (
+            isinstance(value, dict)
+            and value.get("apiVersion") == "v1"
+            and value.get("kind") == "List"
+            and isinstance(value.get("items"), list)
+        ):
+            for index, item in enumerate(value["items"]):
+                above = f"/items/{index}"
+                self._object(item, line_of(above), lambda pointer, above=above: line_of(above + pointer))  # type: ignore[misc]
+            return
+        self._object(value, line, line_of)
+
+    def _object(self, value: Any, line: int, line_of: Callable[[str], int]) -> None:
+        kind, name = _identity(value)
+        try:
+            value = substitute(value, self._options.substitute)
+            kind, name = _identity(value)
+            manifest = self._manifest(value, line, line_of)
+            problems = self._judge(manifest)
+        except SubstitutionError as error:
+            nameless = "${" in kind + name or not (kind and name)
+            self.reject(line_of(error.pointer), "UndeclaredVariable", error.message, kind, name, unknown=nameless)
+        except _Refused as error:
+            self.reject(line_of(error.pointer), error.reason, error.message, kind, name, unknown=error.unknown)
+        else:
+            for problem in problems[:20]:
+                self.reject(line_of(problem.path), problem.reason, _at(problem), kind, name)
+            if not problems:
+                self._manifests.append(manifest)
+
+    def _judge(self, manifest: Manifest) -> Sequence[Problem]:
+        try:
+            return self._validate(manifest)
+        except Exception as error:  # noqa: BLE001 (a fault in a rule is ours; it must not stop the other objects)
+            return [Problem("", "InternalError", f"the object could not be checked: {type(error).__name__}")]
+
+    def _manifest(self, value: Any, line: int, line_of: Callable[[str], int]) -> Manifest:
+        api_version, kind = _type(value, self._options.kinds)
+        metadata = _metadata(value, self._options.namespace)
+        for key in value:
+            if key not in _TOP_LEVEL:
+                raise _Refused(child("", key), "UnknownField", f"{key[:100]} is not a field of {kind}")
+        body = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+        if value.get("spec") is not None:
+            body["spec"] = without_nulls(value["spec"])
+        name, namespace = metadata["name"], metadata["namespace"]
+        return Manifest(api_version, kind, namespace, name, body, self._path, line, line_of, self._blob)
+
+
+def without_nulls(value: Any) -> Any:
+    """A null in a manifest says "not set"; sent to the API server it would say "remove" or be refused."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value if item is not None]
+    return value
+
+
+def _identity(value: Any) -> tuple[str, str]:
+    """Kind and name as far as they can be made out."""
+    if not isinstance(value, dict):
+        return "", ""
+    metadata = value.get("metadata")
+    kind, name = value.get("kind"), metadata.get("name") if isinstance(metadata, dict) else None
+    return kind if isinstance(kind, str) else "", name if isinstance(name, str) else ""
+
+
+_TOP_LEVEL = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_OUR_GROUPS = ("sagemaker.aws.amazon.com/", "sagemaker-gitops.dev/")
+
+
+def _type(value: Any, kinds: Mapping[str, str]) -> tuple[str, str]:
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("kind"), str)
+        or not isinstance(value.get("apiVersion"), str)
+    ):
+        raise _Refused("", "NotAManifest", "not a Kubernetes object: apiVersion and kind are required", unknown=True)
+    api_version, kind = value["apiVersion"], value["kind"]
+    if kind == "GitSync":
+        raise _Refused(
+            "/kind", "KindNotAllowed", "a GitSync is not applied from Git: a repository could give itself more rights"
+        )
+    if kind not in kinds:
+        # A misspelt kind of ours may stand for an object that exists.
+        if api_version.startswith(_OUR_GROUPS):
+            raise _Refused(
+                "/kind", "KindNotAllowed", f"{api_version} {kind} is not a kind of this controller", unknown=True
+            )
+        raise _Refused(
+            "/kind", "KindNotAllowed", f"{api_version} {kind} is not synced; allowed are {', '.join(sorted(kinds))}"
+        )
+    if api_version != kinds[kind]:
+        raise _Refused("/apiVersion", "KindNotAllowed", f"{kind} has the apiVersion {kinds[kind]}, not {api_version}")
+    return api_version, kind
+
+
+# Written by the cluster: `kubectl get -o yaml` shows them, and applying them fails or harms.
+_SERVER_SIDE = frozenset({
+    *("creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generation"),
+    *("managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid"),
+})  # fmt: skip
+_WRITTEN = frozenset({"name", "namespace", "labels", "annotations"})
+_SYNC_WRITES = frozenset({
+    *(Annotation.REPO, Annotation.REVISION, Annotation.COMMIT, Annotation.PATH, Annotation.OWNER, Annotation.AUTHOR),
+    *(Annotation.SUBJECT, Annotation.APPLIED_HASH, Annotation.APPROXIMATE),
+    "kubectl.kubernetes.io/last-applied-configuration",
+})  # fmt: skip
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
+
+
+def _metadata(value: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    given = value.get("metadata")
+    if not isinstance(given, dict):
+        raise _Refused("/metadata", "InvalidMetadata", "metadata with a name is required", unknown=True)
+    if given.get("generateName"):
+        raise _Refused(
+            "/metadata/generateName",
+            "InvalidMetadata",
+            "generateName makes a new object at every sync; give a name",
+            unknown=True,
+        )
+    name = given.get("name")
+    if not isinstance(name, str):
+        raise _Refused(
+            "/metadata/name",
+            "InvalidMetadata",
+            "metadata.name must be a string; quote it if it looks like a number",
+            unknown=True,
+        )
+    if not _NAME.match(name) or any(not part or part[0] == "-" or part[-1] == "-" for part in name.split(".")):
+        raise _Refused(
+            "/metadata/name",
+            "InvalidMetadata",
+            "metadata.name must be lower-case letters, digits, - and ., at most 253",
+            unknown=True,
+        )
+    if given.get("namespace") not in (None, "", namespace):
+        raise _Refused(
+            "/metadata/namespace", "ForeignNamespace", f"only objects of the namespace {namespace} are synced here"
+        )
+    for key in given:
+        if key not in _WRITTEN and key not in _SERVER_SIDE and key != "generateName":
+            raise _Refused(child("/metadata", key), "UnknownField", f"metadata.{key[:100]} is not a field")
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace}
+    for key in ("labels", "annotations"):
+        if entries := _strings(given.get(key), key):
+            metadata[key] = entries
+    return metadata
+
+
+def _strings(entries: Any, key: str) -> dict[str, str]:
+    if entries is None:
+        return {}
+    if not isinstance(entries, dict):
+        raise _Refused(f"/metadata/{key}", "InvalidMetadata", f"metadata.{key} must be a mapping")
+    for name, text in entries.items():
+        if text is not None and not isinstance(text, str):
+            raise _Refused(
+                child(f"/metadata/{key}", name),
+                "InvalidMetadata",
+                f"the value of {name[:100]} must be a string; quote it",
+            )
+    return {name: text for name, text in entries.items() if text is not None and name not in _SYNC_WRITES}
+
+
+def _at(problem: Problem) -> str:
+    """The message with its field, dotted as kubectl and the API server write it."""
+    field = problem.path.strip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
+    return f"{field}: {problem.message}" if field else problem.message

@@ -1,0 +1,323 @@
+"""The record on the commit: one JSON line for each event, kept in a git note.
+
+Knows what a line says, what makes two renderings the same event, and how lines join what a note holds already. Does not
+know how notes travel (`adapters/notes.py`) nor where they wait (`runtime/notes/outbox.py`). The format is described for
+people in `docs/notes.md`, and its version stands in every line.
+
+A line's id is a digest of what makes the event that event, never of when or in which words it was told: the same event
+found again after a crash, or rebuilt from status, has the id it had and is dropped when notes are merged.
+
+Notes outlive every access right to the cluster, and repositories are copied. So a text is scrubbed of what looks like a
+token and of the secret values it is given, and of a drifted field that may hold a secret only a digest is written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from reconciler.core.conditions import clip, stamp
+from reconciler.core.decision import Difference
+from reconciler.core.git.rules import scrub
+from reconciler.core.git.source import is_sha
+from reconciler.core.naming import digest
+from reconciler.core.resource import Annotation, Resource
+from reconciler.core.schema.shapes import Shape, is_secret, mask, masked
+
+VERSION = 1
+LINE_BYTES = 4096
+_TEXT = 1024
+_LISTED = 20
+_SHORTEST_SECRET = 6
+"""Shorter values turn up in any text by chance, and masking `10` would make every message unreadable."""
+
+
+class Event(StrEnum):
+    JOB_STARTED = "JobStarted"
+    JOB_FINISHED = "JobFinished"
+    ROLLOUT_STARTED = "RolloutStarted"
+    ROLLOUT_SUCCEEDED = "RolloutSucceeded"
+    ROLLOUT_ROLLED_BACK = "RolloutRolledBack"
+    ROLLOUT_FAILED = "RolloutFailed"
+    ROLLOUT_SUPERSEDED = "RolloutSuperseded"
+    HOLD_STARTED = "HoldStarted"
+    HOLD_ENDED = "HoldEnded"
+    DRIFT_FOUND = "DriftFound"
+    DRIFT_CORRECTED = "DriftCorrected"
+    FILE_REJECTED = "FileRejected"
+    OBJECT_PRUNED = "ObjectPruned"
+    LINES_DROPPED = "LinesDropped"
+    """Of the outbox: lines that waited too long for a remote that could not be reached."""
+    NOTE_TRIMMED = "NoteTrimmed"
+    """Of one note: lines that made room for others."""
+
+
+@dataclass(frozen=True)
+class About:
+    """The object that an event is about. `uid` is for ids alone: an object made anew under its name has new rollouts."""
+
+    cluster: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    path: str = ""
+    revision: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Values that a reason, which may be what the user's own code printed, must not repeat; see `secret_values`."""
+
+    @classmethod
+    def of(cls, resource: Resource, cluster: str, secrets: Iterable[str] = ()) -> Self:
+        said = resource.annotations
+        return cls(
+            cluster,
+            resource.kind,
+            resource.namespace,
+            resource.name,
+            resource.uid,
+            said.get(Annotation.PATH, ""),
+            said.get(Annotation.REVISION, ""),
+            tuple(secrets),
+        )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event. Made by the functions below; `identity` is what tells it from every other event of its object."""
+
+    at: datetime
+    event: Event
+    about: About
+    identity: tuple[Any, ...] = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        about = self.about
+        return digest([about.cluster, about.kind, about.namespace, about.name, str(self.event), *self.identity])
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """An entry of a HostingDeployment's `status.history`, as far as notes tell it."""
+
+    id: int
+    hash: str
+    endpoint_config: str = ""
+    initiated_by: str = ""
+    rollback_of: int | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Self:
+        return cls(
+            int(entry.get("id") or 0),
+            str(entry.get("hash") or ""),
+            str(entry.get("endpointConfigName") or ""),
+            str(entry.get("initiatedBy") or ""),
+            entry.get("rollbackOf"),
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "rollout": self.id,
+            "hash": self.hash,
+            "endpointConfig": self.endpoint_config,
+            "initiatedBy": self.initiated_by,
+            "rollbackOf": self.rollback_of,
+        }
+
+
+ENDED = {
+    "Succeeded": Event.ROLLOUT_SUCCEEDED,
+    "RolledBack": Event.ROLLOUT_ROLLED_BACK,
+    "Failed": Event.ROLLOUT_FAILED,
+    "Superseded": Event.ROLLOUT_SUPERSEDED,
+}
+"""By `status.history[].result`."""
+
+
+def job_started(about: About, at: datetime, *, job: str, content: str, arn: str = "", token: str = "") -> Line:
+    """`content` is the run's digest. A rebuilt cluster tells by this line that the content ran already."""
+    facts = {"job": job, "content": content, "arn": arn, "token": token}
+    return Line(at, Event.JOB_STARTED, about, (job, content), facts)
+
+
+def job_finished(
+    about: About, at: datetime, *, job: str, content: str, status: str, reason: str = "", duration_s: float | None = None,
+    billable_s: float | None = None, metrics: Mapping[str, float] | None = None, artefact: str = "",
+) -> Line:  # fmt: skip
+    facts = {
+        "job": job,
+        "content": content,
+        "status": status,
+        "durationSeconds": _whole(duration_s),
+        "billableSeconds": _whole(billable_s),
+        "metrics": {clip(name, 200): _number(value) for name, value in list((metrics or {}).items())[:_LISTED]},
+        "artefact": artefact,
+        "reason": reason,
+    }
+    return Line(at, Event.JOB_FINISHED, about, (job, content), facts)
+
+
+def rollout_started(about: About, at: datetime, rollout: Rollout) -> Line:
+    return Line(at, Event.ROLLOUT_STARTED, about, (about.uid, rollout.id, rollout.hash), rollout.facts)
+
+
+def rollout_ended(
+    about: About, at: datetime, rollout: Rollout, result: str, *, reason: str = "", duration_s: float | None = None,
+    serving: str = "",
+) -> Line:  # fmt: skip
+    """`result` as in `status.history`; `serving` names the configuration that serves now, when it is another."""
+    facts = {**rollout.facts, "durationSeconds": _whole(duration_s), "serving": serving, "reason": reason}
+    return Line(at, ENDED[result], about, (about.uid, rollout.id, rollout.hash), facts)
+
+
+def hold_started(about: About, at: datetime, *, rollback_to: str, since: str, until: str = "") -> Line:
+    """`since` is the time that status records for this hold, so that holding the same entry twice is two events."""
+    facts = {"rollbackTo": rollback_to, "until": until}
+    return Line(at, Event.HOLD_STARTED, about, (about.uid, rollback_to, since), facts)
+
+
+def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reason: str = "") -> Line:
+    facts = {"rollbackTo": rollback_to, "reason": reason}
+    return Line(at, Event.HOLD_ENDED, about, (about.uid, rollback_to, since), facts)
+
+
+def drift_found(
+    about: About, at: datetime, differences: Sequence[Difference], *, since: str, mode: str = "", spec: Shape | None
+) -> Line:
+    """`spec` is the kind's shape, by which values that may hold secrets are known; without it no value is told."""
+    return Line(
+        at,
+        Event.DRIFT_FOUND,
+        about,
+        (about.uid, since, sorted([difference.plane, difference.path] for difference in differences)),
+        {
+            "mode": mode,
+            "count": len(differences),
+            "differences": [_difference(difference, spec) for difference in differences[:_LISTED]],
+        },
+    )
+
+
+def drift_corrected(about: About, at: datetime, paths: Sequence[str], *, since: str, plane: str = "") -> Line:
+    facts = {"plane": plane, "count": len(paths), "paths": list(paths[:_LISTED])}
+    return Line(at, Event.DRIFT_CORRECTED, about, (about.uid, since, plane, sorted(paths)), facts)
+
+
+def file_rejected(
+    about: About, at: datetime, *, commit: str, path: str, line: int = 0, kind: str = "", name: str = "", reason: str,
+    message: str,
+) -> Line:  # fmt: skip
+    """`about` is the GitSync; `commit` is the one the line goes to: the same mistake made again later is another event."""
+    facts = {"file": path, "line": line or None, "object": f"{kind}/{name}" if kind else "", "why": reason}
+    identity = (commit, path, line, kind, name, reason, message)
+    return Line(at, Event.FILE_REJECTED, about, identity, {**facts, "reason": message})
+
+
+def object_pruned(about: About, at: datetime) -> Line:
+    return Line(at, Event.OBJECT_PRUNED, about, (about.uid,), {})
+
+
+def lines_dropped(about: About, at: datetime, lines: Sequence[tuple[str, str]], *, already: int = 0) -> Line:
+    """Stands for lines that could not be kept: pairs of time and id. `already` counts what those stood for in turn."""
+    times = sorted(time for time, _ in lines)
+    facts = {"count": len(lines) + already, "since": times[0] if times else "", "through": times[-1] if times else ""}
+    return Line(at, Event.LINES_DROPPED, about, tuple(sorted(id_ for _, id_ in lines)), facts)
+
+
+def render(line: Line) -> str:
+    """One line of JSON, at most LINE_BYTES long, fit for a terminal; empty members are left out."""
+    about = line.about
+    head: dict[str, Any] = {
+        "v": VERSION,
+        "id": line.id,
+        "at": stamp(line.at),
+        "event": str(line.event),
+        "cluster": about.cluster,
+        "kind": about.kind,
+        "namespace": about.namespace,
+        "name": about.name,
+        "path": about.path,
+        "revision": about.revision,
+    }
+    facts = dict(line.facts)
+    if facts.get("reason"):
+        facts["reason"] = scrub(_masked(str(facts["reason"]), about.secrets))
+    text = _json(_clean(head | facts))
+    if len(text.encode()) > LINE_BYTES:
+        listed = {key: value for key, value in facts.items() if isinstance(value, (list, dict))}
+        short = {key: value for key, value in facts.items() if key not in listed}
+        text = _json(_clean(head | short | {"cut": sorted(listed)}))
+    if len(text.encode()) > LINE_BYTES:
+        least = {key: clip(str(value), 200) if key != "v" else value for key, value in head.items()}
+        text = _json(_clean(least | {"cut": sorted(facts)}))
+    return text
+
+
+def secret_values(spec: Shape, value: Any) -> tuple[str, ...]:
+    """The values of a spec that may be secret: what differs in the masked spec."""
+    return tuple(_differing(value, masked(spec, value)))
+
+
+def commit_of(resource: Resource) -> str:
+    """The commit that last changed the object's file, or the one that was synced where a syncer told no more; empty when
+    no full id is told.
+    """
+    commit = resource.annotations.get(Annotation.COMMIT) or resource.annotations.get(Annotation.REVISION, "")
+    commit = commit.rpartition(":")[2]
+    return commit if is_sha(commit) else ""
+
+
+def _differing(plain: Any, shown: Any) -> Iterator[str]:
+    if isinstance(plain, Mapping) and isinstance(shown, Mapping):
+        for key, item in plain.items():
+            yield from _differing(item, shown.get(key))
+    elif isinstance(plain, list) and isinstance(shown, list):
+        for item, other in zip(plain, shown, strict=True):
+            yield from _differing(item, other)
+    elif plain != shown and isinstance(plain, str):
+        yield plain
+
+
+def _difference(difference: Difference, spec: Shape | None) -> dict[str, str]:
+    told = {"plane": difference.plane, "path": difference.path}
+    if spec is None:
+        return told
+    secret = is_secret(spec, difference.path.removeprefix("/spec"))
+    desired, live = (mask(text) if secret and text else text for text in (difference.desired, difference.live))
+    return {**told, "desired": clip(desired, 200), "live": clip(live, 200)}
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in sorted({value for value in secrets if len(value) >= _SHORTEST_SECRET}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _clean(value: Any) -> Any:
+    """Without empty members, with texts that have no control characters."""
+    if isinstance(value, Mapping):
+        cleaned = {clip(str(key), 200): _clean(item) for key, item in value.items()}
+        return {key: item for key, item in cleaned.items() if item not in (None, "", [], {})}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return clip(value, _TEXT) if isinstance(value, str) else value
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None or not math.isfinite(seconds) else round(seconds)
+
+
+def _number(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

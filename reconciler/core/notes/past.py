@@ -1,0 +1,95 @@
+"""What notes tell of jobs that ran and of roll-outs that ended: so that a cluster whose status was lost does not pay for jobs
+again, and its endpoints have their history and go on counting.
+
+Read by `runtime/notes/trained.py`, asked by `kinds/jobs/job.py` and `kinds/hosting/state.py`. Lines of other clusters,
+of other events and broken ones are passed over.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from reconciler.core.conditions import moment, stamp
+from reconciler.core.notes.note import ENDED, Event
+from reconciler.core.notes.text import parse_line
+from reconciler.core.resource import Key
+
+NEEDLES = (f'"event":"{Event.JOB_STARTED}"', '"event":"Rollout')
+"""One of these texts is in every line looked for."""
+_RESULTS = {str(event): result for result, event in ENDED.items()}
+_KEPT = 50
+"""Roll-outs of one object; `revisionHistoryLimit` asks for less."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A `JobStarted` line: under which name, and when."""
+
+    job: str
+    at: str
+    arn: str = ""
+    token: str = ""
+
+
+def rollouts(lines: Iterable[str], cluster: str) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
+    """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
+    found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for text in lines:
+        line = parse_line(text)
+        if line is None or line.event not in _RESULTS or line.data.get("cluster") != cluster:
+            continue
+        data, key = line.data, Key(*(str(line.data.get(name) or "") for name in ("kind", "namespace", "name")))
+        try:
+            at = moment(line.at)
+            took = timedelta(seconds=int(data.get("durationSeconds") or 0))
+            number = int(data["rollout"])
+        except (ValueError, KeyError, TypeError, OverflowError):
+            continue
+        entry = {
+            "id": number,
+            "hash": data.get("hash"),
+            "endpointConfigName": data.get("endpointConfig"),
+            "revision": data.get("revision"),
+            "path": data.get("path"),
+            "initiatedBy": data.get("initiatedBy"),
+            "startedAt": stamp(at - took),
+            "finishedAt": stamp(at),
+            "result": _RESULTS[line.event],
+            "reason": data.get("reason"),
+            "rollbackOf": data.get("rollbackOf"),
+            "recalled": True,
+        }
+        known = found[key].get(number)
+        if (
+            entry["hash"]
+            and entry["endpointConfigName"]
+            and (known is None or known["finishedAt"] <= entry["finishedAt"])
+        ):
+            found[key][number] = {name: value for name, value in entry.items() if value not in (None, "")}
+    return {
+        key: tuple(entries[number] for number in sorted(entries, reverse=True)[:_KEPT])
+        for key, entries in found.items()
+    }
+
+
+def started(lines: Iterable[str], cluster: str) -> Mapping[Key, Mapping[str, Started]]:
+    """By object, and then by the digest of what ran."""
+    found: defaultdict[Key, dict[str, Started]] = defaultdict(dict)
+    for text in lines:
+        line = parse_line(text)
+        if line is None or line.event != Event.JOB_STARTED or line.data.get("cluster") != cluster:
+            continue
+        kind, namespace, name, job, content, arn, token = (
+            str(line.data.get(key) or "") for key in ("kind", "namespace", "name", "job", "content", "arn", "token")
+        )
+        try:
+            at = stamp(moment(line.at))
+        except ValueError:
+            continue
+        if job and content:
+            found[Key(kind, namespace, name)].setdefault(content, Started(job, at, arn, token))
+    return found

@@ -1,0 +1,163 @@
+"""Which events a status write tells: the difference between the status before and after, as lines for notes.
+
+One place for all kinds, read off what status records anyway: `run` and `runs` of jobs, `history` and `rollout` of deployments,
+`drift` of all. So what is told is what was decided, no kind writes notes, and `told(resource, {}, status, ...)` tells again all that a
+status remembers, under the ids it had: notes that were lost are rebuilt that way.
+
+Further members of a run are told when they are there: `finishedAt`, `reason`, `billableSeconds`, `metrics`, `artefact`; and
+`commit` of a run or history entry goes before what annotations say now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.core.conditions import moment
+from reconciler.core.decision import Difference
+from reconciler.core.git.source import Revision, is_sha
+from reconciler.core.notes import note
+from reconciler.core.notes.note import About, Line, Rollout, commit_of
+from reconciler.core.resource import Annotation, Resource
+from reconciler.core.schema.shapes import Shape
+
+Told = Iterator[tuple[str, Line]]
+"""Commit and line; the commit is empty where no syncer told one."""
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_OVER = frozenset({"Completed", "Failed", "Stopped"})
+
+
+def told(
+    resource: Resource, before: Mapping[str, Any], after: Mapping[str, Any], *, cluster: str, now: datetime, spec: Shape
+) -> tuple[tuple[str, Line], ...]:
+    """Lines for `Outbox.put_all`. `now` is for what status gives no time to."""
+    about = About.of(resource, cluster, note.secret_values(spec, resource.spec))
+    return (
+        *_jobs(resource, about, before, after, now),
+        *_rollouts(resource, about, before, after, now),
+        *_holds(commit_of(resource), about, before.get("rollout") or {}, after.get("rollout") or {}),
+        *_drift(commit_of(resource), about, before.get("drift") or {}, after.get("drift") or {}, spec),
+    )
+
+
+def _jobs(resource: Resource, about: About, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime) -> Told:
+    past = {str(run.get("name")): run for run in _runs(before)}
+    for run in _runs(after):
+        name, content = str(run.get("name") or ""), str(run.get("digest") or "")
+        was = past.get(name) or {}
+        commit = _commit(run, resource)
+        if run.get("startedAt") and not was.get("startedAt"):
+            at = _time(run["startedAt"], now)
+            arn, token = str(run.get("arn") or ""), str(run.get("token") or "")
+            yield commit, note.job_started(about, at, job=name, content=content, arn=arn, token=token)
+        if run.get("startedAt") and run.get("status") in _OVER and was.get("status") not in _OVER:
+            current = run is after.get("run")
+            at = _time(run.get("finishedAt"), now)
+            began = _time(run.get("creationTime") or run["startedAt"], at)
+            yield (
+                commit,
+                note.job_finished(
+                    about,
+                    at,
+                    job=name,
+                    content=content,
+                    status=str(run["status"]),
+                    reason=str(run.get("reason") or (after.get("additional") if current else "") or ""),
+                    duration_s=max(0.0, (at - began).total_seconds()),
+                    billable_s=run.get("billableSeconds"),
+                    metrics=run.get("metrics"),
+                    artefact=str(run.get("artefact") or (after.get("modelPath") if current else "") or ""),
+                ),
+            )
+
+
+def _rollouts(
+    resource: Resource, about: About, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime
+) -> Told:
+    if "history" not in after or resource.kind == "GitSync":
+        return
+    past = {entry.get("id"): entry for entry in before.get("history") or ()}
+    for entry in reversed(after["history"]):  # oldest first
+        was = past.get(entry.get("id"))
+        rollout, commit = Rollout.of(entry), _commit(entry, resource)
+        began = _time(entry.get("startedAt"), now)
+        if was is None and not entry.get("recalled"):
+            yield commit, note.rollout_started(about, began, rollout)
+        result = entry.get("result")
+        if ended(was, entry):
+            at = _time(entry.get("finishedAt"), now)
+            serving = str((after.get("endpointConfigName") if result == "RolledBack" else "") or "")
+            duration_s = max(0.0, (at - began).total_seconds())
+            reason = str(entry.get("reason") or "")
+            yield (
+                commit,
+                note.rollout_ended(about, at, rollout, result, reason=reason, duration_s=duration_s, serving=serving),
+            )
+
+
+def ended(was: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
+    """Whether a history entry tells of an end that it, as it was before, did not."""
+    result = entry.get("result")
+    news = (was is None and not entry.get("recalled")) or (was is not None and was.get("result") != result)
+    return result in note.ENDED and news
+
+
+def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:
+    """Both lines go to the commit that was held against. A hold that was over before anybody told of it is told whole."""
+    was, last_told = past.get("hold") or {}, (past.get("lastHold") or {}).get("since")
+    last, hold = rollout.get("lastHold") or {}, rollout.get("hold") or {}
+    over = bool(last.get("since")) and last["since"] != last_told
+    for one in (last if over else {}, hold):
+        if one.get("since") and one["since"] != was.get("since"):
+            id_, since, until = str(one.get("id")), str(one["since"]), str(one.get("until") or "")
+            yield commit, note.hold_started(about, _time(since, _EPOCH), rollback_to=id_, since=since, until=until)
+        if one is last and one:
+            id_, since, reason = str(last.get("id")), str(last["since"]), str(last.get("reason") or "")
+            at = _time(last.get("endedAt"), _EPOCH)
+            yield commit, note.hold_ended(about, at, rollback_to=id_, since=since, reason=reason)
+
+
+def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[str, Any], spec: Shape) -> Told:
+    since = str(drift.get("since") or "")
+    if drift.get("state") == "Drifted" and (past.get("state") != "Drifted" or past.get("since") != since):
+        differences = [
+            Difference(d["plane"], d["path"], str(d.get("desired", "")), str(d.get("live", "")))
+            for d in drift.get("differences") or ()
+        ]
+        mode = str(drift.get("mode") or "")
+        yield commit, note.drift_found(about, _time(since, _EPOCH), differences, since=since, mode=mode, spec=spec)
+    corrected = drift.get("corrected") or {}
+    at = str(corrected.get("at") or "")
+    # What the sync put back, it has told itself.
+    paths = sorted(one["path"] for one in corrected.get("recent") or () if one["at"] == at and not one.get("edit"))
+    if paths and at != (past.get("corrected") or {}).get("at"):
+        yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)
+
+
+def _runs(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*(status.get("runs") or ()), *([status["run"]] if status.get("run") else [])]
+
+
+def _commit(record: Mapping[str, Any], resource: Resource) -> str:
+    """Of a run or history entry: its own, or the object's when it is about the content that the object has now, or the
+    head that was synced then.
+    """
+    own = str(record.get("commit") or "")
+    if is_sha(own):
+        return own
+    revision = str(record.get("revision") or "")
+    if not revision or revision == resource.annotations.get(Annotation.REVISION):
+        return commit_of(resource)
+    try:
+        return Revision.parse(revision).sha
+    except ValueError:
+        return ""
+
+
+def _time(text: Any, otherwise: datetime) -> datetime:
+    try:
+        return moment(str(text))
+    except ValueError:
+        return otherwise

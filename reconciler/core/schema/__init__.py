@@ -1,0 +1,1 @@
+"""What a kind declares of its resource, and what follows from that: CRD, shape, verdict on a manifest."""

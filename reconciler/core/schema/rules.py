@@ -1,0 +1,130 @@
+"""Rules between fields, each said once and judged twice: by the API server as CEL, offline in Python.
+
+Only relations that SageMaker certainly enforces are here; anything the archived operator let through to a status error stays
+a status error. Each form is cheap in CEL's cost estimate because it only asks which fields are there or compares numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["AtLeastOne", "AtMostOne", "ExactlyOne", "NotGreater", "Requires", "Rule", "at"]
+
+
+class Rule(Protocol):
+    """What core/schema/crd.py writes and core/schema/problems.py asks, of the structure that carries the rule."""
+
+    @property
+    def message(self) -> str: ...
+
+    def cel(self) -> str: ...
+
+    def holds(self, value: Mapping[str, Any]) -> bool: ...
+
+
+def _has(key: str) -> str:
+    return f"has(self.{key})"
+
+
+def _count(keys: tuple[str, ...]) -> str:
+    return " + ".join(f"({_has(key)} ? 1 : 0)" for key in keys)
+
+
+def _present(keys: tuple[str, ...], value: Mapping[str, Any]) -> int:
+    return sum(value.get(key) is not None for key in keys)
+
+
+def _spelled(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:-1]) + f" and {keys[-1]}"
+
+
+@dataclass(frozen=True)
+class ExactlyOne:
+    keys: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"exactly one of {_spelled(self.keys)} must be set"
+
+    def cel(self) -> str:
+        return f"{_count(self.keys)} == 1"
+
+    def holds(self, value: Mapping[str, Any]) -> bool:
+        return _present(self.keys, value) == 1
+
+
+@dataclass(frozen=True)
+class AtMostOne:
+    keys: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"at most one of {_spelled(self.keys)} may be set"
+
+    def cel(self) -> str:
+        return f"{_count(self.keys)} <= 1"
+
+    def holds(self, value: Mapping[str, Any]) -> bool:
+        return _present(self.keys, value) <= 1
+
+
+@dataclass(frozen=True)
+class AtLeastOne:
+    keys: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"at least one of {_spelled(self.keys)} must be set"
+
+    def cel(self) -> str:
+        return " || ".join(map(_has, self.keys))
+
+    def holds(self, value: Mapping[str, Any]) -> bool:
+        return _present(self.keys, value) >= 1
+
+
+@dataclass(frozen=True)
+class Requires:
+    """Where `key` is set (to `equals`, if given) one of `needs` must be set."""
+
+    key: str
+    needs: tuple[str, ...]
+    equals: str | None = None
+
+    @property
+    def message(self) -> str:
+        where = self.key if self.equals is None else f"{self.key} {self.equals}"
+        return f"{where} needs {' or '.join(self.needs)}"
+
+    def cel(self) -> str:
+        unless = f"!{_has(self.key)}" + (f" || self.{self.key} != '{self.equals}'" if self.equals is not None else "")
+        return " || ".join((unless, *map(_has, self.needs)))
+
+    def holds(self, value: Mapping[str, Any]) -> bool:
+        seen = value.get(self.key)
+        applies = seen is not None and (self.equals is None or seen == self.equals)
+        return not applies or _present(self.needs, value) >= 1
+
+
+@dataclass(frozen=True)
+class NotGreater:
+    smaller: str
+    larger: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.smaller} must not be greater than {self.larger}"
+
+    def cel(self) -> str:
+        return f"!{_has(self.smaller)} || !{_has(self.larger)} || self.{self.smaller} <= self.{self.larger}"
+
+    def holds(self, value: Mapping[str, Any]) -> bool:
+        small, large = value.get(self.smaller), value.get(self.larger)
+        return not isinstance(small, int | float) or not isinstance(large, int | float) or small <= large
+
+
+def at(path: str, *rules: Rule) -> tuple[str, tuple[Rule, ...]]:
+    """Rules of the structure at a dotted path of resource keys; the empty path is the spec itself."""
+    return path, rules

@@ -1,0 +1,278 @@
+"""The whole status of a GitSync, rendered from what a pass found. Written only when it differs from what is there.
+
+| Verdict    | Ready   | beside it         | kstatus reads |
+| ---------- | ------- | ----------------- | ------------- |
+| SUCCEEDED  | True    |                   | Current       |
+| WORKING    | Unknown | Reconciling=True  | InProgress    |
+| RETRYING   | False   | Reconciling=True  | InProgress    |
+| STALLED    | False   | Stalled=True      | Failed        |
+| SUSPENDED  | as was  | as it was         | as it was     |
+
+`observedGeneration` moves when a verdict is final: SUCCEEDED, STALLED and SUSPENDED.
+
+| Reason of Ready          | Verdict   | Meaning |
+| ------------------------ | --------- | ------- |
+| ReconciliationSucceeded  | SUCCEEDED | the revision is applied whole |
+| Progressing              | WORKING   | reading the repository, or applying a revision |
+| Suspended                | SUSPENDED | spec.suspend |
+| InvalidSpec              | STALLED   | the message names the field |
+| PartiallyApplied         | STALLED   | something was rejected, see status.rejected; the rest is applied |
+| AccessDenied             | STALLED   | the same, and at least one refusal was for want of rights |
+| PathNotFound             | STALLED   | spec.repo.path does not exist at this revision |
+| EmptyRender              | STALLED   | Git holds no object, so nothing is pruned |
+| BuildIncomplete          | STALLED   | a prune waits until every file can be read |
+| PruneNeedsApproval       | STALLED   | the message names the annotation that allows it |
+| TooManyObjects           | STALLED   | more than a GitSync holds; nothing is applied |
+| NonFastForward           | STALLED   | the branch was rewritten; the message names the annotation that allows it |
+| SecretNotFound           | STALLED   | spec.repo.secretRef |
+| SecretNotAllowed         | STALLED   | the Secret does not name this host, or may not be read |
+| reasons of a SourceError | STALLED or RETRYING | see `core.git.source`; RETRYING for what passes by itself |
+| TransientError, Throttled, ReplyLost, Stale, ApiUnavailable | RETRYING | the Kubernetes API |
+
+Reasons of Drifted: DriftDetected (True), DriftFlapping (True: put back too often to be put back now), DriftCorrected (False,
+readable for an hour).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from reconciler.core.conditions import (
+    DRIFTED,
+    READY,
+    RECONCILING,
+    STALLED,
+    Condition,
+    clip,
+    find,
+    moment,
+    settle,
+    stamp,
+)
+from reconciler.core.drift.policy import FLAPPING
+from reconciler.core.git.source import Commit, Revision
+from reconciler.core.git.webhooks import path_of
+from reconciler.core.manifests.parse import Rejection, bounded
+from reconciler.core.resource import Resource
+
+REJECTED_SHOWN = 50
+HISTORY = 10
+CORRECTED_FOR = timedelta(hours=1)
+"""How long a correction stays readable in the Drifted condition."""
+_OURS = frozenset({READY, RECONCILING, STALLED, DRIFTED})
+
+
+class Verdict(Enum):
+    SUCCEEDED = "Succeeded"
+    WORKING = "Working"
+    RETRYING = "Retrying"
+    STALLED = "Stalled"
+    SUSPENDED = "Suspended"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pass ended, for people and for kstatus. The table of reasons is above."""
+
+    verdict: Verdict
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What this pass found, as texts that hold paths and names alone."""
+
+    edited: tuple[str, ...] = ()
+    """Edits in the cluster that stay, and below those that were put back too often."""
+    fought: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """Objects that differ in SageMaker."""
+    corrected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a pass did for a revision, for the history."""
+
+    commit: Commit
+    started: datetime
+    applied: int = 0
+    pruned: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Counts:
+    total: int = 0
+    ready: int = 0
+    failed: int = 0
+    drifted: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a status is made of. What is None is carried over from the status before."""
+
+    outcome: Outcome
+    generation: int
+    """Of the spec that was acted on; the object may have moved on meanwhile."""
+    attempted: Revision | None = None
+    applied: Revision | None = None
+    inventory: Sequence[str] | None = None
+    counts: Counts | None = None
+    rejected: Sequence[Rejection] | None = None
+    handled: str | None = None
+    approved: str | None = None
+    drift: Drift | None = None
+    work: Work | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(sync: Resource, report: Report, now: datetime) -> dict[str, Any]:
+    past = sync.status
+    verdict = report.outcome.verdict
+    status = {
+        **past,
+        "conditions": _conditions(sync, report, now),
+        "lastAttemptedRevision": _text(report.attempted) or past.get("lastAttemptedRevision"),
+        "lastAppliedRevision": _text(report.applied) or past.get("lastAppliedRevision"),
+        "lastHandledReconcileAt": report.handled or past.get("lastHandledReconcileAt"),
+        "inventory": past.get("inventory") if report.inventory is None else list(report.inventory),
+        "objects": past.get("objects") if report.counts is None else vars(report.counts),
+        "rejected": past.get("rejected") if report.rejected is None else shown(report.rejected),
+        "history": remember(past.get("history") or (), report, now),
+        "webhookPath": path_of(sync) if sync.spec.get("webhook") else None,
+        **report.extra,
+    }
+    if report.approved:
+        status["handled"] = {**(past.get("handled") or {}), "approvePrune": report.approved}
+    if verdict in (Verdict.SUCCEEDED, Verdict.STALLED, Verdict.SUSPENDED):
+        status["observedGeneration"] = report.generation
+    return {key: value for key, value in status.items() if value not in (None, "", [], {})}
+
+
+def shown(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
+    return [
+        {
+            key: value
+            for key, value in (
+                ("path", fault.path),
+                ("line", fault.line),
+                ("kind", fault.kind),
+                ("name", fault.name),
+                ("reason", fault.reason),
+                ("message", clip(fault.message)),
+            )
+            if value
+        }
+        for fault in bounded(rejected, REJECTED_SHOWN)
+    ]
+
+
+def remember(history: Sequence[Mapping[str, Any]], report: Report, now: datetime) -> list[dict[str, Any]]:
+    """Newest first, one entry per revision in a row: a later pass over the same revision completes its entry."""
+    work, past = report.work, [dict(entry) for entry in history]
+    if work is None or report.attempted is None:
+        return past
+    entry: dict[str, Any] = {
+        "revision": str(report.attempted),
+        "commit": work.commit.sha,
+        "author": work.commit.author,
+        "subject": work.commit.subject,
+        "startedAt": stamp(work.started),
+        "finishedAt": stamp(now),
+        "result": _RESULTS[report.outcome.verdict],
+        "message": clip(report.outcome.message),
+        "applied": work.applied,
+        "pruned": work.pruned,
+        "failed": work.failed,
+    }
+    if past and past[0].get("revision") == entry["revision"]:
+        before = past.pop(0)
+        if before.get("result") == entry["result"] and not (work.applied or work.pruned):
+            return [before, *past]
+        entry["startedAt"] = before.get("startedAt", entry["startedAt"])
+        entry["applied"] += before.get("applied", 0)
+        entry["pruned"] += before.get("pruned", 0)
+    return [{key: value for key, value in entry.items() if value != ""}, *past][:HISTORY]
+
+
+_RESULTS = {
+    Verdict.SUCCEEDED: "Succeeded",
+    Verdict.WORKING: "Running",
+    Verdict.RETRYING: "Failed",
+    Verdict.STALLED: "Failed",
+    Verdict.SUSPENDED: "Suspended",
+}
+
+
+def _conditions(sync: Resource, report: Report, now: datetime) -> list[dict[str, Any]]:
+    past = sync.status.get("conditions") or ()
+    new = _judged(past, report.outcome)
+    if drifted := _drifted(past, report, now):
+        new.append(drifted)
+    foreign = [dict(condition) for condition in past if condition.get("type") not in _OURS]
+    return [*settle(past, new, report.generation, now), *foreign]
+
+
+def _judged(past: Sequence[Mapping[str, Any]], outcome: Outcome) -> list[Condition]:
+    reason, message = outcome.reason, outcome.message
+    match outcome.verdict:
+        case Verdict.SUCCEEDED:
+            return [Condition(READY, "True", reason, message)]
+        case Verdict.WORKING:
+            return [Condition(READY, "Unknown", reason, message), Condition(RECONCILING, "True", reason, message)]
+        case Verdict.RETRYING:
+            return [
+                Condition(READY, "False", reason, message),
+                Condition(RECONCILING, "True", "ProgressingWithRetry", message),
+            ]
+        case Verdict.STALLED:
+            return [Condition(READY, "False", reason, message), Condition(STALLED, "True", reason, message)]
+        case Verdict.SUSPENDED:
+            ready = find(past, READY) or {}
+            # Not Reconciling: nobody is at work, and a watcher must not wait for what will not come.
+            return [Condition(READY, str(ready.get("status") or "Unknown"), reason, message)]
+
+
+def _drifted(past: Sequence[Mapping[str, Any]], report: Report, now: datetime) -> Condition | None:
+    """True while edits stand; after a correction False for an hour, so that people can read what happened."""
+    before = find(past, DRIFTED)
+    if report.drift is None:
+        return None if before is None else Condition(DRIFTED, before["status"], before["reason"], before["message"])
+    stands = {
+        "put back too often, left alone for now: ": report.drift.fought,
+        "edited in the cluster: ": report.drift.edited,
+        "in SageMaker: ": report.drift.elsewhere,
+    }
+    if any(stands.values()):
+        reason = FLAPPING if report.drift.fought else "DriftDetected"
+        told = "; ".join(what + "; ".join(texts) for what, texts in stands.items() if texts)
+        return Condition(DRIFTED, "True", reason, told)
+    if report.drift.corrected:
+        return Condition(
+            DRIFTED, "False", "DriftCorrected", f"{stamp(now)} put back: " + "; ".join(report.drift.corrected)
+        )
+    if before is None or before.get("reason") != "DriftCorrected":
+        return None
+    corrected_at = str(before.get("message", "")).partition(" ")[0]
+    if _age(corrected_at, now) > CORRECTED_FOR:
+        return None
+    return Condition(DRIFTED, "False", "DriftCorrected", before["message"])
+
+
+def _age(text: str, now: datetime) -> timedelta:
+    try:
+        return now - moment(text)
+    except (ValueError, TypeError):
+        return timedelta.max
+
+
+def _text(revision: Revision | None) -> str:
+    return str(revision) if revision else ""

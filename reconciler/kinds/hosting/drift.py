@@ -1,0 +1,174 @@
+"""Where a serving endpoint is not as its content says: two pure comparisons, and what of them this spec calls drift.
+
+    weight, count      careful: others have reasons to move them, so only a Correct that was written out puts them right
+    data capture       told only: SageMaker changes it with another configuration, and under another name
+    model, configuration deleted     made again under the same name (`send.make`)
+    model, configuration made anew   told only: what somebody else made under our name is not ours to delete
+
+Not drift: the count of a variant that some scalable target or SageMaker itself scales, anything of a serverless variant, what
+`retainAllVariantProperties` keeps (the spec says that what is live wins), and all of an endpoint that is changing. What is held
+against Git is the reference while it is held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.decision import Difference
+from reconciler.core.kind import Pass
+from reconciler.core.rollout import Live
+from reconciler.core.schema.shapes import to_request
+from reconciler.kinds.hosting.content import VARIANT_LISTS, Wanted
+from reconciler.kinds.hosting.legacy import is_left
+from reconciler.kinds.hosting.records import Made
+
+_WEIGHT, _COUNT, _CAPTURE = "DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig"
+CONFIG_PATH = "/status/endpointConfigName"
+_DEFAULT_WEIGHT = 1.0
+_SINGLE = 1e-6
+"""SageMaker keeps weights in single precision."""
+_CAPTURE_MEMBERS = (
+    ("initialSamplingPercentage", "InitialSamplingPercentage", "CurrentSamplingPercentage"),
+    ("destinationS3Uri", "DestinationS3Uri", "DestinationS3Uri"),
+    ("kmsKeyId", "KmsKeyId", "KmsKeyId"),
+)
+
+
+def elsewhere(want: Wanted, live: Live | None) -> Difference:
+    """The endpoint serves from another configuration, or is gone."""
+    found = live.config if live else "(deleted)"
+    return Difference("sagemaker", CONFIG_PATH, want.content.config, found, gone=live is None)
+
+
+# --- the live endpoint ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Off:
+    """A variant's weight or count that is not what its content says."""
+
+    variant: str
+    difference: Difference
+    change: Mapping[str, Any]
+    """What would put it right, as a member of DesiredWeightsAndCapacities."""
+
+    @property
+    def is_count(self) -> bool:
+        return _COUNT in self.change
+
+
+def unbalanced(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> tuple[Off, ...]:
+    """Weights and counts, whoever scales the variants."""
+    return tuple(_unbalanced(want, endpoint, kept_live(this)))
+
+
+def off_balance(
+    this: Pass, want: Wanted, endpoint: Mapping[str, Any], scaled: Mapping[str, bool | None]
+) -> tuple[Off, ...]:
+    """Without the counts of variants that something scales, or of which nobody can say."""
+    found = unbalanced(this, want, endpoint)
+    return tuple(off for off in found if not off.is_count or scaled.get(off.variant) is False)
+
+
+def _unbalanced(want: Wanted, endpoint: Mapping[str, Any], kept: frozenset[str]) -> Iterator[Off]:
+    for key, api in VARIANT_LISTS.items():
+        live = {variant.get("VariantName"): variant for variant in endpoint.get(api) or ()}
+        for index, variant in enumerate(want.config_params.get(api) or ()):
+            found = live.get(variant.get("VariantName"))
+            if found is None or variant.get("ServerlessConfig"):
+                continue
+            path = f"/spec/{key}/{index}"
+            weight = variant.get("InitialVariantWeight", _DEFAULT_WEIGHT)
+            if _WEIGHT not in kept and not _same(weight, found.get(_WEIGHT)):
+                yield _off(variant, f"{path}/initialVariantWeight", weight, found, _WEIGHT)
+            count = variant.get("InitialInstanceCount")
+            if _COUNT not in kept and not _is_managed(variant) and not _same(count, found.get(_COUNT)):
+                yield _off(variant, f"{path}/initialInstanceCount", count, found, _COUNT)
+
+
+def _same(wanted: float | None, live: float | None) -> bool:
+    """What nobody wrote down, and what SageMaker does not tell, is no difference."""
+    return wanted is None or live is None or math.isclose(wanted, live, rel_tol=_SINGLE)
+
+
+def _is_managed(variant: Mapping[str, Any]) -> bool:
+    return (variant.get("ManagedInstanceScaling") or {}).get("Status") == "ENABLED"
+
+
+def _off(variant: Mapping[str, Any], path: str, wanted: float, found: Mapping[str, Any], member: str) -> Off:
+    difference = Difference("sagemaker", path, f"{wanted:g}", f"{found[member]:g}", careful=True)
+    return Off(str(variant["VariantName"]), difference, {"VariantName": variant["VariantName"], member: wanted})
+
+
+def kept_live(this: Pass) -> frozenset[str]:
+    """Variant properties of which the spec says that an update keeps what is live. The exclude list names exceptions."""
+    options = to_request(this.shape, this.spec, "UpdateEndpoint")
+    if not options.get("RetainAllVariantProperties"):
+        return frozenset()
+    excluded = {one.get("VariantPropertyType") for one in options.get("ExcludeRetainedVariantProperties") or ()}
+    return frozenset({_WEIGHT, _COUNT, _CAPTURE} - excluded)
+
+
+def capture(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> Iterator[Difference]:
+    """Describe tells a summary: whether, how much, where to. A capture that is off has no other difference."""
+    wanted, live = want.config_params.get(_CAPTURE) or {}, endpoint.get(_CAPTURE) or {}
+    enabled = bool(wanted.get("EnableCapture"))
+    if _CAPTURE in kept_live(this):
+        return
+    if enabled != bool(live.get("EnableCapture")):
+        text = str(enabled).lower()
+        yield _captured("enableCapture", text, str(not enabled).lower())
+    elif enabled:
+        for key, member, told in _CAPTURE_MEMBERS:
+            there = "" if live.get(told) is None else str(live[told])
+            if member in wanted and not _same_place(str(wanted[member]), there):
+                yield _captured(key, str(wanted[member]), there)
+
+
+def _captured(key: str, wanted: str, live: str) -> Difference:
+    return Difference("sagemaker", f"/spec/dataCaptureConfig/{key}", wanted, live)
+
+
+def _same_place(wanted: str, live: str) -> bool:
+    """A key may be told by its ARN, a prefix with a slash at its end."""
+    return wanted.rstrip("/") == live.rstrip("/") or live.endswith(f"key/{wanted}")
+
+
+# --- what it serves from ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Part:
+    """A model or configuration of the content that serves."""
+
+    remote: str
+    made: Made
+    path: str
+    """Where its absence is told."""
+    ours: bool = True
+    """Whether the spec says how to make it again."""
+
+    @property
+    def gone(self) -> Difference:
+        return Difference("sagemaker", self.path, self.made.name, "(deleted)", gone=True)
+
+    def replaced(self, created: str) -> Difference:
+        return Difference("sagemaker", self.path, self.made.name, f"another of that name, made at {created}")
+
+
+def parts(want: Wanted, configs: Mapping[str, Made], models: Mapping[str, Made]) -> tuple[Part, ...]:
+    """Of the wanted content; what no record tells of has no ARN. What is only a way back is looked at when somebody goes there."""
+    config = configs.get(want.content.config, Made(want.content.config, want.content.hash))
+    if want.held or is_left(config, want):
+        positions = {name: index for index, name in enumerate(models)}
+        of_config = [name for name in dict.fromkeys(config.models) if name in models]
+        found = [Part("Model", models[name], f"/status/models/{positions[name]}", ours=False) for name in of_config]
+        return (*found, Part("EndpointConfig", config, CONFIG_PATH, ours=False))
+    found = [
+        Part("Model", models.get(model.name, Made(model.name, model.hash)), f"/spec/models/{index}")
+        for index, model in enumerate(want.models)
+    ]
+    return (*found, Part("EndpointConfig", config, CONFIG_PATH))

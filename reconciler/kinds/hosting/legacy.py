@@ -1,0 +1,86 @@
+"""What the archived operator left of a HostingDeployment: a Model and an EndpointConfig resource per generation, each with a
+thing in SageMaker that goes by a name of its own (facts of that operator, 2.9).
+
+The HostingDeployment takes those things into its records at the first pass; the resources are then let go
+(`runtime/reconcile/children`), and what they stood for is kept and collected like anything else that it made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.kind import Pass
+from reconciler.core.resource import Resource
+from reconciler.kinds.hosting.content import Wanted
+from reconciler.kinds.hosting.records import Made
+
+
+def is_new_to_us(this: Pass) -> bool:
+    """Whether no pass of ours recorded anything yet."""
+    return "endpoint" not in this.past
+
+
+def models_left(this: Pass) -> dict[str, Made]:
+    left = _left(this, "Model", "sageMakerModelName", "modelArn")
+    return {name: Made(name, "", arn) for _, name, arn in left}
+
+
+def configs_left(this: Pass) -> dict[str, Made]:
+    left = _left(this, "EndpointConfig", "sageMakerEndpointConfigName", "endpointConfigArn")
+    return {name: Made(name, "", arn, _models_of(child.spec)) for child, name, arn in left}
+
+
+def _left(this: Pass, kind: str, name_key: str, arn_key: str) -> Iterator[tuple[Resource, str, str]]:
+    for child in this.others.items(kind):
+        name, arn = child.status.get(name_key), child.status.get(arn_key)
+        if name and arn and child.hosting_child_of(this.resource):
+            yield child, str(name), str(arn)
+
+
+def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """One per variant, in their order: `serving_names` counts on it."""
+    return tuple(str(variant.get("modelName") or "") for variant in spec.get("productionVariants") or ())
+
+
+def known_configs(this: Pass, configs: Mapping[str, Made], endpoint_arn: str, want: Wanted) -> dict[str, Made]:
+    """The configurations, with that which the status names taken for what the spec wants: same spec, same content.
+
+    Only when its name tells of an older generation was the spec edited since.
+    """
+    name = str(this.past.get("endpointConfigName") or "")
+    if not name:
+        return dict(configs)
+    generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", name)
+    edited = generation is not None and int(generation[1]) < this.resource.generation
+    if name not in configs and configs:
+        return dict(configs)  # its resource is gone, and with it the configuration
+    # Without its resource nobody knows who made it for what: it is used and never deleted.
+    arn = f"{endpoint_arn.rpartition(':')[0]}:endpoint-config/{name.lower()}"
+    known = configs.get(name) or Made(name, "", arn, _models_told(this), taken=True)
+    return {**configs, name: replace(known, hash="" if edited else want.content.hash)}
+
+
+def _models_told(this: Pass) -> tuple[str, ...]:
+    told = {str(pair.get("name")): str(pair.get("value") or "") for pair in this.past.get("modelNames") or ()}
+    found = [told.get(str(variant.get("modelName"))) for variant in this.spec.get("productionVariants") or ()]
+    return tuple(name for name in found if name) if all(found) else ()
+
+
+def is_left(config: Made, want: Wanted) -> bool:
+    """Whether the configuration serves from models that the archived operator made."""
+    return config.taken or bool(config.models and not {model.name for model in want.models} & set(config.models))
+
+
+def serving_names(this: Pass, config: Made, want: Wanted) -> list[dict[str, str]]:
+    """status.modelNames: SageMaker's names by those in spec.models."""
+    variants = [str(variant.get("modelName")) for variant in this.spec.get("productionVariants") or ()]
+    if not is_left(config, want):
+        return [{"name": model.logical, "value": model.name} for model in want.models]
+    if len(variants) == len(config.models):
+        return [
+            {"name": name, "value": value} for name, value in dict(zip(variants, config.models, strict=True)).items()
+        ]
+    return list(this.past.get("modelNames") or ())

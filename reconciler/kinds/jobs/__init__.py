@@ -1,0 +1,1 @@
+"""The one life that all job kinds share."""

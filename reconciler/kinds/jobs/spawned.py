@@ -1,0 +1,83 @@
+"""TrainingJob resources that stand for the training jobs of a tuning job: shown, never acted on.
+
+A child mirrors one training job that SageMaker started on behalf of a HyperparameterTuningJob. It creates nothing, stops
+nothing and holds no finalizer, so deleting it removes a line of `kubectl get trainingjobs` and no more. It is recognised by
+its label, or by the finalizer that the archived operator put on its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.conditions import stamp
+from reconciler.core.decision import Decision, Phase
+from reconciler.core.kind import Pass, View
+from reconciler.core.resource import LEGACY_API_VERSION, TUNING_JOB_LABEL, Resource
+from reconciler.kinds.jobs import job
+from reconciler.kinds.jobs.runs import JobType, Run
+
+_LABEL_LIMIT = 63
+
+
+def child(parent: Resource, training_job: str, spec: Mapping[str, Any]) -> Resource:
+    """The resource for one training job of a tuning job; Kubernetes takes no capitals in its name."""
+    owner = {
+        "apiVersion": parent.api_version,
+        "kind": parent.kind,
+        "name": parent.name,
+        "uid": parent.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+    metadata = {
+        "name": training_job.lower(),
+        "namespace": parent.namespace,
+        "labels": {TUNING_JOB_LABEL: label_value(parent.name)},
+        "ownerReferences": [owner],
+    }
+    body = {"apiVersion": LEGACY_API_VERSION, "kind": "TrainingJob", "metadata": metadata}
+    return Resource({**body, "spec": {**spec, "trainingJobName": training_job}})
+
+
+def label_value(name: str) -> str:
+    """An object's name as a label's value, which is shorter."""
+    if len(name) <= _LABEL_LIMIT:
+        return name
+    return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def observe(kind: JobType, view: View, this: Pass) -> job.Seen:
+    """From the sweep, with one Describe at the end: hundreds of children cost pages of a List."""
+    run = _run(kind, this)
+    if run.status in kind.remote.over and not kind.unsettled(this.past):
+        return job.Seen({})
+    summary = view.summary(kind.remote.name, run.name)
+    if summary is not None and summary[kind.remote.status_key] not in kind.remote.over:
+        return job.Seen({run.name: summary})
+    if summary is not None or view.unlisted(kind.remote.name, run.name):
+        return job.Seen({run.name: view.describe(kind.remote.name, run.name, fresh=summary is None)})
+    return job.Seen({})
+
+
+def decide(kind: JobType, this: Pass) -> Decision:
+    run = _run(kind, this)
+    if this.resource.deleting:
+        return Decision(Phase.RELEASED, "Deleted", "")
+    followed = job.mirror(kind, this, run)
+    why = followed.status.get("additional") or followed.status.get("secondaryStatus") or followed.reason
+    return replace(followed, message=f"{run.name}: {why}", notices=())
+
+
+def _run(kind: JobType, this: Pass) -> Run:
+    recorded = Run.parse(this.past.get("run") or {"digest": "", "name": ""})
+    name = recorded.name or this.past.get(kind.status_name) or this.resource.spec.get(kind.spec_name) or ""
+    return replace(
+        recorded,
+        name=str(name),
+        status=recorded.status or str(this.past.get(kind.status_key) or "InProgress"),
+        startedAt=recorded.startedAt or stamp(this.now),
+        region=str(this.spec.get("region") or ""),
+    )

@@ -1,0 +1,1 @@
+"""What passes between a forge and us: deliveries of webhooks in, commit statuses out."""

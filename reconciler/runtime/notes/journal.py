@@ -1,0 +1,29 @@
+"""What status writes mean for the record on the commit: asked by the worker right before each write, kept by the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.notes.status import told
+from reconciler.core.resource import Annotation, Resource
+from reconciler.core.schema.shapes import Structure
+from reconciler.core.sync.spec import owner_key
+from reconciler.runtime.notes.outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Journal:
+    outbox: Outbox
+    cluster: str
+
+    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
+        """Store the lines of what `status` says anew. Never raises; an equal line has an equal id and is kept once."""
+        owner = resource.annotations.get(Annotation.OWNER)
+        if not owner:
+            return
+        lines = told(resource, resource.status, status, cluster=self.cluster, now=now, spec=shape)
+        if lines:
+            self.outbox.put_all(owner_key(owner), lines)

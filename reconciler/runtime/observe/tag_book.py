@@ -1,0 +1,189 @@
+"""The tags of what one tenant watches, read in bulk through the Resource Groups Tagging API.
+
+A sweep asks for everything of the watched types that carries an owner tag of ours, 100 a page, at a slow interval of
+its own. What is not shown, though the sweep was complete and began well after the thing was made, tagged or watched, is
+missing: it was untagged, or it is gone, or the index is late; the kind confirms by one ListTags.
+
+Tags are never a reason to stop: a failing sweep backs off, concludes nothing and raises nowhere. Application Auto
+Scaling's targets are not asked for: a type that the API does not serve would make it refuse the whole page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.aws.remote import REMOTES, Thing, named_by, thing
+from reconciler.core.decision import Call
+from reconciler.core.errors import DeniedError, ReconcileError
+from reconciler.core.naming import OWNER_TAG
+from reconciler.core.ports import Clock
+from reconciler.core.resource import Key
+from reconciler.runtime.observe.sweep import Ask, Paces, Sweep, jitter
+
+_OPERATION = "GetResources"
+_PAGE = 100
+_FIRST_S = 15.0
+"""After a start everything is watched within seconds; a sweep begun earlier says nothing about most of it."""
+_SETTLED_S = 60.0
+"""The index is told of a change later than the thing itself: a sweep begun sooner is not believed."""
+_DENIED_BACKOFF_MAX_S = 3600.0
+
+
+@dataclass
+class _Tagged:
+    since: float
+    """A sweep begun before this monotonic second says nothing about it."""
+    keys: set[Key] = field(default_factory=set)
+    tags: Mapping[str, str] | None = None
+    unseen: bool = False
+    """The newest sweep that could have shown it did not."""
+    seen_at: datetime | None = None
+
+
+@dataclass
+class _Under:
+    began: float
+    types: list[str]
+    seen: set[Thing] = field(default_factory=set)
+    token: str = ""
+    pages: int = 0
+
+
+class TagBook(Sweep):
+    def __init__(self, clock: Clock, paces: Paces, rate: Callable[[str], float]) -> None:
+        super().__init__(clock, paces, rate)
+        self.denied = False
+        self._things: dict[Thing, _Tagged] = {}
+        self._at = 0.0
+        self._under: _Under | None = None
+
+    # --- who waits for what ---------------------------------------------------------------------------------------
+
+    def watch(self, key: Key, remote: str, name: str) -> None:
+        if not REMOTES[remote].arn_type:
+            return
+        now = self._clock.monotonic()
+        if not self._things:
+            self._at = max(self._at, now + _FIRST_S)
+        self._things.setdefault(thing(remote, name), _Tagged(now)).keys.add(key)
+
+    def unwatch(self, key: Key, remote: str, name: str) -> None:
+        tagged = self._things.get(thing(remote, name))
+        if tagged is None:
+            return
+        tagged.keys.discard(key)
+        if not tagged.keys:
+            del self._things[thing(remote, name)]
+
+    def forget(self, call: Call) -> None:
+        """A call set tags: what was seen, and what a sweep under way will say, is older."""
+        for changed in _tagged_by(call):
+            if tagged := self._things.get(changed):
+                tagged.tags, tagged.unseen = None, False
+                tagged.since = self._clock.monotonic() + _SETTLED_S
+
+    def read(self, arn: str, tags: Mapping[str, str], asked_at: float) -> None:
+        """One thing's tags were read by themselves, which is newer and surer than any sweep begun before."""
+        tagged = self._tagged(arn)
+        if tagged is not None and tagged.since <= asked_at + _SETTLED_S:
+            tagged.tags = tags
+            tagged.since = max(tagged.since, asked_at)
+
+    def known(self, arn: str) -> Mapping[str, str] | None:
+        tagged = self._tagged(arn)
+        return tagged.tags if tagged else None
+
+    def missing(self, arn: str) -> bool:
+        tagged = self._tagged(arn)
+        return tagged is not None and tagged.unseen and tagged.tags is None
+
+    def seen_at(self, remote: str, name: str) -> datetime | None:
+        tagged = self._things.get(thing(remote, name))
+        return tagged.seen_at if tagged else None
+
+    def _tagged(self, arn: str) -> _Tagged | None:
+        named = named_by(arn)
+        return self._things.get(named) if named else None
+
+    # --- sweeping -------------------------------------------------------------------------------------------------
+
+    def due_at(self) -> float | None:
+        if self._under is not None:
+            return self.not_before
+        return max(self.not_before, self._at) if self._things else None
+
+    def next_page(self) -> Ask:
+        if self._under is None:
+            types = sorted({f"sagemaker:{REMOTES[each.remote].arn_type}" for each in self._things})
+            self._under = _Under(self._clock.monotonic(), types)
+        params: dict[str, Any] = {
+            "ResourcesPerPage": _PAGE,
+            "TagFilters": [{"Key": OWNER_TAG}],
+            "ResourceTypeFilters": self._under.types,
+        }
+        return Ask(_OPERATION, params | ({"PaginationToken": self._under.token} if self._under.token else {}))
+
+    def take(self, answer: Mapping[str, Any], asked_at: float) -> set[Key]:
+        del asked_at  # what counts is when the sweep began: pages of one sweep may be of one snapshot
+        under = self._under
+        if under is None:
+            return set()
+        under.pages += 1
+        self.pages += 1
+        woken: set[Key] = set()
+        for shown in answer.get("ResourceTagMappingList") or ():
+            named = named_by(shown["ResourceARN"])
+            if named is not None:
+                under.seen.add(named)
+                woken |= self._told(named, {tag["Key"]: tag["Value"] for tag in shown.get("Tags") or ()}, under.began)
+        under.token = answer.get("PaginationToken") or ""
+        return woken if under.token else woken | self._end(under)
+
+    def _told(self, named: Thing, tags: Mapping[str, str], began: float) -> set[Key]:
+        tagged = self._things.get(named)
+        if tagged is None or tagged.since > began:
+            return set()
+        news = tagged.tags != tags
+        tagged.tags, tagged.unseen, tagged.seen_at = tags, False, self._clock.now()
+        return set(tagged.keys) if news else set()
+
+    def _end(self, under: _Under) -> set[Key]:
+        self._under = None
+        self.sweeps += 1
+        self._failures = 0
+        self.denied = False
+        pace = self._paces.tags_s * jitter(0.1)
+        self._at = self._clock.monotonic() + self._interval(_OPERATION, under.pages, pace)
+        woken: set[Key] = set()
+        for named, tagged in self._things.items():
+            if named in under.seen or tagged.since > under.began or tagged.unseen:
+                continue  # never shown, it is asked about once: by then a read of its own has told what there is
+            tagged.tags, tagged.unseen = None, True
+            woken |= set(tagged.keys)
+        return woken
+
+    def fail(self, error: ReconcileError) -> set[Key]:
+        self._under = None
+        if not isinstance(error, DeniedError):
+            self._back_off(error)
+            return set()
+        self._back_off(error, _DENIED_BACKOFF_MAX_S)
+        if self.denied:
+            return set()
+        self.denied = True
+        for tagged in self._things.values():
+            tagged.tags, tagged.unseen = None, False
+        return {key for tagged in self._things.values() for key in tagged.keys}
+
+
+def _tagged_by(call: Call) -> Iterator[Thing]:
+    if call.operation in ("AddTags", "DeleteTags"):
+        if named := named_by(str(call.params.get("ResourceArn"))):
+            yield named
+        return
+    for remote in REMOTES.values():
+        if call.operation in (f"Create{remote.name}", f"Delete{remote.name}"):
+            yield thing(remote.name, str(call.params.get(remote.name_key)))

@@ -1,0 +1,141 @@
+"""What a worker asks before it acts on a spec: is this what Git holds, and if not, what is to be said and done about it?
+
+    as Git says, or no GitSync cares     act
+    edited, mode Warn or Ignore          act, and in Warn tell what differs
+    edited, mode Correct                 wait a moment: the sync puts it back
+    ... and still there after that       hold: act on nothing of it, and the object says why
+
+Answered from memory alone: claims, the informers' cache and the object's own status. Writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from reconciler.core.conditions import READY, find
+from reconciler.core.decision import Difference
+from reconciler.core.drift.git_plane import GitPlane, PutBack, remembered
+from reconciler.core.drift.policy import DriftMode, Policy, held
+from reconciler.core.git.applied import Wanted
+from reconciler.core.kind import Refusal
+from reconciler.core.ports import Cache, Clock
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.status import SUSPENDED
+from reconciler.core.sync.spec import owner_id
+
+_PATIENCE = timedelta(seconds=10)
+"""An edit in the cluster is put back within a second as a rule; later than this the object says that it is not."""
+
+
+class Claim(Protocol):
+    """What Git says about an object, according to the GitSync that owns it."""
+
+    @property
+    def sync(self) -> Key: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def mode(self) -> DriftMode: ...
+    @property
+    def mode_written(self) -> bool: ...
+    @property
+    def ignore(self) -> tuple[str, ...]: ...
+    @property
+    def on_change(self) -> str: ...
+    @property
+    def wanted(self) -> Wanted | None: ...
+    @property
+    def frozen(self) -> str: ...
+
+
+class Claims(Protocol):
+    def claim(self, key: Key) -> Claim | None: ...
+    def live_hash(self, resource: Resource, claim: Any) -> str:
+        """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
+
+    def edits(self, resource: Resource, claim: Any) -> tuple[Difference, ...]: ...
+    def put_back(self, key: Key, now: datetime) -> tuple[PutBack, ...]: ...
+    def report_edit(self, key: Key) -> None: ...
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How an object stands to Git."""
+
+    git: GitPlane
+    policy: Policy
+    on_change: str
+    wait: timedelta | None = None
+    """For so long nothing is said or done: it is being put back."""
+    hold: Refusal | None = None
+    """Why nothing of the spec is acted on."""
+    wanted: Wanted | None = None
+    """What Git holds, where that is known."""
+
+
+class GitSide:
+    def __init__(self, claims: Claims, cache: Cache, clock: Clock) -> None:
+        self._claims = claims
+        self._cache = cache
+        self._clock = clock
+        self._edited: dict[Key, float] = {}
+        """Since when an object is seen to be edited, by the monotonic clock. One key is never in two workers."""
+
+    def forget(self, key: Key) -> None:
+        self._edited.pop(key, None)
+
+    def stand(self, resource: Resource, now: datetime) -> Stand:
+        claim = self._claims.claim(resource.key)
+        git = self._plane(resource, claim, now)
+        policy = _policy(resource, claim, git, now)
+        on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
+        if claim is None or resource.deleting or not self._is_held(resource, claim):
+            self.forget(resource.key)
+            return Stand(git, policy, on_change)
+        self._claims.report_edit(resource.key)
+        if wait := self._wait(resource, git, policy):
+            return Stand(git, policy, on_change, wait=wait)
+        return Stand(git, policy, on_change, hold=self._hold(git, policy, claim), wanted=claim.wanted)
+
+    def _is_held(self, resource: Resource, claim: Claim) -> bool:
+        return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
+
+    def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitPlane:
+        if claim is None:
+            return GitPlane()
+        edits = self._claims.edits(resource, claim)
+        if edits and claim.wanted is None:
+            edits = remembered(resource.status.get("drift") or {}) or edits
+        return GitPlane(edits, self._claims.put_back(resource.key, now))
+
+    def _wait(self, resource: Resource, git: GitPlane, policy: Policy) -> timedelta | None:
+        now = self._clock.monotonic()
+        since = self._edited.setdefault(resource.key, now)
+        said = remembered(resource.status.get("drift") or {})
+        if said or policy.frozen or not policy.flapping.isdisjoint(edit.path for edit in git.edits):
+            return None
+        left = _PATIENCE - timedelta(seconds=now - since)
+        return left if left > timedelta(0) else None
+
+    def _hold(self, git: GitPlane, policy: Policy, claim: Claim) -> Refusal:
+        sync = self._cache.get(claim.sync)
+        ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
+        trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
+        return Refusal(*held(git, policy, owner_id(claim.sync), trouble))
+
+
+def _policy(resource: Resource, claim: Claim | None, git: GitPlane, now: datetime) -> Policy:
+    """A claim has weighed the object's own annotation already."""
+    said = resource.annotations.get(Annotation.DRIFT_MODE)
+    return Policy.of(
+        claim.mode if claim else DriftMode.read(said, DriftMode.WARN),
+        resource.status,
+        now,
+        written=claim.mode_written if claim else said is not None,
+        adopted=resource.annotations.get(Annotation.ADOPT) == "true",
+        ignored=claim.ignore if claim else (),
+        frozen=SUSPENDED if resource.suspended else claim.frozen if claim else "",
+        put_back=git.put_back,
+    )

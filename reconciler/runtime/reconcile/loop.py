@@ -1,0 +1,128 @@
+"""Loop 2: keys from the informers and the observer, worker threads, and what a pass's end means for the queue."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from reconciler.core.meters import UNMETERED, PassMeter
+from reconciler.core.ports import Cache
+from reconciler.core.resource import Key, Resource
+from reconciler.runtime.liveness import Pool
+from reconciler.runtime.queue import WorkQueue
+from reconciler.runtime.reconcile.worker import Next
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+DEADLINE_S = 900.0
+"""Of one pass: a few dozen calls of AWS and Kubernetes, each with a time-out below half a minute."""
+
+
+def is_echo(old: Resource, new: Resource) -> bool:
+    """Whether the change is a status of our own writing. Woken by it, an object that meets an error, and tells so, would be
+    tried again at once instead of later. A status that was wiped is somebody else's doing.
+    """
+    return _ours_apart(old) == _ours_apart(new) and "conditions" in new.status
+
+
+def _ours_apart(resource: Resource) -> dict[str, Any]:
+    """Everything but status and what the API server counts."""
+    counted = ("resourceVersion", "managedFields")
+    metadata = {name: value for name, value in resource.metadata.items() if name not in counted}
+    return {**resource.body, "metadata": metadata, "status": None}
+
+
+class Reconciler:
+    def __init__(
+        self,
+        queue: WorkQueue[Key],
+        reconcile: Callable[[Key], Next],
+        cache: Cache,
+        workers: int = 4,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        meter: PassMeter = UNMETERED,
+    ) -> None:
+        self._monotonic = monotonic
+        self._meter = meter
+        self._queue = queue
+        self._reconcile = reconcile
+        self._cache = cache
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
+
+    def start(self, kinds: frozenset[str]) -> None:
+        """Call once the cache is synced: before that, absence means nothing."""
+
+        def changed(key: Key, old: Resource | None, new: Resource | None) -> None:
+            if key.kind not in kinds or _only_our_status(old, new):
+                return
+            if old is not None and new is not None and is_echo(old, new):
+                return
+            if old is None or new is None or old.generation != new.generation:
+                # A corrected spec is tried at once, however often the old one failed.
+                self._queue.forget(key)
+            self._queue.add(key)
+
+        self._cache.subscribe(changed)
+        for kind in kinds:
+            for resource in self._cache.items(kind):
+                self._queue.add(resource.key)
+        for number in range(self._workers):
+            thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Passes under way finish; nothing new starts."""
+        self._queue.close()
+        for thread in self._threads:
+            thread.join()
+
+    def pools(self) -> tuple[Pool, ...]:
+        return (Pool("objects", self._queue, self._threads, DEADLINE_S),)
+
+    def wake(self, key: Key) -> None:
+        self._queue.add(key)
+
+    def _run(self) -> None:
+        while not self._queue.closed:
+            key = self._queue.get(_POLL_S)
+            if key is None:
+                continue
+            began, result = self._monotonic(), "bug"
+            try:
+                result = self._settle(key, self._reconcile(key))
+            except Exception:
+                # A bug is not a kind of failure we planned for: it gets the traceback, and the others go on.
+                log.exception("bug while reconciling %s", key)
+                self._queue.retry(key)
+            finally:
+                self._queue.done(key)
+                self._meter.reconciled(key.kind, result, self._monotonic() - began)
+
+    def _settle(self, key: Key, then: Next) -> str:
+        """What came of a pass, in a word for metrics."""
+        if then.failed:
+            self._queue.retry(key)
+            return "retry"
+        self._queue.forget(key)
+        if then.after is None:
+            return "done"
+        self._queue.add(key, then.after.total_seconds())
+        return "again"
+
+
+def _only_our_status(old: Resource | None, new: Resource | None) -> bool:
+    """Our own status writes come back as events; a pass for each would end the backoff of what keeps failing.
+
+    A status that somebody wiped has no conditions: that one is worth a pass.
+    """
+    if old is None or new is None or not new.status.get("conditions"):
+        return False
+    told = ("generation", "annotations", "labels", "finalizers", "deletionTimestamp", "uid")
+    return all(old.metadata.get(member) == new.metadata.get(member) for member in told)

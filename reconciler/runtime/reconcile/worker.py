@@ -1,0 +1,491 @@
+"""One pass over one object: the page a newcomer reads first.
+
+    read -> guard (gone? suspended? edited in the cluster?) -> finalizer -> observe -> decide -> write status -> call AWS
+                                                                  ^                                          |
+                                                                  └───────────── with the replies ───────────┘
+
+Status is written, conditional on the version that was decided on, before any call goes out: it is the record of the
+intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from reconciler.core import tags
+from reconciler.core.aws.partitions import Partitions, commercial
+from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
+from reconciler.core.decision import Decision, Notice, Phase, sooner
+from reconciler.core.drift import record
+from reconciler.core.drift.policy import HELD
+from reconciler.core.errors import (
+    ConflictError,
+    CredentialsError,
+    DeniedError,
+    DependencyError,
+    HeldBackError,
+    NotFoundError,
+    PreconditionError,
+    QuotaError,
+    ReconcileError,
+    StaleError,
+    TerminalError,
+    ThrottledError,
+)
+from reconciler.core.git.applied import put_back
+from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
+from reconciler.core.notes.past import Started
+from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
+from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
+from reconciler.core.schema.shapes import Structure
+from reconciler.core.status import render, suspended
+from reconciler.core.tenancy import Place, untouched
+from reconciler.runtime.observe.observer import Aws, Observer
+from reconciler.runtime.reconcile.children import Children
+from reconciler.runtime.reconcile.execute import NotLeadingError, execute, label
+from reconciler.runtime.reconcile.git_side import Claims, GitSide, Stand
+
+log = logging.getLogger(__name__)
+
+_ROUNDS = 6
+"""Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
+_CACHE_LAG = timedelta(seconds=1)
+_SLOW_RETRY = timedelta(minutes=1)
+_CREDENTIALS_RETRY = timedelta(seconds=30)
+"""The account is paused and probed for all of its objects at once; asking more often only costs time."""
+_TERMINAL_LOOK = timedelta(minutes=10)
+_PARENT_LOOK = timedelta(seconds=10)
+_WORTH_TELLING_S = 5.0
+"""Being held back for a shorter time than this by our own limiter is no news."""
+
+
+class Journal(Protocol):
+    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
+        """Keep the lines for the commit that go with a status, before it is written. Never raises."""
+
+
+class Trained(Protocol):
+    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+        """`Pass.trained` of an object; answers from memory."""
+
+    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
+        """`Pass.recalled` of an object; answers from memory."""
+
+
+class Definitions(Protocol):
+    def terminating(self, kind: str) -> bool:
+        """Whether the kind's CustomResourceDefinition is being deleted."""
+
+
+@dataclass(frozen=True)
+class Next:
+    """When to look again, if nothing wakes the object earlier."""
+
+    after: timedelta | None = None
+    failed: bool = False
+    """The queue's own backoff applies."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    cache: Cache
+    objects: Objects
+    aws: Aws
+    observer: Observer
+    claims: Claims
+    events: Events
+    leader: Leader
+    clock: Clock
+    definitions: Definitions
+    children: Children
+    journal: Journal
+    trained: Trained
+
+
+class Worker:
+    def __init__(
+        self,
+        kinds: Mapping[str, tuple[Kind, Structure]],
+        ports: Ports,
+        place_of: Callable[[Resource], Place],
+        identity: Identity,
+        replica: str,
+        *,
+        partition_of: Partitions = commercial,
+    ) -> None:
+        self._kinds = kinds
+        self._ports = ports
+        self._place_of = place_of
+        self._partition_of = partition_of
+        self._identity = identity
+        self._replica = replica
+        self._written: dict[Key, str] = {}
+        """resourceVersion of our newest write per object. One key is never in two workers, so no lock is needed."""
+        self._git = GitSide(ports.claims, ports.cache, ports.clock)
+
+    def reconcile(self, key: Key) -> Next:
+        resource = self._ports.cache.get(key)
+        if resource is not None and self._is_behind(resource):
+            # The informer will deliver what we wrote and wake this object; an older look is not worth acting on.
+            return Next(after=_CACHE_LAG)
+        for _ in range(_ROUNDS):
+            if resource is None:
+                self._written.pop(key, None)
+                self._git.forget(key)
+                self._ports.observer.watch(key, None, ())
+                return Next()
+            try:
+                return self._reconcile(resource)
+            except (StaleError, NotFoundError):
+                # It moved, or went, since the cache saw it.
+                resource = self._ports.objects.get(key)
+        return Next(failed=True)
+
+    def _is_behind(self, resource: Resource) -> bool:
+        written = self._written.get(resource.key, "")
+        # Opaque by contract, ordered in fact; where they are not numbers the conditional write still catches an old look.
+        if not (written.isdecimal() and resource.resource_version.isdecimal()):
+            return False
+        return int(resource.resource_version) < int(written)
+
+    def _reconcile(self, resource: Resource) -> Next:
+        kind, shape = self._kinds[resource.kind]
+        if resource.spawned and self._ports.children.free(resource):
+            return Next()
+        if resource.hosting_parent and self._ports.children.hand_over(resource):
+            return Next(after=_PARENT_LOOK)
+        if resource.deleting and FINALIZER not in resource.finalizers:
+            return Next()
+        now = self._ports.clock.now()
+        stand = self._git.stand(resource, now)
+        if resource.suspended and not resource.deleting:
+            return self._suspended(resource, stand, shape)
+        if self._retained(resource):
+            return self._release(resource, ())
+        if stand.wait:
+            return Next(after=stand.wait)
+        if FINALIZER not in resource.finalizers and not resource.spawned:
+            resource = self._ports.objects.set_finalizers(resource, (*resource.finalizers, FINALIZER))
+            self._written[resource.key] = resource.resource_version
+        if stand.hold and stand.wanted:
+            # As if it were put back already, so that what runs or serves is still followed.
+            resource = put_back(stand.wanted, resource, kind.as_written(resource), {})
+        this = Pass(
+            resource=resource,
+            identity=self._identity,
+            spec=kind.as_written(resource),
+            shape=shape,
+            past=resource.status,
+            now=now,
+            on_change=stand.on_change,
+            drift=stand.policy,
+            git=stand.git,
+            tokens=_new_tokens(resource),
+            others=self._ports.cache,
+            trained=self._ports.trained.of(resource),
+            recalled=self._ports.trained.rollouts(resource),
+            partition_of=self._partition_of,
+        )
+        if stand.hold and stand.wanted is None:
+            return self._looked_away(this, stand.hold)
+        try:
+            place = self._place_of(resource)
+        except (TerminalError, DeniedError) as error:
+            if resource.deleting and untouched(resource.status):
+                return self._release(resource, ())
+            return self._failed(kind, this, None, None, error)
+        except ReconcileError as error:
+            return self._failed(kind, this, None, None, error)
+        this = replace(this, role=place.tenant.role)
+        try:
+            if place.conflict and not resource.deleting:
+                return self._held(kind, this, place.tenant, place.conflict)
+            if stand.hold:
+                return self._held(kind, this, place.tenant, stand.hold, Phase.WAITING)
+            return self._rounds(kind, this, place.tenant)
+        except (StaleError, NotFoundError):
+            raise
+        except ReconcileError as error:
+            return self._failed(kind, this, None, None, error)
+
+    def _looked_away(self, this: Pass, hold: Refusal) -> Next:
+        """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
+        shown = replace(_as_before(this.past), reason=hold.reason, message=hold.message, status=_kept(this.past))
+        this = self._record(this, shown)
+        return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
+
+    def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
+        doubted: set[str] = set()
+        for _ in range(_ROUNDS):
+            this = _looked(kind, self._ports.observer.view(tenant), this)
+            decision = _decide(kind, this)
+            refusal = _refused_before(decision, this)
+            if refusal:
+                this = replace(this, refused=refusal)
+                decision = _decide(kind, this)
+            self._ports.observer.watch(this.resource.key, tenant, decision.watches)
+            if decision.phase is Phase.RELEASED:
+                return self._release(this.resource, decision.notices)
+            if decision.calls and not this.replies and this.failure is None:
+                # Before it is written down that the call goes out: what was not sent need not be looked for later.
+                self._ports.aws.admit(tenant, decision.calls[0])
+            this = self._record(this, decision, verified=self._verified(tenant, decision))
+            if not decision.calls:
+                return Next(sooner(_TERMINAL_LOOK if refusal else decision.look_again, self._drift_look(this)))
+            replies, failure = execute(
+                decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader
+            )
+            this = replace(
+                this, past=this.resource.status, replies=replies, failure=failure, now=self._ports.clock.now()
+            )
+            if failure is None:
+                this = replace(this, doubt=False)
+            elif isinstance(failure.error, (ConflictError, DependencyError)) and failure.call.identity not in doubted:
+                # Once per call: what is in the way is looked at before anybody is told.
+                doubted.add(failure.call.identity)
+                this = replace(this, doubt=True)
+            else:
+                return self._failed(kind, this, tenant, failure, failure.error)
+        return Next(after=timedelta(seconds=1))
+
+    def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
+        """Follow what there is and change nothing, whatever is wanted."""
+        this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
+        followed = _decide(kind, this)
+        shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message, calls=(), corrects=())
+        self._ports.observer.watch(this.resource.key, tenant, shown.watches)
+        this = self._record(this, shown)
+        return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
+
+    def _verified(self, tenant: Any, decision: Decision) -> datetime | None:
+        """When all that the decision is about was seen last."""
+        view = self._ports.observer.view(tenant)
+        seen = [view.verified(watch.remote, watch.name) for watch in decision.watches]
+        return min((at for at in seen if at is not None), default=None)
+
+    def _record(
+        self,
+        this: Pass,
+        decision: Decision,
+        refused: Mapping[str, Any] | None = None,
+        verified: datetime | None = None,
+    ) -> Pass:
+        """Write the status of a decision, if it says anything new or calls follow; then tell the world."""
+        # Before the status: a pass that dies in between makes them again, and none is left out.
+        self._ports.children.ensure(decision.children)
+        past = this.resource.status
+        decided = this.seen is not None
+        status = render(
+            this.resource,
+            decision,
+            policy=this.drift,
+            shape=this.shape,
+            handled=_handled(this, decided=decided),
+            now=this.now,
+            git=this.git,
+        )
+        if decision.calls:
+            calls = [label(call) for call in decision.calls]
+            status["intent"] = {"at": stamp(this.now), "by": self._replica, "calls": calls}
+        elif "intent" in past:
+            status["intent"] = past["intent"]
+        role = this.role if this.role is not None else past.get("roleArn")
+        status = {key: value for key, value in status.items() if key != "roleArn"} | ({"roleArn": role} if role else {})
+        if refused or (refused := _still_refused(this)):
+            status["refused"] = dict(refused)
+        status = record.verified(status, past, verified)
+        resource = this.resource
+        if status != past or decision.calls:
+            resource = self._write(this, status)
+        drifted = find(status["conditions"], DRIFTED)
+        told = record.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
+        for notice in (*decision.notices, *told):
+            self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
+        return replace(this, resource=resource)
+
+    def _drift_look(self, this: Pass) -> timedelta | None:
+        drift = this.resource.status.get("drift") or {}
+        daily = record.VERIFIED_EVERY if drift.get("lastVerified") else None
+        return sooner(record.look_again(drift, this.now), daily)
+
+    def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
+        """A conditional write. Status is ours alone: when the object moved but its status did not, what came of a call is
+        written all the same, or it would be forgotten, and the pass begins again with what moved.
+        """
+        objects = self._ports.objects
+        self._ports.journal.status_changes(this.resource, status, this.shape, this.now)
+        try:
+            written = objects.replace_status(this.resource, status)
+        except StaleError:
+            live = objects.get(this.resource.key) if this.replies or this.failure else None
+            if live is None or live.uid != this.resource.uid or live.status != this.resource.status:
+                raise
+            written = objects.replace_status(live, status)
+            self._written[written.key] = written.resource_version
+            raise
+        self._written[written.key] = written.resource_version
+        return written
+
+    def _failed(self, kind: Kind, this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
+        """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
+        if isinstance(error, NotLeadingError):
+            return Next()
+        if isinstance(error, HeldBackError) and failure is None and error.retry_after_s < _WORTH_TELLING_S:
+            return Next(after=timedelta(seconds=error.retry_after_s))
+        text = str(error)
+        before = _as_before(this.past)
+        status, watches, healthy, again = this.past, None, before.healthy, None
+        if failure is not None:
+            folded = _decide(kind, replace(this, failure=failure, refused=Refusal(error.reason, text)))
+            status, watches, healthy, again = folded.status, folded.watches, folded.healthy, folded.look_again
+            if folded.phase is Phase.RELEASED:
+                status = this.past
+        human = isinstance(error, (TerminalError, DeniedError))
+        shown = replace(
+            before,
+            phase=Phase.STALLED if human else Phase.WAITING,
+            reason=error.reason,
+            message=text,
+            status=kind.failing(_kept(status), text),
+            notices=(Notice("Warning", error.reason, text),) if _is_news(this.resource, error) else (),
+            healthy=healthy,
+        )
+        if watches is not None:
+            self._ports.observer.watch(this.resource.key, tenant, watches)
+        refused = None
+        if failure is not None and isinstance(error, TerminalError):
+            refused = {
+                "call": failure.call.identity,
+                "reason": error.reason,
+                "message": text,
+                "generation": this.resource.generation,
+            }
+        self._record(this, shown, refused)
+        match error:
+            case TerminalError():
+                return Next(after=again or _TERMINAL_LOOK)  # sooner, where the rest of the object need not wait
+            case ThrottledError(retry_after_s=float() as wait):
+                return Next(after=timedelta(seconds=wait))
+            case CredentialsError():
+                return Next(after=_CREDENTIALS_RETRY)
+            case DependencyError():
+                return Next(failed=True)  # made moments ago, it will be seen soon
+            case PreconditionError() | QuotaError() | DeniedError():
+                return Next(after=_SLOW_RETRY)
+        return Next(failed=True)
+
+    def _release(self, resource: Resource, notices: tuple[Notice, ...]) -> Next:
+        self._ports.observer.watch(resource.key, None, ())
+        for notice in notices:
+            self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
+        self._ports.children.delete(resource)
+        left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
+        self._ports.objects.set_finalizers(resource, left)
+        return Next()
+
+    def _suspended(self, resource: Resource, stand: Stand, shape: Structure) -> Next:
+        """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
+        self._ports.observer.watch(resource.key, None, ())
+        now = self._ports.clock.now()
+        status = suspended(resource, policy=stand.policy, shape=shape, git=stand.git, now=now)
+        if status != resource.status:
+            resource = self._ports.objects.replace_status(resource, status)
+            self._written[resource.key] = resource.resource_version
+        return Next(record.look_again(resource.status.get("drift") or {}, now))
+
+    def _retained(self, resource: Resource) -> bool:
+        """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived
+        operator's chart deletes the definitions on uninstall, and nobody means their endpoints by that.
+        """
+        if not resource.deleting:
+            return False
+        if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
+            return True
+        if not self._ports.definitions.terminating(resource.kind):
+            return False
+        self._ports.events.emit(
+            resource,
+            "Warning",
+            "DefinitionDeleted",
+            f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is",
+        )
+        return True
+
+
+def _looked(kind: Kind, view: View, this: Pass) -> Pass:
+    return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
+
+
+def _decide(kind: Kind, this: Pass) -> Decision:
+    return tags.with_tags(this, kind.decide(this))
+
+
+_ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
+"""What `status.handled` calls the tokens that act once."""
+
+
+def _new_tokens(resource: Resource) -> dict[str, str]:
+    """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
+    if not resource.status:
+        return {}
+    handled = resource.status.get("handled") or {}
+    said = {name: resource.annotations.get(key, "") for name, key in _ONCE.items()}
+    return {name: token for name, token in said.items() if token and token != handled.get(name)}
+
+
+def _handled(this: Pass, *, decided: bool) -> dict[str, str]:
+    """The tokens that were acted on. An error before anything was decided leaves those that act once for the next pass."""
+    annotations = this.resource.annotations
+    before = this.resource.status.get("handled") or {}
+    tokens = {
+        "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
+        "run": annotations.get(Annotation.RUN),
+    }
+    for name, key in _ONCE.items():
+        tokens[name] = before.get(name) if name in this.tokens and not decided else annotations.get(key)
+    return {name: token for name, token in tokens.items() if token}
+
+
+def _still_refused(this: Pass) -> Mapping[str, Any] | None:
+    """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it."""
+    refused = this.past.get("refused")
+    if not refused or this.resource.deleting or (this.tokens.get("retry") and this.seen is not None):
+        return None
+    return refused if refused.get("generation") == this.resource.generation else None
+
+
+def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
+    refused = _still_refused(this)
+    if refused and any(call.identity == refused["call"] for call in decision.calls):
+        return Refusal(str(refused["reason"]), str(refused["message"]))
+    return None
+
+
+def _as_before(past: Mapping[str, Any]) -> Decision:
+    """What was known of health and drift; an error tells nothing new about either."""
+    healthy = find(past.get("conditions") or (), HEALTHY)
+    return Decision(
+        Phase.WAITING,
+        "",
+        healthy=None if healthy is None else healthy["status"] == "True",
+        differences=None,
+        held=(past.get("drift") or {}).get("state") == HELD,
+    )
+
+
+_RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
+
+
+def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key not in _RENDERED}
+
+
+def _is_news(resource: Resource, error: ReconcileError) -> bool:
+    if isinstance(error, HeldBackError):
+        return False  # our own doing, and over by itself
+    conditions = resource.status.get("conditions") or ()
+    return not any(c["type"] == "Ready" and c["reason"] == error.reason for c in conditions)

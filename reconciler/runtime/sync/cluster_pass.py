@@ -1,0 +1,352 @@
+"""The cluster half of a pass: what Git held when we last looked, made true in the cluster and told in status.
+
+Runs after every look at Git that found something, and by itself when an informer reports an edit, a deletion or an object
+that became ready. Never touches Git. Order, such that a crash between any two calls is put right by the next pass:
+
+    plan -> inventory grows to old + new -> put back, apply -> prune -> inventory settles, with the rest of status
+
+so no object of ours is ever outside the inventory, and `Claims` knows the new hash before the object has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.core.conditions import DRIFTED, READY, STALLED, find
+from reconciler.core.drift import edits, policy
+from reconciler.core.drift.git_plane import PutBack
+from reconciler.core.errors import StaleError
+from reconciler.core.git import inventory as inventories
+from reconciler.core.git.applied import Wanted, bookkeeping, kept_bookkeeping
+from reconciler.core.git.source import Provenance, SourceError
+from reconciler.core.manifests.parse import Rejection
+from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.sync.plan import Edited, Live, SyncPlan, View, inventory_after, plan
+from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
+from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
+from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders
+from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.lag import SyncLag
+from reconciler.runtime.sync.liveview import LiveView, newer
+from reconciler.runtime.sync.memory import Memory, Result, Stats
+from reconciler.runtime.sync.notes import SyncNotes
+from reconciler.runtime.sync.ports import Appliers
+from reconciler.runtime.sync.source import Found
+
+_WRITES = 5
+
+
+class ClusterPass:
+    def __init__(
+        self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
+        leader: Leader, clock: Clock, notes: SyncNotes, lag: SyncLag, parallel: int = 8,
+    ) -> None:  # fmt: skip
+        self._cache = cache
+        self._live = live
+        self._claims = claims
+        self._objects = objects
+        self._appliers = appliers
+        self._events = events
+        self._leader = leader
+        self._clock = clock
+        self._notes = notes
+        self._lag = lag
+        self._hands = Hands(live, objects, events, leader, parallel)
+        self.stats = Stats()
+
+    def close(self) -> None:
+        self._hands.close()
+
+    def current(self, memory: Memory) -> Resource | None:
+        """The GitSync, as new as we know it."""
+        cached, ours = self._cache.get(memory.key), memory.status
+        if cached is None or ours is None or cached.uid != ours.uid or newer(cached, ours):
+            return cached
+        return ours
+
+    def converge(self, memory: Memory, *, retry_refused: bool = False, handled: str | None = None) -> Result:
+        """One pass under `memory.lock`, which the caller holds."""
+        sync, spec, found = self.current(memory), memory.spec, memory.found
+        if sync is None or spec is None or found is None or sync.deleting:
+            return Result()
+        self.stats.passes += 1
+        if retry_refused:
+            memory.refused.clear()
+        started = self._clock.now()
+        known = inventories.read(sync.status.get("inventory") or ())
+        wanted = memory.wants.of(found.rendered, spec, self._live.written)
+        if len({*(want.key for want in wanted), *known}) > inventories.LIMIT:
+            message = f"more than {inventories.LIMIT} objects in one GitSync; split it"
+            outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)
+            self.report(memory, sync, Report(outcome, memory.generation, attempted=found.revision, handled=handled))
+            return Result(complete=False)
+        steps = self._plan(memory, sync, found, wanted, spec)
+        self._claims.want(memory.key, wanted, [edit.wanted.key for edit in (*steps.reported, *steps.fought)])
+        if steps.before != known and steps.before:
+            sync = self._announce(memory, sync, found, steps)
+        done = self._carry_out(memory, sync, spec, found, steps)
+        return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled))
+
+    def report(self, memory: Memory, sync: Resource, report: Report) -> Resource:
+        """Write the status if it differs; told again at the newest version when the GitSync has moved."""
+        for _ in range(_WRITES):
+            status = render(sync, report, self._clock.now())
+            if status == sync.status:
+                return sync
+            if not self._leader.is_leader():
+                raise NotLeaderError("another process leads now")
+            if "inventory" in status:
+                # The workers must know what we are about to apply before anyone can see it applied.
+                self._claims.hold(sync.with_status(status))
+            try:
+                written = self._objects.replace_status(sync, status)
+            except StaleError:
+                fresh = self._objects.get(memory.key)
+                if fresh is None or fresh.uid != sync.uid:
+                    raise
+                sync = fresh
+                continue
+            self.stats.status_writes += 1
+            memory.status = written
+            self._claims.hold(written)
+            self._tell(sync, written, report)
+            return written
+        raise StaleError(f"{memory.key} keeps changing")
+
+    def _plan(
+        self, memory: Memory, sync: Resource, found: Found, wanted: Sequence[Wanted], spec: GitSyncSpec
+    ) -> SyncPlan:
+        known, now = inventories.read(sync.status.get("inventory") or ()), self._clock.now()
+        ignored = {want.key: want.ignored for want in wanted if want.ignored}
+        view = View(
+            live=lambda key: self._live.live(key, ignored.get(key, ())),
+            sync_exists=lambda owner: self._cache.get(owner_key(owner)) is not None,
+            written=self._live.written,
+            put_back=lambda key: self._claims.put_back(key, now),
+            now=now,
+        )
+        steps = plan(
+            wanted,
+            [Key(kind, spec.target_namespace, name) for kind, name in found.rendered.held],
+            known,
+            view,
+            spec=spec,
+            owner=owner_id(sync.key),
+            revision=found.revision,
+            complete=found.rendered.complete,
+            approval=sync.annotations.get(Annotation.APPROVE_PRUNE),
+        )
+        refused = memory.refused
+        return replace(
+            steps,
+            to_apply=tuple(want for want in steps.to_apply if refused.get(want.key, ("",))[0] != want.hash),
+            to_put_back=tuple(e for e in steps.to_put_back if refused.get(e.wanted.key, ("",))[0] != e.wanted.hash),
+        )
+
+    def _announce(self, memory: Memory, sync: Resource, found: Found, steps: SyncPlan) -> Resource:
+        """Write the union of old and new before the first apply."""
+        outcome = Outcome(Verdict.WORKING, "Progressing", f"applying {found.revision}")
+        return self.report(
+            memory,
+            sync,
+            Report(outcome, memory.generation, attempted=found.revision, inventory=inventories.write(steps.before)),
+        )
+
+    def _carry_out(self, memory: Memory, sync: Resource, spec: GitSyncSpec, found: Found, steps: SyncPlan) -> Done:
+        if steps.idle:
+            return Done()
+        owner = owner_id(sync.key)
+        origins = _origins(found, sync, steps, owner)
+
+        def notes(want: Wanted, live: Live | None) -> Mapping[str, str]:
+            kept = kept_bookkeeping(want, live.resource, owner) if live else None
+            if kept is not None:
+                return kept
+            return bookkeeping(
+                want, owner=owner, repo=spec.url, revision=found.revision, provenance=origins.get(want.path)
+            )
+
+        orders = Orders(
+            applier=self._appliers(sync.namespace, spec.service_account),
+            notes=notes,
+            mode=lambda want, live: spec.mode(want.key, live.annotations.get(Annotation.DRIFT_MODE)),
+            owner=owner,
+        )
+        done = self._hands.carry_out(steps, orders)
+        for put in done.put_right:
+            version, by = put.edit.live.resource.resource_version, put.edit.author
+            told = PutBack(put.edit.paths, version, self._clock.now(), by.manager if by else "")
+            self._claims.put_right(put.after.key, told)
+        hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_put_back))}
+        memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
+        self.stats.applied += len(done.applied)
+        self.stats.put_back += len(done.put_right)
+        self.stats.pruned += len(done.pruned)
+        return done
+
+    def _settle(self, memory: Memory, sync: Resource, this: _Pass) -> Result:
+        """Judge the pass and write what it came to."""
+        steps, done, found = this.steps, this.done, this.found
+        refused = [fault for _, fault in memory.refused.values()]
+        faults = [*found.rendered.rejections, *steps.rejected, *refused]
+        rejected = found.rendered.rejected + len(steps.rejected) + len(refused)
+        own = _judge(this, faults, rejected, denied=any(fault.reason == "AccessDenied" for fault in refused))
+        open_keys = done.open_keys | memory.refused.keys()
+        after = inventory_after(steps.before, open_keys=frozenset(open_keys), gone=frozenset(done.gone))
+        work = None
+        if memory.problem is None:
+            work = Work(
+                found.snapshot.commit, this.started, len(done.applied), len(done.pruned), rejected + len(done.unsure)
+            )
+        approval = sync.annotations.get(Annotation.APPROVE_PRUNE)
+        report = Report(
+            outcome=memory.problem or own,
+            generation=memory.generation,
+            attempted=found.revision if memory.problem is None else None,
+            applied=found.revision if own.verdict is Verdict.SUCCEEDED else None,
+            inventory=inventories.write(after),
+            counts=self._counts(after, steps, rejected),
+            rejected=faults,
+            handled=this.handled,
+            approved=approval if done.pruned and approves(approval, found.revision) else None,
+            drift=Drift(
+                edited=tuple(_told(edit) for edit in steps.reported),
+                fought=tuple(_told(edit) for edit in steps.fought),
+                elsewhere=tuple(self._elsewhere(after)),
+                corrected=tuple(_told(put.edit) for put in done.put_right),
+            ),
+            work=work,
+        )
+        self._notes.tell(sync, found, done, faults=faults, now=self._clock.now())
+        self.report(memory, sync, report)
+        self._lag.passed(sync, found.snapshot.commit, done.applied, complete=report.applied is not None)
+        self._claims.finish(memory.key, [kept.key for kept in (*steps.kept, *done.kept)])
+        return Result(
+            retry=bool(done.unsure),
+            complete=not (refused or steps.rejected or done.unsure),
+            again_s=self._calm_s(steps.fought),
+        )
+
+    def _counts(self, after: inventories.Inventory, steps: SyncPlan, rejected: int) -> Counts:
+        reported = {edit.wanted.key for edit in (*steps.reported, *steps.fought)}
+        total = ready = failed = drifted = 0
+        for key in after:
+            live = self._live.get(key)
+            if live is None:
+                continue
+            total += 1
+            is_ready, is_failed, is_drifted = summary(live)
+            ready += is_ready
+            failed += is_failed
+            drifted += is_drifted or key in reported
+        return Counts(total, ready, failed, drifted, rejected)
+
+    def _calm_s(self, fought: Sequence[Edited]) -> float | None:
+        """When the first of what is fought over may be put back again."""
+        now = self._clock.now()
+        left = [
+            max(rests[path] for path in edit.paths if path in rests)
+            for edit in fought
+            if (
+                rests := policy.rests(
+                    edit.live.resource.status.get("drift") or {}, now, self._claims.put_back(edit.wanted.key, now)
+                )
+            )
+        ]
+        return min(left).total_seconds() if left else None
+
+    def _elsewhere(self, after: inventories.Inventory) -> Iterator[str]:
+        """What the workers found to differ in SageMaker."""
+        for key in after:
+            status = live.status if (live := self._live.get(key)) else {}
+            if (find(status.get("conditions") or (), DRIFTED) or {}).get("status") != "True":
+                continue
+            paths = [
+                one["path"] for one in (status.get("drift") or {}).get("differences") or () if one["plane"] != "git"
+            ]
+            if paths:
+                yield f"{key.kind}/{key.name} {edits.shown(paths)}"
+
+    def _tell(self, before: Resource, after: Resource, report: Report) -> None:
+        """Events on change alone."""
+        old, new = (find(sync.status.get("conditions") or (), READY) or {} for sync in (before, after))
+        outcome, work = report.outcome, report.work
+        if outcome.verdict is Verdict.SUCCEEDED:
+            moved = before.status.get("lastAppliedRevision") != after.status.get("lastAppliedRevision")
+            if moved or old.get("status") != "True":
+                counts = f": {work.applied} applied, {work.pruned} pruned" if work else ""
+                self._events.emit(after, "Normal", outcome.reason, outcome.message + counts)
+        elif outcome.verdict in (Verdict.STALLED, Verdict.RETRYING) and (
+            (old.get("reason"), old.get("message")) != (new.get("reason"), new.get("message"))
+        ):
+            self._events.emit(after, "Warning", outcome.reason, outcome.message)
+        was, drifted = (find(sync.status.get("conditions") or (), DRIFTED) or {} for sync in (before, after))
+        if drifted.get("status") == "True" and drifted.get("message") != was.get("message"):
+            self._events.emit(after, "Warning", str(drifted.get("reason")), str(drifted.get("message")))
+
+
+@dataclass(frozen=True)
+class _Pass:
+    spec: GitSyncSpec
+    found: Found
+    steps: SyncPlan
+    done: Done
+    started: datetime
+    handled: str | None
+
+
+def summary(resource: Resource) -> tuple[bool, bool, bool]:
+    """Ready, failed, drifted: what a GitSync counts of an object."""
+    conditions = resource.status.get("conditions") or ()
+    ready, stalled, drifted = (
+        (find(conditions, kind) or {}).get("status") == "True" for kind in (READY, STALLED, DRIFTED)
+    )
+    return ready, stalled, drifted
+
+
+def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: bool) -> Outcome:
+    found, steps, done = this.found, this.steps, this.done
+    if done.unsure:
+        error = next(iter(done.unsure.values()))
+        return Outcome(Verdict.RETRYING, error.reason, f"{len(done.unsure)} objects are open: {error}")
+    if found.rendered.tree_id is None:
+        return Outcome(Verdict.STALLED, "PathNotFound", faults[0].message)
+    if rejected:
+        first = faults[0]
+        at = f"{first.path}:{first.line}" if first.line else first.path
+        text = f"{rejected} rejected; {at} {first.kind} {first.name}: {first.message}"
+        return Outcome(Verdict.STALLED, "AccessDenied" if denied else "PartiallyApplied", " ".join(text.split()))
+    if steps.blocked and steps.blocked.stalls:
+        return Outcome(Verdict.STALLED, steps.blocked.reason, steps.blocked.message)
+    message = f"Applied {found.revision}"
+    if steps.blocked:
+        message += f"; {steps.blocked.message}"
+    if steps.waiting:
+        message += f"; {len(steps.waiting)} objects are being deleted and will be made anew"
+    return Outcome(Verdict.SUCCEEDED, "ReconciliationSucceeded", message)
+
+
+def _told(edit: Edited) -> str:
+    """Paths and who, no values."""
+    by = f" (by {edit.author})" if edit.author else ""
+    return f"{edit.wanted.key.kind}/{edit.wanted.key.name} {edits.shown(edit.paths)}{by}"
+
+
+def _origins(found: Found, sync: Resource, steps: SyncPlan, owner: str) -> Mapping[str, Provenance]:
+    """Who last changed each file that is about to be written about; nothing when nobody can tell."""
+    paths = {want.path for want in steps.to_apply}
+    paths |= {
+        edit.wanted.path
+        for edit in steps.to_put_back
+        if kept_bookkeeping(edit.wanted, edit.live.resource, owner) is None
+    }
+    if not paths:
+        return {}
+    before = str(sync.status.get("lastAppliedRevision") or "").rpartition(":")[2] or None
+    try:
+        return found.snapshot.provenance(before, sorted(paths))
+    except SourceError:
+        return {}

@@ -1,0 +1,225 @@
+"""What is decided about a deployment, row by row: status before, what was seen, and what follows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.core.decision import Phase
+from reconciler.core.drift.policy import DriftMode, Policy
+from reconciler.core.kind import Pass
+from reconciler.core.ownership import Owner
+from reconciler.kinds.hosting.content import wanted
+from reconciler.kinds.hosting.decide import decide
+from reconciler.kinds.hosting.observe import Seen
+from reconciler.kinds.hosting.records import trimmed
+from reconciler.kinds.hosting_deployment import KIND
+from tests.support.lab import hosting
+from tests.support.passes import NOW, a_pass, verbs
+
+PARTS = wanted(a_pass(KIND, hosting()))
+NEXT = wanted(a_pass(KIND, hosting(image="lab:2")))
+NAME, CONFIG, HASH = PARTS.endpoint, PARTS.content.config, PARTS.content.hash
+LONG_AGO = "2026-01-01T00:00:00Z"
+MADE = {
+    "models": [{"name": PARTS.models[0].name, "hash": PARTS.models[0].hash, "arn": "arn:model"}],
+    "configs": [{"name": CONFIG, "hash": HASH, "arn": "arn:config", "models": [PARTS.models[0].name]}],
+    "endpoint": {"region": "us-east-1"},
+}
+SERVES: dict[str, Any] = {
+    **MADE,
+    "endpoint": {"region": "us-east-1", "name": NAME, "arn": "arn:endpoint", "creationTime": LONG_AGO},
+    "rollout": {"phase": "Complete", "applied": {"hash": HASH, "endpointConfigName": CONFIG}},
+    "history": [{"id": 1, "hash": HASH, "endpointConfigName": CONFIG, "result": "Succeeded"}],
+}
+
+
+def live(status: str = "InService", config: str = CONFIG, **more: Any) -> Seen:
+    found = {
+        "EndpointName": NAME,
+        "EndpointArn": "arn:endpoint",
+        "EndpointStatus": status,
+        "EndpointConfigName": config,
+        "CreationTime": NOW,
+        "LastModifiedTime": NOW,
+        **more,
+    }
+    return Seen(found, True)
+
+
+GONE = Seen(None, True)
+
+
+def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[str, Any]:
+    """An update to `config` went out that long ago, from something else."""
+    rollout = {
+        "requested": {"hash": content, "endpointConfigName": config},
+        "previous": {"hash": "before", "endpointConfigName": "before"},
+        "lastModifiedTime": NOW.isoformat(),
+        "requestedAt": (NOW - since).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "attempt": 1,
+    }
+    history = [{"id": 2, "hash": content, "endpointConfigName": config}, *SERVES["history"]]
+    return {**SERVES, "rollout": rollout, "history": history}
+
+
+CONDEMNED = {
+    **SERVES,
+    "quarantine": [{"hash": NEXT.content.hash, "endpointConfigName": NEXT.content.config, "reason": "alarm"}],
+}
+SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("this", "phase", "reason", "calls"),
+    [
+        pytest.param(
+            a_pass(KIND, hosting(), seen=Seen()),
+            Phase.ACTING,
+            "Preparing",
+            ["CreateModel", "CreateEndpointConfig"],
+            id="new: parts first",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), MADE, seen=Seen()),
+            Phase.ACTING,
+            "RolloutInProgress",
+            ["CreateEndpoint"],
+            id="then it",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=live()), Phase.READY, "InService", [], id="what is wanted serves"
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(image="lab:2"), SERVES, seen=live()),
+            Phase.ACTING,
+            "Preparing",
+            ["CreateModel", "CreateEndpointConfig"],
+            id="changed: parts first",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(image="lab:2"), SERVES, seen=live("SystemUpdating")),
+            Phase.WAITING,
+            "EndpointBusy",
+            [],
+            id="never while it changes",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(image="lab:2"), CONDEMNED, seen=live()),
+            Phase.STALLED,
+            "RevisionQuarantined",
+            [],
+            id="never what is condemned",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(SOON), seen=live(config="before")),
+            Phase.WAITING,
+            "RolloutInProgress",
+            [],
+            id="asked, no trace yet",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(LATE), seen=Seen()),
+            Phase.WAITING,
+            "RolloutInProgress",
+            [],
+            id="asked, and nobody looked since: no verdict",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(LATE), seen=live(config="before")),
+            Phase.ACTING,
+            "RolloutInProgress",
+            ["UpdateEndpoint"],
+            id="asked, no trace for long: once more",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(SOON), seen=live(config="before", FailureReason="alarm")),
+            Phase.STALLED,
+            "RevisionQuarantined",
+            ["AddTags"],
+            id="asked and rolled back: condemned, and mirrored on its configuration",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=live(config="theirs")),
+            Phase.READY,
+            "ExternallyModified",
+            [],
+            id="moved",
+        ),
+        pytest.param(a_pass(KIND, hosting(), SERVES, seen=GONE), Phase.STALLED, "ExternallyDeleted", [], id="deleted"),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=GONE, drift=Policy(DriftMode.CORRECT)),
+            Phase.ACTING,
+            "RolloutInProgress",
+            ["CreateEndpoint"],
+            id="deleted, put back",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=live("OutOfService")),
+            Phase.STALLED,
+            "EndpointOutOfService",
+            [],
+            id="out",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(endpointName="other"), SERVES, seen=live()),
+            Phase.STALLED,
+            "IdentityChanged",
+            [],
+            id="name",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=live(), deleting=True),
+            Phase.ACTING,
+            "Deleting",
+            ["DeleteEndpoint"],
+            id="end",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=live("Updating"), deleting=True),
+            Phase.WAITING,
+            "Deleting",
+            [],
+            id="end, busy",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), SERVES, seen=GONE, deleting=True),
+            Phase.ACTING,
+            "Deleting",
+            ["DeleteEndpointConfig", "DeleteModel"],
+            id="the rest goes when the endpoint is gone",
+        ),
+        pytest.param(
+            a_pass(
+                KIND,
+                hosting(),
+                {"endpoint": {"region": "us-east-1"}},
+                seen=Seen(live().endpoint, True, {NAME: Owner.OTHER}),
+                deleting=True,
+            ),
+            Phase.RELEASED,
+            "Deleted",
+            [],
+            id="what is another's is not deleted",
+        ),
+    ],
+)
+def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None:
+    decision = decide(this)
+    assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
+
+
+@pytest.mark.parametrize(
+    ("results", "kept"),
+    [
+        (["Succeeded", "Succeeded", "Succeeded"], [3, 2]),
+        (["RolledBack", "RolledBack", "Succeeded"], [3, 1]),
+        (["Failed", "RolledBack", "Failed"], [3, 2]),
+        ([None, "RolledBack", "Succeeded"], [3, 1]),
+    ],
+)
+def test_trimming_keeps_what_serves(results: list[str | None], kept: list[int]) -> None:
+    history = [{"id": 3 - n, "result": result} for n, result in enumerate(results)]
+    assert [entry["id"] for entry in trimmed(history, 2)] == kept

@@ -1,0 +1,117 @@
+"""When the notes are read, what they tell before and after, and that they are never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from reconciler.core.git.source import Remote, SourceError
+from reconciler.core.notes.note import About, job_started, render
+from reconciler.core.notes.target import NotesRefusedError, Target
+from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.runtime.notes.trained import PATIENCE_S, Trained
+
+SYNC = Key("GitSync", "ml", "team")
+JOB = Key("TrainingJob", "ml", "train")
+LINE = render(job_started(About("prod", *JOB), datetime(2026, 3, 1, tzinfo=UTC), job="train-abc", content="abc"))
+
+
+def resource(kind: str, name: str, spec: dict[str, Any] | None = None, owner: str = "") -> Resource:
+    annotations = {Annotation.OWNER: owner} if owner else {}
+    return Resource(
+        {"kind": kind, "metadata": {"namespace": "ml", "name": name, "annotations": annotations}, "spec": spec}
+    )
+
+
+OWNED = resource("TrainingJob", "train", owner="ml/team")
+
+
+@dataclass
+class World:
+    """The ports of `Trained`, and the clock."""
+
+    sync: Resource | None = field(default_factory=lambda: resource("GitSync", "team", {}))
+    want: bool = True
+    answer: Callable[[], Sequence[str]] = lambda: [LINE]
+    reads: int = 0
+    now: float = 0.0
+    ref: str = "refs/notes/sagemaker-gitops/prod"
+
+    def wanted(self, _: Key) -> bool:
+        return self.want
+
+    def target(self, _: Key) -> Target | None:
+        return Target(Remote("https://git.example.com/team.git"), self.ref)
+
+    def find(self, _target: Target, *_texts: str) -> Sequence[str]:
+        self.reads += 1
+        return self.answer()
+
+    def append(self, *_: Any) -> Any:
+        raise AssertionError("reading does not write")
+
+    def begin(self) -> Trained:
+        return Trained(targets=self, notes=self, syncs=lambda _: self.sync, cluster="prod", monotonic=lambda: self.now)
+
+
+def refused() -> Sequence[str]:
+    raise NotesRefusedError("somebody is in the way")
+
+
+def unreachable() -> Sequence[str]:
+    raise SourceError("Unreachable", "no route")
+
+
+def test_once_read_they_tell_what_ran() -> None:
+    world = World()
+    trained = world.begin()
+    assert trained.of(OWNED) is None
+    trained.read(SYNC)
+    assert {content: one.job for content, one in (trained.of(OWNED) or {}).items()} == {"abc": "train-abc"}
+    trained.read(SYNC)
+    assert world.reads == 1
+
+
+def test_another_ref_is_read_too() -> None:
+    world = World()
+    trained = world.begin()
+    trained.read(SYNC)
+    world.ref, world.answer = "refs/notes/other/prod", list
+    trained.read(SYNC)
+    assert (world.reads, trained.of(OWNED)) == (2, {})
+
+
+@pytest.mark.parametrize("fails", [refused, unreachable])
+def test_what_cannot_be_read_tells_nothing_and_is_tried_at_the_next_fetch(fails: Callable[[], Sequence[str]]) -> None:
+    world = World(answer=fails)
+    trained = world.begin()
+    trained.read(SYNC)
+    assert trained.of(OWNED) == {}
+    world.answer = lambda: [LINE]
+    trained.read(SYNC)
+    assert (trained.of(OWNED) or {}).keys() == {"abc"}
+
+
+@pytest.mark.parametrize(
+    ("world", "asked"),
+    [
+        pytest.param(World(want=False), OWNED, id="nobody wants notes"),
+        pytest.param(World(sync=None), OWNED, id="the sync is gone"),
+        pytest.param(World(sync=resource("GitSync", "team", {"suspend": True})), OWNED, id="it is suspended"),
+        pytest.param(World(), resource("TrainingJob", "train"), id="no sync owns the object"),
+    ],
+)
+def test_nothing_is_waited_for_where_nothing_will_be_read(world: World, asked: Resource) -> None:
+    assert world.begin().of(asked) == {}
+
+
+def test_patience_ends() -> None:
+    world = World()
+    trained = world.begin()
+    assert trained.of(OWNED) is None
+    world.now = PATIENCE_S
+    assert trained.of(OWNED) == {}
