@@ -18,10 +18,9 @@ from typing import Any, Protocol
 
 from reconciler.core import tags
 from reconciler.core.aws.partitions import Partitions, commercial
-from reconciler.core.conditions import DRIFTED, HEALTHY, find, stamp
+from reconciler.core.conditions import DRIFTED, find, stamp
 from reconciler.core.decision import Decision, Notice, Phase, sooner
 from reconciler.core.drift import record
-from reconciler.core.drift.policy import HELD
 from reconciler.core.errors import (
     ConflictError,
     CredentialsError,
@@ -48,6 +47,15 @@ from reconciler.runtime.observe.observer import Aws, Observer
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.execute import NotLeadingError, execute, label
 from reconciler.runtime.reconcile.git_side import Claims, GitSide, Stand
+from reconciler.runtime.reconcile.past import (
+    as_before,
+    handled,
+    is_news,
+    kept,
+    new_tokens,
+    refused_before,
+    still_refused,
+)
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +192,7 @@ class Worker:
             on_change=stand.on_change,
             drift=stand.policy,
             git=stand.git,
-            tokens=_new_tokens(resource),
+            tokens=new_tokens(resource),
             others=self._ports.cache,
             trained=self._ports.trained.of(resource),
             recalled=self._ports.trained.rollouts(resource),
@@ -214,7 +222,7 @@ class Worker:
 
     def _looked_away(self, this: Pass, hold: Refusal) -> Next:
         """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
-        shown = replace(_as_before(this.past), reason=hold.reason, message=hold.message, status=_kept(this.past))
+        shown = replace(as_before(this.past), reason=hold.reason, message=hold.message, status=kept(this.past))
         this = self._record(this, shown)
         return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
 
@@ -223,7 +231,7 @@ class Worker:
         for _ in range(_ROUNDS):
             this = _looked(kind, self._ports.observer.view(tenant), this)
             decision = _decide(kind, this)
-            refusal = _refused_before(decision, this)
+            refusal = refused_before(decision, this)
             if refusal:
                 this = replace(this, refused=refusal)
                 decision = _decide(kind, this)
@@ -284,7 +292,7 @@ class Worker:
             decision,
             policy=this.drift,
             shape=this.shape,
-            handled=_handled(this, decided=decided),
+            handled=handled(this, decided=decided),
             now=this.now,
             git=this.git,
         )
@@ -295,7 +303,7 @@ class Worker:
             status["intent"] = past["intent"]
         role = this.role if this.role is not None else past.get("roleArn")
         status = {key: value for key, value in status.items() if key != "roleArn"} | ({"roleArn": role} if role else {})
-        if refused or (refused := _still_refused(this)):
+        if refused or (refused := still_refused(this)):
             status["refused"] = dict(refused)
         status = record.verified(status, past, verified)
         resource = this.resource
@@ -337,7 +345,7 @@ class Worker:
         if isinstance(error, HeldBackError) and failure is None and error.retry_after_s < _WORTH_TELLING_S:
             return Next(after=timedelta(seconds=error.retry_after_s))
         text = str(error)
-        before = _as_before(this.past)
+        before = as_before(this.past)
         status, watches, healthy, again = this.past, None, before.healthy, None
         if failure is not None:
             folded = _decide(kind, replace(this, failure=failure, refused=Refusal(error.reason, text)))
@@ -350,8 +358,8 @@ class Worker:
             phase=Phase.STALLED if human else Phase.WAITING,
             reason=error.reason,
             message=text,
-            status=kind.failing(_kept(status), text),
-            notices=(Notice("Warning", error.reason, text),) if _is_news(this.resource, error) else (),
+            status=kind.failing(kept(status), text),
+            notices=(Notice("Warning", error.reason, text),) if is_news(this.resource, error) else (),
             healthy=healthy,
         )
         if watches is not None:
@@ -422,70 +430,3 @@ def _looked(kind: Kind, view: View, this: Pass) -> Pass:
 
 def _decide(kind: Kind, this: Pass) -> Decision:
     return tags.with_tags(this, kind.decide(this))
-
-
-_ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
-"""What `status.handled` calls the tokens that act once."""
-
-
-def _new_tokens(resource: Resource) -> dict[str, str]:
-    """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
-    if not resource.status:
-        return {}
-    handled = resource.status.get("handled") or {}
-    said = {name: resource.annotations.get(key, "") for name, key in _ONCE.items()}
-    return {name: token for name, token in said.items() if token and token != handled.get(name)}
-
-
-def _handled(this: Pass, *, decided: bool) -> dict[str, str]:
-    """The tokens that were acted on. An error before anything was decided leaves those that act once for the next pass."""
-    annotations = this.resource.annotations
-    before = this.resource.status.get("handled") or {}
-    tokens = {
-        "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
-        "run": annotations.get(Annotation.RUN),
-    }
-    for name, key in _ONCE.items():
-        tokens[name] = before.get(name) if name in this.tokens and not decided else annotations.get(key)
-    return {name: token for name, token in tokens.items() if token}
-
-
-def _still_refused(this: Pass) -> Mapping[str, Any] | None:
-    """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it."""
-    refused = this.past.get("refused")
-    if not refused or this.resource.deleting or (this.tokens.get("retry") and this.seen is not None):
-        return None
-    return refused if refused.get("generation") == this.resource.generation else None
-
-
-def _refused_before(decision: Decision, this: Pass) -> Refusal | None:
-    refused = _still_refused(this)
-    if refused and any(call.identity == refused["call"] for call in decision.calls):
-        return Refusal(str(refused["reason"]), str(refused["message"]))
-    return None
-
-
-def _as_before(past: Mapping[str, Any]) -> Decision:
-    """What was known of health and drift; an error tells nothing new about either."""
-    healthy = find(past.get("conditions") or (), HEALTHY)
-    return Decision(
-        Phase.WAITING,
-        "",
-        healthy=None if healthy is None else healthy["status"] == "True",
-        differences=None,
-        held=(past.get("drift") or {}).get("state") == HELD,
-    )
-
-
-_RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
-
-
-def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key not in _RENDERED}
-
-
-def _is_news(resource: Resource, error: ReconcileError) -> bool:
-    if isinstance(error, HeldBackError):
-        return False  # our own doing, and over by itself
-    conditions = resource.status.get("conditions") or ()
-    return not any(c["type"] == "Ready" and c["reason"] == error.reason for c in conditions)
