@@ -92,10 +92,14 @@ class Policy:
         return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> Verdict:
-        if self.mode is DriftMode.IGNORE or any(within(difference.path, path) for path in self.ignored):
+        if self.mode is DriftMode.IGNORE or self.leaves(difference.path):
             return Verdict.IGNORE
         allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
         return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
+
+    def leaves(self, path: str) -> bool:
+        """Whether somebody wrote that this place is of others."""
+        return any(within(path, ignored) for ignored in self.ignored)
 
     def sift(self, found: Iterable[Difference]) -> Sifted:
         kept = [(difference, self.verdict(difference)) for difference in found]

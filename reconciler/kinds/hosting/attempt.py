@@ -17,6 +17,7 @@ from reconciler.core.kind import Failure, Pass
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX, Attempt, Live, Outcome, judge
 from reconciler.kinds.hosting.content import Wanted
+from reconciler.kinds.hosting.drift import RESIZE
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import closed, quarantine
 from reconciler.kinds.hosting.send import send
@@ -36,6 +37,7 @@ _ATTEMPT_KEYS = (
     "foreign",
     "stage",
     "releasing",
+    RESIZE,
 )
 
 
@@ -111,6 +113,7 @@ def _succeeded(state: State, attempt: Attempt) -> Over:
     done = _closed(state, "Succeeded")
     served = attempt.requested
     rollout = {**done.rollout, "currentHash": served.hash, "stableHash": served.hash, "phase": "Complete"}
+    rollout[RESIZE] = state.rollout.get(RESIZE)
     done = replace(done, rollout={**rollout, "applied": served.record()})
     return Over(done, (Notice("Normal", "RolloutSucceeded", f"{served.config} is in service"),))
 

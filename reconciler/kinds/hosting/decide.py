@@ -26,7 +26,7 @@ from reconciler.core.rollout import (
     next_step,
 )
 from reconciler.core.status import source
-from reconciler.kinds.hosting import hold
+from reconciler.kinds.hosting import hold, repair
 from reconciler.kinds.hosting.attempt import Over, settle
 from reconciler.kinds.hosting.content import Wanted, wanted, with_reference
 from reconciler.kinds.hosting.drift import elsewhere
@@ -43,7 +43,7 @@ from reconciler.kinds.hosting.records import (
     quarantined,
     trimmed,
 )
-from reconciler.kinds.hosting.repair import CORRECTING, Found, compare, forgotten, put_right, vain_for
+from reconciler.kinds.hosting.repair import Found
 from reconciler.kinds.hosting.send import prepare
 from reconciler.kinds.hosting.state import (
     REBALANCE,
@@ -90,10 +90,8 @@ def _decide(this: Pass, state: State, want: Wanted) -> Decision:
     foreign = next((name for name in this.seen.owners if not is_ours(this, name)), None)
     if foreign:
         return _not_ours(this, state, want, foreign)
-    if this.reply(REBALANCE):
-        return waiting(
-            this, state, want, CORRECTING, "put back what was changed from outside: waiting for the endpoint"
-        )
+    if answered := this.reply(REBALANCE):
+        return repair.asked(this, state, want, answered.call)
     attempt = open_attempt(this)
     settled = settle(this, state, want, attempt) if attempt else Over(state)
     if isinstance(settled, Over):
@@ -276,10 +274,10 @@ def _ready(this: Pass, state: State, want: Wanted, live: Live) -> Decision:
     phase = "Held" if want.held else "Complete"
     rollout = {**state.rollout, **current, "phase": phase, "applied": want.content.record(), "collecting": None}
     state = replace(state, rollout=rollout, history=_told_of(this, state, want.content))
-    found = compare(this, state, want)
-    if repair := put_right(this, state, want, found):
+    found = repair.compare(this, state, want)
+    if repair := repair.put_right(this, state, want, found):
         return repair
-    state = forgotten(state, found)
+    state = repair.recorded(state, found)
     configs, models = garbage(
         state.configs,
         state.models,
@@ -319,9 +317,9 @@ def _tagged(this: Pass, serving: Content) -> Mapping[str, Any] | None:
 
 def _settled(this: Pass, state: State, want: Wanted, found: Found) -> Decision:
     message = want.held.says if want.held else f"{want.content.config} serves"
-    vain = vain_for(this, state, found)
+    vain = repair.vain_for(this, state, found)
     if vain:
-        message += f"; what differs was put back {SENDS_MAX} times in vain and is left as it is for an hour"
+        message += f"; what differs was asked for {SENDS_MAX} times in vain and is left as it is for an hour"
     # Whether or not it was seen already: what goes within its first minute moves no more, so nothing else wakes us then.
     young = [young_for(this, part.made) for part in found.parts]
     return Decision(

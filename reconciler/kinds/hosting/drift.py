@@ -25,8 +25,10 @@ from reconciler.kinds.hosting.content import VARIANT_LISTS, Wanted
 from reconciler.kinds.hosting.legacy import is_left
 from reconciler.kinds.hosting.records import Made
 
-_WEIGHT, _COUNT, _CAPTURE = "DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig"
+_WEIGHT, COUNT, _CAPTURE = "DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig"
 CONFIG_PATH = "/status/endpointConfigName"
+RESIZE = "resize"
+"""Member of `status.rollout`."""
 _DEFAULT_WEIGHT = 1.0
 _SINGLE = 1e-6
 """SageMaker keeps weights in single precision."""
@@ -57,7 +59,7 @@ class Off:
 
     @property
     def is_count(self) -> bool:
-        return _COUNT in self.change
+        return COUNT in self.change
 
 
 def unbalanced(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> tuple[Off, ...]:
@@ -73,6 +75,14 @@ def off_balance(
     return tuple(off for off in found if not off.is_count or scaled.get(off.variant) is False)
 
 
+def is_unset(this: Pass, off: Off) -> bool:
+    """Whether this is a count that the last update kept though nothing scales its variant: no drift, but the rest of that
+    rollout, whatever the mode is.
+    """
+    names = (this.past.get("rollout") or {}).get(RESIZE) or ()
+    return off.is_count and off.variant in names and not this.drift.leaves(off.difference.path)
+
+
 def _unbalanced(want: Wanted, endpoint: Mapping[str, Any], kept: frozenset[str]) -> Iterator[Off]:
     for key, api in VARIANT_LISTS.items():
         live = {variant.get("VariantName"): variant for variant in endpoint.get(api) or ()}
@@ -85,8 +95,8 @@ def _unbalanced(want: Wanted, endpoint: Mapping[str, Any], kept: frozenset[str])
             if _WEIGHT not in kept and not _same(weight, found.get(_WEIGHT)):
                 yield _off(variant, f"{path}/initialVariantWeight", weight, found, _WEIGHT)
             count = variant.get("InitialInstanceCount")
-            if _COUNT not in kept and not _is_managed(variant) and not _same(count, found.get(_COUNT)):
-                yield _off(variant, f"{path}/initialInstanceCount", count, found, _COUNT)
+            if COUNT not in kept and not _is_managed(variant) and not _same(count, found.get(COUNT)):
+                yield _off(variant, f"{path}/initialInstanceCount", count, found, COUNT)
 
 
 def _same(wanted: float | None, live: float | None) -> bool:
@@ -109,7 +119,7 @@ def kept_live(this: Pass) -> frozenset[str]:
     if not options.get("RetainAllVariantProperties"):
         return frozenset()
     excluded = {one.get("VariantPropertyType") for one in options.get("ExcludeRetainedVariantProperties") or ()}
-    return frozenset({_WEIGHT, _COUNT, _CAPTURE} - excluded)
+    return frozenset({_WEIGHT, COUNT, _CAPTURE} - excluded)
 
 
 def capture(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> Iterator[Difference]:

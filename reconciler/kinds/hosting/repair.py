@@ -1,6 +1,7 @@
 """What is done about a serving endpoint that is not as its content says; `drift` compares, the pass's policy decides.
 
-Parts that are gone are made again first. Weights and counts are put back by UpdateEndpointWeightsAndCapacities, all weights in
+Parts that are gone are made again first; then counts that the last update kept only because it keeps those of scaled variants
+are set, as the rest of that rollout. Weights and counts are put back by UpdateEndpointWeightsAndCapacities, all weights in
 one call, then one variant's count at a time, for that is all that SageMaker takes. It is no rollout and no entry of history.
 
     sent ──LastModifiedTime moved, or no trace for 60 s──> looked at again ──still off──> sent again, three times at most an hour
@@ -20,7 +21,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX, Live
 from reconciler.kinds.hosting import drift
 from reconciler.kinds.hosting.content import Wanted
-from reconciler.kinds.hosting.drift import Off, Part
+from reconciler.kinds.hosting.drift import COUNT, RESIZE, Off, Part
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import Made
 from reconciler.kinds.hosting.send import make
@@ -28,7 +29,7 @@ from reconciler.kinds.hosting.state import REBALANCE, State, identity
 
 _RECORD = "rebalance"
 """Member of `status.rollout`: the call that went out last, for as long as something is to be put back."""
-CORRECTING = "CorrectingDrift"
+_CORRECTING = "CorrectingDrift"
 _PAUSE = timedelta(hours=1)
 """After so many tries in vain."""
 
@@ -39,6 +40,10 @@ class Found:
     """What is served from."""
     gone: tuple[Part, ...] = ()
     offs: tuple[Off, ...] = ()
+    resize: tuple[Off, ...] = ()
+    """Counts that the rollout still has to set."""
+    unset: tuple[str, ...] = ()
+    """Their variants, and those of which nobody can say that nothing scales them."""
     drift: Sifted = field(default_factory=Sifted)
     variants: tuple[str, ...] = ()
     """Of which it matters whether they are scalable targets."""
@@ -61,11 +66,25 @@ def compare(this: Pass, state: State, want: Wanted) -> Found:
     replaced = [part.replaced(look.created) for part, look in seen.items() if look and look.replaced]
     # What is held is compared once its configuration was read.
     known = want.held is None or bool(want.config_params)
+    every = drift.unbalanced(this, want, endpoint) if known else ()
+    unset = [off.variant for off in every if drift.is_unset(this, off)]
     offs = drift.off_balance(this, want, endpoint, sweep.scaled) if known else ()
+    resize = tuple(off for off in offs if off.is_count and off.variant in unset)
+    offs = tuple(off for off in offs if off not in resize)
     capture = tuple(drift.capture(this, want, endpoint)) if known else ()
     differences = [*(part.gone for part in gone), *replaced, *(off.difference for off in offs), *capture]
     sifted = this.drift.sift(differences)
-    return Found(parts, gone, offs, sifted, tuple(sweep.scaled), looked=True, unknown=sweep.unknown)
+    return Found(
+        parts,
+        gone,
+        offs,
+        resize,
+        tuple(variant for variant in unset if sweep.scaled.get(variant) is not True),
+        drift,
+        tuple(sweep.scaled),
+        looked=True,
+        unknown=sweep.unknown,
+    )
 
 
 def put_right(this: Pass, state: State, want: Wanted, found: Found) -> Decision | None:
@@ -116,12 +135,14 @@ def _rebalance(this: Pass, state: State, want: Wanted, found: Found) -> Decision
     }
     state = replace(state, rollout={**state.rollout, _RECORD: record})
     decision = _waiting(this, state, want, found, ", ".join(off.difference.path for off in offs))
-    corrects = tuple(off.difference.path for off in offs)
+    corrects = tuple(off.difference.path for off in offs if off not in found.resize)
     return replace(decision, phase=Phase.ACTING, calls=(call,), corrects=corrects)
 
 
 def _next(found: Found) -> tuple[Off, ...]:
     """What one call may put right."""
+    if found.resize:
+        return found.resize[:1]
     offs = tuple(off for off in found.offs if off.difference in found.drift.correct)
     return tuple(off for off in offs if not off.is_count) or offs[:1]
 
@@ -148,9 +169,14 @@ def _is_old(this: Pass, sent: Mapping[str, Any]) -> bool:
     return this.now - moment(sent["requestedAt"]) >= _PAUSE
 
 
-def forgotten(state: State, found: Found) -> State:
-    """Without the record of what was sent, once nothing is left of what it was sent for."""
-    return state if not found.looked or _next(found) else _without(state)
+def recorded(state: State, found: Found) -> State:
+    """With the counts that are still to be set, and without the record of what was sent once nothing is left of what it was
+    sent for.
+    """
+    if not found.looked:
+        return state
+    state = replace(state, rollout={**state.rollout, RESIZE: list(found.unset)})
+    return state if _next(found) else _without(state)
 
 
 def _without(state: State) -> State:
@@ -158,5 +184,17 @@ def _without(state: State) -> State:
 
 
 def _waiting(this: Pass, state: State, want: Wanted, found: Found, why: str) -> Decision:
-    decision = waiting(this, state, want, CORRECTING, f"putting back what was changed from outside: {why}")
-    return replace(decision, differences=found.stands)
+    return replace(_under_way(this, state, want, why, resizes=bool(found.resize)), differences=found.stands)
+
+
+def asked(this: Pass, state: State, want: Wanted, call: Call) -> Decision:
+    """The call was answered: the endpoint is on its way."""
+    of = {change["VariantName"] for change in call.params["DesiredWeightsAndCapacities"] if COUNT in change}
+    resizes = not of.isdisjoint(state.rollout.get(RESIZE) or ())
+    return _under_way(this, state, want, "waiting for the endpoint", resizes=resizes)
+
+
+def _under_way(this: Pass, state: State, want: Wanted, why: str, *, resizes: bool) -> Decision:
+    if resizes:
+        return waiting(this, state, want, "RolloutInProgress", f"setting counts that the update kept: {why}")
+    return waiting(this, state, want, _CORRECTING, f"putting back what was changed from outside: {why}")

@@ -14,7 +14,8 @@ from typing import Any
 from reconciler.core.decision import Call
 from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
-from reconciler.kinds.scaling.content import Where
+from reconciler.kinds.hosting.content import VARIANT_LISTS
+from reconciler.kinds.scaling.content import INSTANCES, Where
 from reconciler.kinds.scaling.state import same_account
 
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
@@ -100,10 +101,29 @@ def retaining(this: Pass, endpoint: str, scaled: Sequence[Scaled], call: Call) -
 
     Weights and data capture still come from the new content. What the spec says about retaining is left as it is.
     """
-    if this.spec.get("retainAllVariantProperties") is not None or not (scaled or owned(this, endpoint)):
+    if not _retains(this, endpoint, scaled):
         return call
     retained = {"RetainAllVariantProperties": True, "ExcludeRetainedVariantProperties": list(_KEPT_FROM_SPEC)}
     return Call(call.operation, {**retained, **call.params})
+
+
+def to_resize(this: Pass, endpoint: str, scaled: Sequence[Scaled], config: Mapping[str, Any]) -> list[str]:
+    """Variants that nothing scales and whose counts such an update keeps as well, for it names no variants: the content's
+    are set after it.
+    """
+    if not _retains(this, endpoint, scaled):
+        return []
+    targets = owned(this, endpoint) | {one.where.target for one in scaled}
+    names = [str(variant["VariantName"]) for api in VARIANT_LISTS.values() for variant in config.get(api) or ()]
+    return [name for name in names if instances_of(endpoint, name).target not in targets]
+
+
+def instances_of(endpoint: str, variant: str) -> Where:
+    return Where(f"endpoint/{endpoint}/variant/{variant}", INSTANCES)
+
+
+def _retains(this: Pass, endpoint: str, scaled: Sequence[Scaled]) -> bool:
+    return this.spec.get("retainAllVariantProperties") is None and bool(scaled or owned(this, endpoint))
 
 
 def _types(variants: Sequence[Mapping[str, Any]]) -> dict[str, str]:

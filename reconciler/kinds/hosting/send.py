@@ -15,6 +15,7 @@ from reconciler.core.resource import Annotation
 from reconciler.core.rollout import SENDS_MAX, Attempt, Content, Live, Step
 from reconciler.kinds.hosting import hold, scaling
 from reconciler.kinds.hosting.content import Wanted
+from reconciler.kinds.hosting.drift import RESIZE
 from reconciler.kinds.hosting.legacy import is_left
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import NOTHING, Made, limit_of, opened
@@ -88,14 +89,15 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
         "startedAt": stamp(this.now),
         "revision": this.resource.annotations.get(Annotation.REVISION, ""),
     }
+    call = want.create_endpoint(this)
+    if live:
+        call = scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
+        rollout[RESIZE] = scaling.to_resize(this, identity(this), this.seen.scaled, want.config_params)
     state = replace(state, rollout=rollout, history=history)
     if live is None:
         # Of the endpoint that is made now nothing served yet, whatever the one before it did.
         state = replace(state, endpoint={"name": identity(this), "region": this.spec.get("region")})
         state = replace(state, rollout={**rollout, "applied": None})
-    call = want.create_endpoint(this)
-    if live:
-        call = scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
     decision = waiting(this, state, want, "RolloutInProgress", f"asking for {want.content.config}")
     again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     return replace(

@@ -22,7 +22,6 @@ from reconciler.kinds.hosting import drift, scaling
 from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.drift import Part
 from reconciler.kinds.hosting.records import Made, PartSeen, made
-from reconciler.kinds.scaling.content import INSTANCES, Where
 
 _YOUNG = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
@@ -41,11 +40,10 @@ class Sweep:
 
 def look(view: View, this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> Sweep:
     """`want` is what serves, and the endpoint is not changing."""
-    if this.drift.mode is DriftMode.IGNORE:
-        return Sweep()
     unknown: list[str] = []
     seen: dict[str, PartSeen] = {}
-    for part in drift.parts(want, made(this.past.get("configs")), made(this.past.get("models"))):
+    parts = drift.parts(want, made(this.past.get("configs")), made(this.past.get("models")))
+    for part in () if this.drift.mode is DriftMode.IGNORE else parts:
         try:
             found = _part(view, this, part)
         except DeniedError as error:
@@ -69,7 +67,9 @@ def watches(this: Pass, parts: tuple[Part, ...], endpoint: str, variants: Iterab
     if this.drift.mode is DriftMode.IGNORE:
         return []
     found = [Watch(part.remote, part.made.name, Pace.SLOW) for part in parts if part.made.arn]
-    return found + [Watch("ScalableTarget", _target(endpoint, variant), Pace.SLOW) for variant in variants]
+    return found + [
+        Watch("ScalableTarget", scaling.instances_of(endpoint, variant).target, Pace.SLOW) for variant in variants
+    ]
 
 
 def young_for(this: Pass, item: Made) -> timedelta | None:
@@ -130,17 +130,19 @@ def _known(this: Pass, difference: Difference) -> bool:
 
 
 def _to_ask_about(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> dict[str, Difference | None]:
-    """Variants whose count is off and would be told, and those that were scaled when it was asked last."""
-    remembered = (this.past.get("endpoint") or {}).get("scaled") or ()
+    """Variants whose count is off and would be told or set, and those that were scaled when it was asked last."""
+    ignored = this.drift.mode is DriftMode.IGNORE
+    remembered = () if ignored else (this.past.get("endpoint") or {}).get("scaled") or ()
     found: dict[str, Difference | None] = dict.fromkeys(map(str, remembered))
     for off in drift.unbalanced(this, want, endpoint):
-        if off.is_count and this.drift.verdict(off.difference) is not Verdict.IGNORE:
+        told = off.is_count and this.drift.verdict(off.difference) is not Verdict.IGNORE
+        if told or drift.is_unset(this, off):
             found[off.variant] = off.difference
     return found
 
 
 def _is_scaled(view: View, this: Pass, endpoint: str, variant: str, difference: Difference | None) -> bool:
-    name = _target(endpoint, variant)
+    name = scaling.instances_of(endpoint, variant).target
     if name in scaling.owned(this, endpoint) or _summary(view, "ScalableTarget", name) is not None:
         return True
     remembered = variant in ((this.past.get("endpoint") or {}).get("scaled") or ())
@@ -149,7 +151,3 @@ def _is_scaled(view: View, this: Pass, endpoint: str, variant: str, difference: 
     if not remembered and difference is not None and _known(this, difference):
         return False
     return view.describe("ScalableTarget", name) is not None
-
-
-def _target(endpoint: str, variant: str) -> str:
-    return Where(f"endpoint/{endpoint}/variant/{variant}", INSTANCES).target

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Key
-from tests.support.lab import IMAGE, Lab
+from tests.support.lab import IMAGE, Lab, annotated, hosting
 from tests.support.lab_scaling import NAME, SERVICE, Console, endpoint, ready, resource, scaling
 from tests.support.simulator_control import SimControl
 
@@ -38,9 +38,9 @@ def _live(lab: Lab) -> dict[str, Any]:
     return found
 
 
-def _scale_out(lab: Lab, count: int) -> None:
-    """What the policy's alarm would do."""
-    change = {"VariantName": "variant-model-0", "DesiredInstanceCount": count}
+def _scale_out(lab: Lab, count: int, variant: str = "variant-model-0") -> None:
+    """What the policy's alarm, or a person, would do."""
+    change = {"VariantName": variant, "DesiredInstanceCount": count}
     lab.simulator.client().update_endpoint_weights_and_capacities(
         EndpointName="a", DesiredWeightsAndCapacities=[change]
     )
@@ -108,6 +108,64 @@ def test_another_image_leaves_scaling_alone_and_keeps_the_count(scaled: Lab, con
     lab.run(until=lambda: ready(lab, HOSTING))
     assert not [op for op in console.changes(mark) if "Scal" in op]
     assert _live(lab)["ProductionVariants"][0]["CurrentInstanceCount"] == 4
+
+
+def _two(count: int, **annotations: str) -> dict[str, Any]:
+    """Beside the variant that the policy scales one that nothing scales, of so many instances."""
+    body = hosting("a", models=2, endpointName="a")
+    body["spec"]["productionVariants"][1]["initialInstanceCount"] = count
+    return annotated(body, **annotations)
+
+
+def _counts(lab: Lab) -> list[int]:
+    return [variant["CurrentInstanceCount"] for variant in _live(lab)["ProductionVariants"]]
+
+
+@pytest.mark.parametrize("mode", ["Correct", "Warn", "Ignore"])
+def test_gits_count_of_the_variant_that_nothing_scales_is_set_in_every_mode(
+    lab: Lab, console: Console, mode: str
+) -> None:
+    lab.cluster.apply(_two(1, drift_mode=mode))
+    lab.cluster.apply(scaling("a"))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP), step_s=30)
+    _scale_out(lab, 3)
+    mark = lab.simulator.mark()
+    lab.cluster.apply(_two(2, drift_mode=mode))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP) and _counts(lab) == [3, 2])
+    assert console.changes(mark) == ["CreateEndpointConfig", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities"]
+    assert "Drifted" not in lab.types(HOSTING)
+    assert "corrected" not in lab.status(HOSTING)["drift"]
+    assert [entry["result"] for entry in lab.status(HOSTING)["history"]] == ["Succeeded", "Succeeded"]
+    lab.run(600, step_s=30)
+    assert _counts(lab) == [3, 2]
+
+
+def test_a_count_changed_by_hand_after_it_was_set_is_drift_as_ever(lab: Lab) -> None:
+    lab.cluster.apply(_two(1))
+    lab.cluster.apply(scaling("a"))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP), step_s=30)
+    lab.cluster.apply(_two(2))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP) and _counts(lab) == [1, 2])
+    _scale_out(lab, 4, "variant-model-1")
+    lab.run(300, step_s=30)
+    assert _counts(lab) == [1, 4]
+    paths = [one["path"] for one in lab.status(HOSTING)["drift"]["differences"]]
+    assert paths == ["/spec/productionVariants/1/initialInstanceCount"]
+
+
+def test_a_rolled_back_update_sets_no_count(lab: Lab, console: Console) -> None:
+    lab.cluster.apply(_two(1))
+    lab.cluster.apply(scaling("a"))
+    lab.run(until=lambda: ready(lab, HOSTING, HAP), step_s=30)
+    _scale_out(lab, 4, "variant-model-1")
+    outcome = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "did not start"}
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": outcome})
+    lab.cluster.apply(_two(2))
+    lab.run(until=lambda: lab.reason(HOSTING) == "RevisionQuarantined")
+    mark = lab.simulator.mark()
+    lab.cluster.apply(_two(1))
+    lab.run(300, step_s=30)
+    assert (_counts(lab), console.changes(mark)) == ([1, 4], [])
 
 
 def test_a_variant_that_goes_takes_its_scaling_along(lab: Lab, console: Console) -> None:
