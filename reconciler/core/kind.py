@@ -173,6 +173,10 @@ class Kind:
     """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
     """The spec without the archived operator's write-backs."""
+    follow: Callable[[View, Pass], Decision | None] = lambda _view, _this: None
+    """What records alone let one see, while the spec may be an edit: status and watches, and nothing from the spec. None:
+    nothing of it is on its way.
+    """
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from reconciler.core.schema.declaration import Column, Difference, Nested, Schem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
 from reconciler.core.schema.status import boolean, integer, internal, many, number, pairs, record, status, string, time
-from reconciler.kinds.hosting.decide import decide
+from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.observe import observe
 from reconciler.kinds.hosting.state import as_written, failing
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
@@ -182,4 +182,4 @@ SCHEMA = Schema(
 )
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written)
+KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written, follow=follow)

@@ -116,7 +116,10 @@ def observe(view: View, this: Pass) -> Seen:
     """Counters are in the List summary; the best training job is in the description alone, which is asked for when the
     summary moved. A training job that appears moves it too, so the children are listed no more often than that.
     """
-    seen = job.observe(JOB, view, this)
+    return _closely(view, this, job.observe(JOB, view, this))
+
+
+def _closely(view: View, this: Pass, seen: job.Seen) -> Seen:
     name = str((this.past.get("run") or {}).get("name") or this.past.get(JOB.status_name) or "")
     news = dict(seen.news)
     if news.get(name) is None:
@@ -138,6 +141,10 @@ def decide(this: Pass) -> Decision:
     if decision.phase is Phase.RELEASED:
         return decision
     return replace(decision, children=tuple(_children(this)))
+
+
+def follow(view: View, this: Pass) -> Decision | None:
+    return job.followed(JOB, replace(this, seen=_closely(view, this, job.look_back(JOB, view, this))))
 
 
 def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,4 +259,5 @@ KIND = Kind(
     decide=decide,
     failing=partial(job.failing, JOB),
     as_written=partial(job.as_written, JOB),
+    follow=follow,
 )

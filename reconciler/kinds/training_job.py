@@ -134,4 +134,5 @@ KIND = Kind(
     decide=_decide,
     failing=partial(job.failing, JOB),
     as_written=partial(job.as_written, JOB),
+    follow=partial(job.follow, JOB),
 )

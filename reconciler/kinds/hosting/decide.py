@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch, sooner
 from reconciler.core.drift.policy import CORRECTIONS_MAX, Verdict
-from reconciler.core.kind import Pass
+from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation
@@ -34,6 +34,7 @@ from reconciler.kinds.hosting.end import end
 from reconciler.kinds.hosting.hold import HOLD, REFUSED, Ask, Hold
 from reconciler.kinds.hosting.legacy import is_new_to_us, known_configs
 from reconciler.kinds.hosting.mirror import mirrored, unmirror
+from reconciler.kinds.hosting.observe import look_back
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import (
     closed,
@@ -75,6 +76,21 @@ def decide(this: Pass) -> Decision:
         held=held is not None,
         look_again=sooner(decision.look_again, _hold_look(this, decision, held)) if held else decision.look_again,
     )
+
+
+def follow(view: View, this: Pass) -> Decision | None:
+    """The endpoint and what became of an open attempt, by what is recorded: nothing else is wanted."""
+    seen = look_back(view, this)
+    if seen is None:
+        return None
+    this = replace(this, seen=seen)
+    state, attempt = State.load(this), open_attempt(this)
+    content = attempt.requested if attempt else Content("", "")
+    want = Wanted(identity(this), content, (), {}, waits="what Git holds is not known")
+    settled = settle(this, state, want, attempt) if attempt else Over(state)
+    if not isinstance(settled, Over):
+        return settled
+    return replace(_held(this, settled.state, want), notices=settled.notices)
 
 
 def _decide(this: Pass, state: State, want: Wanted) -> Decision:

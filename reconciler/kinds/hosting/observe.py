@@ -103,6 +103,14 @@ def observe(view: View, this: Pass) -> Seen:
     return _settled(view, this, seen, want, endpoint) if settled else seen
 
 
+def look_back(view: View, this: Pass) -> Seen | None:
+    """The recorded endpoint, if it is there: that it is not is for a pass to say that knows where to look."""
+    if not (this.past.get("endpoint") or {}).get("arn"):
+        return None
+    endpoint = view.describe("Endpoint", identity(this), at_most_old=STAGE_LOOK if open_attempt(this) else None)
+    return Seen(endpoint, True) if endpoint is not None and as_recorded(this, endpoint) else None
+
+
 def _told(tags: Mapping[str, Mapping[str, str]], tag: str) -> dict[str, str]:
     """What one tag says, by the names of the things that were found again and carry it."""
     return {name: told[tag] for name, told in tags.items() if told.get(tag)}

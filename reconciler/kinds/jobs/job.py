@@ -36,7 +36,18 @@ from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.shapes import to_request
 from reconciler.kinds.jobs.runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
-__all__ = ["JobType", "Seen", "as_written", "decide", "failing", "mirror", "observe"]
+__all__ = [
+    "JobType",
+    "Seen",
+    "as_written",
+    "decide",
+    "failing",
+    "follow",
+    "followed",
+    "look_back",
+    "mirror",
+    "observe",
+]
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _SECOND_LOOK = timedelta(seconds=60)
@@ -87,6 +98,35 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
         if run is current and run.differs and (described := view.describe(job.remote.name, run.name)):
             contents[run.name] = described
     return Seen(news, owners, digests, contents)
+
+
+def look_back(job: JobType, view: View, this: Pass) -> Seen:
+    """What there is of the recorded runs. That something is absent is for a pass to say that knows where to look."""
+    current, older = _recorded(this)
+    news: dict[str, Mapping[str, Any] | None] = {}
+    for run in filter(None, (current, *older)):
+        if run.started and run.status not in (*job.remote.over, MISSING):
+            _follow(job, view, run, news)
+        elif run is current and run.started and job.unsettled(this.past):
+            news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
+    return Seen({name: found for name, found in news.items() if found is not None})
+
+
+def _recorded(this: Pass) -> tuple[Run | None, tuple[Run, ...]]:
+    run, runs = this.past.get("run"), this.past.get("runs") or ()
+    return Run.parse(run) if run else None, tuple(map(Run.parse, runs))
+
+
+def followed(job: JobType, this: Pass) -> Decision | None:
+    """What `look_back` saw, as status tells it."""
+    current, older = _recorded(this)
+    if current is None or not current.started:
+        return None
+    return _settle(job, this, _told(job, this, current), tuple(_told(job, this, run) for run in older))
+
+
+def follow(job: JobType, view: View, this: Pass) -> Decision | None:
+    return followed(job, replace(this, seen=look_back(job, view, this)))
 
 
 def _just_created(job: JobType, this: Pass, run: Run) -> bool:
@@ -447,4 +487,11 @@ def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, An
 
 def kind(schema: Schema, job: JobType) -> Kind:
     """A custom resource whose life is this one."""
-    return Kind(schema, partial(observe, job), partial(decide, job), partial(failing, job), partial(as_written, job))
+    return Kind(
+        schema,
+        observe=partial(observe, job),
+        decide=partial(decide, job),
+        failing=partial(failing, job),
+        as_written=partial(as_written, job),
+        follow=partial(follow, job),
+    )

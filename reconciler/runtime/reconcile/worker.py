@@ -199,7 +199,7 @@ class Worker:
             partition_of=self._partition_of,
         )
         if stand.hold and stand.wanted is None:
-            return self._looked_away(this, stand.hold)
+            return self._followed(kind, this, stand.hold)
         try:
             place = self._place_of(resource)
         except (TerminalError, DeniedError) as error:
@@ -220,9 +220,21 @@ class Worker:
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)
 
-    def _looked_away(self, this: Pass, hold: Refusal) -> Next:
-        """Held while nobody knows what Git holds: what was known stays, and nothing is looked at."""
+    def _followed(self, kind: Kind, this: Pass, hold: Refusal) -> Next:
+        """Held while nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was
+        known. Nothing is read from the spec.
+        """
         shown = replace(as_before(this.past), reason=hold.reason, message=hold.message, status=kept(this.past))
+        try:
+            tenant = self._place_of(this.resource).tenant
+            found = kind.follow(self._ports.observer.view(tenant), replace(this, refused=hold, tokens={}))
+        except ReconcileError as error:
+            log.info("%s cannot be followed: %s", this.resource.key, error)
+            found = None
+        if found is not None:
+            healthy = shown.healthy if found.healthy is None else found.healthy
+            shown = replace(shown, status={**shown.status, **found.status}, notices=found.notices, healthy=healthy)
+            self._ports.observer.watch(this.resource.key, tenant, found.watches)
         this = self._record(this, shown)
         return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
 

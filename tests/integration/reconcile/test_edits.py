@@ -9,8 +9,9 @@ import pytest
 
 from reconciler.core.drift.git_plane import PutBack
 from reconciler.core.errors import TransientError
-from tests.support.lab import Lab, job
+from tests.support.lab import Lab, hosting, job
 from tests.support.lab_git import LabGit
+from tests.support.lab_kinds import tuning
 
 HYPER = [{"name": "token", "value": "hush"}]
 EVIL = [{"name": "token", "value": "evil"}]
@@ -120,6 +121,10 @@ def test_while_git_is_away_after_a_start_the_object_says_what_is_known(lab: Lab,
         None,
         "kubectl-edit",
     )
+    # What was begun is followed all the same, by what status records.
+    lab.run(until=lambda: lab.status(git.key)["trainingJobStatus"] == "Completed", step_s=30)
+    assert (lab.reason(git.key), lab.status(git.key)["run"]["status"]) == ("EditedInCluster", "Completed")
+    assert [reason for reason in events(lab) if reason.startswith("Job")] == ["JobStarted", "JobCompleted"]
     writes = lab.cluster.status_writes[git.key]
     lab.run(600, step_s=30)
     assert lab.cluster.status_writes[git.key] == writes
@@ -136,6 +141,112 @@ def test_while_git_is_away_after_a_start_the_object_says_what_is_known(lab: Lab,
     lab.run(30)
     assert lab.status(git.key) == known
     assert lab.effects(mark) == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "result", "image"),
+    [
+        pytest.param((), "Succeeded", "lab:2", id="an update that succeeds"),
+        pytest.param(
+            (
+                {
+                    "match": {"op": "UpdateEndpoint"},
+                    "action": {"type": "endpoint_outcome", "outcome": "rollback", "reason": "alarm"},
+                },
+            ),
+            "RolledBack",
+            "lab:1",
+            id="an update that SageMaker rolls back",
+        ),
+    ],
+)
+def test_an_update_under_way_is_judged_while_git_is_away(
+    lab: Lab, rules: tuple[dict[str, Any], ...], result: str, image: str
+) -> None:
+    git = LabGit(lab, hosting(image="lab:1"))
+    lab.run(until=lambda: lab.is_ready(git.key), step_s=30)
+    lab.simulator.rules(*rules)
+    git.manifest["spec"] = hosting(image="lab:2")["spec"]
+    git.begin()
+    lab.cluster.apply(git.manifest)
+    lab.run(until=lambda: lab.status(git.key)["endpointStatus"] == "Updating")
+    lab.begin()
+    git.begin(read=False)
+    mark = lab.simulator.mark()
+
+    git.edit(models=hosting(image="evil:1")["spec"]["models"])
+    lab.run(until=lambda: lab.status(git.key)["history"][0].get("result"), step_s=30)
+
+    told = lab.status(git.key)
+    assert (lab.reason(git.key), told["history"][0]["result"]) == ("EditedInCluster", result)
+    assert told["endpointStatus"] == "InService"
+    lab.run(600, step_s=30)
+    assert lab.effects(mark) == {}
+    asked = lab.simulator.mark()
+    lab.run(600, step_s=30)
+    assert not [op for op in lab.simulator.counts(asked) if op.startswith("Describe")]
+
+    git.begin()
+    git.put_back()
+    lab.run(until=lambda: lab.reason(git.key) in ("InService", "RevisionQuarantined"), step_s=30)
+    assert not {"UpdateEndpoint", "CreateModel"} & lab.effects(mark).keys()
+    model = lab.simulator.client().describe_model(ModelName=_serving(lab, git))
+    assert model["PrimaryContainer"]["Image"] == image
+
+
+def _serving(lab: Lab, git: LabGit) -> str:
+    config = lab.status(git.key)["endpointConfigName"]
+    found = lab.simulator.client().describe_endpoint_config(EndpointConfigName=config)
+    return str(found["ProductionVariants"][0]["ModelName"])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"region": "eu-west-1"}, id="another region"),
+        pytest.param({"trainingJobName": "theirs"}, id="another name"),
+        pytest.param({"tags": [{"key": "team", "value": "evil"}]}, id="other tags"),
+    ],
+)
+def test_while_git_is_away_nothing_is_read_from_the_edit(lab: Lab, git: LabGit, edit: dict[str, Any]) -> None:
+    name, mark = lab.status(git.key)["sageMakerTrainingJobName"], lab.simulator.mark()
+    lab.begin()
+    git.begin(read=False)
+    git.edit(**edit)
+    lab.run(until=lambda: lab.status(git.key)["trainingJobStatus"] == "Completed", step_s=30)
+
+    assert lab.status(git.key)["sageMakerTrainingJobName"] == name
+    assert [one["plane"] for one in drift(lab, git)["differences"]] == ["git"]
+    assert lab.effects(mark) == {}
+
+
+def test_a_tuning_job_is_followed_to_its_best_training_job_while_git_is_away(lab: Lab) -> None:
+    git = LabGit(lab, tuning())
+    lab.settle()
+    mark = lab.simulator.mark()
+    lab.begin()
+    git.begin(read=False)
+    git.edit(trainingJobDefinition=None)
+    lab.run(until=lambda: lab.status(git.key)["hyperParameterTuningJobStatus"] == "Completed", step_s=30)
+
+    assert lab.status(git.key)["bestTrainingJob"]["modelPath"].startswith("s3://lab/tuned/")
+    assert [key.kind for key in lab.cluster.objects] == ["HyperparameterTuningJob"]  # a child would show the edit
+    assert lab.effects(mark) == {}
+
+
+def test_what_is_missing_while_git_is_away_is_said_when_git_is_back(lab: Lab, git: LabGit) -> None:
+    lab.run(90, step_s=30)
+    lab.begin()
+    git.begin(read=False)
+    git.edit(hyperParameters=EVIL)
+    name = lab.status(git.key)["sageMakerTrainingJobName"]
+    lab.simulator.rules({"match": {"name": name}, "action": {"type": "delete", "kind": "*Job", "now": True}})
+    lab.run(300, step_s=30)
+    assert lab.status(git.key)["run"]["status"] == "InProgress"
+
+    git.begin()
+    git.put_back()
+    lab.run(until=lambda: lab.reason(git.key) == "ExternallyDeleted", step_s=30)
 
 
 def test_a_fight_ends_in_a_hold_that_a_restart_remembers(lab: Lab, git: LabGit) -> None:
