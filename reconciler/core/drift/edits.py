@@ -25,6 +25,10 @@ class Place(NamedTuple):
     live: Any
 
 
+def within(path: str, pointer: str) -> bool:
+    return path == pointer or path.startswith(pointer.rstrip("/") + "/")
+
+
 class Author(NamedTuple):
     manager: str
     at: str = ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author, author, foreign_paths, places
-from reconciler.core.git.applied import Wanted
+from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
 from reconciler.core.resource import Resource
 from reconciler.core.schema.problems import escape
@@ -70,11 +70,9 @@ def editor(edits: Iterable[Difference]) -> Author | None:
 
 
 def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
-    for name, stated, found in (
-        ("labels", want.labels, live.labels),
-        ("annotations", want.annotations, live.annotations),
-    ):
-        for key, value in sorted(stated.items()):
+    labels, annotations = stated(want, live)
+    for name, wanted, found in (("labels", labels, live.labels), ("annotations", annotations, live.annotations)):
+        for key, value in sorted(wanted.items()):
             if found.get(key) != value:
                 yield f"/metadata/{name}/{escape(key)}", value, found.get(key)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference
-from reconciler.core.drift.edits import shown
+from reconciler.core.drift.edits import shown, within
 from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
 from reconciler.core.resource import Annotation
 
@@ -120,10 +120,6 @@ class Sifted:
     def paths(self) -> tuple[str, ...]:
         """For `Decision.corrects`."""
         return tuple(difference.path for difference in self.correct)
-
-
-def within(path: str, pointer: str) -> bool:
-    return path == pointer or path.startswith(pointer.rstrip("/") + "/")
 
 
 def recent(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> list[Mapping[str, Any]]:

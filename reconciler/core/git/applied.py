@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from reconciler.core.drift.edits import within
 from reconciler.core.git.inventory import carried
 from reconciler.core.git.source import Provenance, Revision
 from reconciler.core.naming import digest
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
+from reconciler.core.schema.problems import escape
 
 APPLIED_METADATA = f"{GITOPS_GROUP}/applied-metadata"
 """Digest of the labels and annotations that Git stated, so that one removed from Git is noticed after a restart too."""
@@ -72,14 +74,33 @@ def bookkeeping(
 def body(want: Wanted, notes: Mapping[str, str], live: Resource | None = None) -> dict[str, Any]:
     """What server-side apply sends. Of a live object the values in ignored places are carried along."""
     spec = carried(want.spec, live.spec, want.ignored) if live is not None and want.ignored else want.spec
+    labels, annotations = stated(want, live)
     metadata: dict[str, Any] = {
         "name": want.key.name,
         "namespace": want.key.namespace,
-        "annotations": {**want.annotations, **notes},
+        "annotations": {**annotations, **notes},
     }
-    if want.labels:
-        metadata["labels"] = dict(want.labels)
+    if labels:
+        metadata["labels"] = labels
     return {"apiVersion": want.api_version, "kind": want.key.kind, "metadata": metadata, "spec": spec}
+
+
+def stated(want: Wanted, live: Resource | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Git's labels and annotations for a live object: in ignored places what is there, or nothing."""
+    if live is None:
+        return dict(want.labels), dict(want.annotations)
+    return (
+        _left_to_others("/metadata/labels", want.labels, live.labels, want.ignored),
+        _left_to_others("/metadata/annotations", want.annotations, live.annotations, want.ignored),
+    )
+
+
+def _left_to_others(
+    at: str, wanted: Mapping[str, str], live: Mapping[str, str], ignored: tuple[str, ...]
+) -> dict[str, str]:
+    theirs = {key for key in wanted if any(within(f"{at}/{escape(key)}", pointer) for pointer in ignored)}
+    found = {key: live.get(key) if key in theirs else value for key, value in wanted.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def put_back(want: Wanted, live: Resource, written: Mapping[str, Any], notes: Mapping[str, str]) -> Resource:
@@ -88,9 +109,10 @@ def put_back(want: Wanted, live: Resource, written: Mapping[str, Any], notes: Ma
     `written` is the live spec without those write-backs. Labels and annotations that others added are theirs.
     """
     spec = carried(want.spec, live.spec, want.ignored) if want.ignored else want.spec
-    metadata: dict[str, Any] = {"annotations": {**live.annotations, **want.annotations, **notes}}
-    if want.labels or live.labels:
-        metadata["labels"] = {**live.labels, **want.labels}
+    labels, annotations = stated(want, live)
+    metadata: dict[str, Any] = {"annotations": {**live.annotations, **annotations, **notes}}
+    if labels or live.labels:
+        metadata["labels"] = {**live.labels, **labels}
     return live.with_spec(_with_write_backs(spec, live.spec, written)).with_metadata(**metadata)
 
 
@@ -118,7 +140,8 @@ def kept_bookkeeping(want: Wanted, live: Resource, owner: str) -> dict[str, str]
 
 def edited_metadata(want: Wanted, live: Resource) -> bool:
     """Whether a label or annotation that Git states is missing or different."""
-    return not (want.labels.items() <= live.labels.items() and want.annotations.items() <= live.annotations.items())
+    labels, annotations = stated(want, live)
+    return not (labels.items() <= live.labels.items() and annotations.items() <= live.annotations.items())
 
 
 def _with_write_backs(spec: Mapping[str, Any], live: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:

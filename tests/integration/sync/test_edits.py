@@ -141,6 +141,40 @@ def test_an_ignored_path_belongs_to_others(engine: Engine, team: Team, bare_repo
     assert engine.stats.put_back == 0
 
 
+def test_ignored_labels_and_annotations_belong_to_others(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    paths = [
+        "/metadata/labels/app",
+        "/metadata/annotations/example.com~1gone",
+        "/metadata/annotations/example.com~1note",
+    ]
+    team.sync(drift={"ignore": [{"kind": "Model", "paths": paths}]})
+    notes = {"example.com/note": "ours", "example.com/gone": "ours", "example.com/kept": "ours"}
+    metadata = {"labels": {"app": "x"}, "annotations": notes}
+    team.wait_applied(bare_repository.commit({"prod/a.yaml": model("a", metadata)}))
+    assert team.model("a")["metadata"]["labels"] == {"app": "x"}
+
+    theirs = {"example.com/note": "theirs", "example.com/gone": None, "example.com/kept": "evil"}
+    edit = {"metadata": {"labels": {"app": "theirs"}, "annotations": theirs}}
+    team.cluster.merge(LEGACY, "Model", "a", team.namespace, edit)
+
+    def shown() -> tuple[str, dict[str, str]]:
+        found = team.model("a")["metadata"]
+        own = {key: value for key, value in found["annotations"].items() if key.startswith("example.com/")}
+        return found["labels"]["app"], own
+
+    kept = ("theirs", {"example.com/note": "theirs", "example.com/kept": "ours"})
+    drifted = team.wait_reason("DriftCorrected", "Drifted")
+    assert "/metadata/annotations/example.com~1kept" in drifted["message"]
+    assert not any(path in drifted["message"] for path in paths)
+    assert shown() == kept
+    team.wait_applied(bare_repository.commit({"prod/a.yaml": model("a", metadata, enableNetworkIsolation=True)}))
+    assert team.model("a")["spec"]["enableNetworkIsolation"] is True
+    assert shown() == kept
+    assert engine.stats.put_back == 1
+
+
 def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
