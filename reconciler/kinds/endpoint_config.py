@@ -98,6 +98,7 @@ ENDPOINT_CONFIG = immutable.ThingType(
     user="Endpoint",
     user_filter="LastModifiedTimeAfter",
     used=_configs_of,
+    needs=immutable.models_of,
 )
 
 KIND = Kind(

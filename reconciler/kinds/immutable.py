@@ -21,11 +21,12 @@ from typing import Any, Literal
 
 from reconciler.core import references
 from reconciler.core.aws.remote import REMOTES, Remote
-from reconciler.core.conditions import moment, stamp
+from reconciler.core.conditions import READY, find, moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
+from reconciler.core.errors import DeniedError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, own_tag, tags_for
@@ -39,6 +40,7 @@ _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
 _IN_USE_LOOK = timedelta(minutes=1)
 _FOREIGN_LOOK = timedelta(minutes=10)
+_ABSENT_LOOK = timedelta(minutes=1)
 _KEPT = 20
 """Records in status. Older ones that are still in use are forgotten, never deleted."""
 
@@ -61,6 +63,8 @@ class ThingType:
     """The names that a user's description mentions."""
     content: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda spec: spec
     """Canonical spec -> what counts."""
+    needs: Callable[[Mapping[str, Any]], Collection[str]] = lambda _request: ()
+    """The models that a create request names."""
 
     @property
     def create(self) -> str:
@@ -73,6 +77,14 @@ class ThingType:
     @property
     def path(self) -> str:
         return f"/status/{self.status_name}"
+
+
+def models_of(config: Mapping[str, Any]) -> frozenset[str]:
+    """The models that an endpoint configuration names."""
+    variants = [*(config.get("ProductionVariants") or ()), *(config.get("ShadowProductionVariants") or ())]
+    pools = [pool for variant in variants for pool in variant.get("InstancePools") or ()]
+    named = [variant.get("ModelName") for variant in variants] + [pool.get("ModelNameOverride") for pool in pools]
+    return frozenset(name for name in named if name)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,8 @@ class Seen:
     """Who uses it; empty: nobody."""
     contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Descriptions of what may not be as the spec says."""
+    lacks: tuple[str, ...] = ()
+    """Models that the spec names and that are not there."""
 
 
 def things(kind: ThingType, this: Pass, target: Thing | None) -> tuple[Thing, ...]:
@@ -138,7 +152,8 @@ def _resolved(this: Pass) -> Resolved:
 
 
 def observe(kind: ThingType, view: View, this: Pass) -> Seen:
-    target = wanted(kind, this, _resolved(this))
+    refs = _resolved(this)
+    target = wanted(kind, this, refs)
     found: dict[str, Mapping[str, Any] | None] = {}
     owners: dict[str, Owner] = {}
     contents: dict[str, Mapping[str, Any]] = {}
@@ -159,7 +174,19 @@ def observe(kind: ThingType, view: View, this: Pass) -> Seen:
             contents[thing.name] = described
         if found.get(thing.name, thing) is not None and (this.resource.deleting or _collecting(this, thing, target)):
             users[thing.name] = _used_inside(this, thing) or _used_outside(kind, view, thing)
-    return Seen(found, owners, users, contents)
+    return Seen(found, owners, users, contents, _lacking(kind, view, this, refs))
+
+
+def _lacking(kind: ThingType, view: View, this: Pass, refs: Resolved) -> tuple[str, ...]:
+    """Looked at once the service has refused a request for the want of something, and for as long as that is waited for."""
+    ready = find(this.past.get("conditions") or (), READY) or {}
+    if refs.waits or this.resource.deleting or not (this.doubt or ready.get("reason") == NOT_READY):
+        return ()
+    try:
+        names = sorted(kind.needs(to_request(this.shape, refs.spec, kind.create)))
+        return tuple(name for name in names if view.describe("Model", name, fresh=True) is None)
+    except DeniedError:
+        return ()  # then the request itself is what tells
 
 
 def _stands(kind: ThingType, view: View, this: Pass, thing: Thing) -> bool:
@@ -288,6 +315,8 @@ def _foreign(this: Pass, thing: Thing) -> bool:
 def _make(kind: ThingType, this: Pass, refs: Resolved, target: Thing, others: tuple[Thing, ...]) -> Decision:
     if this.refused:
         return _stalled(kind, this, others, this.refused.reason, this.refused.message)
+    if this.seen.lacks:
+        return _await_models(kind, this, target, others)
     target = replace(target, arn="", creationTime="", requestedAt=stamp(this.now))
     params = {
         **to_request(this.shape, refs.spec, kind.create),
@@ -304,6 +333,20 @@ def _make(kind: ThingType, this: Pass, refs: Resolved, target: Thing, others: tu
         _status(kind, this, (target, *others), fields),
         calls=(Call(kind.create, params),),
         watches=_watches(kind, (target, *others)),
+    )
+
+
+def _await_models(kind: ThingType, this: Pass, target: Thing, others: tuple[Thing, ...]) -> Decision:
+    refused = this.failure is not None and not this.failure.maybe_received
+    made = (target, *others) if target.requestedAt and not refused else others
+    names = this.seen.lacks
+    return Decision(
+        Phase.WAITING,
+        NOT_READY,
+        f"SageMaker has no model {', '.join(names)} yet",
+        _status(kind, this, made, _carried(kind, this)),
+        watches=(*_watches(kind, made), *(Watch("Model", name, Pace.SLOW) for name in names)),
+        look_again=_ABSENT_LOOK,
     )
 
 
@@ -389,7 +432,7 @@ def _gone(kind: ThingType, this: Pass, refs: Resolved, current: Thing, others: t
     drift = this.drift.sift([Difference("sagemaker", kind.path, current.name, "(deleted)", gone=True)])
     if drift.correct:
         again = _make(kind, this, refs, current, others)
-        return replace(again, differences=drift.stands, corrects=drift.paths)
+        return replace(again, differences=drift.stands, corrects=drift.paths if again.calls else ())
     return Decision(
         Phase.STALLED,
         "ExternallyDeleted",

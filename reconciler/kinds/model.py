@@ -76,14 +76,6 @@ def _without_default_mode(container: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in container.items() if (key, value) != ("mode", "SingleModel")}
 
 
-def _models_of(config: Mapping[str, Any]) -> frozenset[str]:
-    """What an endpoint configuration serves from."""
-    variants = [*(config.get("ProductionVariants") or ()), *(config.get("ShadowProductionVariants") or ())]
-    pools = [pool for variant in variants for pool in variant.get("InstancePools") or ()]
-    named = [variant.get("ModelName") for variant in variants] + [pool.get("ModelNameOverride") for pool in pools]
-    return frozenset(name for name in named if name)
-
-
 def _as_written(resource: Resource) -> Mapping[str, Any]:
     """What the archived operator wrote back cannot be told from what a user wrote; see `_content`."""
     return resource.spec
@@ -96,7 +88,7 @@ MODEL = immutable.ThingType(
     records="models",
     user="EndpointConfig",
     user_filter="CreationTimeAfter",
-    used=_models_of,
+    used=immutable.models_of,
     content=_content,
 )
 

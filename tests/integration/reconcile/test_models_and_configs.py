@@ -93,6 +93,42 @@ def test_a_model_that_a_configuration_names_is_kept_until_that_is_gone(lab: Lab)
     assert lab.exists() == {}
 
 
+def test_a_configuration_waits_for_a_model_that_is_only_named(lab: Lab) -> None:
+    key = lab.cluster.apply(config(modelName="absent"))
+    lab.run(30)
+    assert (lab.reason(key), lab.types(key)) == ("DependencyNotReady", {"Reconciling"})
+    assert lab.condition(key, "Ready")["message"] == "SageMaker has no model absent yet"
+    mark, written = lab.simulator.mark(), lab.cluster.status_writes[key]
+    lab.run(1800, step_s=30)
+    assert lab.cluster.status_writes[key] == written
+    assert lab.simulator.mutations(mark) == []
+    assert lab.simulator.counts(mark)["DescribeModel"] <= 31
+
+    lab.simulator.client().create_model(
+        ModelName="absent", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "Mode": "SingleModel"}
+    )
+    lab.run(90, until=lambda: lab.is_ready(key))
+    assert lab.effects(mark) == {"CreateModel": 1, "CreateEndpointConfig": 1}
+
+
+def test_nothing_was_made_while_a_model_is_waited_for_so_everything_may_change(lab: Lab) -> None:
+    made = name_of(lab, ready(lab, model()))
+    key = lab.cluster.apply(config(modelName="absent"))
+    lab.run(30)
+    elsewhere = config(modelName="absent")
+    elsewhere["spec"]["region"] = "eu-west-1"
+    lab.cluster.apply(elsewhere)
+    lab.run(30)
+    assert lab.reason(key) == "DependencyNotReady"
+    lab.cluster.apply(config(modelName=made))
+    lab.run(until=lambda: lab.is_ready(key))
+    lab.cluster.apply(config("other", modelName="absent"))
+    lab.run(30)
+    lab.cluster.delete(Key("EndpointConfig", "team", "other"))
+    lab.run(30)
+    assert [one.name for one in lab.cluster.objects if one.kind == "EndpointConfig"] == ["split"]
+
+
 def test_a_configuration_that_serves_is_kept_until_the_endpoint_is_gone(lab: Lab) -> None:
     first = name_of(lab, ready(lab, model()))
     key = ready(lab, config(modelName=first))
