@@ -21,7 +21,8 @@ _STEP_PER_S = 0.1
 _STEP_SHARE = 0.05
 """A step is no more than this part of a small rate, or every other request there would be throttled."""
 _BURST_S = 2.0
-_SMALLEST_BURST = 2.0
+_SMALLEST_BURST = 1.0
+"""Of two that were saved up at less than one a second and go together the second is throttled, and the rate halved."""
 _ONE_EVENT_S = 1.0
 """What is throttled within this time was sent at the same mistaken rate: it is halved once."""
 _FAR_S = 20.0

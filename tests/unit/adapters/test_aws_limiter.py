@@ -150,7 +150,7 @@ def test_all_go_at_the_services_rate_and_none_starves(allowed_per_s: float) -> N
         del due[name]
     longest = max(done.values())
     print(f"{allowed_per_s}/s: the last of 200 after {longest:.0f} s, {refused} throttled")
-    assert longest < 2 * 200 / allowed_per_s
+    assert longest < 1.6 * 200 / allowed_per_s
     assert refused < 60
     order = [int(name.rpartition("-")[2]) for name in done]
     assert max(abs(place - number) for place, number in enumerate(order)) < 60, "about in the order in which they came"
