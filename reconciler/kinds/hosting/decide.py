@@ -291,8 +291,8 @@ def _ready(this: Pass, state: State, want: Wanted, live: Live) -> Decision:
     rollout = {**state.rollout, **current, "phase": phase, "applied": want.content.record(), "collecting": None}
     state = replace(state, rollout=rollout, history=_told_of(this, state, want.content))
     found = repair.compare(this, state, want)
-    if repair := repair.put_right(this, state, want, found):
-        return repair
+    if repaired := repair.put_right(this, state, want, found):
+        return repaired
     state = repair.recorded(state, found)
     configs, models = garbage(
         state.configs,

@@ -80,7 +80,7 @@ def compare(this: Pass, state: State, want: Wanted) -> Found:
         offs,
         resize,
         tuple(variant for variant in unset if sweep.scaled.get(variant) is not True),
-        drift,
+        sifted,
         tuple(sweep.scaled),
         looked=True,
         unknown=sweep.unknown,
