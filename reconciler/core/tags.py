@@ -28,8 +28,8 @@ from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Pass, TagsSeen, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
+from reconciler.core.pointers import child
 from reconciler.core.resource import Annotation
-from reconciler.core.schema.problems import escape
 
 __all__ = ["look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
 
@@ -330,7 +330,7 @@ def _whose(arn: str) -> str:
 
 
 def _path(key: str) -> str:
-    return f"/spec/tags/{escape(key)}"
+    return child("/spec/tags", key)
 
 
 _REFUSED = Notice("Warning", "TagsRefused", "SageMaker refused to set the tags; see the log for its answer")

@@ -30,9 +30,9 @@ from reconciler.core.errors import DeniedError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, own_tag, tags_for
+from reconciler.core.pointers import child
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.rollout import CHANGING
-from reconciler.core.schema.problems import escape
 from reconciler.core.schema.shapes import canonical, to_request
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
@@ -410,7 +410,7 @@ def _unlike(this: Pass, refs: Resolved, thing: Thing) -> list[Difference]:
 
 def _made_anew(this: Pass, refs: Resolved, thing: Thing, why: str) -> list[Difference]:
     """What is told of somebody's own thing under the name of a recorded one that is gone."""
-    owner = Difference("sagemaker", f"/spec/tags/{escape(OWNER_TAG)}", own_tag(this), "", stuck=why)
+    owner = Difference("sagemaker", child("/spec/tags", OWNER_TAG), own_tag(this), "", stuck=why)
     return _unlike(this, refs, thing) or [owner]
 
 

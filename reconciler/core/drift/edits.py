@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from reconciler.core.pointers import child, steps
 from reconciler.core.resource import OUR_MANAGERS, SYNC_MANAGER
-from reconciler.core.schema.problems import escape
 
 SHOWN = 5
 
@@ -23,10 +23,6 @@ class Place(NamedTuple):
     desired: Any
     """None: not there."""
     live: Any
-
-
-def within(path: str, pointer: str) -> bool:
-    return path == pointer or path.startswith(pointer.rstrip("/") + "/")
 
 
 class Author(NamedTuple):
@@ -43,7 +39,7 @@ def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[Place]:
     """
     if isinstance(desired, Mapping) and isinstance(live, Mapping):
         for key in sorted({*desired, *live}):
-            step = f"{at}/{escape(str(key))}"
+            step = child(at, key)
             one, other = desired.get(key), live.get(key)
             if one is None or other is None:
                 if one is not other:
@@ -98,7 +94,7 @@ def _at(entry: Entry) -> str:
 
 
 def _steps(path: str) -> list[str]:
-    return [f"f:{step.replace('~1', '/').replace('~0', '~')}" for step in path.split("/")[1:]]
+    return [f"f:{step}" for step in steps(path)]
 
 
 def _owns(fields: Mapping[str, Any], steps: Iterable[str]) -> bool:
@@ -117,6 +113,6 @@ def _owns(fields: Mapping[str, Any], steps: Iterable[str]) -> bool:
 def _leaves(fields: Mapping[str, Any], at: str) -> Iterator[str]:
     for step, below in fields.items():
         if step.startswith("f:"):
-            path = f"{at}/{escape(step.removeprefix('f:'))}"
+            path = child(at, step.removeprefix("f:"))
             deeper = list(_leaves(below, path))
             yield from deeper or [path]

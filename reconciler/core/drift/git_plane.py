@@ -16,8 +16,8 @@ from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author, author, foreign_paths, places
 from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
+from reconciler.core.pointers import child, unescape
 from reconciler.core.resource import Resource
-from reconciler.core.schema.problems import escape
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
     for name, wanted, found in (("labels", labels, live.labels), ("annotations", annotations, live.annotations)):
         for key, value in sorted(wanted.items()):
             if found.get(key) != value:
-                yield f"/metadata/{name}/{escape(key)}", value, found.get(key)
+                yield child(f"/metadata/{name}", key), value, found.get(key)
 
 
 def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Difference, ...]:
@@ -93,7 +93,7 @@ def _managed(live: Resource) -> Sequence[Mapping[str, Any]]:
 
 def _is_in(value: Any, steps: Sequence[str]) -> bool:
     for step in steps:
-        if not isinstance(value, Mapping) or step.replace("~1", "/").replace("~0", "~") not in value:
+        if not isinstance(value, Mapping) or unescape(step) not in value:
             return False
-        value = value[step.replace("~1", "/").replace("~0", "~")]
+        value = value[unescape(step)]
     return True

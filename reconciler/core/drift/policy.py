@@ -18,8 +18,9 @@ from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference
-from reconciler.core.drift.edits import shown, within
+from reconciler.core.drift.edits import shown
 from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
+from reconciler.core.pointers import within
 from reconciler.core.resource import Annotation
 
 IN_SYNC = "InSync"

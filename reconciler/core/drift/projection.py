@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.decision import Difference
-from reconciler.core.schema.problems import escape
+from reconciler.core.pointers import child
 from reconciler.core.schema.shapes import List, NameValueList, Shape, Structure, canonical, masked, to_resource
 
 _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
@@ -102,7 +102,7 @@ def _pairs(shape: NameValueList, desired: Any, live: Any, path: str) -> Iterator
     for name in sorted({*wanted, *there}, key=str):
         added = name not in wanted and str(name).startswith(_SERVICE_S_OWN)
         if not added and wanted.get(name) != there.get(name):
-            yield f"{path}/{escape(str(name))}", str(wanted.get(name, "")), str(there.get(name, ""))
+            yield child(path, str(name)), str(wanted.get(name, "")), str(there.get(name, ""))
 
 
 def _list(

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.core.conditions import DRIFTED, READY, Condition, clip, find, moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Phase
-from reconciler.core.drift.edits import shown, within
+from reconciler.core.drift.edits import shown
 from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
 from reconciler.core.drift.policy import (
     CORRECTED,
@@ -32,6 +32,7 @@ from reconciler.core.drift.policy import (
     recent,
     rests,
 )
+from reconciler.core.pointers import within
 from reconciler.core.schema.shapes import Shape, masked_at
 
 VERIFIED_EVERY = timedelta(days=1)

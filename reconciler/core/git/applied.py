@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from reconciler.core.drift.edits import within
 from reconciler.core.git.inventory import carried
 from reconciler.core.git.source import Provenance, Revision
 from reconciler.core.naming import digest
+from reconciler.core.pointers import child, within
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
-from reconciler.core.schema.problems import escape
 
 APPLIED_METADATA = f"{GITOPS_GROUP}/applied-metadata"
 """Digest of the labels and annotations that Git stated, so that one removed from Git is noticed after a restart too."""
@@ -98,7 +97,7 @@ def stated(want: Wanted, live: Resource | None) -> tuple[dict[str, str], dict[st
 def _left_to_others(
     at: str, wanted: Mapping[str, str], live: Mapping[str, str], ignored: tuple[str, ...]
 ) -> dict[str, str]:
-    theirs = {key for key in wanted if any(within(f"{at}/{escape(key)}", pointer) for pointer in ignored)}
+    theirs = {key for key in wanted if any(within(child(at, key), pointer) for pointer in ignored)}
     found = {key: live.get(key) if key in theirs else value for key, value in wanted.items()}
     return {key: value for key, value in found.items() if value is not None}
 

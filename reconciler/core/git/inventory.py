@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.naming import spec_hash
+from reconciler.core.pointers import steps
 from reconciler.core.resource import Key
 
 LIMIT = 5_000
@@ -87,11 +88,11 @@ def carried(wanted: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequenc
 
 def _parent(spec: Any, pointer: str) -> tuple[Any, str]:
     """The container a pointer ends in and its last step; (None, "") when the way there does not exist."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
-    if len(parts) < 3 or parts[0] or parts[1] != "spec":
+    parts = steps(pointer)
+    if len(parts) < 2 or parts[0] != "spec":
         return None, ""
     node = spec
-    for part in parts[2:-1]:
+    for part in parts[1:-1]:
         if isinstance(node, Mapping):
             node = node.get(part)
         elif isinstance(node, list) and part.isdigit() and int(part) < len(node):

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.git.source import clean_text
-from reconciler.core.manifests.substitute import SubstitutionError, child, substitute
+from reconciler.core.manifests.substitute import SubstitutionError, substitute
 from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
+from reconciler.core.pointers import child, steps
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.problems import Problem
 
@@ -371,5 +372,5 @@ def _strings(entries: Any, key: str) -> dict[str, str]:
 
 def _at(problem: Problem) -> str:
     """The message with its field, dotted as kubectl and the API server write it."""
-    field = problem.path.strip("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
+    field = ".".join(steps(problem.path))
     return f"{field}: {problem.message}" if field else problem.message

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core.pointers import child
+
 _PLACE = re.compile(r"\$\$\{|\$\{([^{}\n]{0,200})\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _GROWTH_LIMIT = 4 * 1024 * 1024
@@ -57,8 +59,3 @@ class _Filling:
         if self._left < 0:
             raise SubstitutionError(pointer, "the filled values are too long")
         return filled
-
-
-def child(pointer: str, key: str | int) -> str:
-    """The JSON Pointer of a member."""
-    return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"

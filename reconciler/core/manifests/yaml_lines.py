@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from reconciler.core.pointers import child
+
 __all__ = ["DEFAULT", "Document", "Limits", "YamlError", "documents"]
 
 
@@ -320,12 +322,12 @@ def _mark(node: yaml.Node, pointer: str, found: dict[str, int], left: int) -> in
                 for source in sources:
                     left = _mark(source, pointer, found, left)
                 continue
-            child = f"{pointer}/{_key(key_node).replace('~', '~0').replace('/', '~1')}"
-            found[child] = _line(key_node)
-            left = _mark(value_node, child, found, left)
+            there = child(pointer, _key(key_node))
+            found[there] = _line(key_node)
+            left = _mark(value_node, there, found, left)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            child = f"{pointer}/{index}"
-            found[child] = _line(item)
-            left = _mark(item, child, found, left)
+            there = child(pointer, index)
+            found[there] = _line(item)
+            left = _mark(item, there, found, left)
     return left

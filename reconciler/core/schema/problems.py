@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.pointers import child
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.patterns import matches
 from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure, given
 
-__all__ = ["Problem", "api_problems", "escape", "manifest_problems", "problems"]
+__all__ = ["Problem", "api_problems", "manifest_problems", "problems"]
 
 REQUIRED = "FieldValueRequired"
 TYPE = "FieldValueTypeInvalid"
@@ -38,11 +39,6 @@ class Problem:
     """JSON Pointer into the manifest."""
     reason: str
     message: str
-
-
-def escape(key: str) -> str:
-    """A key as one token of a JSON Pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def problems(shape: Shape, spec: Any, at: str = "/spec") -> tuple[Problem, ...]:
@@ -75,7 +71,7 @@ def _structure(shape: Structure, value: Any, at: str) -> Iterator[Problem]:
         yield _wrong_type(at, "an object", value)
         return
     for key, item in value.items():
-        there = f"{at}/{escape(str(key))}"
+        there = child(at, key)
         if key in shape.by_key:
             yield from _judge(shape.by_key[key].shape, item, there)
         else:
@@ -121,7 +117,7 @@ def _string_map(shape: StringMap, value: Any, at: str) -> Iterator[Problem]:
     if shape.max_items is not None and len(value) > shape.max_items:
         yield Problem(at, TOO_MANY, f"must have at most {shape.max_items} entries, has {len(value)}")
     for key, item in value.items():
-        yield from _judge(shape.value, item, f"{at}/{escape(str(key))}")
+        yield from _judge(shape.value, item, child(at, key))
 
 
 def _scalar(shape: Scalar, value: Any, at: str) -> Iterator[Problem]:
@@ -211,7 +207,7 @@ def _missing(shape: Shape, value: Any, at: str) -> Iterator[Problem]:
         case Structure() if _is_map(value):
             set_here = dict(given(shape, value))
             for field, item in set_here.items():
-                yield from _missing(field.shape, item, f"{at}/{escape(field.key)}")
+                yield from _missing(field.shape, item, child(at, field.key))
             for field in shape.fields:
                 if field.api_required and not field.required and field not in set_here:
                     yield Problem(f"{at}/{field.key}", REQUIRED, "is required by SageMaker")
@@ -242,7 +238,7 @@ def _manifest(schema: Schema, shape: Structure, manifest: Mapping[str, Any]) -> 
     yield from _metadata(manifest.get("metadata"))
     for key in manifest:
         if key not in _TOP_LEVEL:
-            yield Problem(f"/{escape(key)}", UNKNOWN, f"unknown field{_suggestion(key, _TOP_LEVEL)}")
+            yield Problem(child("", key), UNKNOWN, f"unknown field{_suggestion(key, _TOP_LEVEL)}")
     if "spec" not in manifest:
         yield Problem("/spec", REQUIRED, "is required")
     else:
@@ -266,6 +262,4 @@ def _metadata(metadata: Any) -> Iterator[Problem]:
         for key, value in entries.items():
             if not isinstance(value, str):
                 hint = '; put it in quotes: "..."'
-                yield _wrong_type(
-                    f"/metadata/{kind}/{escape(str(key))}", "a string", value if value is not None else [], hint
-                )
+                yield _wrong_type(child(f"/metadata/{kind}", key), "a string", value if value is not None else [], hint)

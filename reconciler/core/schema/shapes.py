@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from reconciler.core.pointers import steps
 from reconciler.core.schema.rules import Rule
 
 __all__ = [
@@ -272,8 +273,7 @@ def mask(value: Any) -> Any:
 
 def child(shape: Shape, pointer: str) -> Shape | None:
     """The shape of what a JSON Pointer names, whether or not a value is there; None for what no shape describes."""
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
+    for key in steps(pointer):
         match shape:
             case Structure() if key in shape.by_key:
                 shape = shape.by_key[key].shape
