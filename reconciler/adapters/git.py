@@ -55,7 +55,6 @@ class GitRepositories:
         self._home = GitHome(cache, allow_file=self._policy.allow_file)
         self._line = Line(self._home, meter)
         self._directory = cache / "repositories"
-        self._directory.mkdir(exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
         self._caches: dict[str, _Cache] = {}
         # A commit that one sync fetched is not shown to another that never proved that it may read the repository.
@@ -78,18 +77,27 @@ class GitRepositories:
     def resolve(self, remote: Remote, ref: Ref) -> Revision:
         url = self._judge(remote)
         patterns = _patterns(check_ref(ref))
-        with _disk_faults():
+        with self._on_disk():
             return _choose(ref, self._ls_remote(url, remote, patterns))
 
     def fetch(self, remote: Remote, revision: Revision) -> Snapshot:
         url = self._judge(remote)
         if not is_sha(revision.sha):
             raise SourceError("InvalidRef", "a revision needs a full object id")
-        with _disk_faults():
+        with self._on_disk():
             if _identity(url, remote) not in self._proven:
                 self._ls_remote(url, remote, ["HEAD"])
             download = _Download(self, url, remote, revision)
             return StoreSnapshot(self._cache(url, revision).have(revision, download), revision)
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """The cache's directory is there, also after somebody cleared it; what is wrong with the disk is our error."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            yield
+        except OSError as error:
+            raise SourceError("GitOperationFailed", f"the cache cannot be used: {error.strerror or error}") from error
 
     def _judge(self, remote: Remote) -> RemoteUrl:
         url = parse_url(remote.url, self._policy)
@@ -280,14 +288,6 @@ class _Cache:
     def _bounds(self) -> Bounds:
         limit = self._limits.repository_bytes
         return Bounds(self._limits.fetch_s, too_large=lambda: _object_bytes(self._path) > limit)
-
-
-@contextlib.contextmanager
-def _disk_faults() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SourceError("GitOperationFailed", f"the cache cannot be used: {error.strerror or error}") from error
 
 
 def _identity(url: RemoteUrl, remote: Remote) -> str:

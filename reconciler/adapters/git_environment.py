@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -142,14 +143,29 @@ class GitHome:
         for old in parent.glob("home-*"):
             with contextlib.suppress(OSError), exclusive(old / "lock", 0.0):
                 shutil.rmtree(old, ignore_errors=True)
-        self._directory = directory = Path(tempfile.mkdtemp(prefix="home-", dir=parent))
-        self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._directory = Path(tempfile.mkdtemp(prefix="home-", dir=parent))
         # Plain http was judged with the URL; here git only must not be stopped.
-        text = _CONFIG.format(http="always", file="always" if allow_file else "never", patience=patience_s)
-        text += _FILE_CONFIG if allow_file else ""
-        self._config = _write(directory / "gitconfig", text)
-        (directory / "empty").mkdir()
+        self._text = _CONFIG.format(http="always", file="always" if allow_file else "never", patience=patience_s)
+        self._text += _FILE_CONFIG if allow_file else ""
+        self._lock = -1
+        self._furnishing = threading.Lock()
+        self._furnish()
+
+    @property
+    def _config(self) -> Path:
+        return self._directory / "gitconfig"
+
+    def _furnish(self) -> None:
+        """Also when somebody cleared the cache under us: without its configuration git would obey the remote's wishes."""
+        with self._furnishing:
+            if self._config.exists():
+                return
+            (self._directory / "empty").mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self._lock >= 0:
+                os.close(self._lock)
+            self._lock = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            _write(self._config, self._text)
 
     def close(self) -> None:
         if self._lock >= 0:
@@ -160,6 +176,7 @@ class GitHome:
     @property
     def local_environment(self) -> Mapping[str, str]:
         """For commands that read the object store only."""
+        self._furnish()
         return self._environment(self._config)
 
     @contextlib.contextmanager
@@ -168,6 +185,7 @@ class GitHome:
         if credentials is None:
             yield self.local_environment
             return
+        self._furnish()
         with tempfile.TemporaryDirectory(dir=self._directory, prefix="login-") as name:
             private = Path(name)
             environment = dict(

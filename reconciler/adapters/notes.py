@@ -111,6 +111,7 @@ class GitNotes:
         url = self._judge(target.remote)
         note_ref("", target.ref)  # it may not come from a GitSync's parsed spec
         try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # somebody may have cleared the cache
             with self._turn(url):
                 try:
                     yield _Round(self, url, target, lines, may_write)

@@ -52,7 +52,7 @@ class NotesStore:
 
     def open(self) -> None:
         """Have a repository. What a killed process left locked is not worth repairing."""
-        if self._store is not None:
+        if self._store is not None and self.path.exists():
             return
         if not self.path.exists() or any(self.path.rglob("*.lock")):
             self.rebuild()

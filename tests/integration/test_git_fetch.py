@@ -340,6 +340,23 @@ def test_a_damaged_cache_mends_itself(
     repositories.close()
 
 
+def test_a_cache_that_somebody_cleared_is_made_anew(
+    repositories: GitRepositories, tmp_path: Path, remote: Remote, bare_repository: BareRepository
+) -> None:
+    bare_repository.commit({"a": "1"})
+    repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
+    shutil.rmtree(tmp_path / "cache")
+    bare_repository.commit({"b": "2"})
+    assert [file.path for file in repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")] == [
+        "a",
+        "b",
+    ]
+    (config,) = (tmp_path / "cache").glob("home-*/gitconfig")
+    assert "allow = never" in config.read_text()
+    with GitRepositories(tmp_path / "cache", POLICY):
+        assert config.exists()  # the next service takes it for one that lives
+
+
 def test_a_sha256_repository(repositories: GitRepositories, tmp_path: Path) -> None:
     work = tmp_path / "work"
     subprocess.run(["git", "init", "-q", "--object-format=sha256", "-b", "main", work], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -405,6 +406,16 @@ def _empty_objects(store: Path) -> None:
 
 def _no_head(store: Path) -> None:
     (store / "HEAD").unlink()
+
+
+def test_a_cache_that_somebody_cleared_is_made_anew(
+    notes: GitNotes, bare_repository: BareRepository, tmp_path: Path
+) -> None:
+    sha = bare_repository.commit({"a": "1"})
+    assert notes.append(local(bare_repository), {sha: [line("a")]}).pushed
+    shutil.rmtree(tmp_path / "cache-0")
+    assert notes.append(local(bare_repository), {sha: [line("b")]}).pushed
+    assert ids(bare_repository, sha) == ["id-a", "id-b"]
 
 
 def test_the_lease_is_asked_before_the_push(notes: GitNotes, bare_repository: BareRepository) -> None:
