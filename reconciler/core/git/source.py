@@ -209,7 +209,7 @@ def is_sha(text: str) -> bool:
     return _SHA.match(text) is not None
 
 
-def clean_text(text: str) -> str:
+def clean_text(text: str, limit: int = _TEXT_LIMIT) -> str:
     """One line of untrusted text made fit for a terminal, a log and a status: no control, no direction overrides."""
     visible = "".join(" " if c in "\t\n\r" else c for c in text if c in "\t\n\r" or unicodedata.category(c)[0] != "C")
-    return " ".join(visible.split())[:_TEXT_LIMIT]
+    return " ".join(visible.split())[:limit]

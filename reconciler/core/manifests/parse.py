@@ -59,10 +59,9 @@ class Rejection:
     @classmethod
     def of(cls, path: str, line: int, reason: str, message: str, *, kind: str = "", name: str = "") -> "Rejection":
         """Build from untrusted text."""
-        texts = " ".join(clean_text(part) for part in re.findall(r".{1,150}", message, re.DOTALL))
         shown = path.encode("utf-8", "backslashreplace").decode()
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
-        return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, texts[:_MESSAGE])
+        return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, clean_text(message, _MESSAGE))
 
 
 Validate = Callable[[Manifest], Sequence[Problem]]

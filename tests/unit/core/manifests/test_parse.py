@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from reconciler.core.manifests.parse import Manifest, Parsed, ParseOptions, parse_file
+from reconciler.core.manifests.parse import Manifest, Parsed, ParseOptions, Rejection, parse_file
 from reconciler.core.manifests.yaml_lines import Limits
 from reconciler.core.schema.problems import Problem
 
@@ -95,6 +95,12 @@ def test_refused(text: str | bytes, reason: str, line: int, complete: bool) -> N
     assert not parsed.manifests
     assert [(r.path, r.line, r.reason) for r in parsed.rejections] == [("jobs/a.yaml", line, reason)]
     assert parsed.complete is complete
+
+
+def test_a_long_message_is_cut_and_not_broken() -> None:
+    words = "a-word-of-twenty-one " * 40
+    (message,) = {Rejection.of("a.yaml", 1, "X", text).message for text in (words, words.replace(" ", "\n"))}
+    assert message == words[:300]
 
 
 def test_a_refused_object_is_held_so_that_it_is_not_pruned() -> None:
