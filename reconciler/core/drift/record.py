@@ -27,12 +27,14 @@ from reconciler.core.drift.policy import (
     SHOWN_FOR,
     STANDS,
     UNKNOWN,
+    DriftMode,
     Policy,
     Verdict,
     recent,
     rests,
 )
 from reconciler.core.pointers import within
+from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import Shape, masked_at
 
 VERIFIED_EVERY = timedelta(days=1)
@@ -41,6 +43,7 @@ _LISTED = 20
 _RECENT = 60
 _VALUE = 200
 _NOTHING = GitPlane()
+_CAREFUL = f"weights and counts are put right where Correct is written out: spec.drift.mode, or annotate {Annotation.DRIFT_MODE}: Correct"
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,8 @@ def condition(
         more.append(f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now")
     else:
         more += dict.fromkeys(one.stuck for one in found if one.stuck)
+    if policy.mode is DriftMode.CORRECT and not policy.written and any(one.careful for one in found):
+        more.append(_CAREFUL)
     return Condition(DRIFTED, "True", reason, "; ".join((message, *more)))
 
 

@@ -220,6 +220,22 @@ def test_the_condition_names_the_reason_and_says_when_a_path_flaps() -> None:
 
 
 @pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        pytest.param(Policy(DriftMode.CORRECT), True, id="by default: why it stands, and the way out"),
+        pytest.param(Policy(DriftMode.CORRECT, written=True), False, id="where Correct was written out"),
+        pytest.param(Policy(DriftMode.WARN), False, id="where nothing is put right"),
+    ],
+)
+def test_a_weight_that_correct_leaves_alone_says_so(policy: Policy, said: bool) -> None:
+    found = Decision(Phase.READY, "x", differences=(WEIGHT,))
+    (drift,) = told((found, timedelta(0)))
+    told_of = condition(drift, found, policy, ())
+    assert told_of is not None
+    assert ("put right where Correct is written out" in told_of.message) is said
+
+
+@pytest.mark.parametrize(
     ("changed", "seen_after", "told"),
     [
         pytest.param(False, timedelta(hours=23), None, id="nothing else changed: not yet"),
