@@ -33,6 +33,17 @@ def _cluster(_context: click.Context, _parameter: click.Parameter, name: str) ->
     return name
 
 
+def _cache(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}") from None
+    return path
+
+
+_PACE = click.FloatRange(0.1, 86_400.0)
+
+
 @click.command(
     context_settings={"auto_envvar_prefix": "RECONCILER", "show_default": True},
     epilog="""\b
@@ -102,12 +113,13 @@ Examples:
     type=click.Path(path_type=Path),
     default=lambda: Path.home() / ".cache" / "sagemaker-gitops" / "git",
     show_default="~/.cache/sagemaker-gitops/git",
+    callback=_cache,
     help="Bare clones of repositories. One per running service.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=4, help="Objects reconciled at once.")
-@click.option("--poll-fast", type=float, default=5.0, help="Seconds between looks at what is changing.")
-@click.option("--poll-slow", type=float, default=60.0, help="Seconds between looks at what is settled.")
-@click.option("--poll-tags", type=float, default=300.0, help="Seconds between looks at the tags of everything.")
+@click.option("--poll-fast", type=_PACE, default=5.0, help="Seconds between looks at what is changing.")
+@click.option("--poll-slow", type=_PACE, default=60.0, help="Seconds between looks at what is settled.")
+@click.option("--poll-tags", type=_PACE, default=300.0, help="Seconds between looks at the tags of everything.")
 @click.option(
     "--events-queue",
     default="",
@@ -115,7 +127,12 @@ Examples:
     help="SQS queue of SageMaker's EventBridge events: changes are then seen within seconds. Default: none, sweeps find them.",
 )
 @click.option("--listen", default="127.0.0.1", help="Address of probes, metrics and webhooks.")
-@click.option("--port", type=int, default=8080, help="Port of probes, metrics and webhooks; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8080,
+    help="Port of probes, metrics and webhooks; 0 takes a free one.",
+)
 @click.option(
     "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
 )

@@ -19,6 +19,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from reconciler.core.errors import ReconcileError
+
 log = logging.getLogger(__name__)
 
 Probe = Callable[[], list[str]]
@@ -30,6 +32,12 @@ _HEADERS = 64
 _DRAIN = 256 * 1024
 _POLL_S = 0.1
 """How long a stop may take to be noticed."""
+
+
+class CannotListenError(ReconcileError):
+    """The address is taken, or not ours."""
+
+    reason = "CannotListen"
 
 
 class BodyError(Exception):
@@ -69,7 +77,12 @@ class Web:
         pages: Mapping[str, Page] | None = None, *, request_s: float = REQUEST_S, connections: int = CONNECTIONS,
     ) -> None:  # fmt: skip
         shown = {**{path: _probed(probe) for path, probe in probes.items()}, **(pages or {})}
-        self._server = _Server((host, port), shown, posts or {}, request_s, connections)
+        try:
+            self._server = _Server((host, port), shown, posts or {}, request_s, connections)
+        except OSError as error:
+            raise CannotListenError(
+                f"nothing can be served at {host}:{port}: {error.strerror}; choose another --listen or --port"
+            ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), name="web", daemon=True)
 
     @property

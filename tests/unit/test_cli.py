@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from reconciler import __version__
 from reconciler.cli import COMMANDS, LazyGroup, main
+from reconciler.cli_run import run
 
 
 def test_help_lists_every_command_and_imports_none() -> None:
@@ -29,6 +30,24 @@ def test_version() -> None:
 @pytest.mark.parametrize("arguments", [["nope"], ["--nope"]])
 def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        pytest.param("--poll-fast", "0", "not in the range", id="a look without a pause would never rest"),
+        pytest.param("--poll-slow", "-1", "not in the range", id="nor one before the last"),
+        pytest.param("--port", "65536", "not in the range", id="a port that no machine has"),
+        pytest.param("--cache-dir", "/dev/null/git", "Not a directory", id="a cache that cannot be made"),
+        pytest.param("--cluster-name", "Prod", "1 to 32 of a-z", id="a cluster name that fits no tag"),
+        pytest.param("--sagemaker-endpoints", "x", "is not ALLOWED=EFFECTIVE", id="an endpoint without its twin"),
+    ],
+)
+def test_a_value_that_run_cannot_use_is_refused_before_anything_starts(flag: str, value: str, said: str) -> None:
+    result = CliRunner().invoke(run, ["--cluster-name=prod", f"{flag}={value}"])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{flag}'" in result.output
+    assert said in result.output
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from reconciler.core.errors import TransientError
 from reconciler.core.git.webhooks import BODY_LIMIT, path_of
 from reconciler.core.resource import Key
 from reconciler.runtime.forge.hooks import BURST, SEEN, SEEN_S, Hooks
-from reconciler.runtime.web import Answer, Request, Web
+from reconciler.runtime.web import Answer, CannotListenError, Request, Web
 from tests.support.small_cluster import SetClock, SmallCluster
 from tests.support.waiting import eventually
 
@@ -229,6 +229,14 @@ def test_requests_that_are_none(forge: Forge, data: bytes, status: bytes) -> Non
 
     assert status in answer[:400]
     assert forge.lives()
+
+
+def test_an_address_that_is_taken_is_named_with_the_way_out(forge: Forge) -> None:
+    port = forge.web.port
+    with pytest.raises(
+        CannotListenError, match=f"127.0.0.1:{port}: Address already in use; choose another --listen or"
+    ):
+        Web("127.0.0.1", port, {})
 
 
 def test_more_connections_than_the_bound_are_closed_and_the_rest_is_served() -> None:
