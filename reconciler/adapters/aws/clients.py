@@ -52,7 +52,8 @@ class Aws:
         meter: AwsMeter = UNMETERED,
     ) -> None:
         # Its debug lines hold whole requests, and with them secrets and credentials.
-        logging.getLogger("botocore").setLevel(logging.INFO)
+        botocore = logging.getLogger("botocore")
+        botocore.setLevel(max(botocore.level, logging.INFO))
         self._monotonic = monotonic
         self._meter = meter
         self._sessions = sessions

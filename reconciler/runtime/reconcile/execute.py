@@ -30,7 +30,7 @@ def execute(
     for call in decision.calls:
         if not may_write():
             return tuple(replies), Failure(call, NotLeadingError("another replica leads now"))
-        log.info("%s because %s", call.operation, decision.reason, extra={"operation": call.operation})
+        log.info("%s because %s", label(call), decision.reason)
         try:
             answer = aws.write(tenant, call)
         except ReconcileError as error:
@@ -48,12 +48,13 @@ def execute(
 
 def _is_done_anyway(call: Call, error: ReconcileError) -> bool:
     if call.best_effort and isinstance(error, (DeniedError, NotFoundError, TerminalError)):
-        log.warning("%s was refused and is left out: %s", call.operation, error)
+        log.warning("%s was refused and is left out: %s", label(call), error)
         return True
     return isinstance(error, NotFoundError) and call.operation.startswith(("Delete", "Deregister", "Stop"))
 
 
 def label(call: Call) -> str:
-    """A call for people: `CreateModel m-abc`."""
-    names = [str(value) for key, value in call.params.items() if key.endswith("Name") and isinstance(value, str)]
-    return " ".join([call.operation, *names[:1]])
+    """A call for people: `CreateModel m-abc`, `AddTags model/m-abc`."""
+    things = ("Name", "ResourceArn", "ResourceARN")
+    named = [value for key, value in call.params.items() if key.endswith(things) and isinstance(value, str)]
+    return " ".join([call.operation, *(value.rpartition(":")[2] for value in named[:1])])

@@ -234,6 +234,19 @@ def test_a_suspended_object_says_so_and_nothing_happens_to_it(lab: Lab, manifest
 SECRET = "hunter2-canary-8f3a"
 
 
+def test_the_log_names_what_a_call_is_about(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    manifest = hosting()
+    key = lab.cluster.apply(manifest)
+    lab.run(until=lambda: lab.is_ready(key))
+    lab.cluster.apply({**manifest, "spec": {**manifest["spec"], "tags": [{"key": "team", "value": "x"}]}})
+    lab.settle()
+    told = [message.split(" because ")[0] for message in caplog.messages if " because " in message]
+    endpoint = lab.status(key)["endpointName"]
+    assert f"CreateEndpoint {endpoint}" in told
+    assert f"AddTags endpoint/{endpoint}" in told
+
+
 def leaks(lab: Lab, caplog: pytest.LogCaptureFixture) -> list[str]:
     told = [*caplog.messages, caplog.text, *(repr(event) for event in lab.around.emitted)]
     told += [repr(status) for _, status in lab.cluster.written]
