@@ -40,6 +40,9 @@ _SCALED = "scalable target"
 _UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
 """DeleteEndpoint takes scalable targets with it, if the caller may (facts, section 2)."""
 
+_REGISTERED = "TagResource"
+"""Only a new scalable target takes tags along; of one that exists the refusal names the operation that sets them."""
+
 _CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -155,6 +158,8 @@ def _from_answer(
         return NotInServiceError(text)
     if code == "ObjectNotFoundException" and operation == "PutScalingPolicy":
         return errors.DependencyError(text)  # its scalable target
+    if operation == "RegisterScalableTarget" and _REGISTERED in message:
+        return errors.ConflictError(text)  # since it was looked for
     if code == "FailedResourceAccessException":
         return errors.PreconditionError(text)  # no right to make the alarms of a policy
     if code in ("InvalidNextTokenException", "PaginationTokenExpiredException"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.decision import Call
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, annotated
 from tests.support.lab_scaling import NAME, SERVICE, Console, endpoint, ready, resource, scaling
@@ -247,6 +248,30 @@ def test_another_owners_target_is_left_alone(lab: Lab, console: Console) -> None
     lab.cluster.delete(other)
     lab.settle()
     assert (other in lab.cluster.objects, set(console.targets())) == (False, {A})
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason"),
+    [
+        pytest.param("lab/team/HostingAutoscalingPolicy/scale", "Created", id="by us, and no read told: it goes on"),
+        pytest.param("lab/team/HostingAutoscalingPolicy/other", "OwnedByAnother", id="by another"),
+    ],
+)
+def test_a_target_that_was_registered_since_it_was_looked_for(
+    lab: Lab, console: Console, monkeypatch: pytest.MonkeyPatch, owner: str, reason: str
+) -> None:
+    send = lab.aws.write
+
+    def overtaken(tenant: Any, call: Call) -> Any:
+        if call.operation == "RegisterScalableTarget" and not console.targets():
+            console.register(A, Tags={"sagemaker-gitops.dev/owner": owner})
+        return send(tenant, call)
+
+    deploy(lab, "a")
+    monkeypatch.setattr(lab.aws, "write", overtaken)
+    lab.cluster.apply(scaling("a"))
+    lab.run(30)
+    assert lab.reason(HAP) == reason
 
 
 def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: Lab, console: Console) -> None:

@@ -73,6 +73,12 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
             ),
             errors.ConflictError,
         ),
+        (
+            "RegisterScalableTarget",
+            VE,
+            "Tags are given when a scalable target is created; use TagResource afterwards.",
+            errors.ConflictError,
+        ),
         ("CreateTransformJob", "ResourceInUse", "Job name must be unique within an AWS account", errors.ConflictError),
         ("UpdateEndpoint", VE, f'Cannot update in-progress endpoint "{ARN}:endpoint/x".', errors.BusyError),
         ("DeleteEndpoint", VE, f'Cannot update in-progress endpoint "{ARN}:endpoint/x".', errors.BusyError),
