@@ -24,6 +24,7 @@ from reconciler.runtime.observe.sweep import Sweep
 log = logging.getLogger(__name__)
 
 _THREADS = 8
+_FAREWELL_S = 0.5
 DEADLINE_S = 300.0
 """Of one page, which is answered, or timed out, in half a minute."""
 
@@ -70,12 +71,13 @@ class Sweeper:
             thread.start()
 
     def stop(self) -> None:
-        """Pages under way finish; nothing new is asked for."""
+        """Nothing new is asked for. What a page under way would still tell, nobody needs: an AWS that is silent holds up no stop."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        deadline = self._clock.monotonic() + _FAREWELL_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
 
     def loops(self) -> Iterator[Loop]:
         return self._busy.loops("observer", self._threads, DEADLINE_S)

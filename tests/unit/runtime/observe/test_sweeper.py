@@ -118,6 +118,19 @@ def test_accounts_that_do_not_answer_take_a_thread_each_and_no_more(stuck: threa
         looking.stop()
 
 
+def test_stopping_waits_for_no_page(stuck: threading.Event) -> None:
+    def wait() -> None:
+        stuck.wait(30)
+
+    aws = FakeAccounts(silent=1)
+    aws.trouble["silent"] = wait
+    looking = observer(aws, SystemClock())
+    looking.start()
+    eventually(lambda: aws.under_way["silent"] == 1, 20, "a page is asked for")
+    looking.stop()
+    assert aws.under_way["silent"] == 1
+
+
 def test_stopping_waits_for_no_interval() -> None:
     looking = observer(FakeAccounts(one=1), LabClock())
     looking.start()
