@@ -31,7 +31,7 @@ from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
 from reconciler.core.resource import Annotation
 
-__all__ = ["look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
+__all__ = ["asked", "look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
 
 _AGAIN = timedelta(minutes=1)
 _BULK, _ONE = "tag:GetResources", "sagemaker:ListTags"
@@ -166,7 +166,7 @@ def _known(
     as_wanted = known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone)
     if as_wanted or (tags.edited and not tags.pending):
         return known, seen
-    if known is None and not (tags.pending or view.tags_missing(arn) or (_is_target(arn) and _asked(tags.this))):
+    if known is None and not (tags.pending or view.tags_missing(arn) or (_is_target(arn) and asked(tags.this))):
         return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen
     try:
         live = view.tags(arn)
@@ -188,7 +188,7 @@ def _is_recorded(view: View, record: Mapping[str, Any]) -> bool:
     return found is not None and stamp(found["CreationTime"]) == made
 
 
-def _asked(this: Pass) -> bool:
+def asked(this: Pass) -> bool:
     """Somebody wants a look now."""
     annotations = this.resource.annotations
     token = annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT)

@@ -138,6 +138,14 @@ class Observer:
                     listing.hint(hint.thing.name)
             self._sweeper.changed()
 
+    def look_soon(self, key: Key) -> None:
+        """Somebody wants this object looked at now, and not at the next interval."""
+        with self._lock:
+            tenant, watches = self._watches.get(key, (None, ()))
+            for watch in watches:
+                self._list(tenant, watch.remote).hint(watch.name.lower())
+            self._sweeper.changed()
+
     def _list(self, tenant: Any, remote: str) -> Listing:
         listing = self._lists.get((tenant, remote))
         if listing is None:

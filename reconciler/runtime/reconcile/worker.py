@@ -240,6 +240,8 @@ class Worker:
 
     def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
+        if tags.asked(this):
+            self._ports.observer.look_soon(this.resource.key)
         for _ in range(_ROUNDS):
             this = _looked(kind, self._ports.observer.view(tenant), this)
             decision = _decide(kind, this)

@@ -193,6 +193,17 @@ def test_in_every_mode(lab: Lab, name: str) -> None:
 # --- what is no drift, and what it costs ------------------------------------------------------------------------------
 
 
+def test_who_asks_for_a_look_need_not_wait_for_the_interval(lab: Lab) -> None:
+    key = in_service(lab, hosting(), "Warn")
+    lab.run(180, until=lambda: bool(lab.simulator.counts().get("ListModels")), step_s=30)
+    console(lab).delete_model(ModelName=model_of(lab, key))
+    lab.run(5, step_s=1)
+    assert lab.status(key)["drift"]["state"] == "InSync", "the next sweep is due later"
+    lab.cluster.annotate(key, requestedAt="now")
+    lab.run(5, step_s=1)
+    assert lab.status(key)["drift"]["state"] == "Drifted"
+
+
 def in_service(lab: Lab, manifest: Mapping[str, Any], mode: str = "Correct") -> Key:
     key = lab.cluster.apply(annotated(manifest, drift_mode=mode))
     lab.run(until=lambda: lab.is_ready(key), step_s=30)
