@@ -54,7 +54,8 @@ def _is_done_anyway(call: Call, error: ReconcileError) -> bool:
 
 
 def label(call: Call) -> str:
-    """A call for people: `CreateModel m-abc`, `AddTags model/m-abc`."""
-    things = ("Name", "ResourceArn", "ResourceARN")
-    named = [value for key, value in call.params.items() if key.endswith(things) and isinstance(value, str)]
-    return " ".join([call.operation, *(value.rpartition(":")[2] for value in named[:1])])
+    """A call for people, by the name of what it is about: `CreateModel m-abc`, `AddTags model/m-abc`."""
+    said = {key: value for key, value in call.params.items() if isinstance(value, str)}
+    own = [value for key, value in said.items() if key.endswith("Name") and key.removesuffix("Name") in call.operation]
+    things = [value for key, value in said.items() if key.endswith(("Name", "ResourceArn", "ResourceARN"))]
+    return " ".join([call.operation, *(value.rpartition(":")[2] for value in (own or things)[:1])])
