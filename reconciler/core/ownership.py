@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import Enum
 
 from reconciler.core.kind import Pass
-from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, owner_tag
-from reconciler.core.resource import Annotation
+from reconciler.core.naming import COMMIT_TAG, NAME_LIMIT, OWNER_TAG, TAG_PREFIX, owner_tag
+from reconciler.core.resource import Annotation, Resource
 
 
 class Owner(Enum):
@@ -21,6 +21,12 @@ class Owner(Enum):
 def uid_suffix(uid: str) -> str:
     """The archived operator's names end in this: the object's UID without dashes."""
     return uid.replace("-", "")
+
+
+def generated_name(resource: Resource) -> str:
+    """What the archived operator called a thing whose name nobody chose: of the object's name as much as fits."""
+    suffix = uid_suffix(resource.uid)
+    return f"{resource.name[: NAME_LIMIT - len(suffix) - 1]}-{suffix}"
 
 
 def own_tag(this: Pass) -> str:

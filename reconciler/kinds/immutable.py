@@ -29,13 +29,14 @@ from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import DeniedError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
-from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, own_tag, tags_for
+from reconciler.core.ownership import Owner, adoption_refusal, generated_name, judge, may_adopt, own_tag, tags_for
 from reconciler.core.pointers import child
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.rollout import CHANGING
 from reconciler.core.schema.shapes import canonical, to_request
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
+_ERROR = "Error"
 _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
 _IN_USE_LOOK = timedelta(minutes=1)
@@ -126,15 +127,19 @@ class Seen:
 
 
 def things(kind: ThingType, this: Pass, target: Thing | None) -> tuple[Thing, ...]:
-    """What was made, newest first. An object of the archived operator has one name, which is taken for its spec's."""
+    """What was made, newest first. An object of the archived operator has one name, which is taken for its spec's; while an
+    error stood in its way that name was not told, but only its object's UID and name make it.
+    """
     past = this.past
     if past.get(kind.records):
         return tuple(Thing.parse(record) for record in past[kind.records])
-    if past.get(kind.status_name):
-        name, arn = str(past[kind.status_name]), str(past.get(kind.status_arn) or "")
-        made_of = target or Thing("", "", str(this.spec.get("region") or ""))
-        return (replace(made_of, name=name, arn=arn),)
-    return ()
+    name = str(past.get(kind.status_name) or "")
+    if not name and past.get("status") == _ERROR:
+        name = generated_name(this.resource)
+    if not name:
+        return ()
+    made_of = target or Thing("", "", str(this.spec.get("region") or ""))
+    return (replace(made_of, name=name, arn=str(past.get(kind.status_arn) or "")),)
 
 
 def wanted(kind: ThingType, this: Pass, refs: Resolved) -> Thing | None:
@@ -258,6 +263,12 @@ def _just_deleted(kind: ThingType, this: Pass, thing: Thing) -> bool:
     return any(_is(reply.call, kind.delete, kind, thing) for reply in this.replies)
 
 
+def _was_never_made(kind: ThingType, this: Pass, thing: Thing) -> bool:
+    """The name that the archived operator would have used, and nothing is there."""
+    untold = not (this.past.get(kind.records) or this.past.get(kind.status_name))
+    return untold and this.seen.found.get(thing.name) is None
+
+
 def _is(call: Call, operation: str, kind: ThingType, thing: Thing) -> bool:
     return call.operation == operation and call.params[kind.remote.name_key] == thing.name
 
@@ -266,7 +277,9 @@ def decide(kind: ThingType, this: Pass) -> Decision:
     refs = _resolved(this)
     target = wanted(kind, this, refs)
     made = tuple(
-        _told(kind, this, thing) for thing in things(kind, this, target) if not _just_deleted(kind, this, thing)
+        _told(kind, this, thing)
+        for thing in things(kind, this, target)
+        if not _just_deleted(kind, this, thing) and not _was_never_made(kind, this, thing)
     )
     if this.resource.deleting:
         return _end(kind, this, made)
@@ -479,7 +492,7 @@ def _in_use_text(made: Sequence[Thing]) -> str:
 def _stalled(kind: ThingType, this: Pass, made: Sequence[Thing], reason: str, why: str) -> Decision:
     fields = {**_carried(kind, this), "additional": why}
     if not fields.get(kind.status_arn):
-        fields |= {"status": "Error"}
+        fields |= {"status": _ERROR}
     return Decision(Phase.STALLED, reason, why, _status(kind, this, made, fields), watches=_watches(kind, made))
 
 
@@ -508,4 +521,4 @@ def _watches(kind: ThingType, made: Sequence[Thing]) -> tuple[Watch, ...]:
 
 def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
     """The archived operator's word while an error stands in the way; the name stays, whoever uses the thing needs it."""
-    return {**past, "additional": message, "status": "Error"}
+    return {**past, "additional": message, "status": _ERROR}

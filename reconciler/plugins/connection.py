@@ -44,6 +44,24 @@ class ConnectionFlags:
         return cls(**{field.name: parameters.pop(field.name) for field in fields(cls)})
 
 
+class GoCommand(click.Command):
+    """Takes a switch's value as every command of Go does: `--follow=true`, `-f=false`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        switches = {name for one in self.params if isinstance(one, click.Option) and one.is_flag for name in one.opts}
+        plain: list[str] = []
+        for place, argument in enumerate(args):
+            name, equals, value = argument.partition("=")
+            if argument == "--":
+                plain += args[place:]
+                break
+            if not equals or name not in switches:
+                plain.append(argument)
+            elif click.BOOL.convert(value, None, ctx):
+                plain.append(name)
+        return super().parse_args(ctx, plain)
+
+
 class Duration(click.ParamType[timedelta]):
     """Go's durations, as everywhere in kubectl; a number alone means seconds."""
 

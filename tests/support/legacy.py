@@ -177,16 +177,16 @@ class Legacy:
         }
         return self._store(body, uid, lambda: told, labels=labels)
 
-    def endpoint(self, name: str) -> Key:
-        """A HostingDeployment with the Model and the EndpointConfig of its first generation."""
+    def endpoint(self, name: str, generation: int = 1) -> Key:
+        """A HostingDeployment with the Model and the EndpointConfig of its generation."""
         body, uid = hosting(name), self._uid()
         suffix, spec = uid.replace("-", ""), body["spec"]
         labels = dict(zip(OWNER_LABELS, ("team", name), strict=True))
-        child = lab_kinds.model(f"model-0-1-{suffix}")
+        child = lab_kinds.model(f"model-0-{generation}-{suffix}")
         child["spec"]["primaryContainer"] = dict(spec["models"][0]["containers"][0])
         model = self.name_of(self.model(child["metadata"]["name"], labels, child), "sageMakerModelName")
         variant = {key: spec["productionVariants"][0][key] for key in ("variantName",)}
-        config = self.config(f"{name}-1-{suffix}", model, labels, **variant)
+        config = self.config(f"{name}-{generation}-{suffix}", model, labels, **variant)
         config_name = self.name_of(config, "sageMakerEndpointConfigName")
         remote = generated(name, uid)
         self.lab.simulator.client().create_endpoint(EndpointName=remote, EndpointConfigName=config_name)
@@ -224,7 +224,9 @@ class Legacy:
                 ],
             }
 
-        return self._store(body, uid, status)
+        key = self._store(body, uid, status)
+        self.lab.cluster.objects[key]["metadata"]["generation"] = generation
+        return key
 
     def scaling(self, name: str, deployment: Key) -> Key:
         endpoint = self.name_of(deployment, "endpointName")

@@ -17,6 +17,8 @@ from reconciler.core.resource import Resource
 from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.records import Made
 
+_NAME_LEFT = 30
+
 
 def is_new_to_us(this: Pass) -> bool:
     """Whether no pass of ours recorded anything yet."""
@@ -53,7 +55,8 @@ def known_configs(this: Pass, configs: Mapping[str, Made], endpoint_arn: str, wa
     name = str(this.past.get("endpointConfigName") or "")
     if not name:
         return dict(configs)
-    generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", name)
+    # Of the resource's name that many characters are left in it: a generation at their end may have lost digits.
+    generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", name[:_NAME_LEFT])
     edited = generation is not None and int(generation[1]) < this.resource.generation
     if name not in configs and configs:
         return dict(configs)  # its resource is gone, and with it the configuration

@@ -89,7 +89,7 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
                 digests[run.name] = (tags or {}).get(RUN_TAG, "")
                 if not run.started and owners[run.name] is not Owner.US:
                     contents[run.name] = found
-        elif over and run is current and job.unsettled(this.past):
+        elif over and run is current and (job.unsettled(this.past) or _told_by_a_word_of_its_own(job, run)):
             news[run.name] = view.describe(job.remote.name, run.name, fresh=True)
         elif over and run is not current and run.digest == gone_back_to:
             news[run.name] = view.describe(job.remote.name, run.name)
@@ -127,6 +127,13 @@ def followed(job: JobType, this: Pass) -> Decision | None:
 
 def follow(job: JobType, view: View, this: Pass) -> Decision | None:
     return followed(job, replace(this, seen=look_back(job, view, this)))
+
+
+def _told_by_a_word_of_its_own(job: JobType, run: Run) -> bool:
+    """The archived operator said `Failed` of a transform job also when it could not ask for it or would not have an edit:
+    whatever SageMaker says of the job is the truth, and where it knows none, nothing is started.
+    """
+    return run.status == job.working and not run.creationTime
 
 
 def _just_created(job: JobType, this: Pass, run: Run) -> bool:

@@ -11,7 +11,7 @@ import click
 
 from reconciler import __version__
 from reconciler.plugins import terminal
-from reconciler.plugins.connection import ConnectionFlags, Duration, connection_options
+from reconciler.plugins.connection import ConnectionFlags, Duration, GoCommand, connection_options
 from reconciler.plugins.smlogs.kinds import KINDS, LogKind, Subject, header, kind_named, query, subject
 from reconciler.plugins.smlogs.lines import Printer, json_line, text_line
 from reconciler.plugins.times import milliseconds, parse_since
@@ -31,6 +31,7 @@ class Since(click.ParamType[datetime]):
 
 
 @click.command(
+    cls=GoCommand,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     no_args_is_help=True,
     epilog="""\b

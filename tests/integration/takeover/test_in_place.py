@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Key
-from tests.support.lab import Lab, hosting
+from tests.support.lab import IMAGE, ROLE, Lab, hosting
 from tests.support.legacy import STALE, Legacy
 
 OUTCOMES = {"failing": "fail", "halted": "stopped"}
@@ -198,3 +198,91 @@ def test_an_edit_that_the_archived_operator_had_not_carried_out_is_a_rollout(lab
     lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
     assert lab.effects(mark)["UpdateEndpoint"] == 1
     assert len(lab.status(key)["history"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "generation"),
+    [("host", 7), ("h" * 28, 12), ("h" * 40, 3)],
+    ids=["many edits ago", "its generation lost a digit in SageMaker's name", "its generation is in no name"],
+)
+def test_what_was_edited_and_carried_out_is_no_edit(lab: Lab, name: str, generation: int) -> None:
+    left = Legacy(lab)
+    key = left.endpoint(name, generation)
+    lab.simulator.advance(900)
+    told = left.finish()[key]
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(300, step_s=20)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    assert lab.status(key)["endpointConfigName"] == told["endpointConfigName"]
+    assert lab.is_ready(key)
+
+
+@pytest.mark.parametrize("kind", ["Model", "EndpointConfig"])
+def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str) -> None:
+    left = Legacy(lab)
+    model = left.model("net")
+    config = left.config("split", left.name_of(model, "sageMakerModelName"))
+    told = left.finish()
+    key = model if kind == "Model" else config
+    lab.cluster.objects[key]["status"] = {
+        "status": "Error",
+        "additional": STALE,
+        "lastUpdateTime": "2022-11-01T10:00:00Z",
+    }
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(300, step_s=20)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    assert _carried(key, lab.status(key)) == _carried(key, told[key])
+
+
+def test_a_name_that_an_error_blanked_before_anything_was_made_is_not_used(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.model("net")
+    name = left.name_of(key, "sageMakerModelName")
+    left.finish()
+    lab.cluster.objects[key]["status"] = {"status": "Error", "additional": STALE}
+    lab.simulator.client().delete_model(ModelName=name)
+    lab.begin()
+    lab.run(60, step_s=20)
+    assert lab.is_ready(key)
+    assert lab.exists() == {"Model": 1}
+    assert lab.status(key)["sageMakerModelName"] != name
+
+
+@pytest.mark.parametrize(("age_s", "is_told"), [(30, "InProgress"), (3600, "Completed")])
+def test_a_transform_job_that_only_the_archived_operator_called_failed_is_followed(
+    lab: Lab, age_s: float, is_told: str
+) -> None:
+    key = _called_failed(lab, age_s)
+    mark = lab.simulator.mark()
+    lab.run(10, step_s=5)
+    assert lab.status(key)["transformJobStatus"] == is_told
+    assert "additional" not in lab.status(key)
+    assert {op for op, _ in lab.simulator.mutations(mark)} <= {"AddTags"}
+
+
+def test_a_running_transform_job_that_the_archived_operator_called_failed_is_stopped_with_its_object(lab: Lab) -> None:
+    key = _called_failed(lab, 30)
+    lab.cluster.delete(key)
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: key not in lab.cluster.objects, step_s=20)
+    assert lab.effects(mark) == {"StopTransformJob": 1}
+
+
+def _called_failed(lab: Lab, age_s: float) -> Key:
+    """It refused an edit of the spec, with the word for a job that failed."""
+    left = Legacy(lab)
+    name = str(
+        lab.simulator.client().create_model(ModelName="net", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE})[
+            "ModelArn"
+        ]
+    )
+    key = left.transform("score", name.rpartition("/")[2])
+    lab.simulator.advance(age_s)
+    left.finish()
+    refused = {"transformJobStatus": "Failed", "additional": "Updates to BatchTransformJob not supported"}
+    lab.cluster.objects[key]["status"] |= refused
+    lab.begin()
+    return key

@@ -58,12 +58,27 @@ def test_what_a_terminal_cannot_show_is_escaped() -> None:
         (["TrainingJob", "a", "--request-timeout", "soon"], "no duration"),
         (["TrainingJob", "a", "-o", "xml"], "'xml'"),
         (["TrainingJob", "a", "--nope"], "--nope"),
+        (["TrainingJob", "a", "--follow=perhaps"], "'perhaps' is not a valid boolean"),
     ],
 )
 def test_wrong_usage_exits_2_and_says_why(arguments: list[str], says: str) -> None:
     ended = CliRunner().invoke(smlogs, arguments)
     assert ended.exit_code == 2
     assert says in ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "follow", "hide"),
+    [
+        (["--follow=true", "--hide-log-stream-name=false"], True, False),
+        (["-f=false", "--hide-log-stream-name=1"], False, True),
+        (["-f", "--hide-log-stream-name"], True, True),
+        (["--", "--follow=true"], False, False),
+    ],
+)
+def test_a_switch_takes_a_value_as_in_the_archived_plugin(arguments: list[str], follow: bool, hide: bool) -> None:
+    with smlogs.make_context("smlogs", ["TrainingJob", *arguments]) as context:
+        assert (context.params["follow"], context.params["hide_log_stream_name"]) == (follow, hide)
 
 
 def test_help_teaches_and_loads_nothing_heavy() -> None:
