@@ -207,7 +207,7 @@ class Service:
             leader=self._leader,
             clock=clock,
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
-            journal=Journal(self._outbox, settings.cluster_name),
+            journal=Journal(self._outbox, settings.cluster_name, trained.hear),
             trained=trained,
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )

@@ -21,7 +21,7 @@ from reconciler.core.resource import Key
 NEEDLES = (f'"event":"{Event.JOB_STARTED}"', '"event":"Rollout')
 """One of these texts is in every line looked for."""
 _RESULTS = {str(event): result for result, event in ENDED.items()}
-_KEPT = 50
+ROLLOUTS_KEPT = 50
 """Roll-outs of one object; `revisionHistoryLimit` asks for less."""
 
 
@@ -71,7 +71,7 @@ def rollouts(lines: Iterable[str], cluster: str) -> Mapping[Key, tuple[Mapping[s
         ):
             found[key][number] = {name: value for name, value in entry.items() if value not in (None, "")}
     return {
-        key: tuple(entries[number] for number in sorted(entries, reverse=True)[:_KEPT])
+        key: tuple(entries[number] for number in sorted(entries, reverse=True)[:ROLLOUTS_KEPT])
         for key, entries in found.items()
     }
 

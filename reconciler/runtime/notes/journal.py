@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reconciler.core.notes.note import Line
 from reconciler.core.notes.status import told
-from reconciler.core.resource import Annotation, Resource
+from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.sync.spec import owner_key
 from reconciler.runtime.notes.outbox import Outbox
@@ -18,6 +19,8 @@ from reconciler.runtime.notes.outbox import Outbox
 class Journal:
     outbox: Outbox
     cluster: str
+    heard: Callable[[Key, Iterable[Line]], None]
+    """Who remembers what was told."""
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
         """Store the lines of what `status` says anew. Never raises; an equal line has an equal id and is kept once."""
@@ -27,3 +30,4 @@ class Journal:
         lines = told(resource, resource.status, status, cluster=self.cluster, now=now, spec=shape)
         if lines:
             self.outbox.put_all(owner_key(owner), lines)
+            self.heard(owner_key(owner), [line for _, line in lines])

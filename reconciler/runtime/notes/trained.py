@@ -1,7 +1,7 @@
 """What ran already, by the lines in the notes of a GitSync: jobs (design 4, "Jobs cost money") and roll-outs that ended.
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
-anything: what runs later is in status. Notes are never in the way: a ref that cannot be read tells nothing, and is tried
+anything: what is told later is heard when it is told, for an object whose status is lost under a living process. Notes are never in the way: a ref that cannot be read tells nothing, and is tried
 again at the next fetch; an object that was there before its sync (a restored backup) waits a bounded time for it.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError
-from reconciler.core.notes.past import NEEDLES, Started, rollouts, started
+from reconciler.core.notes.note import Line, render
+from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, rollouts, started
 from reconciler.core.notes.target import Notes
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_key
@@ -26,11 +27,15 @@ PATIENCE_S = 60.0
 
 
 class _Past(NamedTuple):
-    jobs: Mapping[Key, Mapping[str, Started]]
-    rollouts: Mapping[Key, tuple[Mapping[str, Any], ...]]
+    jobs: dict[Key, Mapping[str, Started]]
+    rollouts: dict[Key, tuple[Mapping[str, Any], ...]]
 
-
-_NOTHING = _Past({}, {})
+    def add(self, lines: Sequence[str], cluster: str) -> None:
+        for key, ran in started(lines, cluster).items():
+            self.jobs[key] = {**ran, **self.jobs.get(key, {})}
+        for key, ended in rollouts(lines, cluster).items():
+            by_id = {entry["id"]: entry for entry in (*self.rollouts.get(key, ()), *ended)}
+            self.rollouts[key] = tuple(by_id[number] for number in sorted(by_id, reverse=True)[:ROLLOUTS_KEPT])
 
 
 class Trained:
@@ -53,26 +58,31 @@ class Trained:
 
     def read(self, sync: Key) -> None:
         """Never raises; no request when this process has read the ref before."""
-        found = _NOTHING
+        found = _Past({}, {})
         try:
             target = self._targets.target(sync) if self._targets.wanted(sync) else None
             if target is not None:
                 if self._read.get(sync) == target.digest:
                     return
-                lines = self._notes.find(target, *NEEDLES)
-                found = _Past(started(lines, self._cluster), rollouts(lines, self._cluster))
+                found.add(self._notes.find(target, *NEEDLES), self._cluster)
                 self._read[sync] = target.digest
         except (SourceError, ReconcileError) as error:
             log.warning("the notes of %s cannot be read, so they tell nothing of what ran: %s", sync, error)
         with self._lock:
             self._past[sync] = found
 
+    def hear(self, sync: Key, lines: Iterable[Line]) -> None:
+        """What is told from now on; before the notes are read nothing is, or it would pass for all that there is."""
+        with self._lock:
+            if past := self._past.get(sync):
+                past.add([render(line) for line in lines], self._cluster)
+
     def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
         """As `status.history` has them; none while they are not read."""
         owner = resource.annotations.get(Annotation.OWNER)
         with self._lock:
-            past = self._past.get(owner_key(owner), _NOTHING) if owner else _NOTHING
-        return past.rollouts.get(resource.key, ())
+            past = self._past.get(owner_key(owner)) if owner else None
+            return past.rollouts.get(resource.key, ()) if past else ()
 
     def of(self, resource: Resource) -> Mapping[str, Started] | None:
         """By the digest of what ran; None: not known yet."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.git.source import Remote, SourceError
-from reconciler.core.notes.note import About, job_started, render
+from reconciler.core.notes.note import About, Rollout, job_started, render, rollout_ended
 from reconciler.core.notes.target import NotesRefusedError, Target
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.runtime.notes.trained import PATIENCE_S, Trained
@@ -74,6 +74,30 @@ def test_once_read_they_tell_what_ran() -> None:
     assert {content: one.job for content, one in (trained.of(OWNED) or {}).items()} == {"abc": "train-abc"}
     trained.read(SYNC)
     assert world.reads == 1
+
+
+def test_what_is_told_later_is_known_too() -> None:
+    world = World(answer=list)
+    trained = world.begin()
+    job = job_started(About("prod", *JOB), datetime(2026, 3, 2, tzinfo=UTC), job="train-def", content="def")
+    trained.hear(SYNC, [job])
+    assert trained.of(OWNED) is None  # the notes may tell more
+    trained.read(SYNC)
+    served = resource("HostingDeployment", "serve", owner="ml/team")
+    ended = [
+        rollout_ended(
+            About("prod", *served.key),
+            datetime(2026, 3, number, tzinfo=UTC),
+            Rollout(number, "abc", "serve-abc"),
+            "Succeeded",
+        )
+        for number in (1, 2)
+    ]
+    trained.hear(SYNC, [job, ended[0]])
+    trained.hear(SYNC, [ended[1]])
+    trained.read(SYNC)
+    assert (trained.of(OWNED) or {}).keys() == {"def"}
+    assert [entry["id"] for entry in trained.rollouts(served)] == [2, 1]
 
 
 def test_another_ref_is_read_too() -> None:
