@@ -219,7 +219,8 @@ def test_what_was_edited_and_carried_out_is_no_edit(lab: Lab, name: str, generat
 
 
 @pytest.mark.parametrize("kind", ["Model", "EndpointConfig"])
-def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str) -> None:
+@pytest.mark.parametrize("first_looks_fail", [False, True], ids=["at the first look", "after an outage"])
+def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str, first_looks_fail: bool) -> None:
     left = Legacy(lab)
     model = left.model("net")
     config = left.config("split", left.name_of(model, "sageMakerModelName"))
@@ -232,7 +233,12 @@ def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str) -> Non
     }
     lab.begin()
     mark = lab.simulator.mark()
-    lab.run(300, step_s=20)
+    if first_looks_fail:
+        outage = {"type": "error", "code": "InternalFailure", "status": 500, "message": "later"}
+        lab.simulator.rules({"match": {"op": f"Describe{kind}"}, "action": outage})
+        lab.run(60, step_s=20)
+        lab.simulator.clear_rules()
+    lab.run(900, step_s=20)
     assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
     assert _carried(key, lab.status(key)) == _carried(key, told[key])
 
