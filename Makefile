@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test check fix bench lock clean
+.PHONY: help setup demo test endurance check fix bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,8 +40,13 @@ demo: setup ## the whole story on this machine, narrated
 # the end. (xdist's own order is by number of tests; its finer groups do not work with this pytest: it keeps a test's id
 # elsewhere.)
 WORKERS ?= 3
-test: setup ## all tests; pass arguments with ARGS="-k prune"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not endurance" $(ARGS)
+
+# Of these each is long by itself and shares little, so each goes to whoever is free.
+endurance: setup ## the tests that are long by nature: random walks, hundreds of objects, a death at every boundary, the demo
+	@$(PYTEST) --dist load -m endurance $(ARGS)
 
 check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports, stale files
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "simulator(speed=60, clock='scaled', throttle=False): how the `simulator` fixture is started"
     )
+    config.addinivalue_line("markers", "endurance: long by nature; `make endurance` runs it, `make test` does not")
 
 
 def pytest_collection_finish() -> None:

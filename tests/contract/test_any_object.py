@@ -90,6 +90,7 @@ def no_bug_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("name", BY_NAME)
 @MANY
 @given(seed=SEEDS)

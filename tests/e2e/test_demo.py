@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from reconciler.dev.demo.story import STORY
 
 
+@pytest.mark.endurance
 def test_every_step_of_the_demo_is_seen() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "reconciler", "demo", "--speed=300"],

@@ -65,7 +65,13 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize(("story", "effects"), STORIES.values(), ids=STORIES.keys())
+@pytest.mark.parametrize(
+    ("story", "effects"),
+    [
+        pytest.param(*row, id=name, marks=pytest.mark.endurance if row[0] is _tuning else ())
+        for name, row in STORIES.items()
+    ],
+)
 def test_a_crash_at_any_boundary_does_nothing_twice(
     lab: Lab, story: Callable[[Lab], tuple[Key, Callable[[], object]]], effects: dict[str, int]
 ) -> None:

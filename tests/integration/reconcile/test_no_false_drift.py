@@ -18,6 +18,8 @@ from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.lab_scaling import INVOCATIONS, endpoint, scaling
 from tests.support.random_specs import Specs
 
+pytestmark = pytest.mark.endurance
+
 COUNT = 200
 SPARE = 4
 """A few combinations are refused that no schema tells of."""

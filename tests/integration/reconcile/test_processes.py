@@ -118,6 +118,7 @@ def test_a_process_killed_at_every_create_makes_each_thing_once(team: Team) -> N
     assert len(team.simulator.state()["resources"]) == 4
 
 
+@pytest.mark.endurance
 def test_a_process_killed_at_every_call_of_an_update_does_nothing_twice(team: Team) -> None:
     process, page = team.service()
     with running(process, page):

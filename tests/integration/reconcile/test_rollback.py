@@ -259,6 +259,7 @@ def test_notes_tell_of_a_hold_and_of_its_rollout(lab: Lab) -> None:
     assert (lines[3]["rollbackTo"], lines[3]["reason"]) == ("1", "Git's content changed")
 
 
+@pytest.mark.endurance
 def test_a_death_at_any_moment_of_a_hold_costs_no_second_call(lab: Lab) -> None:
     die_at, died = 0, True
     while died:

@@ -298,6 +298,7 @@ def test_an_endpoint_made_anew_is_scaled_again(scaled: Lab, console: Console) ->
     assert set(console.policies()) == {f"{A} {NAME}"}
 
 
+@pytest.mark.endurance
 def test_a_process_that_dies_anywhere_in_an_update_under_scaling_ends_the_same(lab: Lab, console: Console) -> None:
     """At every boundary: before and after each AWS call and each write to the cluster."""
 

@@ -13,7 +13,11 @@ from tests.support.walk import walked
 
 
 @pytest.mark.parametrize(
-    ("seed", "pushes", "losses"), [(6, 300, False), (1, 40, True)], ids=["a long walk", "status is lost"]
+    ("seed", "pushes", "losses"),
+    [
+        pytest.param(6, 300, False, id="a long walk", marks=pytest.mark.endurance),
+        pytest.param(1, 40, True, id="status is lost"),
+    ],
 )
 def test_every_call_is_told_and_everything_told_was_called(lab: Lab, seed: int, pushes: int, losses: bool) -> None:
     ledger = Ledger(walked(lab, seed, pushes, losses=losses))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.lab import IMAGE, Lab, MemoryCluster, hosting, job
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 
 
+@pytest.mark.endurance
 def test_a_hundred_jobs_and_twenty_endpoints_are_found_again(lab: Lab) -> None:
     lab.simulator.client().create_model(
         ModelName="shared", ExecutionRoleArn="arn:aws:iam::123456789012:role/lab", PrimaryContainer={"Image": IMAGE}
