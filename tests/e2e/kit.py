@@ -29,13 +29,16 @@ class Site:
         self.cluster, self.simulator, self.namespace = cluster, simulator, namespace
         self._directory = directory
 
-    def service(self, name: str = "service", *more: str, **env: str) -> tuple[ServiceProcess, str]:
-        """A process that is not started yet, and the page that tells when it works; `env` are further variables."""
+    def service(self, name: str = "service", *more: str, forked: bool = True, **env: str) -> tuple[ServiceProcess, str]:
+        """A process that is not started yet, and the page that tells when it works; `env` are further variables.
+
+        Not `forked` for what looks at the command line.
+        """
         port = free_port()
         known = environment(self.cluster.kubeconfig, binaries.kubectl(), self.simulator.url, **env)
         arguments = ["--poll-fast=0.2", "--poll-slow=1", f"--port={port}", f"--namespace={self.namespace}"]
         arguments += [f"--controller-namespace={self.namespace}", f"--cache-dir={self._directory / name}", *more]
-        process = ServiceProcess(self._directory / f"{name}.log", known, *arguments)
+        process = ServiceProcess(self._directory / f"{name}.log", known, *arguments, forked=forked)
         return process, f"http://127.0.0.1:{port}/readyz"
 
     # Git

@@ -88,7 +88,7 @@ def test_a_secret_value_shows_in_no_log_event_status_or_argument(site: Site, git
             },
         }
     )
-    process, page = site.service("service", "--log-level=debug")
+    process, page = site.service("service", "--log-level=debug", forked=False)
     with running(process, page), Spy(process.pid).watching() as spy:
         refused = job("refused", environment=PAIRS, hyperParameters=PAIRS)
         broken = f"kind: TrainingJob\nspec: {{environment: [{{name: password, value: {CANARY}\n"

@@ -10,18 +10,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.dev import envfile
-from reconciler.dev.children import Child, free_port
+from reconciler.dev.children import Child, free_port, spawn
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 _READY_WITHIN_S = 90
 
 
 class ServiceProcess:
-    """`python -m reconciler run`, or another command of ours. Leaves with the test process in any case."""
+    """`python -m reconciler run`, or another command of ours. Leaves with the test process in any case.
 
-    def __init__(self, log: Path, env: Mapping[str, str], *arguments: str, command: Sequence[str] = ("run",)) -> None:
-        self._child = Child("service", log)
-        self._command = [sys.executable, "-m", "reconciler", *command, *arguments]
+    `forked` is the same for half the CPU (see `forked.py`), for tests that are not about the command line or the start.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        env: Mapping[str, str],
+        *arguments: str,
+        command: Sequence[str] = ("run",),
+        forked: bool = False,
+    ) -> None:
+        self._child = Child("service", log, Forked if forked else spawn)
+        self._command = [*(() if forked else (sys.executable, "-m", "reconciler")), *command, *arguments]
         # Settings of the developer's shell must not steer a test.
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "RECONCILER_", "KUBECONFIG"))}
         self._env = {**inherited, "PYTHONUNBUFFERED": "1", **env}

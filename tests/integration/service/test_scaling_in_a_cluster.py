@@ -55,7 +55,7 @@ def service(control_plane: Cluster, simulator: SimControl, namespace: str, tmp_p
     }
     arguments = ["--poll-fast=0.3", "--poll-slow=1", f"--port={port}", f"--namespace={namespace}"]
     arguments += [f"--controller-namespace={namespace}", f"--cache-dir={tmp_path / 'cache'}"]
-    process = ServiceProcess(tmp_path / "service.log", env, *arguments)
+    process = ServiceProcess(tmp_path / "service.log", env, *arguments, forked=True)
     with running(process, f"http://127.0.0.1:{port}/readyz"):
         yield process
 

@@ -53,7 +53,9 @@ def service(control_plane: Cluster, namespace: str, simulator: SimControl, tmp_p
         RECONCILER_PORT=str(port),
         RECONCILER_CACHE_DIR=str(tmp_path / "cache"),
     )
-    with running(ServiceProcess(tmp_path / "service.log", env), f"http://127.0.0.1:{port}/readyz") as service:
+    with running(
+        ServiceProcess(tmp_path / "service.log", env, forked=True), f"http://127.0.0.1:{port}/readyz"
+    ) as service:
         yield service
 
 
