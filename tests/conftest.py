@@ -84,7 +84,7 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 @pytest.fixture(scope="session")
 def bench_simulator() -> Iterator[SimControl]:
     """The simulator of all tests on the bench in this process; they have it through `simulator`."""
-    with _running(1.0, throttle=False) as control:
+    with _running(1.0, throttle=False, direct=True) as control:
         yield control
 
 
@@ -114,13 +114,13 @@ def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
 
 
 @contextmanager
-def _running(speed: float, *, throttle: bool) -> Iterator[SimControl]:
+def _running(speed: float, *, throttle: bool, direct: bool = False) -> Iterator[SimControl]:
     from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
 
     simulator = Simulator(speed=speed, throttle=throttle)
     simulator.start()
     try:
-        yield SimControl(simulator.url)
+        yield SimControl(simulator.url, simulator.application if direct else None)
     finally:
         simulator.stop()
 

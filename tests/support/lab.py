@@ -353,7 +353,7 @@ class Lab:
         self.begin()
 
     def _connect(self) -> Aws:
-        return Aws(BenchSessions(self.simulator.url), self.clock.monotonic)
+        return Aws(BenchSessions(self.simulator), self.clock.monotonic)
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""

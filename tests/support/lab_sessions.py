@@ -7,19 +7,36 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import boto3
 from botocore.loaders import Loader
 
 from reconciler.adapters.aws import Sessions, Tenant
+from tests.support.in_process import answering
+from tests.support.simulator_control import SimControl
 
 LOADER = Loader()
 
 
-class BenchSessions(Sessions):
-    """For the simulator at that URL. What is assumed is each test's own: the simulator forgets it between tests."""
+class _Direct(Sessions):
+    """The simulator answers in this thread, where it is in this process."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, simulator: SimControl) -> None:
         super().__init__(LOADER)
-        self._shared = _shared(url)
+        self._simulator = simulator
+
+    def _session(self, *provider: Any) -> boto3.Session:
+        session = super()._session(*provider)
+        if self._simulator.application:
+            session.events.register("before-send", answering(self._simulator.application))
+        return session
+
+
+class BenchSessions(_Direct):
+    """What is assumed is each test's own: the simulator forgets it between tests."""
+
+    def __init__(self, simulator: SimControl) -> None:
+        super().__init__(simulator)
+        self._shared = _shared(simulator)
 
     def client(self, tenant: Tenant, service: str) -> Any:
         return super().client(tenant, service) if tenant.role else self._shared.client(tenant, service)
@@ -30,6 +47,6 @@ class BenchSessions(Sessions):
 
 
 @cache
-def _shared(url: str) -> Sessions:
-    del url  # what AWS_ENDPOINT_URL held when a client was made is kept in it
-    return Sessions(LOADER)
+def _shared(simulator: SimControl) -> Sessions:
+    """Of one simulator: what AWS_ENDPOINT_URL held when a client was made is kept in it."""
+    return _Direct(simulator)

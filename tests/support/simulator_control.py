@@ -14,6 +14,7 @@ import boto3
 import botocore.config
 
 from reconciler.dev.envfile import REGION
+from tests.support.in_process import Application, ask
 
 _sessions = threading.local()
 
@@ -21,8 +22,10 @@ _sessions = threading.local()
 class SimControl:
     """One running simulator; the rules' and settings' formats are told in `reconciler/dev/simulator/`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, application: Application | None = None) -> None:
         self.url = url
+        self.application = application
+        """Of a simulator in this process that is asked without a socket in between."""
         self._kept = threading.local()
 
     def client(self, service: str = "sagemaker", region: str = REGION, access_key: str = "testing") -> Any:
@@ -106,14 +109,17 @@ class SimControl:
         return json.loads(answer or b"null")
 
     def _ask(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
-        """Over a connection that is kept: a test on the bench asks this API as often as it asks SageMaker's."""
+        """In this thread, or over a connection that is kept: a test asks this API as often as it asks SageMaker's."""
+        if self.application:
+            status, _, answer = ask(self.application, method, f"{self.url}{path}", {}, data or b"")
+            return status, answer
         if not hasattr(self._kept, "connection"):
             self._kept.connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=30)
         connection: http.client.HTTPConnection = self._kept.connection
         try:
             connection.request(method, path, data, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         except (http.client.HTTPException, OSError):
             del self._kept.connection  # the next caller may find another simulator there
             raise

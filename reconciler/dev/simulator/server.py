@@ -105,6 +105,8 @@ class Simulator:
         self._control = Control(self._world, sagemaker, log, limits)
         scaling = ApplicationAutoScaling(self._world, limits)
         front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
+        self.application = front
+        """For whoever is in this process and wants no socket in between."""
         self._server = _Server(_HOST, port, front, handler=_Handler)
         self.url = f"http://{_HOST}:{self._server.server_port}"
 
