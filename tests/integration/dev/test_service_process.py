@@ -59,7 +59,9 @@ if __name__ == "__main__":
 def test_a_forked_process_leaves_with_a_killed_test_process_even_if_it_is_paused(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", TEST, tmp_path / "log"], stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout
-        forked = Path("/proc") / test.stdout.readline().strip()
-        assert "T" in (forked / "stat").read_text().split()[2]
-        os.kill(test.pid, signal.SIGKILL)
+        try:
+            forked = Path("/proc") / test.stdout.readline().strip()
+            eventually(lambda: "T" in (forked / "stat").read_text().split()[2], message="it is stopped")
+        finally:
+            os.kill(test.pid, signal.SIGKILL)
     eventually(lambda: not forked.exists(), message="it is gone")

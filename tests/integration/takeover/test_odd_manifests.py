@@ -65,13 +65,19 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize(("manifest", "edits"), TAKEN.values(), ids=TAKEN.keys())
-def test_is_taken_for_what_it_means(lab: Lab, manifest: dict[str, Any], edits: Mapping[str, Any]) -> None:
-    serving = lab.cluster.apply(endpoint("serve"))
-    lab.run(until=lambda: lab.is_ready(serving), step_s=60)
+def _surround(lab: Lab, manifest: Mapping[str, Any]) -> None:
+    """What it names: an endpoint is made for scaling alone, as each look at the account is at it too."""
+    if manifest["kind"] == "HostingAutoscalingPolicy":
+        serving = lab.cluster.apply(endpoint("serve"))
+        lab.run(until=lambda: lab.is_ready(serving), step_s=60)
     lab.simulator.client().create_model(
         ModelName="net", ExecutionRoleArn="arn:aws:iam::123456789012:role/lab", PrimaryContainer={"Image": "lab:1"}
     )
+
+
+@pytest.mark.parametrize(("manifest", "edits"), TAKEN.values(), ids=TAKEN.keys())
+def test_is_taken_for_what_it_means(lab: Lab, manifest: dict[str, Any], edits: Mapping[str, Any]) -> None:
+    _surround(lab, manifest)
     key = lab.cluster.apply(edited(manifest, edits))
     lab.run(7200, until=lambda: lab.is_ready(key), step_s=60)
     mark = lab.simulator.mark()
@@ -106,14 +112,6 @@ def _fail(lab: Lab, operation: str, code: str, message: str) -> None:
     lab.simulator.rules({"id": "no", "match": {"op": operation, "service": "*"}, "action": action})
 
 
-def _surroundings(lab: Lab) -> None:
-    serving = lab.cluster.apply(endpoint("serve"))
-    lab.run(until=lambda: lab.is_ready(serving), step_s=60)
-    lab.simulator.client().create_model(
-        ModelName="net", ExecutionRoleArn="arn:aws:iam::123456789012:role/lab", PrimaryContainer={"Image": "lab:1"}
-    )
-
-
 def _sent(lab: Lab, mark: int, operation: str) -> int:
     return sum(row["op"] == operation for row in lab.simulator.requests(mark))
 
@@ -122,7 +120,7 @@ def _sent(lab: Lab, mark: int, operation: str) -> int:
 def test_a_bad_spec_is_asked_for_once_until_it_changes(
     lab: Lab, manifest: dict[str, Any], operation: str, change: dict[str, Any]
 ) -> None:
-    _surroundings(lab)
+    _surround(lab, manifest)
     _fail(lab, operation, *PERMANENT)
     mark = lab.simulator.mark()
     body = {**manifest, "metadata": {**manifest["metadata"], "name": "bad"}}
@@ -142,7 +140,7 @@ def test_a_bad_spec_is_asked_for_once_until_it_changes(
 def test_what_passes_is_tried_until_it_passed(
     lab: Lab, manifest: dict[str, Any], operation: str, error: tuple[str, str]
 ) -> None:
-    _surroundings(lab)
+    _surround(lab, manifest)
     _fail(lab, operation, *error)
     key = lab.cluster.apply({**manifest, "metadata": {**manifest["metadata"], "name": "later"}})
     lab.run(300, step_s=20)
@@ -164,7 +162,7 @@ def test_what_passes_is_tried_until_it_passed(
     ids=["TrainingJob", "ProcessingJob", "BatchTransformJob", "HyperparameterTuningJob"],
 )
 def test_a_failing_image_is_failed_with_its_reason(lab: Lab, manifest: dict[str, Any], status: str) -> None:
-    _surroundings(lab)
+    _surround(lab, manifest)
     reason = "AlgorithmError: the image does not start"
     lab.simulator.rules(
         {"match": {"op": "Create*Job"}, "action": {"type": "job_outcome", "outcome": "fail", "reason": reason}}
