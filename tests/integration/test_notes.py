@@ -342,7 +342,14 @@ class KilledError(BaseException):
     """Not an Exception: nothing of the service may catch it."""
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["before the command", "after the command"])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        # Outside the process it is what "after" the command before it left.
+        pytest.param(False, id="before the command", marks=pytest.mark.endurance),
+        pytest.param(True, id="after the command"),
+    ],
+)
 def test_a_crash_between_any_two_commands_loses_and_doubles_nothing(
     bare_repository: BareRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answered: bool
 ) -> None:

@@ -329,7 +329,14 @@ class KilledError(BaseException):
     """Not an Exception: nothing of the service may catch it."""
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["before the step", "after the step"])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        # Outside the process it is what "after" the step before it left.
+        pytest.param(False, id="before the step", marks=pytest.mark.endurance),
+        pytest.param(True, id="after the step"),
+    ],
+)
 def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
     begin: Begin, bare_repository: BareRepository, monkeypatch: pytest.MonkeyPatch, answered: bool
 ) -> None:

@@ -38,7 +38,14 @@ def kill_at(engine: Engine, call: int, *, answered: bool) -> None:
     engine.client.before, engine.client.after = before, after
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        # Outside the process it is what "after" the call before it left.
+        pytest.param(False, id="before the call", marks=pytest.mark.endurance),
+        pytest.param(True, id="after the call"),
+    ],
+)
 def test_any_crash_is_put_right_by_the_next_start(
     start: Start, team: Team, bare_repository: BareRepository, answered: bool
 ) -> None:
