@@ -1,4 +1,4 @@
-"""Two whole clusters on one account; and a cluster whose API server, Git and SageMaker go away under the service."""
+"""Two whole clusters on one account; and a cluster whose API server, Git, SageMaker and definitions go away under the service."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.dev import binaries, crds
 from reconciler.dev.control_plane import ControlPlane
-from tests.e2e.kit import GITOPS, HOSTING, JOB, V1, Site, cpu_s, files
+from tests.e2e.kit import GITOPS, HOSTING, JOB, V1, WITHIN_S, Site, cpu_s, files
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
 from tests.support.lab import hosting, job
@@ -17,6 +18,7 @@ from tests.support.simulator_control import SimControl
 from tests.support.waiting import eventually, never
 
 BOTH = ((JOB, "train"), (HOSTING, "serve"))
+DEFINITIONS = ("trainingjobs.sagemaker.aws.amazon.com", "hostingdeployments.sagemaker.aws.amazon.com")
 WATCHED_S = 2.0
 IDLE_CPU = 0.15
 """Of one core. A loop without backoff takes a whole one."""
@@ -36,6 +38,37 @@ def service(other: Site) -> Iterator[ServiceProcess]:
     process, page = other.service()
     with running(process, page):
         yield process
+
+
+def test_deleted_definitions_stop_nothing_and_what_comes_back_is_taken_over(
+    other: Site, service: ServiceProcess, own_control_plane: ControlPlane
+) -> None:
+    """`helm uninstall` of the archived operator's chart does just this.
+
+    First, as what other services left behind with a finalizer would keep the definitions.
+    """
+    other.cluster.apply(hosting(namespace=other.namespace))
+    other.wait_ready((HOSTING, "serve"))
+    other.simulator.clock("manual")
+    other.cluster.apply(job(namespace=other.namespace))
+    eventually(lambda: other.status(JOB, "train").get("secondaryStatus"), WITHIN_S)
+    mark, before = other.simulator.mark(), other.simulator.state()["resources"]
+    other.cluster.kubectl("delete", "crd", *DEFINITIONS, "--timeout=50s")
+    assert other.simulator.mutations(mark) == []
+    assert other.simulator.state()["resources"] == before
+
+    def loud() -> bool:
+        events = [event for event in other.events() if event["reason"] == "DefinitionDeleted"]
+        return sorted(event["involvedObject"]["name"] for event in events) == ["serve", "train"]
+
+    eventually(loud, WITHIN_S, "one Event for each object")
+    crds.install(binaries.kubectl(), own_control_plane.kubeconfig)
+    other.cluster.apply(hosting(namespace=other.namespace))
+    other.cluster.apply(job(namespace=other.namespace))
+    other.simulator.clock("scaled", 600)
+    other.wait_ready(*BOTH)
+    assert other.effects(mark) == []
+    assert service.alive
 
 
 def test_two_clusters_with_one_repository_never_touch_each_others_things(
@@ -124,14 +157,18 @@ def test_what_goes_away_is_waited_for_at_rest_and_comes_back_by_itself(
     assert other.condition("GitSync", "team")["status"] == "True"
     other.wait_ready((JOB, "second"))
 
-    # The API server; what was pushed meanwhile is applied when it is back.
+    # The API server, while a job runs; what was pushed meanwhile is applied when it is back.
+    other.simulator.clock("manual")
+    other.cluster.apply(job("running", other.namespace))
+    eventually(lambda: other.status(JOB, "running").get("secondaryStatus"), WITHIN_S)
     mark = other.simulator.mark()
     own_control_plane.apiserver.kill()
     commit = bare_repository.commit(files(job("third")))
     idle(service)
     own_control_plane.start_apiserver()
+    other.simulator.clock("scaled", 600)
     other.wait_applied(commit)
-    other.wait_ready((JOB, "third"), *BOTH)
+    other.wait_ready((JOB, "third"), (JOB, "running"), *BOTH)
     assert other.effects(mark) == ["CreateTrainingJob"]
 
     # A watch that is too old: the process slept, the object changed, and the server that knew of it is gone.
