@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup demo test endurance check fix bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(STAMP) ## the virtual environment, the reconciler command and the control-plane binaries
 	@.ci/system-packages
@@ -45,7 +45,7 @@ test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
 	@$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not endurance" $(ARGS)
 
 # Of these each is long by itself and shares little, so each goes to whoever is free.
-endurance: setup ## the tests that are long by nature: random walks, hundreds of objects, a death at every boundary, the demo
+endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, the demo
 	@$(PYTEST) --dist load -m endurance $(ARGS)
 
 check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports, stale files

@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import select
 import ssl
 import subprocess
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,7 +72,7 @@ class Cluster:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One request as the administrator; `ApiStatusError` for any answer of 400 or more."""
-        connection = http.client.HTTPSConnection(self.host, self.port, timeout=30, context=self._tls)
+        connection = self._connection()
         try:
             connection.request(
                 method,
@@ -85,8 +87,9 @@ class Cluster:
             )
             answer = connection.getresponse()
             text = answer.read()
-        finally:
+        except BaseException:
             connection.close()
+            raise
         try:
             found: dict[str, Any] = json.loads(text)
         except ValueError:
@@ -157,6 +160,19 @@ class Cluster:
     @cached_property
     def _plurals(self) -> dict[tuple[str, str], str]:
         return {}
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """This thread's, which is kept: a handshake costs the two ends more than the request."""
+        if not hasattr(self._kept, "connection"):
+            self._kept.connection = http.client.HTTPSConnection(self.host, self.port, timeout=30, context=self._tls)
+        connection: http.client.HTTPSConnection = self._kept.connection
+        if connection.sock and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()  # the server did, or is gone; `request` opens it anew
+        return connection
+
+    @cached_property
+    def _kept(self) -> threading.local:
+        return threading.local()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -36,4 +36,12 @@ def processes_naming(directory: Path) -> list[str]:
 
 
 def gone(pids: Mapping[str, int]) -> bool:
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+    return not any(lives(pid) for pid in pids.values())
+
+
+def lives(pid: int | str) -> bool:
+    """A zombie does not: whoever inherits it, a container's first process for one, may be slow to bury it."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.dev.control_plane import ControlPlane
+from tests.integration.dev.kit import lives
 from tests.support.cluster import ApiStatusError, Cluster
 from tests.support.waiting import eventually
 
@@ -83,11 +84,4 @@ def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
         assert ready == "True"
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-    eventually(lambda: not (_lives(etcd) or _lives(apiserver)), message="the children die with their parent")
-
-
-def _lives(pid: str) -> bool:
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
+    eventually(lambda: not (lives(etcd) or lives(apiserver)), message="the children die with their parent")

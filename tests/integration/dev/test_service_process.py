@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.dev.kit import lives
 from tests.support.service import ServiceProcess, free_port, running
 from tests.support.waiting import eventually
 
@@ -44,6 +45,7 @@ def test_a_process_that_ends_early_fails_with_its_last_words(tmp_path: Path, for
 TEST = """
 import sys, time
 from pathlib import Path
+from tests.integration.dev.kit import lives
 from tests.support.service import ServiceProcess
 
 if __name__ == "__main__":
@@ -60,8 +62,8 @@ def test_a_forked_process_leaves_with_a_killed_test_process_even_if_it_is_paused
     with subprocess.Popen([sys.executable, "-c", TEST, tmp_path / "log"], stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout
         try:
-            forked = Path("/proc") / test.stdout.readline().strip()
-            eventually(lambda: "T" in (forked / "stat").read_text().split()[2], message="it is stopped")
+            forked = int(test.stdout.readline())
+            eventually(lambda: "T" in Path(f"/proc/{forked}/stat").read_text().split()[2], message="it is stopped")
         finally:
             os.kill(test.pid, signal.SIGKILL)
-    eventually(lambda: not forked.exists(), message="it is gone")
+    eventually(lambda: not lives(forked), message="it is gone")
