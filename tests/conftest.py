@@ -1,5 +1,7 @@
 """Fixtures that every kind of test may ask for. Each takes nothing that it is not asked for: unit tests start nothing."""
 
+from __future__ import annotations
+
 import gc
 import itertools
 import re
@@ -7,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +20,9 @@ from tests.support import git_http, git_ssh, shared_control_plane
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
 from tests.support.simulator_control import SimControl
+
+if TYPE_CHECKING:
+    from reconciler.dev.simulator import Simulator
 
 _namespaces = itertools.count(1)
 
@@ -82,23 +87,29 @@ def own_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cont
 
 
 @pytest.fixture(scope="session")
-def bench_simulator() -> Iterator[SimControl]:
+def bench_simulator() -> Iterator[Simulator]:
     """The simulator of all tests on the bench in this process; they have it through `simulator`."""
-    with _running(1.0, throttle=False, direct=True) as control:
-        yield control
+    with _running(1.0, throttle=False) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def bench_controls(bench_simulator: Simulator) -> dict[str, SimControl]:
+    """The ways to it, each kept so that boto3's clients last: one URL, and nothing runs beside a test there that could
+    still be calling. `make endurance` tells the longest stories of the bench over HTTP; the many short ones go direct.
+    """
+    url = bench_simulator.url
+    return {"direct": SimControl(url, bench_simulator.application), "over HTTP": SimControl(url)}
 
 
 @pytest.fixture
 def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
-    """An empty simulator for this test alone. `@pytest.mark.simulator(clock="manual")` and the like choose how it runs.
-
-    Tests on the bench (`lab`) have one after the other at one URL, so that boto3's clients last: nothing there runs beside
-    the test and could still be calling.
-    """
+    """An empty simulator for this test alone. `@pytest.mark.simulator(clock="manual")` and the like choose how it runs."""
     marker = request.node.get_closest_marker("simulator")
     if "lab" in request.fixturenames:
         assert marker is None, "the bench moves the clock by hand"
-        control: SimControl = request.getfixturevalue("bench_simulator")
+        way = "over HTTP" if request.node.get_closest_marker("endurance") else "direct"
+        control: SimControl = request.getfixturevalue("bench_controls")[way]
         control.throttle(enabled=False)
         control.clock("manual")
         control.reset()
@@ -107,20 +118,21 @@ def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
     asked: dict[str, Any] = {"speed": 60.0, "clock": "scaled", "throttle": False} | (
         dict(marker.kwargs) if marker else {}
     )
-    with _running(asked["speed"], throttle=asked["throttle"]) as control:
+    with _running(asked["speed"], throttle=asked["throttle"]) as running:
+        control = SimControl(running.url)
         if asked["clock"] != "scaled":
             control.clock(asked["clock"])
         yield control
 
 
 @contextmanager
-def _running(speed: float, *, throttle: bool, direct: bool = False) -> Iterator[SimControl]:
+def _running(speed: float, *, throttle: bool) -> Iterator[Simulator]:
     from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
 
     simulator = Simulator(speed=speed, throttle=throttle)
     simulator.start()
     try:
-        yield SimControl(simulator.url, simulator.application if direct else None)
+        yield simulator
     finally:
         simulator.stop()
 

@@ -1,7 +1,7 @@
 """The simulator without a socket in between: what is asked of it is answered in the caller's thread.
 
-For the bench, which has one thread and asks thousands of times: HTTP was a third of what its tests cost. The wire itself is
-what `integration/simulator` is about, and every test with the service as a process.
+For the short tests on the bench, which has one thread and asks thousands of times: HTTP was a third of what they cost. The
+wire is what `integration/simulator` is about, every test with the service as a process, and the bench in `make endurance`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from reconciler.runtime.reconcile.execute import label
             "UpdateEndpoint net",
         ),
         (Call("PutScalingPolicy", {"PolicyName": "half"}), "PutScalingPolicy half"),
-        (Call("AddTags", {"ResourceArn": "arn:net"}), "AddTags"),
+        (Call("AddTags", {"ResourceArn": "arn:net"}), "AddTags net"),
     ],
     ids=lambda value: value.operation if isinstance(value, Call) else "",
 )
