@@ -6,6 +6,7 @@ Every write names the field manager `sagemaker-cli`. It must not begin with `kub
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -100,9 +101,17 @@ class Cluster:
         that an object has for its name is a name.
         """
         kind = kind_named(words[0]) if len(words) > 1 and not any("/" in word for word in words) else None
-        if kind is None or any(self.find(Key(one.kind, self.namespace, words[0])) for one in every_kind()):
+        if kind is None or self._is_a_name(words[0]):
             return list(words)
         return [f"{kind.kind}/{name}" for name in words[1:]]
+
+    def _is_a_name(self, word: str) -> bool:
+        """Of an object of any kind that is installed and may be read."""
+        for one in every_kind():
+            with suppress(PreconditionError, DeniedError):
+                if self.find(Key(one.kind, self.namespace, word)) is not None:
+                    return True
+        return False
 
     def patch(self, key: Key, change: Change) -> Resource:
         """Read, decide, write at the version that was decided on; again when the object moved meanwhile."""
