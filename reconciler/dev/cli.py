@@ -115,7 +115,9 @@ def down(directory: Path) -> None:
     Stopping what does not run is fine. To start from nothing, remove the directory afterwards.
     """
     if stop(directory):
-        click.echo(f"Stopped what ran in {directory}; its data stay for the next `reconciler dev up`")
+        click.echo(
+            f"Stopped what ran in {directory}; its data stay for the next `reconciler dev up{_dir_flag(directory)}`"
+        )
     else:
         click.echo(f"Nothing runs in {directory}")
 
@@ -189,7 +191,8 @@ def _runs_already(directory: Path, options: Options) -> bool:
     if seen.ready:
         click.echo(f"Runs already in {directory} (process {seen.pid})")
         if seen.state.options != options:
-            click.echo("with other options than these; to change them: reconciler dev down, then up")
+            where = _dir_flag(directory)
+            click.echo(f"with other options than these; to change them: reconciler dev down{where}, then up{where}")
         _print_look(directory, seen)
         return True
     if seen.running:

@@ -207,7 +207,7 @@ def drift_found(
 
 
 def drift_corrected(about: About, at: datetime, paths: Sequence[str], *, since: str, plane: str = "") -> Line:
-    facts = {"plane": plane, "count": len(paths), "paths": list(paths[:_LISTED])}
+    facts = {"plane": plane, "pathCount": len(paths), "paths": list(paths[:_LISTED])}
     return Line(at, Event.DRIFT_CORRECTED, about, (about.uid, since, plane, sorted(paths)), facts)
 
 

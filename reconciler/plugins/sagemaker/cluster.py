@@ -6,6 +6,7 @@ Every write names the field manager `sagemaker-cli`. It must not begin with `kub
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from reconciler.plugins.sagemaker.kinds import KnownKind, every_kind, kind_named
 
 MANAGER = "sagemaker-cli"
 _TRIES = 5
+_NAMESPACES = Api("", "v1", "namespaces", namespaced=False)
 
 Change = Callable[[Resource], Mapping[str, Any] | None]
 """From an object as it is to the patch that is wanted; None when nothing is."""
@@ -94,6 +96,23 @@ class Cluster:
             raise PreconditionError(f"{name!r} names several objects; say which: {several}")
         return every[0]
 
+    def targets(self, words: Sequence[str]) -> list[str]:
+        """What several words name, each as NAME or KIND/NAME: names, or as in kubectl a kind and names of it. A kind's word
+        that an object has for its name is a name.
+        """
+        kind = kind_named(words[0]) if len(words) > 1 and not any("/" in word for word in words) else None
+        if kind is None or self._is_a_name(words[0]):
+            return list(words)
+        return [f"{kind.kind}/{name}" for name in words[1:]]
+
+    def _is_a_name(self, word: str) -> bool:
+        """Of an object of any kind that is installed and may be read."""
+        for one in every_kind():
+            with suppress(PreconditionError, DeniedError):
+                if self.find(Key(one.kind, self.namespace, word)) is not None:
+                    return True
+        return False
+
     def patch(self, key: Key, change: Change) -> Resource:
         """Read, decide, write at the version that was decided on; again when the object moved meanwhile."""
         for _ in range(_TRIES):
@@ -115,6 +134,10 @@ class Cluster:
             except DeniedError as error:
                 raise DeniedError(f"{error}. Ask for the right to patch {_api(known(key.kind)).plural}") from None
         raise StaleError(f"{key} keeps changing; try again")
+
+    def namespaces(self) -> list[str]:
+        found = self._client.request("GET", _NAMESPACES.path(), timeout_s=self._timeout_s)
+        return [one["metadata"]["name"] for one in found["items"]]
 
     def cache(self, kinds: Iterable[KnownKind], namespaces: Sequence[str] | None = None) -> KubeCache:
         """A view that keeps itself current by watching; the caller starts and stops it."""

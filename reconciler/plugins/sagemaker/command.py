@@ -41,14 +41,14 @@ Where to begin:
   kubectl sagemaker history NAME               what was rolled out or run, by whose commit, and how it ended
   kubectl sagemaker COMMAND --help             examples and exit codes
 
-Objects are named NAME, or KIND/NAME where a name is taken twice. All connection flags of kubectl work, after the
+Objects are named NAME, or KIND/NAME or KIND NAME where a name is taken twice. All connection flags of kubectl work, after the
 command: -n, --context, --kubeconfig, --cluster, --user, --server, --token, --as, --request-timeout and the others.
 
 Only annotations and GitSync.spec.suspend are ever written. Colours are for terminals; NO_COLOR turns them off.
 
 \b
 Exit codes: 0 done or yes, 1 no or an error, 2 wrong usage (status, diff, drift: or the cluster cannot be asked),
-124 time ran out, 130 Ctrl-C.""",
+3 unknown (drift), 124 time ran out, 130 Ctrl-C.""",
 )
 @click.version_option(__version__, prog_name="kubectl sagemaker")
 def sagemaker() -> None:

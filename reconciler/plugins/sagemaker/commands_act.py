@@ -17,7 +17,7 @@ from reconciler.core.conditions import stamp
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.plugins import terminal
-from reconciler.plugins.connection import Duration
+from reconciler.plugins.connection import Duration, GoCommand
 from reconciler.plugins.sagemaker.session import NO, Session, clock, connected
 from reconciler.plugins.times import parse_duration
 
@@ -30,6 +30,7 @@ _NAMES = "NAME | KIND/NAME"
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Look into Git, or at an object, now.",
     epilog="""\b
 Without a name the namespace's only GitSync is meant.
@@ -59,7 +60,9 @@ def sync(targets: tuple[str, ...], every: bool, wait: bool, timeout: timedelta, 
     from reconciler.plugins.sagemaker.cluster import annotated  # noqa: PLC0415
     from reconciler.plugins.sagemaker.goals import Goal  # noqa: PLC0415
 
-    wanted = [_sync_or_object(session.cluster, name) for name in targets] or _syncs(session.cluster, every=every)
+    wanted = [_sync_or_object(session.cluster, name) for name in session.cluster.targets(targets)] or _syncs(
+        session.cluster, every=every
+    )
     paused = [one for one in wanted if health.suspended(one)]
     if paused:
         kind = "" if paused[0].kind == "GitSync" else f"{paused[0].kind.lower()}/"
@@ -95,6 +98,7 @@ def _syncs(cluster: Cluster, *, every: bool) -> list[Resource]:
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Release quarantined content or a refused request.",
     epilog="""\b
 Content that SageMaker rolled back is in quarantine: it is not sent again by itself, whatever happens. A request that
@@ -159,6 +163,7 @@ def _acts_once(cluster: Cluster, resource: Resource, annotation: str, name: str,
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Run a job once more. Costs money.",
     epilog="""\b
 A job runs once per content; this asks for another run of the same content, under a new name. The run before stays in
@@ -226,6 +231,7 @@ class Until(click.ParamType[datetime]):
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Hold an earlier roll-out against Git, for a while.",
     epilog="""\b
 The endpoint goes back to a roll-out that succeeded before, with one call, and stays there: Git is not changed and is
@@ -270,7 +276,11 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
         session.cluster.patch(
             resource.key, lambda _: annotated({health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None})
         )
-        click.echo(f"{_called(resource)}: the hold of #{resource.annotations[health.ROLLBACK_TO]} is taken away")
+        held = health.held(resource)
+        told = (
+            f"the hold of #{held} is taken away" if held else "its hold is over already; the annotation is taken away"
+        )
+        click.echo(f"{_called(resource)}: {told}")
         return
     chosen = releases.rollback(resource, wanted)
     limit = stamp(until) if until else None
@@ -288,6 +298,7 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Do nothing more for a GitSync or an object.",
     epilog="""\b
 A suspended GitSync looks into Git no more; a suspended object is neither looked at nor changed in SageMaker. What runs
@@ -309,6 +320,7 @@ def suspend(targets: tuple[str, ...], **parameters: Any) -> None:
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Go on with what was suspended.",
     epilog="""\b
 Examples:
@@ -339,7 +351,7 @@ def _suspend(targets: tuple[str, ...], parameters: dict[str, Any], *, suspended:
             return {"spec": {"suspend": suspended}}
         return annotated({Annotation.SUSPEND: "true" if suspended else None})
 
-    for one in [_sync_or_object(session.cluster, name) for name in targets]:
+    for one in [_sync_or_object(session.cluster, name) for name in session.cluster.targets(targets)]:
         was = health.suspended(one)
         session.cluster.patch(one.key, change)
         word = "suspended" if suspended else "resumed"

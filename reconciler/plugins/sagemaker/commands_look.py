@@ -11,12 +11,14 @@ from typing import Any
 import click
 
 from reconciler.core.errors import DeniedError, PreconditionError
-from reconciler.core.resource import Annotation, Resource
+from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_id
 from reconciler.plugins import terminal
+from reconciler.plugins.connection import GoCommand
 from reconciler.plugins.sagemaker.paint import plain
 from reconciler.plugins.sagemaker.session import (
     NO,
+    NOT_KNOWN,
     Session,
     all_namespaces_option,
     connected,
@@ -29,6 +31,7 @@ _SYNC_OR_NAME = "[SYNC | NAME | KIND/NAME]"
 
 
 @click.command(
+    cls=GoCommand,
     short_help="How everything is: sync, objects, SageMaker.",
     epilog="""\b
 Marks: ok, at work, failed, suspended, not seen yet. Messages stand below what has trouble; -o wide shows them all.
@@ -138,6 +141,7 @@ def _everything(session: Session, only: Resource | None = None) -> list[Resource
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Roll-outs of an endpoint, runs of a job, revisions of a GitSync.",
     epilog="""\b
 Marks: serving is what answers requests now, quarantined is content that was rolled back and is not sent again (see
@@ -187,6 +191,7 @@ def history(target: tuple[str, ...], wanted: str | None, repo: str | None, **par
 
 
 @click.command(
+    cls=GoCommand,
     short_help="What differs between Git, the cluster and SageMaker, as a diff.",
     epilog="""\b
 Two planes: git is Git against the resource (somebody edited it in the cluster), sagemaker is the resource against
@@ -253,6 +258,7 @@ def _against_git(resource: Resource, clone: Any) -> str:
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Who was changed behind Git's back, as a table; for CI.",
     epilog="""\b
 DESIRED is what should be, LIVE what is, BY who wrote it, where the cluster knows; MODE says what happens about it: Correct
@@ -266,7 +272,11 @@ Examples:
   kubectl sagemaker drift --corrected        also what was put right within the hour
 
 \b
-Exit codes: 0 no drift, 1 drift, 2 wrong usage or the cluster cannot be asked.""",
+Unknown is what was not looked at yet, what may not be read whole in SageMaker, and a GitSync that cannot read Git.
+
+\b
+Exit codes: 0 no drift, 1 drift, 2 wrong usage or the cluster cannot be asked, 3 no drift is known of, but of some it is
+unknown whether they drifted.""",
 )
 @click.argument("target", metavar=_SYNC_OR_NAME, nargs=-1)
 @click.option("-u", "--unified", "as_diff", is_flag=True, help="As a unified diff, not as a table.")
@@ -276,17 +286,19 @@ Exit codes: 0 no drift, 1 drift, 2 wrong usage or the cluster cannot be asked.""
 @connected
 @question
 def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: Any) -> None:
-    """Show objects that differ from what Git wants; exit 1 when there are any."""
+    """Show objects that differ from what Git wants; exit 1 when there are any, 3 when that is unknown."""
     session = Session.open(parameters)
 
     from reconciler.plugins.sagemaker import differences  # noqa: PLC0415
 
     scope = _scope(session, target)
     found, corrected = differences.drifted(scope), differences.corrected(scope, session.now)
+    unknown = differences.unknown([*scope, *_syncs_beside(session, scope)])
     namespaced = session.cluster.all_namespaces
     if not session.for_people:
         told = {"corrected": [one.document() for one in corrected]} if lately else {}
-        session.show_document({"drifted": [one.document() for one in found], **told})
+        untold = [one.document() for one in unknown]
+        session.show_document({"drifted": [one.document() for one in found], "unknown": untold, **told})
     elif found and as_diff:
         session.show(differences.unified(found, session.paint, namespaced=namespaced))
     elif found:
@@ -297,10 +309,27 @@ def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: An
             session.show(differences.corrected_table(corrected, session.paint, session.now, namespaced=namespaced))
         elif corrected:
             terminal.note(f"put right within the hour: {len(corrected)}; see --corrected")
-    if found:
-        raise click.exceptions.Exit(NO)
+        if unknown:
+            terminal.note("\n".join((f"unknown: {len(unknown)}", *differences.unknown_lines(unknown))))
+    if found or unknown:
+        raise click.exceptions.Exit(NO if found else NOT_KNOWN)
     if session.for_people:
         terminal.note(f"no drift among {len(scope)} objects in {session.cluster.where}")
+
+
+def _syncs_beside(session: Session, scope: Sequence[Resource]) -> list[Resource]:
+    """The GitSyncs of objects that were asked about without them; those that may be read."""
+    from reconciler.plugins.sagemaker.kinds import SYNC  # noqa: PLC0415
+
+    found: list[Resource] = []
+    owners = {one.annotations.get(Annotation.OWNER, "") for one in scope}
+    for owner in sorted(owners - {owner_id(one.key) for one in scope if one.kind == SYNC}):
+        namespace, _, name = owner.partition("/")
+        try:
+            found += filter(None, [session.cluster.find(Key(SYNC, namespace, name))] if name else [])
+        except DeniedError:
+            continue
+    return found
 
 
 def _scope(session: Session, target: tuple[str, ...]) -> list[Resource]:
@@ -317,6 +346,7 @@ def _scope(session: Session, target: tuple[str, ...]) -> list[Resource]:
 
 
 @click.command(
+    cls=GoCommand,
     short_help="From a commit to what it caused, from an object to its commits.",
     epilog="""\b
 Status knows the newest of both. The notes that the service leaves on commits know all; a clone that has them

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from reconciler.core.resource import Key
-from reconciler.plugins.connection import Duration
+from reconciler.plugins.connection import Duration, GoCommand
 from reconciler.plugins.sagemaker.session import Session, connected
 
 
 @click.command(
+    cls=GoCommand,
     short_help="Until objects are Ready, Healthy, or at a revision.",
     epilog="""\b
 Ready        the newest generation is done: a job completed, an endpoint serves what is asked for, a sync is applied
@@ -27,6 +28,7 @@ Examples:
   kubectl sagemaker wait churn-api --timeout 30m
   kubectl sagemaker wait growth-models churn-api --for revision=$(git rev-parse HEAD)
   kubectl sagemaker wait hostingdeployment/churn-api --for Healthy
+  kubectl sagemaker wait gitsync growth-models
 
 \b
 Exit codes: 0 all got there, 1 one is stalled, suspended or gone, or an error, 2 wrong usage, 124 time ran out,
@@ -50,7 +52,7 @@ def wait(targets: tuple[str, ...], wanted: str, timeout: timedelta, **parameters
         raise click.BadParameter(str(error), param_hint="--for") from None
     session = Session.open(parameters)
     where = session.cluster.namespace
-    split = [split_target(one) for one in targets]
+    split = [split_target(one) for one in session.cluster.targets(targets)]
     # One request first: an unreachable cluster is an error now, not at the end of the time.
     session.cluster.every(where, [kind for kind, _ in split if kind] or None)
     keys = [Key(kind.kind if kind else "", where, name) for kind, name in split]

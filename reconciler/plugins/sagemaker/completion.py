@@ -24,9 +24,10 @@ _HOSTING_ONLY = frozenset({"rollback"})
 
 Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Mapping[str, Any]]]]
 """(kind, name, status) of what the caller can see."""
+Namespaces = Callable[[ConnectionFlags], Sequence[str]]
 
 
-def candidates(words: Sequence[str], objects: Objects) -> list[str]:
+def candidates(words: Sequence[str], objects: Objects, namespaces: Namespaces) -> list[str]:
     """Lines of the answer. Whatever cannot be completed has no candidates: a shell is no place for errors."""
     *before, current = words or [""]
     name = next((word for word in before if not word.startswith("-")), "")
@@ -37,6 +38,9 @@ def candidates(words: Sequence[str], objects: Objects) -> list[str]:
     given = before[before.index(name) + 1 :]
     flags = {text: one for one in command.params if isinstance(one, click.Option) for text in one.opts}
     last = flags.get(given[-1]) if given else None
+    if last is not None and last.name == "namespace":
+        _, connection = _parsed(command, given[:-1])
+        return [*(one for one in namespaces(connection) if one.startswith(current)), NO_FILES]
     if last is not None and not last.is_flag:
         return _values(command, given, last, current, objects)
     if current.startswith("-"):
@@ -71,11 +75,20 @@ def _entries(command: click.Command, given: Sequence[str], metavar: str, objects
         if metavar == "HASH":
             found += [str(one["hash"]) for one in quarantine]
         else:
-            succeeded = command.name == "rollback"
-            fits = [one for one in history if not succeeded or one.get("result") == "Succeeded"]
+            fits = _ways_back(status) if command.name == "rollback" else history
             found += [str(one["id"]) for one in fits if "id" in one]
             found += [str(one["name"]) for one in runs if one.get("name")]
     return found
+
+
+def _ways_back(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What succeeded and does not serve; while an update is under way, what serves too."""
+    from reconciler.plugins.sagemaker.remote import serving_hash  # noqa: PLC0415
+
+    history: Sequence[Mapping[str, Any]] = status.get("history") or []
+    under_way = bool(history) and not history[0].get("result")
+    live = serving_hash(status)
+    return [one for one in history if one.get("result") == "Succeeded" and (under_way or one.get("hash") != live)]
 
 
 def _targets(command: click.Command, given: Sequence[str], current: str, objects: Objects) -> list[str]:
@@ -83,7 +96,8 @@ def _targets(command: click.Command, given: Sequence[str], current: str, objects
 
     target, flags = _parsed(command, given)
     several = any(isinstance(one, click.Argument) and one.name == "targets" for one in command.params)
-    if target and not several:
+    named = kind_named(target[0]) if target else None
+    if target and not several and (named is None or len(target) > 1):
         return [NO_FILES]
     kinds = [one.kind for one in every_kind()]
     if command.name in _JOBS_ONLY:
@@ -96,7 +110,9 @@ def _targets(command: click.Command, given: Sequence[str], current: str, objects
         wanted = kind_named(begun)
         fits = [name for kind, name in visible if wanted and kind == wanted.kind and name.startswith(rest)]
         return [*(f"{begun}/{name}" for name in sorted(fits)), NO_FILES]
-    names = sorted({name for _, name in visible if name.startswith(current) and name not in target})
+    by_kind = named is not None and not (several and any(name == target[0] for _, name in visible))
+    fitting = [name for kind, name in visible if not by_kind or (named and kind == named.kind)]
+    names = sorted({name for name in fitting if name.startswith(current) and name not in target})
     if names:
         return [*names, NO_FILES]
     typed = [f"{kind.lower()}/" for kind in kinds if current and kind.lower().startswith(current.lower())]
@@ -119,6 +135,15 @@ def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Mapping[str, An
         return ()
 
 
+def _namespaces(flags: ConnectionFlags) -> Sequence[str]:
+    from reconciler.plugins.sagemaker.cluster import Cluster  # noqa: PLC0415
+
+    try:
+        return Cluster(flags).namespaces()
+    except (ReconcileError, OSError):
+        return ()
+
+
 def main() -> None:
-    for line in candidates(sys.argv[1:], _objects):
+    for line in candidates(sys.argv[1:], _objects, _namespaces):
         click.echo(line)

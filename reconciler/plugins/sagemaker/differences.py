@@ -13,11 +13,27 @@ from typing import Any
 
 import yaml
 
-from reconciler.core.drift.policy import SHOWN_FOR
+from reconciler.core.conditions import READY, find
+from reconciler.core.drift.policy import SHOWN_FOR, UNKNOWN
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.declaration import SECRET_MEMBERS
+from reconciler.plugins.sagemaker.health import Health, look
+from reconciler.plugins.sagemaker.kinds import SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
 
+_NOT_WHOLE = "the service may not read all of it in SageMaker; its log names the right that it lacks"
+_READ = frozenset(
+    {
+        "Suspended",
+        "PartiallyApplied",
+        "AccessDenied",
+        "EmptyRender",
+        "BuildIncomplete",
+        "PruneNeedsApproval",
+        "TooManyObjects",
+    }
+)
+"""Reasons why a GitSync is not Ready although it has read Git (`core/sync/status.py`)."""
 _SIDES = {"git": ("git", "cluster"), "sagemaker": ("resource", "sagemaker")}
 
 
@@ -47,6 +63,17 @@ class Corrected:
         return {**self.key._asdict(), **_chosen(self.corrected, "at", "count", "paths", "by")}
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """One object of which nobody can say that nothing drifted."""
+
+    key: Key
+    reason: str
+
+    def document(self) -> dict[str, Any]:
+        return {**self.key._asdict(), "reason": self.reason}
+
+
 def _chosen(told: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: told[key] for key in keys if told.get(key)}
 
@@ -55,6 +82,23 @@ def drifted(resources: Iterable[Resource]) -> list[Drifted]:
     """A GitSync counts what its objects tell; whatever differs is in their own status."""
     found = (Drifted(one.key, one.status.get("drift") or {}) for one in resources)
     return [one for one in found if one.differences]
+
+
+def unknown(resources: Iterable[Resource]) -> list[Unknown]:
+    """What was not looked at, or not whole; and syncs that cannot tell what Git says now."""
+    found = ((one, _why_unknown(one)) for one in resources)
+    return [Unknown(one.key, why) for one, why in found if why]
+
+
+def _why_unknown(resource: Resource) -> str:
+    seen = look(resource)
+    if seen.health is Health.UNKNOWN:
+        return seen.message
+    if resource.kind == SYNC:
+        ready = find(resource.status.get("conditions") or (), READY) or {}
+        unread = ready.get("status") == "False" and seen.reason not in _READ
+        return f"{seen.reason}: {seen.message}" if unread else ""
+    return _NOT_WHOLE if (resource.status.get("drift") or {}).get("state") == UNKNOWN else ""
 
 
 def corrected(resources: Iterable[Resource], now: datetime) -> list[Corrected]:
@@ -91,6 +135,10 @@ def corrected_table(found: Sequence[Corrected], paint: Paint, now: datetime, *, 
         name, at = _named(one.key, namespaced=namespaced), ago(told["at"], now)
         rows.append([name, paths, at, str(told.get("count", "")), plain(told.get("by"), 40)])
     return paint.table(["OBJECT", "PUT RIGHT", "WHEN", "TIMES", "BY"], rows)
+
+
+def unknown_lines(found: Sequence[Unknown]) -> list[str]:
+    return [f"  {_named(one.key, namespaced=True)}: {plain(one.reason)}" for one in found]
 
 
 def unified(found: Sequence[Drifted], paint: Paint, *, namespaced: bool = False) -> list[str]:

@@ -14,7 +14,7 @@ from enum import Enum
 from reconciler.core.conditions import HEALTHY, READY, find
 from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins.sagemaker.health import condition_is_true, look, seen, stalled, suspended, unheard
-from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC
+from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import commit_in, plain
 
 _SHA = re.compile(r"[0-9a-f]{7,64}")
@@ -69,7 +69,7 @@ def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ())
         if waited is not None:
             return waited
     if goal.condition == HEALTHY and resource.kind != HOSTING:
-        return Verdict(State.FAILED, f"is a {resource.kind}, which serves nothing; wait for Ready instead")
+        return Verdict(State.FAILED, f"is {one_of(resource.kind)}, which serves nothing; wait for Ready instead")
     return _condition(goal.condition, resource)
 
 

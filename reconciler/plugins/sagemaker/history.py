@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import health
-from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
+from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import (
     Cell,
     Paint,
@@ -23,6 +23,7 @@ from reconciler.plugins.sagemaker.paint import (
     revision,
     revision_of,
     safe_lines,
+    so_far,
 )
 from reconciler.plugins.sagemaker.remote import serving_entry
 
@@ -55,7 +56,7 @@ def entries(resource: Resource) -> list[dict[str, Any]]:
         return _runs(resource)
     if resource.kind not in (HOSTING, SYNC):
         raise PreconditionError(
-            f"a {resource.kind} keeps no history in status; "
+            f"{one_of(resource.kind)} keeps no history in status; "
             f"its commits: kubectl sagemaker trace {resource.kind.lower()}/{resource.name} --repo DIR"
         )
     found = [{**entry, "result": entry.get("result") or "InProgress"} for entry in status.get("history") or ()]
@@ -179,7 +180,7 @@ def _mark_style(entry: Mapping[str, Any]) -> str:
 def _duration(entry: Mapping[str, Any], now: datetime) -> str:
     if entry.get("finishedAt"):
         return between(entry.get("startedAt"), entry["finishedAt"])
-    return ago(entry.get("startedAt"), now).replace(" ago", " so far")
+    return so_far(entry.get("startedAt"), now)
 
 
 def chosen(resource: Resource, found: Sequence[Mapping[str, Any]], wanted: str) -> int:

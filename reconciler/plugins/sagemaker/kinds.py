@@ -15,7 +15,7 @@ from reconciler.kinds import (
 )
 from reconciler.kinds.jobs.runs import JobType
 
-__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known"]
+__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known", "one_of"]
 
 HOSTING = "HostingDeployment"
 
@@ -51,6 +51,11 @@ def kind_named(text: str) -> KnownKind | None:
     """By kind, plural or short name, in any capitalisation, with or without the API group behind it."""
     wanted = text.partition(".")[0].lower()
     return next((kind for kind in every_kind() if wanted in kind.names), None)
+
+
+def one_of(kind: str) -> str:
+    """The kind with its article."""
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
 def known(kind: str) -> KnownKind:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
-from reconciler.core.conditions import clip, moment
+from reconciler.core.conditions import clip, moment, stamp
 
 _CODES = {"bad": "31", "good": "32", "busy": "33", "paused": "36", "unknown": "35", "dim": "2", "strong": "1"}
 
 _SIGNS = {"good": ("✔", "[ok]"), "busy": ("◌", "[..]"), "bad": ("✘", "[!!]"), "paused": ("‖", "[||]")}
 _UNKNOWN_SIGN = ("?", "[??]")
 _MOST = 400
+_SKEW = timedelta(seconds=30)
+"""Of clocks that tell the same time."""
 _GAP = "   "
 
 
@@ -92,8 +94,17 @@ def when(text: Any) -> datetime | None:
 
 
 def ago(text: Any, now: datetime) -> str:
+    """The moment itself where it is yet to come: SageMaker's clock is not ours, and a simulator's runs ahead."""
     found = when(text)
-    return f"{span(now - found)} ago" if found else ""
+    if found is None:
+        return ""
+    return stamp(found) if found - now > _SKEW else f"{span(now - found)} ago"
+
+
+def so_far(text: Any, now: datetime) -> str:
+    """How long something has gone on; empty where its beginning is yet to come by our clock."""
+    found = when(text)
+    return f"{span(now - found)} so far" if found and found - now <= _SKEW else ""
 
 
 def span(length: timedelta) -> str:

@@ -10,7 +10,7 @@ from reconciler.core.conditions import READY, find
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins.sagemaker.health import suspended
-from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
+from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import commit_of, plain
 from reconciler.plugins.sagemaker.remote import serving_entry, serving_hash
 
@@ -92,7 +92,7 @@ class Rerun:
 
 def rerun(resource: Resource, token: str) -> Rerun:
     if resource.kind not in JOBS:
-        raise PreconditionError(f"a {resource.kind} has no runs; jobs have: {', '.join(JOBS)}")
+        raise PreconditionError(f"{one_of(resource.kind)} has no runs; jobs have: {', '.join(JOBS)}")
     if resource.spawned:
         raise PreconditionError(f"{resource.key} belongs to a tuning job; rerun that instead")
     if not resource.status:
@@ -141,7 +141,7 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
     While an update is under way the way back is to what served before it, so then that is the newest success.
     """
     if resource.kind != HOSTING:
-        raise PreconditionError(f"a {resource.kind} is not rolled back; revert the commit instead: git revert")
+        raise PreconditionError(f"{one_of(resource.kind)} is not rolled back; revert the commit instead: git revert")
     if suspended(resource):
         raise PreconditionError(f"{resource.key} is suspended, so nothing would happen; first: {_resume(resource)}")
     history = list(resource.status.get("history") or ())

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.health import ROLLBACK_UNTIL
-from reconciler.plugins.sagemaker.paint import commit_of, plain, span, when
+from reconciler.plugins.sagemaker.paint import commit_of, plain, so_far, span, when
 from reconciler.plugins.sagemaker.remote import serving_entry
 from reconciler.plugins.sagemaker.tree import Looks
 
@@ -27,8 +27,8 @@ def _rows(resource: Resource, how: Looks) -> Iterator[tuple[str, str]]:
     newest = next(iter(status.get("history") or ()), None)
     under_way = newest is not None and not newest.get("result")
     if under_way and newest is not None:
-        since = when(rollout.get("startedAt") or newest.get("startedAt"))
-        for_ = f", {span(how.now - since)} so far" if since else ""
+        lasts = so_far(rollout.get("startedAt") or newest.get("startedAt"), how.now)
+        for_ = f", {lasts}" if lasts else ""
         yield "roll-out", paint(f"{rollout.get('phase') or 'under way'} to {_entry(newest)}{for_}", "busy")
         if rollout.get("stage"):
             yield "stage", plain(rollout["stage"])

@@ -28,6 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 NO = 1
 CANNOT_TELL = 2
+NOT_KNOWN = 3
 TIMED_OUT = 124
 
 _SHOWN = {"kubeconfig", "context", "namespace"}

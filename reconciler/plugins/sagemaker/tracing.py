@@ -175,7 +175,7 @@ def _event(line: Parsed) -> tuple[str, str]:
     if event.startswith("Hold"):
         return f"hold of #{data.get('rollbackTo')}", event.removeprefix("Hold")
     if event.startswith("Drift"):
-        return f"drift, {data.get('count')} paths", event.removeprefix("Drift")
+        return f"drift, {data.get('count') or data.get('pathCount')} paths", event.removeprefix("Drift")
     return event, ""
 
 

@@ -48,6 +48,8 @@ def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path)
     again = dev("up", "--detach", "--dir", str(directory))
     assert (again.returncode, "Runs already" in again.stdout) == (0, True)
     assert status(directory)["pids"] == running["pids"]
+    other = dev("up", "--detach", "--speed", "1", "--dir", str(directory))
+    assert f"reconciler dev down --dir {directory}, then up --dir {directory}" in other.stdout
 
     subprocess.run([values["KUBECTL"], "--kubeconfig", values["KUBECONFIG"], "create", "namespace", "kept"], check=True)
     assert dev("down", "--dir", str(directory)).returncode == 0

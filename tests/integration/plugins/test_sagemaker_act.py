@@ -53,6 +53,13 @@ def test_rollback_holds_the_newest_success_that_does_not_serve(person: Person) -
     assert "is not held" in person.call("rollback", "churn", "--end").stderr
 
 
+def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Person) -> None:
+    person.make("HostingDeployment", "churn", {**SERVING, "handled": {"rollbackTo": "1"}}, rollback_to="1")
+    ended = person.call("rollback", "churn", "--end")
+    assert ended.stdout == "HostingDeployment churn: its hold is over already; the annotation is taken away\n"
+    assert person.said("HostingDeployment", "churn") == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -146,7 +153,8 @@ def test_suspend_and_resume(person: Person) -> None:
     assert "resume models" in person.call("sync").stderr
     assert "resume model/churn" in person.call("sync", "churn").stderr
     assert "is suspended already" in person.call("suspend", "churn").stdout
-    assert person.call("resume", "models", "model/churn").returncode == 0
+    assert person.call("suspend", "model", "churn").returncode == 0
+    assert person.call("resume", "models", "churn").returncode == 0, "models is the name of a GitSync"
     assert (person.get("GitSync", "models")["spec"]["suspend"], person.said("Model", "churn")) == (False, {})
 
 
@@ -171,6 +179,16 @@ def test_wait_ends_with_ready_of_the_newest_generation(person: Person) -> None:
         person.status("HostingDeployment", "churn", **ready())
         assert waiting.end() == 0
         waiting.says("HostingDeployment churn is Ready (InService)")
+
+
+def test_wait_and_sync_take_a_kind_and_names_of_it(person: Person) -> None:
+    person.sync(**ready("ReconciliationSucceeded"))
+    person.sync("more", **ready("ReconciliationSucceeded"))
+    ended = person.call("wait", "gitsync", "models", "more")
+    assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 2), ended.stderr
+    assert person.call("sync", "gitsync", "more").stdout == "GitSync more: asked to look now\n"
+    gone = person.call("wait", "gitsync", "nobody")
+    assert (gone.returncode, gone.stderr) == (1, "error: GitSync nobody is not there\n")
 
 
 def test_wait_fails_early_and_in_time(person: Person) -> None:
@@ -210,4 +228,7 @@ def test_completion_by_kubectl(person: Person) -> None:
     assert ended.stdout.splitlines() == ["churn", ":4"]
     words = ["rollback", "churn", "-n", person.namespace, "--to", ""]
     ended = subprocess.run([script, *words], capture_output=True, text=True, check=True, env=person.environment())
-    assert ended.stdout.splitlines() == ["2", "1", ":4"]
+    assert ended.stdout.splitlines() == ["1", ":4"]
+    words = ["rollback", "-n", person.namespace[:-1]]
+    ended = subprocess.run([script, *words], capture_output=True, text=True, check=True, env=person.environment())
+    assert person.namespace in ended.stdout.splitlines()

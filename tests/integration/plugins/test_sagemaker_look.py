@@ -19,6 +19,7 @@ from tests.integration.plugins.sagemaker_kit import (
     ready,
     rollout,
     source,
+    stalled,
     working,
 )
 from tests.support.cluster import Cluster
@@ -156,6 +157,31 @@ def test_drift_is_a_table_a_diff_and_an_exit_code(person: Person) -> None:
     ]
     assert person.call("drift", "-u").stdout == diff.stdout
     assert person.json("drift")["drifted"][0]["differences"] == differences
+
+
+def test_drift_that_is_unknown_is_no_absence_of_drift(person: Person) -> None:
+    person.sync(**stalled("AuthenticationFailed", "the password was refused"))
+    person.make("Model", "churn", {**ready("Created"), "drift": {"state": "InSync"}}, **owned(person))
+    for target in ((), ("models",), ("model/churn",)):
+        ended = person.call("drift", *target)
+        assert (ended.returncode, ended.stdout) == (3, "")
+        assert ended.stderr.splitlines() == [
+            "unknown: 1",
+            f"  GitSync/{person.namespace}/models: AuthenticationFailed: the password was refused",
+        ]
+    told = person.json("drift")
+    assert (told["drifted"], [(one["name"], one["reason"][:20]) for one in told["unknown"]]) == (
+        [],
+        [("models", "AuthenticationFailed")],
+    )
+    person.status("GitSync", "models", **ready("ReconciliationSucceeded"))
+    assert person.call("drift").returncode == 0
+    person.status("Model", "churn", drift={"state": "Unknown"})
+    assert person.call("drift").returncode == 3
+    difference = {"plane": "git", "path": "/spec/region", "desired": "a", "live": "b"}
+    person.make("Model", "other", {**ready("Created"), "drift": {"state": "Drifted", "differences": [difference]}})
+    ended = person.call("drift")
+    assert (ended.returncode, "unknown: 1" in ended.stderr) == (1, True)
 
 
 def test_diff_with_a_clone_shows_the_file_against_the_live_spec(

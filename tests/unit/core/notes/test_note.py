@@ -77,7 +77,7 @@ EVENTS: dict[str, tuple[Make, dict[str, Any]]] = {
     ),
     "drift was put right": (
         lambda at: note.drift_corrected(SERVING, at, ["/spec/desiredWeight"], since="s", plane="git"),
-        {"event": "DriftCorrected", "plane": "git", "count": 1, "paths": ["/spec/desiredWeight"]},
+        {"event": "DriftCorrected", "plane": "git", "pathCount": 1, "paths": ["/spec/desiredWeight"]},
     ),
     "a file was rejected": (
         lambda at: note.file_rejected(

@@ -176,7 +176,8 @@ def test_the_target_of_a_rollback(seen: Resource, wanted: str, chosen: str) -> N
             id="over",
         ),
         pytest.param(hosting(annotations=SUSPENDED), "", "resume hostingdeployment/churn", id="suspended"),
-        pytest.param(resource("TrainingJob"), "", "git revert", id="a job"),
+        pytest.param(resource("TrainingJob"), "", "a TrainingJob is not rolled back; .* git revert", id="a job"),
+        pytest.param(resource("EndpointConfig"), "", "an EndpointConfig is not", id="a kind that begins with a vowel"),
         pytest.param(resource(), "", "history is empty", id="no history"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.notes.text import parse
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker import differences, history, rollout, tracing, tree
-from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, span, when
+from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, so_far, span, when
 from tests.unit.plugins.sagemaker.builders import HISTORY, NOW, SINCE, A, B, C, conditions, entry, hosting, resource
 
 PLAIN = Paint()
@@ -126,6 +126,19 @@ held         #1, until 2026-01-10T13:00:00Z or until Git's content changes
 quarantine   h3 from ccccccc: alarm tripped
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        pytest.param("2026-01-10T11:00:00Z", ("1h ago", "1h so far"), id="past"),
+        pytest.param("2026-01-10T12:00:05Z", ("0s ago", "0s so far"), id="by a clock that is a little ahead"),
+        pytest.param("2026-01-10T14:00:00Z", ("2026-01-10T14:00:00Z", ""), id="by a simulator's clock far ahead"),
+        pytest.param("soon", ("", ""), id="no time"),
+    ],
+)
+def test_moments_of_clocks_that_are_not_ours(at: str, told: tuple[str, str]) -> None:
+    assert (ago(at, NOW), so_far(at, NOW)) == told
 
 
 def test_history_of_rollouts() -> None:
@@ -262,6 +275,36 @@ def test_a_trace_knows_the_drift_of_status_and_leaves_it_to_the_notes_where_they
     line = {**parsed("DriftFound", "1", kind="HostingDeployment", name="churn", count=2), "at": SINCE}
     noted = tracing.of_object(seen, {A: parse(json.dumps(line))})
     assert [step.result for step in noted if step.what.startswith("drift")] == ["Found"]
+
+
+def test_a_correction_of_a_note_has_its_paths_counted() -> None:
+    line = {**parsed("DriftCorrected", "1", kind="HostingDeployment", name="churn", pathCount=3), "at": SINCE}
+    told = tracing.of_object(hosting(), {A: parse(json.dumps(line))})
+    assert ("drift, 3 paths", "Corrected") in [(step.what, step.result) for step in told]
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        pytest.param(resource(ready="InService", drift={"state": "InSync"}), "", id="looked at"),
+        pytest.param(resource(ready="InService", drift={"state": "Unknown"}), "may not read", id="not looked at whole"),
+        pytest.param(resource(), "no controller has looked", id="never looked at"),
+        pytest.param(sync(), "", id="a sync that read Git"),
+        pytest.param(
+            resource("GitSync", stalled="PartiallyApplied"), "", id="a sync that read Git and rejected a file"
+        ),
+        pytest.param(resource("GitSync", ready="Suspended"), "", id="a sync that is suspended"),
+        pytest.param(
+            resource("GitSync", stalled="AuthenticationFailed", message="no"),
+            "AuthenticationFailed: no",
+            id="a sync that may not read Git",
+        ),
+        pytest.param(resource("GitSync", working="TimedOut"), "TimedOut", id="a sync that tries to"),
+    ],
+)
+def test_whose_drift_is_unknown(seen: Resource, why: str) -> None:
+    told = differences.unknown([seen])
+    assert (len(told), all(why in one.reason for one in told)) == (int(bool(why)), True), told
 
 
 def test_a_trace() -> None:

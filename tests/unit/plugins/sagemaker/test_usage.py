@@ -70,6 +70,13 @@ def test_wrong_usage_is_two(arguments: list[str], monkeypatch: pytest.MonkeyPatc
     assert ended.exit_code == 2, ended.output
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+@pytest.mark.parametrize(("value", "holds"), [("true", True), ("false", False)])
+def test_switches_take_a_value_as_in_kubectl(command: click.Command, value: str, holds: bool) -> None:
+    given = ["churn", f"--insecure-skip-tls-verify={value}"]
+    assert command.make_context(command.name, given).params["insecure_skip_tls_verify"] is holds
+
+
 @pytest.mark.parametrize("text", ["TrainingJob", "trainingjobs", "hap", "gsync", "model.sagemaker.aws.amazon.com"])
 def test_kinds_have_many_names(text: str) -> None:
     assert kind_named(text) is not None
@@ -90,29 +97,39 @@ def test_every_kind_is_known_and_syncs_come_first() -> None:
         pytest.param(["status", "churn", ""], [":4"], id="one name is enough"),
         pytest.param(["wait", "churn", "t"], ["team", "train", ":4"], id="several names"),
         pytest.param(["wait", "churn", ""], ["team", "train", ":4"], id="not the same twice"),
+        pytest.param(["status", "gitsync", ""], ["team", ":4"], id="names of the kind before"),
+        pytest.param(["wait", "gitsync", ""], ["team", ":4"], id="names of the kind before, where several are taken"),
+        pytest.param(["status", "gitsync", "team", ""], [":4"], id="nothing after a kind and a name"),
         pytest.param(["rollback", ""], ["churn", ":4"], id="only endpoints are rolled back"),
         pytest.param(["rerun", ""], ["train", ":4"], id="only jobs are rerun"),
         pytest.param(["status", "hostingd"], ["hostingdeployment/", ":6"], id="kinds"),
         pytest.param(["status", "HostingDeployment/c"], ["HostingDeployment/churn", ":4"], id="a name of a kind"),
-        pytest.param(["rollback", "churn", "--to", ""], ["2", "1", ":4"], id="what succeeded"),
+        pytest.param(["rollback", "churn", "--to", ""], ["1", ":4"], id="what succeeded and does not serve"),
         pytest.param(["history", "churn", "--id", ""], ["3", "2", "1", ":4"], id="every entry"),
         pytest.param(["history", "train", "--id", ""], ["train-1", ":4"], id="runs"),
         pytest.param(["retry", "churn", "--hash", ""], ["h3", ":4"], id="quarantined"),
         pytest.param(["wait", "churn", "--for", "r"], ["Ready", "revision=", ":4"], id="goals"),
         pytest.param(["status", "-o", "j"], ["json", ":4"], id="forms"),
+        pytest.param(["status", "-n", "s"], ["shop", ":4"], id="namespaces"),
+        pytest.param(["status", "--context", "prod", "--namespace", "p"], ["prod-ml", ":4"], id="of that cluster"),
         pytest.param(["history", "churn", "--repo", ""], [":0"], id="directories"),
         pytest.param(["status", "--wat"], ["--watch", ":4"], id="flags"),
         pytest.param(["nonsense", ""], [":4"], id="nothing"),
     ],
 )
 def test_completion(words: list[str], found: list[str]) -> None:
-    assert candidates(words, lambda _: SEEN) == found
+    assert candidates(words, lambda _: SEEN, lambda flags: [f"{flags.context}-ml", "shop"]) == found
+
+
+def test_a_name_that_is_a_word_for_a_kind_too_is_completed_as_a_name() -> None:
+    seen = [*SEEN, ("GitSync", "models", {})]
+    assert candidates(["wait", "models", ""], lambda _: seen, lambda _: []) == ["churn", "team", "train", ":4"]
 
 
 def test_help_and_completion_of_commands_load_no_cluster() -> None:
     """Both must answer while a person waits."""
     program = (
-        "import sys; from reconciler.plugins.sagemaker.completion import candidates; candidates(['st'], None); "
+        "import sys; from reconciler.plugins.sagemaker.completion import candidates; candidates(['st'], None, None); "
         "sys.exit('kubernetes' in sys.modules or 'reconciler.kinds' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
