@@ -134,7 +134,8 @@ def things(kind: ThingType, this: Pass, target: Thing | None) -> tuple[Thing, ..
     if past.get(kind.records):
         return tuple(Thing.parse(record) for record in past[kind.records])
     name = str(past.get(kind.status_name) or "")
-    if not name and past.get("status") == _ERROR and "intent" not in past:  # no call of ours was refused
+    # The archived operator always told the time; we tell it once something was made or a call of ours was refused.
+    if not name and past.get("status") == _ERROR and past.get("lastUpdateTime") and "intent" not in past:
         name = generated_name(this.resource)
     if not name:
         return ()

@@ -13,8 +13,8 @@ from reconciler.core.decision import Call, Phase, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Pass, Refusal
 from reconciler.core.ownership import Owner
-from reconciler.kinds.immutable import Seen
-from reconciler.kinds.model import KIND
+from reconciler.kinds.immutable import Seen, things
+from reconciler.kinds.model import KIND, MODEL
 from tests.support.lab_kinds import model
 from tests.support.passes import NOW, UID, a_pass, verbs
 
@@ -150,6 +150,20 @@ def test_what_is_kept_says_who_uses_it() -> None:
 def test_an_error_keeps_the_name_that_others_need() -> None:
     told = KIND.failing(created(record()), "no rights")
     assert (told["status"], told["additional"], told["sageMakerModelName"]) == ("Error", "no rights", NAME)
+
+
+@pytest.mark.parametrize(
+    ("past", "looked_for"),
+    [({}, []), ({"status": "Error", "lastUpdateTime": LONG_AGO}, [LEGACY_NAME])],
+    ids=["an object of ours was never seen before", "the archived operator blanked the name"],
+)
+def test_an_error_at_the_first_look_costs_no_look_under_a_name_that_nobody_made(
+    past: dict[str, Any], looked_for: list[str]
+) -> None:
+    for _ in range(2):
+        past = dict(KIND.failing(past, "throttled"))
+        made = things(MODEL, a_pass(KIND, model(), past), None)
+        assert [thing.name for thing in made] == looked_for
 
 
 def test_the_name_is_of_the_content_and_frozen() -> None:
