@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Key, Resource
+from tests.integration.reconcile.test_rollouts import CANARY, alarm, in_service
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 
 REFUSED = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: nonsense"}
@@ -62,6 +63,34 @@ def test_retry_or_another_spec_asks_again(lab: Lab, manifest: dict[str, Any], op
             lab.cluster.apply(job(hyperParameters=[{"name": "a", "value": "1"}]))
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     assert "additional" not in lab.status(key)
+
+
+@pytest.mark.parametrize("serves", [False, True], ids=["first create", "update"])
+def test_the_phase_of_what_was_refused_is_failed(lab: Lab, serves: bool) -> None:
+    """An alarm that does not exist: the endpoint neither is made nor moves."""
+    if serves:
+        in_service(lab, hosting())
+    key = lab.cluster.apply(hosting(image="lab:2", deploymentConfig=CANARY))
+    lab.settle()
+    assert (lab.reason(key), lab.status(key)["rollout"]["phase"]) == ("Rejected", "Failed")
+    assert lab.status(key)["history"][0]["result"] == "Failed"
+    alarm(lab)
+    lab.cluster.annotate(key, retry="the alarm is there")
+    lab.settle()
+    assert lab.status(key)["rollout"]["phase"] == ("Updating" if serves else "Creating")
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["rollout"]["phase"] == "Complete"
+
+
+def test_what_was_not_taken_on_yet_is_pending(lab: Lab) -> None:
+    throttled = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": throttled})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.settle()
+    assert lab.status(key)["rollout"]["phase"] == "Pending"
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["rollout"]["phase"] == "Complete"
 
 
 def test_a_refusal_is_remembered_through_other_errors(lab: Lab) -> None:
