@@ -76,7 +76,7 @@ def guards_sent(lab: Lab) -> list[Any]:
 
 
 WAYS_BACK: dict[str, Callable[[Lab, Key], object]] = {
-    "held": lambda lab, key: hold(lab, key),
+    "held": hold,
     "git revert": lambda lab, _: in_service(lab, hosting(deploymentConfig=CANARY)),
 }
 
