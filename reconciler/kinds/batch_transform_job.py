@@ -58,6 +58,7 @@ JOB = job.JobType(
     working="Failed",
     name_limit=63,
     describe_status=_legacy,
+    needs=lambda request: (request["ModelName"],),
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 

@@ -131,6 +131,7 @@ SCHEMA = Schema(
                 requestedAt=time(),
                 attempt=integer(),
                 evidence=string(),
+                withoutAlarms=boolean(),
                 scaling=many(record(target=string(), token=string())),
                 hold=internal(id=integer(), hash=string(), gitHash=string(), since=time(), until=time()),
                 lastHold=internal(id=integer(), since=time(), until=time(), endedAt=time(), reason=string()),

@@ -127,7 +127,7 @@ def _closely(view: View, this: Pass, seen: job.Seen) -> Seen:
     described = view.describe(JOB.remote.name, name)
     news[name] = described if described is not None else news[name]
     parts = (news, seen.owners, seen.digests, seen.contents)
-    return Seen(*parts, tuple(view.spawned(name)), _best_described(view, news[name] or {}))
+    return Seen(*parts, spawned=tuple(view.spawned(name)), best=_best_described(view, news[name] or {}))
 
 
 def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, Any] | None:

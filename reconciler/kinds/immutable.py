@@ -21,12 +21,11 @@ from typing import Any, Literal
 
 from reconciler.core import references
 from reconciler.core.aws.remote import REMOTES, Remote
-from reconciler.core.conditions import READY, find, moment, stamp
+from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
-from reconciler.core.errors import DeniedError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, generated_name, judge, may_adopt, own_tag, tags_for
@@ -34,6 +33,7 @@ from reconciler.core.pointers import child
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.rollout import CHANGING
 from reconciler.core.schema.shapes import canonical, to_request
+from reconciler.kinds import awaited
 
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 _ERROR = "Error"
@@ -41,7 +41,6 @@ _SECOND_LOOK = timedelta(seconds=60)
 """Younger things may be missing from a read that came too early (design 4, "Reading SageMaker")."""
 _IN_USE_LOOK = timedelta(minutes=1)
 _FOREIGN_LOOK = timedelta(minutes=10)
-_ABSENT_LOOK = timedelta(minutes=1)
 _KEPT = 20
 """Records in status. Older ones that are still in use are forgotten, never deleted."""
 
@@ -64,8 +63,7 @@ class ThingType:
     """The names that a user's description mentions."""
     content: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda spec: spec
     """Canonical spec -> what counts."""
-    needs: Callable[[Mapping[str, Any]], Collection[str]] = lambda _request: ()
-    """The models that a create request names."""
+    needs: awaited.Needs = lambda _request: ()
 
     @property
     def create(self) -> str:
@@ -180,19 +178,7 @@ def observe(kind: ThingType, view: View, this: Pass) -> Seen:
             contents[thing.name] = described
         if found.get(thing.name, thing) is not None and (this.resource.deleting or _collecting(this, thing, target)):
             users[thing.name] = _used_inside(this, thing) or _used_outside(kind, view, thing)
-    return Seen(found, owners, users, contents, _lacking(kind, view, this, refs))
-
-
-def _lacking(kind: ThingType, view: View, this: Pass, refs: Resolved) -> tuple[str, ...]:
-    """Looked at once the service has refused a request for the want of something, and for as long as that is waited for."""
-    ready = find(this.past.get("conditions") or (), READY) or {}
-    if refs.waits or this.resource.deleting or not (this.doubt or ready.get("reason") == NOT_READY):
-        return ()
-    try:
-        names = sorted(kind.needs(to_request(this.shape, refs.spec, kind.create)))
-        return tuple(name for name in names if view.describe("Model", name, fresh=True) is None)
-    except DeniedError:
-        return ()  # then the request itself is what tells
+    return Seen(found, owners, users, contents, awaited.lacking(view, this, refs, kind.create, kind.needs))
 
 
 def _stands(kind: ThingType, view: View, this: Pass, thing: Thing) -> bool:
@@ -357,10 +343,10 @@ def _await_models(kind: ThingType, this: Pass, target: Thing, others: tuple[Thin
     return Decision(
         Phase.WAITING,
         NOT_READY,
-        f"SageMaker has no model {', '.join(names)} yet",
+        awaited.why(names),
         _status(kind, this, made, _carried(kind, this)),
-        watches=(*_watches(kind, made), *(Watch("Model", name, Pace.SLOW) for name in names)),
-        look_again=_ABSENT_LOOK,
+        watches=(*_watches(kind, made), *awaited.watches(names)),
+        look_again=awaited.AGAIN,
     )
 
 

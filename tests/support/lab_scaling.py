@@ -14,6 +14,9 @@ NAME = "SageMakerEndpointInvocationScalingPolicy"
 INVOCATIONS = {"predefinedMetricSpecification": {"predefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}
 
 
+BUSY = {"customizedMetricSpecification": {"metricName": "Busy", "namespace": "team", "statistic": "Average"}}
+
+
 def scaling(*endpoints: str, name: str = "scale", variant: str = "variant-model-0", **spec: Any) -> dict[str, Any]:
     """The smallest policy over one variant each of the endpoints, with `spec` on top; None leaves a key out."""
     least = {
@@ -65,11 +68,13 @@ class Console:
     def deregister(self, resource_id: str) -> None:
         self.client.deregister_scalable_target(**self.named(resource_id))
 
-    def put(self, resource_id: str, value: float = 60.0, name: str = NAME) -> None:
-        tracking = {
-            "TargetValue": value,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+    def put(self, resource_id: str, value: float = 60.0, name: str = NAME, *, custom: bool = False) -> None:
+        """One metric takes one policy: a second one needs a metric of its own."""
+        predefined = {
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
         }
+        metric = {"CustomizedMetricSpecification": {"MetricName": "Busy", "Namespace": "team", "Statistic": "Average"}}
+        tracking = {"TargetValue": value, **(metric if custom else predefined)}
         self.client.put_scaling_policy(
             **self.named(resource_id),
             PolicyName=name,

@@ -37,6 +37,8 @@ class Legacy:
     lab: Lab
     keys: list[Key] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
+    _asked: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Names of the configuration and the model that a HostingDeployment, by its name, wants to serve."""
 
     # --- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -180,26 +182,21 @@ class Legacy:
     def endpoint(self, name: str, generation: int = 1) -> Key:
         """A HostingDeployment with the Model and the EndpointConfig of its generation."""
         body, uid = hosting(name), self._uid()
-        suffix, spec = uid.replace("-", ""), body["spec"]
-        labels = dict(zip(OWNER_LABELS, ("team", name), strict=True))
-        child = lab_kinds.model(f"model-0-{generation}-{suffix}")
-        child["spec"]["primaryContainer"] = dict(spec["models"][0]["containers"][0])
-        model = self.name_of(self.model(child["metadata"]["name"], labels, child), "sageMakerModelName")
-        variant = {key: spec["productionVariants"][0][key] for key in ("variantName",)}
-        config = self.config(f"{name}-{generation}-{suffix}", model, labels, **variant)
-        config_name = self.name_of(config, "sageMakerEndpointConfigName")
+        self._asked[name] = self._parts(body, uid, generation)
         remote = generated(name, uid)
-        self.lab.simulator.client().create_endpoint(EndpointName=remote, EndpointConfigName=config_name)
+        self.lab.simulator.client().create_endpoint(EndpointName=remote, EndpointConfigName=self._asked[name][0])
+        region = body["spec"]["region"]
 
         def status() -> dict[str, Any]:
             found = self.lab.simulator.client().describe_endpoint(EndpointName=remote)
             serving = found["ProductionVariants"][0]
+            config, model = self._asked[name]
             return {
                 "endpointName": remote,
-                "endpointConfigName": config_name,
+                "endpointConfigName": config,
                 "endpointStatus": found["EndpointStatus"],
                 "endpointArn": found["EndpointArn"],
-                "endpointUrl": f"https://runtime.sagemaker.{spec['region']}.amazonaws.com/endpoints/{remote}/invocations",
+                "endpointUrl": f"https://runtime.sagemaker.{region}.amazonaws.com/endpoints/{remote}/invocations",
                 "creationTime": _seconds(found["CreationTime"]),
                 "lastModifiedTime": _seconds(found["LastModifiedTime"]),
                 "lastCheckTime": CHECKED,
@@ -227,6 +224,26 @@ class Legacy:
         key = self._store(body, uid, status)
         self.lab.cluster.objects[key]["metadata"]["generation"] = generation
         return key
+
+    def update(self, key: Key, image: str) -> None:
+        """An edit, of which the second generation of parts and the UpdateEndpoint are made already."""
+        remote, body = self.name_of(key, "endpointName"), self.lab.cluster.objects[key]
+        self.lab.cluster.apply(hosting(key.name, image=image))
+        uid = body["metadata"]["uid"]
+        self._asked[key.name] = self._parts(hosting(key.name, image=image), uid, generation=2)
+        config, _ = self._asked[key.name]
+        self.lab.simulator.client().update_endpoint(EndpointName=remote, EndpointConfigName=config)
+
+    def _parts(self, body: Mapping[str, Any], uid: str, generation: int) -> tuple[str, str]:
+        """Names of a generation's configuration and model."""
+        name, suffix, spec = body["metadata"]["name"], uid.replace("-", ""), body["spec"]
+        labels = dict(zip(OWNER_LABELS, ("team", name), strict=True))
+        child = lab_kinds.model(f"model-0-{generation}-{suffix}")
+        child["spec"]["primaryContainer"] = dict(spec["models"][0]["containers"][0])
+        model = self.name_of(self.model(child["metadata"]["name"], labels, child), "sageMakerModelName")
+        variant = {key: spec["productionVariants"][0][key] for key in ("variantName",)}
+        config = self.config(f"{name}-{generation}-{suffix}", model, labels, **variant)
+        return self.name_of(config, "sageMakerEndpointConfigName"), model
 
     def scaling(self, name: str, deployment: Key) -> Key:
         endpoint = self.name_of(deployment, "endpointName")

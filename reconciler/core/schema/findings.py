@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.core.schema.problems import Problem
 
-__all__ = ["MAX_USER_TAGS", "findings"]
+__all__ = ["MAX_USER_TAGS", "findings", "foreign_arns"]
 
 MAX_USER_TAGS = 47
 """SageMaker takes 50; the owner's, the commit's and one more are ours."""
@@ -42,7 +42,7 @@ def _common(spec: Mapping[str, Any]) -> Iterator[Problem]:
             message = "tag keys that begin like this are AWS's or this controller's own"
             yield Problem(f"/spec/tags/{index}/key", "ReservedTag", message)
     if region := spec.get("region"):
-        yield from _partitions(_partition(str(region)), spec, "/spec")
+        yield from foreign_arns(_partition(str(region)), spec)
 
 
 def _partition(region: str) -> str:
@@ -50,14 +50,14 @@ def _partition(region: str) -> str:
     return next((name for start, name in starts.items() if region.startswith(start)), "aws")
 
 
-def _partitions(partition: str, value: Any, at: str) -> Iterator[Problem]:
+def foreign_arns(partition: str, value: Any, at: str = "/spec") -> Iterator[Problem]:
     """ARNs of another partition than the region's: no role is assumed across them."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _partitions(partition, item, f"{at}/{key}")
+            yield from foreign_arns(partition, item, f"{at}/{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _partitions(partition, item, f"{at}/{index}")
+            yield from foreign_arns(partition, item, f"{at}/{index}")
     elif isinstance(value, str) and value.startswith("arn:") and at.lower().endswith(("arn", "kmskeyid")):
         theirs = value.split(":")[1]
         if theirs.startswith("aws") and theirs != partition:

@@ -96,7 +96,7 @@ class SageMaker:
         apply_before(self._world.faults, rules)
         if not self._throttle.admits(arrival.scope.account, arrival.op):
             raise errors.throttled()
-        validation.check(self._model.operation_model(arrival.op).input_shape, request)
+        self._check(arrival.scope, arrival.op, request)
         if arrival.op.startswith("Create"):
             tags.check(request.get("Tags"))
         stale_s = max((rule.action["seconds"] for rule in rules if rule.action["type"] == "stale_read"), default=0.0)
@@ -113,9 +113,13 @@ class SageMaker:
 
     def carry_out(self, scope: Scope, op: str, request: Answer) -> None:
         """A call that nobody made: neither rules nor rates nor the record know of it."""
-        validation.check(self._model.operation_model(op).input_shape, request)
+        self._check(scope, op, request)
         with self._world.lock:
             self._handlers[op](Call(self._world, scope, op, request, self._world.clock.now()))
+
+    def _check(self, scope: Scope, op: str, request: Answer) -> None:
+        validation.check(self._model.operation_model(op).input_shape, request)
+        validation.check_partition(scope.partition, request)
 
     def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[Rule]:
         def found_tags() -> Mapping[str, str]:

@@ -12,7 +12,7 @@ import botocore.session
 import regex
 from botocore.model import ServiceModel
 
-from reconciler.dev.simulator.errors import ApiError, invalid
+from reconciler.dev.simulator.errors import ApiError, invalid, unverified
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
@@ -41,6 +41,20 @@ def check(shape: Any, request: Mapping[str, Any]) -> None:
     if found:
         noun = "error" if len(found) == 1 else "errors"
         raise invalid(f"{len(found)} validation {noun} detected: {'; '.join(found)}")
+
+
+def check_partition(partition: str, request: Any, name: str = "") -> None:
+    """Roles and keys of another partition are of no use (facts 7)."""
+    if isinstance(request, Mapping):
+        for member, value in request.items():
+            check_partition(partition, value, member)
+    elif isinstance(request, list):
+        for value in request:
+            check_partition(partition, value, name)
+    elif name.endswith(("Arn", "KmsKeyId")):
+        start, _, rest = str(request).partition(":")
+        if start == "arn" and not rest.startswith(f"{partition}:"):
+            raise unverified(f"Invalid ARN {request}: {name} must be of the partition {partition}.")
 
 
 def _structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:

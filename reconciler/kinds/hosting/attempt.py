@@ -20,7 +20,7 @@ from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.drift import RESIZE
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import closed, quarantine
-from reconciler.kinds.hosting.send import send
+from reconciler.kinds.hosting.send import UNGUARDED, WITHOUT_ALARMS, send
 from reconciler.kinds.hosting.stage import stage_of
 from reconciler.kinds.hosting.state import SENDS, STAGE_LOOK, State, identity
 
@@ -38,6 +38,7 @@ _ATTEMPT_KEYS = (
     "stage",
     "releasing",
     RESIZE,
+    WITHOUT_ALARMS,
 )
 
 
@@ -86,7 +87,7 @@ def settle(this: Pass, state: State, want: Wanted, attempt: Attempt) -> Decision
             message = (
                 f"SageMaker shows no trace of {attempt.sends} requests; annotate {Annotation.RETRY}: <a new token>"
             )
-            return stalled(this, state, want, "UpdateNotReceived", message)
+            return stalled(this, _in_phase(state, "Failed"), want, "UpdateNotReceived", message)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
             return _given_up(state, attempt, result="RolledBack", reason=why)
@@ -105,8 +106,9 @@ def _answered_no(state: State, failure: Failure) -> Over:
 
     Only a refusal of the content ends the history entry; after a throttle the same entry is asked for again.
     """
-    refused = isinstance(failure.error, TerminalError)
-    return Over(_closed(state, "Failed", str(failure.error)) if refused else _unsent(state))
+    if isinstance(failure.error, TerminalError):
+        return Over(_in_phase(_closed(state, "Failed", str(failure.error)), "Failed"))
+    return Over(_in_phase(_unsent(state), "Pending"))
 
 
 def _succeeded(state: State, attempt: Attempt) -> Over:
@@ -121,17 +123,14 @@ def _succeeded(state: State, attempt: Attempt) -> Over:
 def _given_up(state: State, attempt: Attempt, *, result: str, reason: str) -> Over:
     """Over without a verdict on the content."""
     notice = Notice("Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}")
-    return Over(_closed(state, result, reason), (notice,))
+    return Over(_in_phase(_closed(state, result, reason), result), (notice,))
 
 
 def _condemned(this: Pass, state: State, attempt: Attempt, *, result: str, reason: str) -> Over:
     """Rolled back or failed: the content is quarantined, and what the spec wants by now is looked at anew."""
-    bad = _closed(state, result, reason)
-    bad = replace(
-        bad,
-        quarantine=quarantine({"quarantine": bad.quarantine, "history": bad.history}, attempt.requested, reason, this),
-        rollout={**bad.rollout, "phase": result},
-    )
+    bad = _in_phase(_closed(state, result, reason), result)
+    records = {"quarantine": bad.quarantine, "history": bad.history}
+    bad = replace(bad, quarantine=quarantine(records, attempt.requested, reason, this))
     return Over(bad, (Notice("Warning", f"Rollout{result}", f"{attempt.requested.config}: {reason}"),))
 
 
@@ -150,7 +149,8 @@ def _under_way(this: Pass, state: State, want: Wanted, attempt: Attempt, status:
     queued = "" if attempt.requested == want.content else f"; {want.content.config} is next"
     if queued and want.held:
         queued += f", held as {want.held.name}: SageMaker cannot cancel an update"
-    message = f"{identity(this)} is {status} to {attempt.requested.config}{queued}"
+    unguarded = f" {UNGUARDED}" if state.rollout.get(WITHOUT_ALARMS) else ""
+    message = f"{identity(this)} is {status} to {attempt.requested.config}{unguarded}{queued}"
     stage, before = stage_of(this.seen.endpoint), state.rollout.get("stage")
     state = replace(state, rollout={**state.rollout, "desiredHash": want.content.hash, "stage": stage or status})
     decision = waiting(
@@ -169,6 +169,10 @@ def _closed(state: State, result: str, reason: str = "") -> State:
     """The open attempt and its history entry, ended."""
     history = closed({"history": state.history}, state.this.now, result, reason)
     return replace(_unsent(state), history=history)
+
+
+def _in_phase(state: State, phase: str) -> State:
+    return replace(state, rollout={**state.rollout, "phase": phase})
 
 
 def _unsent(state: State) -> State:

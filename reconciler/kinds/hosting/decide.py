@@ -37,6 +37,7 @@ from reconciler.kinds.hosting.mirror import mirrored, unmirror
 from reconciler.kinds.hosting.observe import look_back
 from reconciler.kinds.hosting.phases import stalled, waiting
 from reconciler.kinds.hosting.records import (
+    Made,
     closed,
     garbage,
     limit_of,
@@ -136,9 +137,21 @@ def _recognised(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted]:
     if is_new_to_us(this) and state.endpoint.get("arn") and config:
         configs = known_configs(this, state.configs, str(state.endpoint["arn"]), want)
         applied = Content(configs[config].hash if config in configs else "", config).record()
-        state = replace(state, configs=configs, rollout={**state.rollout, "applied": applied})
+        history = _way_back_left(this, state, configs, config)
+        state = replace(state, configs=configs, rollout={**state.rollout, "applied": applied}, history=history)
     by_hash = next((item.name for item in state.configs.values() if item.hash == want.content.hash), None)
     return state, replace(want, content=Content(want.content.hash, by_hash)) if by_hash else want
+
+
+def _way_back_left(this: Pass, state: State, configs: Mapping[str, Made], asked: str) -> list[dict[str, Any]]:
+    """History, with what serves while the archived operator was moving the endpoint to what it asked for."""
+    serving = configs.get(str((this.seen.endpoint or {}).get("EndpointConfigName") or ""))
+    if serving is None or serving.name == asked:
+        return state.history
+    content = Content(serving.hash, serving.name)
+    # No commit of the object's is known to have asked for it.
+    history = opened({"history": state.history}, content, this, "manual", limit_of(this.spec), commit={})
+    return closed({"history": history}, this.now, "Succeeded")
 
 
 def _under_hold(this: Pass, state: State, want: Wanted) -> tuple[State, Wanted, tuple[Notice, ...]]:

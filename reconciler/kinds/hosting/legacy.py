@@ -13,11 +13,18 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.kind import Pass
+from reconciler.core.naming import digest
+from reconciler.core.ownership import generated_name
 from reconciler.core.resource import Resource
 from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.records import Made
 
 _NAME_LEFT = 30
+_TOLD = {
+    "Model": ("sageMakerModelName", "modelArn"),
+    "EndpointConfig": ("sageMakerEndpointConfigName", "endpointConfigArn"),
+}
+"""Where a child's status has the name and the ARN."""
 
 
 def is_new_to_us(this: Pass) -> bool:
@@ -25,21 +32,33 @@ def is_new_to_us(this: Pass) -> bool:
     return "endpoint" not in this.past
 
 
+def untold(this: Pass) -> Iterator[tuple[str, str]]:
+    """Kinds and names of what children stand for that tell no ARN: an error blanked it, or nothing was made yet."""
+    if is_new_to_us(this):
+        yield from ((kind, name) for kind in _TOLD for _, name, arn in _left(this, kind) if not arn)
+
+
 def models_left(this: Pass) -> dict[str, Made]:
-    left = _left(this, "Model", "sageMakerModelName", "modelArn")
-    return {name: Made(name, "", arn) for _, name, arn in left}
+    left = _left(this, "Model")
+    return {name: Made(name, "", known) for _, name, arn in left if (known := arn or this.seen.arns.get(name))}
 
 
 def configs_left(this: Pass) -> dict[str, Made]:
-    left = _left(this, "EndpointConfig", "sageMakerEndpointConfigName", "endpointConfigArn")
-    return {name: Made(name, "", arn, _models_of(child.spec)) for child, name, arn in left}
+    """What an older one was made of is not known: its own name stands for that."""
+    return {
+        name: Made(name, digest([name]), known, _models_of(child.spec))
+        for child, name, arn in _left(this, "EndpointConfig")
+        if (known := arn or this.seen.arns.get(name))
+    }
 
 
-def _left(this: Pass, kind: str, name_key: str, arn_key: str) -> Iterator[tuple[Resource, str, str]]:
+def _left(this: Pass, kind: str) -> Iterator[tuple[Resource, str, str]]:
+    """Each with the name and the ARN of what it stands for."""
+    name_key, arn_key = _TOLD[kind]
     for child in this.others.items(kind):
-        name, arn = child.status.get(name_key), child.status.get(arn_key)
-        if name and arn and child.hosting_child_of(this.resource):
-            yield child, str(name), str(arn)
+        if child.hosting_child_of(this.resource):
+            name = child.status.get(name_key) or generated_name(child)
+            yield child, str(name), str(child.status.get(arn_key) or "")
 
 
 def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,7 +82,7 @@ def known_configs(this: Pass, configs: Mapping[str, Made], endpoint_arn: str, wa
     # Without its resource nobody knows who made it for what: it is used and never deleted.
     arn = f"{endpoint_arn.rpartition(':')[0]}:endpoint-config/{name.lower()}"
     known = configs.get(name) or Made(name, "", arn, _models_told(this), taken=True)
-    return {**configs, name: replace(known, hash="" if edited else want.content.hash)}
+    return {**configs, name: replace(known, hash=known.hash if edited else want.content.hash)}
 
 
 def _models_told(this: Pass) -> tuple[str, ...]:

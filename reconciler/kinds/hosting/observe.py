@@ -12,7 +12,7 @@ from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, Content
-from reconciler.kinds.hosting import drift, hold, scaling, sweep
+from reconciler.kinds.hosting import drift, hold, legacy, scaling, sweep
 from reconciler.kinds.hosting.content import Wanted, endpoint_digest, wanted, with_reference
 from reconciler.kinds.hosting.records import Made, made
 from reconciler.kinds.hosting.state import (
@@ -69,6 +69,10 @@ def observe(view: View, this: Pass) -> Seen:
         if not item.arn:
             told = view.tags(arns[item.name])
             owners[item.name], tags[item.name] = judge_owner(this, item.name, told, identity=item.hash), told or {}
+    for remote, untold_name in legacy.untold(this):
+        found = view.describe(remote, untold_name, fresh=True)
+        if found is not None:
+            arns[untold_name], owners[untold_name] = str(found[f"{remote}Arn"]), Owner.US
     sent = any(reply.call.operation in (*SENDS, REBALANCE) for reply in this.replies)
     if sent or not (is_recorded(this) or attempt or close):
         marked = _told(tags, QUARANTINE_TAG)

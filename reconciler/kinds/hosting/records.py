@@ -158,6 +158,19 @@ def closed(past: Mapping[str, Any], now: datetime, result: str, reason: str = ""
     return history
 
 
+def is_behind(past: Mapping[str, Any], content: Content, serving: Content) -> bool:
+    """Whether content served before what serves now did: to go there is a way back. What serves unknown to history was
+    brought there by others.
+    """
+    first, now = (_first_served(past, one) for one in (content, serving))
+    return first is not None and (now is None or first < now)
+
+
+def _first_served(past: Mapping[str, Any], content: Content) -> int | None:
+    served = [e for e in past.get("history") or () if e["hash"] == content.hash and e.get("result") == "Succeeded"]
+    return min((int(entry.get("rollbackOf") or entry["id"]) for entry in served), default=None)
+
+
 def limit_of(spec: Mapping[str, Any]) -> int:
     return int(spec.get("revisionHistoryLimit") or _DEFAULT_LIMIT)
 

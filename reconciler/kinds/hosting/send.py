@@ -5,11 +5,13 @@ parts missing ──> make models and configuration, in a pass of its own ──
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from reconciler.core.conditions import stamp
-from reconciler.core.decision import Decision, Notice, Phase
+from reconciler.core.decision import Call, Decision, Notice, Phase
 from reconciler.core.kind import Pass
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import SENDS_MAX, Attempt, Content, Live, Step
@@ -18,10 +20,14 @@ from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.drift import RESIZE
 from reconciler.kinds.hosting.legacy import is_left
 from reconciler.kinds.hosting.phases import stalled, waiting
-from reconciler.kinds.hosting.records import NOTHING, Made, limit_of, opened
+from reconciler.kinds.hosting.records import NOTHING, Made, is_behind, limit_of, opened
 from reconciler.kinds.hosting.state import State, identity
 
 _SCALED_LOOK = timedelta(minutes=1)
+WITHOUT_ALARMS = "withoutAlarms"
+"""Member of `status.rollout`: the update is a way back, sent without the alarms that guard one to new content."""
+UNGUARDED = "without its alarms, which may ring for what serves: it served before"
+_ALARMS = "AutoRollbackConfiguration"
 _KEPT_OVER_ROLLOUTS = ("stableHash", "applied", "scaling", *hold.KEYS)
 
 
@@ -90,8 +96,11 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
         "revision": this.resource.annotations.get(Annotation.REVISION, ""),
     }
     call = want.create_endpoint(this)
-    if live:
+    if previous:
         call = scaling.retaining(this, identity(this), this.seen.scaled, want.update_endpoint(this))
+        if want.held or is_behind({"history": history}, want.content, previous):
+            guarded, call = call, _without_alarms(call, this.seen.endpoint)
+            rollout[WITHOUT_ALARMS] = call != guarded or None
         rollout[RESIZE] = scaling.to_resize(this, identity(this), this.seen.scaled, want.config_params)
     state = replace(state, rollout=rollout, history=history)
     if live is None:
@@ -100,12 +109,26 @@ def send(this: Pass, state: State, want: Wanted, *, sends: int = 1, initiated_by
         state = replace(state, rollout={**rollout, "applied": None})
     decision = waiting(this, state, want, "RolloutInProgress", f"asking for {want.content.config}")
     again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
+    again += f", {UNGUARDED}" if rollout.get(WITHOUT_ALARMS) else ""
     return replace(
         decision,
         phase=Phase.ACTING,
         notices=(Notice("Normal", "RolloutStarted", f"{identity(this)}: {want.content.config}{again}"),),
         calls=(replace(call, params={**call.params, "EndpointName": identity(this)}),),
     )
+
+
+def _without_alarms(call: Call, live: Mapping[str, Any] | None) -> Call:
+    """An alarm that rings for what is left would have SageMaker roll the way back back at once (docs/adr, 7). What
+    RetainDeploymentConfig would keep has its alarms too: it is said instead.
+    """
+    params = dict(call.params)
+    retained = (live or {}).get("LastDeploymentConfig") if params.pop("RetainDeploymentConfig", False) else None
+    guards = params.pop("DeploymentConfig", None) or retained or {}
+    if _ALARMS not in guards:
+        return call
+    left = {key: value for key, value in guards.items() if key != _ALARMS}
+    return replace(call, params={**params, "DeploymentConfig": left} if left else params)
 
 
 def _scaling_first(this: Pass, state: State, want: Wanted) -> Decision | None:

@@ -34,6 +34,7 @@ from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt,
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.shapes import to_request
+from reconciler.kinds import awaited
 from reconciler.kinds.jobs.runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
 __all__ = [
@@ -68,6 +69,8 @@ class Seen:
     """Of what was found under the name of a run that is not yet known to be started: the digest in its tags."""
     contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Descriptions of what was adopted, where they may not be as the spec says."""
+    lacks: tuple[str, ...] = ()
+    """Models that the spec names and that are not there."""
 
 
 def observe(job: JobType, view: View, this: Pass) -> Seen:
@@ -97,7 +100,12 @@ def observe(job: JobType, view: View, this: Pass) -> Seen:
             _follow(job, view, run, news)
         if run is current and run.differs and (described := view.describe(job.remote.name, run.name)):
             contents[run.name] = described
-    return Seen(news, owners, digests, contents)
+    lacks = awaited.lacking(view, this, _references(this), job.create, job.needs)
+    return Seen(news, owners, digests, contents, lacks)
+
+
+def _references(this: Pass) -> references.Resolved:
+    return references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
 
 
 def look_back(job: JobType, view: View, this: Pass) -> Seen:
@@ -303,9 +311,11 @@ def _start(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decisi
         return Decision(
             Phase.STALLED, this.refused.reason, this.refused.message, status, watches=_watches(job, run, older)
         )
-    refs = references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
+    refs = _references(this)
     if refs.waits:
         return _await(job, this, run, older, refs.why)
+    if this.seen.lacks:
+        return _await_models(job, this, run, older)
     run = replace(run, requestedAt=stamp(this.now), commit=commit_of(this.resource))
     params = {
         **to_request(this.shape, refs.spec, job.create),
@@ -331,6 +341,18 @@ def _await(job: JobType, this: Pass, run: Run, older: tuple[Run, ...], why: str)
         return replace(followed, phase=Phase.WAITING, reason=references.NOT_READY, message=why)
     status = _status(run if run.name == recorded else None, older, _carried(job, this))
     return Decision(Phase.WAITING, references.NOT_READY, why, status, watches=_watches(job, None, older))
+
+
+def _await_models(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) -> Decision:
+    """In the archived operator's words this is an error."""
+    names = this.seen.lacks
+    waiting = _await(job, this, run, older, awaited.why(names))
+    return replace(
+        waiting,
+        status=failing(job, waiting.status, waiting.message),
+        watches=(*waiting.watches, *awaited.watches(names)),
+        look_again=awaited.AGAIN,
+    )
 
 
 def mirror(job: JobType, this: Pass, run: Run) -> Decision:
@@ -393,7 +415,7 @@ def _differences(job: JobType, this: Pass, run: Run) -> list[Difference]:
     if run.status == "Stopped" and run.stoppedBy == _OTHER:
         found.append(Difference("sagemaker", f"/status/{job.status_key}", "Completed", run.status, stuck=_RUN_AGAIN))
     described = this.seen.contents.get(run.name)
-    refs = references.resolve(this.shape, this.spec, this.resource.namespace, this.others)
+    refs = _references(this)
     if described is not None and not refs.waits:
         found += projection.differences(this.shape, refs.spec, described, _RUN_AGAIN)
     return found

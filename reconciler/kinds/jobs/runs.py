@@ -14,6 +14,7 @@ from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import uid_suffix
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import canonical
+from reconciler.kinds import awaited
 
 RUNS_KEPT = 10
 _METRICS_KEPT = 20
@@ -45,6 +46,7 @@ class JobType:
     """Whether the description of a stopped job says that a limit of its own stopped it."""
     unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """Whether a finished job still has something running that only Describe shows."""
+    needs: awaited.Needs = lambda _request: ()
 
     @property
     def kind(self) -> str:

@@ -34,6 +34,7 @@ from reconciler.kinds.scaling.state import (
     is_ours,
     is_released,
     records,
+    sharer,
     status_of,
     told,
 )
@@ -42,6 +43,7 @@ _SECOND_LOOK = timedelta(seconds=60)
 """A registration that was asked for less long ago may be missing from a read that came too early (design 4)."""
 _HELD_LOOK = timedelta(seconds=5)
 _FOREIGN_LOOK = timedelta(minutes=10)
+_DELETE = "DeleteScalingPolicy"
 _REST_LOOK = timedelta(seconds=1)
 """One variant was refused for good; the others come after it in the next pass."""
 
@@ -87,7 +89,8 @@ def decide(this: Pass) -> Decision:
     plans = [_plan(this, want, known.get(where)) for where, want in wants.items()]
     leaving = {where: record for where, record in known.items() if where not in wants}
     gone = _gone(this, leaving)
-    return _together(this, {k: v for k, v in known.items() if k not in gone}, plans, _leave(this, leaving))
+    decision = _together(this, {k: v for k, v in known.items() if k not in gone}, plans, _leave(this, leaving))
+    return replace(decision, notices=(*decision.notices, *_kept(this, leaving)))
 
 
 # --- one variant ------------------------------------------------------------------------------------------------------
@@ -97,13 +100,23 @@ def _plan(this: Pass, want: Wanted, record: Record | None) -> Plan:
     seen: Seen = this.seen
     look = Look() if _is_folded(this) else seen.looks.get(want.where, Look())
     if look.owner is not None and not is_ours(this, look):
-        reason, why = adoption_refusal(this, f"the scalable target {want.where.resource_id}", look.owner)
+        reason, why = _refusal(this, want.where, look.owner)
         return Plan(Step.FOREIGN, want, record, why, reason=reason)
     if record is not None and record.refused == want.hash and "retry" not in this.tokens:
         return Plan(Step.REFUSED, want, record, record.message, reason="Rejected")
     plan = replace(_compared(this, want, record, look), look=look)
     off = look.target_known and look.target is None
     return _gated(this, plan) if plan.step in (Step.APPLY, Step.BEGIN) or off else plan
+
+
+def _refusal(this: Pass, where: Where, owner: Owner) -> tuple[str, str]:
+    if (other := sharer(this, where)) is not None:
+        why = (
+            f"{where.resource_id} is scaled by {other.key}, and a variant has one minCapacity and maxCapacity: change the policy "
+            "there, or take the variant out there"
+        )
+        return "OwnedByAnother", why
+    return adoption_refusal(this, f"the scalable target {where.resource_id}", owner)
 
 
 def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Plan:
@@ -123,7 +136,7 @@ def _compared(this: Pass, want: Wanted, record: Record | None, look: Look) -> Pl
         arn = str(look.target.get("ScalableTargetARN") or record.arn)
         release = hold(this, want.where).release or record.release
         return _fine(want, replace(record, hash=want.hash, arn=arn, release=release))
-    if edited:
+    if edited or released:
         return Plan(Step.APPLY, want, record)
     return _by_mode(this, Plan(Step.APPLY, want, record, look=look), found)
 
@@ -181,7 +194,7 @@ def _calls(plan: Plan) -> tuple[Call, ...]:
             renamed = record.policyName not in ("", want.policy) and record.registered
             # One metric takes one tracking policy, so the old name goes first: the target and its count stay as they are.
             old = {"PolicyName": record.policyName, **want.where.params}
-            rename = (Call("DeleteScalingPolicy", old),) if renamed else ()
+            rename = (Call(_DELETE, old),) if renamed else ()
             return *claim, want.register(new=False), *rename, *((want.put(),) if want.puts else ())
         case Step.TAG:
             return _tag(record.arn, want, record)
@@ -296,17 +309,50 @@ def _stalled(this: Pass, known: Mapping[Where, Record], reason: str, why: str) -
 
 
 def _leave(this: Pass, leaving: Mapping[Where, Record]) -> tuple[Call, ...]:
-    """Only what we registered: a target that somebody else made anew in its place is theirs."""
+    """Only what we registered: a target that somebody else made anew in its place is theirs. One that other policies scale
+    stays, without ours; whichever of them goes last takes it along.
+    """
     seen: Seen = this.seen
     calls: list[Call] = []
     for where, record in leaving.items():
         look = seen.looks.get(where, Look())
-        if look.target is None or not is_ours(this, look):
+        if _is_left(this, record, look):
             continue
-        if record.policyName:
-            calls.append(Call("DeleteScalingPolicy", {"PolicyName": record.policyName, **where.params}))
-        calls.append(Call("DeregisterScalableTarget", where.params))
+        if record.policyName and not _is_policy_off(this, record):
+            calls.append(Call(_DELETE, {"PolicyName": record.policyName, **where.params}))
+        if not _others(record, look):
+            calls.append(Call("DeregisterScalableTarget", where.params))
     return tuple(calls)
+
+
+def _is_left(this: Pass, record: Record, look: Look) -> bool:
+    """Whether nothing of ours is there any more."""
+    if look.target is None or not is_ours(this, look):
+        return True
+    policy_off = record.policyName not in look.policies or _is_policy_off(this, record)
+    return policy_off and bool(_others(record, look))
+
+
+def _is_policy_off(this: Pass, record: Record) -> bool:
+    named = {"PolicyName": record.policyName, **record.where.params}
+    return any(reply.call == Call(_DELETE, named) for reply in this.replies)
+
+
+def _others(record: Record, look: Look) -> list[str]:
+    return [name for name in look.policies if name != record.policyName]
+
+
+def _kept(this: Pass, leaving: Mapping[Where, Record]) -> tuple[Notice, ...]:
+    """What stays a scalable target although we leave it."""
+    looks = [(record, this.seen.looks.get(where, Look())) for where, record in leaving.items()]
+    return tuple(
+        Notice(
+            "Normal", "ScalingKept", f"{record.resourceId} stays a scalable target: {', '.join(others)} scales it too"
+        )
+        for record, look in looks
+        if look.target is not None and is_ours(this, look) and _is_left(this, record, look)
+        if (others := _others(record, look))
+    )
 
 
 def _gone(this: Pass, leaving: Mapping[Where, Record]) -> set[Where]:
@@ -315,9 +361,7 @@ def _gone(this: Pass, leaving: Mapping[Where, Record]) -> set[Where]:
     return {
         where
         for where, record in leaving.items()
-        if where in looks
-        and (looks[where].target is None or not is_ours(this, looks[where]))
-        and _young(this, where, record) <= timedelta(0)
+        if where in looks and _is_left(this, record, looks[where]) and _young(this, where, record) <= timedelta(0)
     }
 
 
@@ -343,4 +387,5 @@ def _end(this: Pass) -> Decision:
         return Decision(
             Phase.WAITING, "Deleting", "making sure that nothing was registered", status, look_again=max(young)
         )
-    return Decision(Phase.RELEASED, "Deleted", "", status_of(this, {}, DELETED))
+    status = status_of(this, {}, DELETED)
+    return Decision(Phase.RELEASED, "Deleted", "", status, notices=_kept(this, known))

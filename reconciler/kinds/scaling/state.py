@@ -137,6 +137,8 @@ class Look:
     endpoint: str = ""
     """EndpointStatus; empty when there is no such endpoint."""
     variants: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    """Names of all that scale the target; looked at where it is to be left."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ def observe(view: View, this: Pass) -> Seen:
     # The replies are the best look there is: an older page would tell of what was there before.
     sent = set() if this.doubt else {_place(reply.call.params) for reply in this.replies}
     looks = {where: _look(view, this, want, known.get(where)) for where, want in wants.items() if where not in sent}
-    leaving = {where: record for where, record in known.items() if where not in wants and where not in sent}
+    off = {_place(reply.call.params) for reply in this.replies if reply.call.operation == "DeregisterScalableTarget"}
+    leaving = {where: record for where, record in known.items() if where not in wants and where not in off}
     return Seen(looks | {where: _last_look(view, this, record) for where, record in leaving.items()})
 
 
@@ -183,10 +186,26 @@ def _with_owner(view: View, this: Pass, look: Look, record: Record | None) -> Lo
     if look.target is None:
         return look
     arn = look.target.get("ScalableTargetARN")
-    if record is not None and record.registered and arn in (None, record.arn or arn):
+    if record is not None and record.registered and (arn in (None, record.arn or arn) or _shared(this, record)):
         return look
     owner = judge(this, str(look.target["ResourceId"]), view.tags(str(arn))) if arn else Owner.UNKNOWN
     return replace(look, owner=owner)
+
+
+def sharer(this: Pass, where: Where) -> Resource | None:
+    """Another HostingAutoscalingPolicy here that recorded the target as registered."""
+    others = (one for one in this.others.items("HostingAutoscalingPolicy") if one.key != this.resource.key)
+    return next((one for one in others if same_account(this, one) and where in _registered(this, one)), None)
+
+
+def _registered(this: Pass, policy: Resource) -> set[Where]:
+    kept = map(Record.parse, policy.status.get("targets") or ())
+    return {record.where for record in kept if record.registered and record.region == this.region}
+
+
+def _shared(this: Pass, record: Record) -> bool:
+    """Two that the archived operator left on one target: whichever registers it anew does so for both."""
+    return is_released(this, record) and sharer(this, record.where) is not None
 
 
 def _swept(view: View, this: Pass, want: Wanted, *, fresh: bool) -> Look:
@@ -220,8 +239,13 @@ def _with_endpoint(view: View, look: Look, where: Where, *, fresh: bool) -> Look
 
 
 def _last_look(view: View, this: Pass, record: Record) -> Look:
-    target = view.describe("ScalableTarget", record.where.target, fresh=True)
-    return _with_owner(view, this, Look(True, target), record)
+    where = record.where
+    target = view.describe("ScalableTarget", where.target, fresh=True)
+    if target is None:
+        return Look(True)
+    on_it = {"ResourceId": where.resource_id, "ScalableDimension": where.dimension}
+    policies = tuple(str(policy["PolicyName"]) for policy in view.listing("ScalingPolicy", on_it))
+    return _with_owner(view, this, Look(True, target, policies=policies), record)
 
 
 def is_ours(this: Pass, look: Look) -> bool:

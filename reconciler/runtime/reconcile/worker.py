@@ -40,6 +40,7 @@ from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
 from reconciler.core.notes.past import Started
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
+from reconciler.core.schema.findings import foreign_arns
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import render, suspended
 from reconciler.core.tenancy import Place, untouched
@@ -212,6 +213,10 @@ class Worker:
         try:
             if place.conflict and not resource.deleting:
                 return self._held(kind, this, place.tenant, place.conflict)
+            if mismatch := _mismatch(this):
+                if untouched(resource.status):
+                    return self._failed(kind, this, None, None, mismatch)
+                return self._held(kind, this, place.tenant, Refusal(mismatch.reason, str(mismatch)))
             if stand.hold:
                 return self._held(kind, this, place.tenant, stand.hold, Phase.WAITING)
             return self._rounds(kind, this, place.tenant)
@@ -436,6 +441,16 @@ class Worker:
             f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is",
         )
         return True
+
+
+def _mismatch(this: Pass) -> TerminalError | None:
+    """ARNs that cannot be used where the spec wants them: SageMaker need not be asked. A spec that moves what exists to another
+    region is refused for that.
+    """
+    if this.resource.deleting or this.region != this.spec.get("region"):
+        return None
+    found = next(foreign_arns(this.partition.name, this.spec), None)
+    return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
 
 
 def _looked(kind: Kind, view: View, this: Pass) -> Pass:

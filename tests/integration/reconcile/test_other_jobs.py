@@ -96,9 +96,37 @@ def test_a_processing_jobs_logs_are_linked(lab: Lab) -> None:
     assert "/aws/sagemaker/ProcessingJobs" in lab.status(key)["cloudWatchLogUrl"]
 
 
-def test_a_transform_of_a_model_that_is_not_there_says_so_in_the_archived_operators_word(lab: Lab) -> None:
+def test_a_transform_waits_for_a_model_that_is_only_named(lab: Lab) -> None:
+    """`Failed` is the archived operator's word while it may not be made yet."""
     key = lab.cluster.apply(transform(modelName="nobodys"))
-    lab.settle()
+    lab.run(30)
     assert lab.status(key)["transformJobStatus"] == "Failed"
-    assert "nobodys" in lab.status(key)["additional"]
-    assert lab.reason(key) == "DependencyNotFound"
+    assert lab.status(key)["additional"] == "SageMaker has no model nobodys yet"
+    assert (lab.reason(key), lab.types(key)) == ("DependencyNotReady", {"Reconciling"})
+    mark, written = lab.simulator.mark(), lab.cluster.status_writes[key]
+    lab.begin()
+    lab.run(1800, step_s=30)
+    assert lab.cluster.status_writes[key] == written
+    assert lab.simulator.mutations(mark) == []
+    assert lab.simulator.counts(mark)["DescribeModel"] <= 32
+
+    lab.simulator.client().create_model(
+        ModelName="nobodys", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "Mode": "SingleModel"}
+    )
+    lab.run(90, until=lambda: lab.reason(key) == "JobRunning")
+    assert lab.effects(mark) == {"CreateModel": 1, "CreateTransformJob": 1}
+    assert lab.status(key)["transformJobStatus"] == "InProgress"
+    assert "additional" not in lab.status(key)
+
+
+def test_nothing_was_started_while_a_model_is_waited_for_so_everything_may_change(served: Lab) -> None:
+    lab = served
+    key = lab.cluster.apply(transform(modelName="nobodys"))
+    lab.run(30)
+    lab.cluster.apply(transform(modelName="theirs"))
+    lab.run(90, until=lambda: lab.reason(key) == "JobRunning")
+    other = lab.cluster.apply(transform("other", modelName="nobodys"))
+    lab.run(30)
+    lab.cluster.delete(other)
+    lab.run(30)
+    assert other not in lab.cluster.objects

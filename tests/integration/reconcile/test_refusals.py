@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from typing import Any
 
 import pytest
 
 from reconciler.core.resource import Key, Resource
+from tests.integration.reconcile.test_rollouts import CANARY, alarm, in_service
+from tests.support import lab_kinds
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
+from tests.support.lab_scaling import scaling
 
 REFUSED = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: nonsense"}
 ROLE_MISSING = {
@@ -62,6 +66,85 @@ def test_retry_or_another_spec_asks_again(lab: Lab, manifest: dict[str, Any], op
             lab.cluster.apply(job(hyperParameters=[{"name": "a", "value": "1"}]))
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     assert "additional" not in lab.status(key)
+
+
+@pytest.mark.parametrize("serves", [False, True], ids=["first create", "update"])
+def test_the_phase_of_what_was_refused_is_failed(lab: Lab, serves: bool) -> None:
+    """An alarm that does not exist: the endpoint neither is made nor moves."""
+    if serves:
+        in_service(lab, hosting())
+    key = lab.cluster.apply(hosting(image="lab:2", deploymentConfig=CANARY))
+    lab.settle()
+    assert (lab.reason(key), lab.status(key)["rollout"]["phase"]) == ("Rejected", "Failed")
+    assert lab.status(key)["history"][0]["result"] == "Failed"
+    alarm(lab)
+    lab.cluster.annotate(key, retry="the alarm is there")
+    lab.settle()
+    assert lab.status(key)["rollout"]["phase"] == ("Updating" if serves else "Creating")
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["rollout"]["phase"] == "Complete"
+
+
+def test_what_was_not_taken_on_yet_is_pending(lab: Lab) -> None:
+    throttled = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": throttled})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.settle()
+    assert lab.status(key)["rollout"]["phase"] == "Pending"
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["rollout"]["phase"] == "Complete"
+
+
+KMS = "arn:aws:kms:us-east-1:123456789012:key/1"
+MISMATCHED = [
+    (job(), "/spec/roleArn"),
+    (hosting(), "/spec/models/0/executionRoleArn"),
+    (lab_kinds.model(), "/spec/executionRoleArn"),
+    (lab_kinds.config(modelName="theirs"), "/spec/kmsKeyId"),
+    (lab_kinds.processing(), "/spec/roleArn"),
+    (lab_kinds.tuning(), "/spec/trainingJobDefinition/roleArn"),
+    (lab_kinds.transform(modelName="theirs"), "/spec/transformResources/volumeKmsKeyId"),
+    (scaling("a"), "/spec/roleARN"),
+]
+
+
+@pytest.mark.parametrize(("manifest", "path"), MISMATCHED, ids=[manifest["kind"] for manifest, _ in MISMATCHED])
+def test_an_arn_of_another_partition_is_refused_before_any_call(lab: Lab, manifest: dict[str, Any], path: str) -> None:
+    elsewhere = copy.deepcopy(manifest)
+    elsewhere["spec"]["region"] = "cn-north-1"
+    *parents, last = path.split("/")[2:]
+    into = elsewhere["spec"]
+    for step in parents:
+        into = into[int(step)] if step.isdecimal() else into[step]
+    into.setdefault(last, KMS)
+    mark = lab.simulator.mark()
+    key = lab.cluster.apply(elsewhere)
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), lab.types(key)) == ("PartitionMismatch", {"Stalled"})
+    message = lab.condition(key, "Ready")["message"]
+    assert message == f"{path}: an ARN of the partition aws cannot be used in a region of aws-cn"
+    assert lab.status(key)["additional"] == message
+    assert lab.simulator.requests(mark) == []
+    lab.cluster.delete(key)
+    lab.settle()
+    assert (key in lab.cluster.objects, lab.simulator.mutations(mark)) == (False, [])
+
+
+def test_what_serves_is_followed_when_an_edit_brings_an_arn_of_another_partition(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting(kmsKeyId=KMS.replace("arn:aws:", "arn:aws-cn:")))
+    lab.run(120, step_s=20)
+    assert (lab.reason(key), lab.types(key)) == ("PartitionMismatch", {"Stalled", "Healthy"})
+    assert lab.simulator.mutations(mark) == []
+    in_service(lab, hosting())
+    assert lab.reason(key) == "InService"
+    elsewhere = hosting()
+    elsewhere["spec"]["region"] = "cn-north-1"
+    lab.cluster.apply(elsewhere)
+    lab.settle()
+    assert lab.reason(key) == "IdentityChanged"
 
 
 def test_a_refusal_is_remembered_through_other_errors(lab: Lab) -> None:

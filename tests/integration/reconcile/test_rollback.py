@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.core.conditions import moment, stamp
+from reconciler.core.conditions import find, moment, stamp
 from reconciler.core.resource import Key
-from tests.integration.reconcile.test_rollouts import in_service, results, rolled_back, updates
-from tests.support.lab import PREFIX, Lab, annotated, hosting
+from tests.integration.reconcile.test_rollouts import ALARM, CANARY, alarm, in_service, results, rolled_back, updates
+from tests.support.lab import IMAGE, PREFIX, Lab, annotated, hosting
 
 
 def two(lab: Lab, **spec: Any) -> Key:
@@ -59,6 +60,59 @@ def test_a_hold_is_one_call_and_reads_as_one(lab: Lab) -> None:
     config = next(one for one in status["configs"] if one["name"] == status["endpointConfigName"])
     assert [model["value"]] == config["models"]
     assert len(told(lab, "RollbackHeld")) == 1
+
+
+def ringing(lab: Lab, **guards: Any) -> Key:
+    """As `two`, guarded by an alarm that rings since #2 serves."""
+    watch = alarm(lab)
+    key = two(lab, **guards or {"deploymentConfig": CANARY})
+    watch.set_alarm_state(AlarmName=ALARM, StateValue="ALARM", StateReason="test")
+    return key
+
+
+def guards_sent(lab: Lab) -> list[Any]:
+    """The guard-rails of each UpdateEndpoint, as sent."""
+    return [sent.call.params.get("DeploymentConfig") for sent in lab.sent if sent.call.operation == "UpdateEndpoint"]
+
+
+WAYS_BACK: dict[str, Callable[[Lab, Key], object]] = {
+    "held": hold,
+    "git revert": lambda lab, _: in_service(lab, hosting(deploymentConfig=CANARY)),
+}
+
+
+@pytest.mark.parametrize("go_back", WAYS_BACK.values(), ids=WAYS_BACK.keys())
+def test_the_way_back_works_while_the_alarm_rings(lab: Lab, go_back: Callable[[Lab, Key], object]) -> None:
+    key = ringing(lab)
+    go_back(lab, key)
+    assert (image(lab, key), updates(lab), lab.status(key).get("quarantine")) == (IMAGE, 2, None)
+    assert results(lab, key) == ["Succeeded"] * 3
+    there, back = guards_sent(lab)
+    assert back == {name: value for name, value in there.items() if name != "AutoRollbackConfiguration"}
+    assert "without its alarms" in told(lab, "RolloutStarted")[-1]
+    assert "withoutAlarms" not in lab.status(key)["rollout"]
+    messages = [find(status["conditions"], "Ready") or {} for of, status in lab.cluster.written if of == key]
+    assert any("without its alarms" in one["message"] for one in messages)
+
+
+def test_the_way_back_works_with_guards_that_only_sagemaker_holds(lab: Lab) -> None:
+    """RetainDeploymentConfig brings the alarms of the last update, which Git need not name."""
+    key = ringing(lab)
+    lab.cluster.apply(hosting(image="lab:2", retainDeploymentConfig=True))
+    lab.settle()
+    hold(lab, key)
+    assert guards_sent(lab)[-1].keys() == {"BlueGreenUpdatePolicy"}
+    assert "RetainDeploymentConfig" not in lab.sent[-1].call.params
+
+
+def test_forward_again_is_guarded(lab: Lab) -> None:
+    """Content that served once and was left for older content may be what rang the alarm."""
+    key = ringing(lab)
+    hold(lab, key)
+    lab.cluster.annotate(key, rollback_to=None)
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    assert (image(lab, key), updates(lab)) == (IMAGE, 3)
+    assert "AutoRollbackConfiguration" in guards_sent(lab)[-1]
 
 
 def test_a_hold_survives_restarts_and_passes_for_nothing(lab: Lab) -> None:

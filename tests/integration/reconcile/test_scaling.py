@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.decision import Call
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, annotated
-from tests.support.lab_scaling import NAME, SERVICE, Console, endpoint, ready, resource, scaling
+from tests.support.lab_scaling import BUSY, INVOCATIONS, NAME, SERVICE, Console, endpoint, ready, resource, scaling
 from tests.support.simulator_control import SimControl
 
 A, B = resource("a"), resource("b")
@@ -248,6 +248,95 @@ def test_another_owners_target_is_left_alone(lab: Lab, console: Console) -> None
     lab.cluster.delete(other)
     lab.settle()
     assert (other in lab.cluster.objects, set(console.targets())) == (False, {A})
+
+
+def two_taken(lab: Lab, console: Console) -> tuple[Key, Key]:
+    """Two of the archived operator's on one variant."""
+    deploy(lab, "a")
+    console.register(A)
+    keys = []
+    for name, metric in (("quick", INVOCATIONS), ("slow", BUSY)):
+        console.put(A, name=name, custom=metric is BUSY)
+        status = {"policyName": name, "hostingAutoscalingPolicyStatus": "Created", "resourceIDList": [A]}
+        tracking = {"targetValue": 60, **metric}
+        body = scaling("a", name=name, policyName=name, targetTrackingScalingPolicyConfiguration=tracking)
+        keys.append(lab.cluster.apply({**body, "status": status}))
+    lab.run(until=lambda: ready(lab, *keys))
+    return keys[0], keys[1]
+
+
+def test_a_target_that_another_policy_uses_is_not_deregistered(lab: Lab, console: Console) -> None:
+    quick, slow = two_taken(lab, console)
+    mark = lab.simulator.mark()
+    lab.cluster.delete(quick)
+    lab.run(600, step_s=60)
+    assert quick not in lab.cluster.objects
+    assert (list(console.policies()), lab.reason(slow), ready(lab, slow)) == ([f"{A} slow"], "Created", True)
+    assert console.changes(mark) == ["DeleteScalingPolicy"]
+    assert [message for _, reason, message in lab.around.emitted if reason == "ScalingKept"] == [
+        f"{A} stays a scalable target: slow scales it too"
+    ]
+    lab.cluster.delete(slow)
+    lab.settle()
+    assert console.targets() == {}
+
+
+def test_of_two_that_go_at_once_the_last_takes_the_target_along(
+    lab: Lab, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick, slow = two_taken(lab, console)
+    send = lab.aws.write
+
+    def meanwhile(tenant: Any, call: Call) -> Any:
+        """The other one's policy goes after this one was found beside it."""
+        if call.params.get("PolicyName") == "quick":
+            console.client.delete_scaling_policy(PolicyName="slow", **console.named(A))
+        return send(tenant, call)
+
+    monkeypatch.setattr(lab.aws, "write", meanwhile)
+    lab.cluster.delete(quick)
+    lab.reconcile(quick)
+    monkeypatch.undo()
+    assert console.targets() == {}
+    lab.cluster.delete(slow)
+    lab.settle()
+    assert {quick, slow} & lab.cluster.objects.keys() == set()
+
+
+def test_a_variant_that_is_taken_out_stays_a_target_of_others(lab: Lab, console: Console) -> None:
+    deploy(lab, "a", "b")
+    lab.cluster.apply(scaling("a", "b"))
+    lab.run(until=lambda: ready(lab, HAP))
+    console.put(B, name="theirs", custom=True)
+    lab.cluster.apply(scaling("a"))
+    lab.run(300, step_s=20)
+    assert set(console.policies()) == {f"{A} {NAME}", f"{B} theirs"}
+    assert (lab.reason(HAP), lab.status(HAP)["resourceIDList"]) == ("Created", [A])
+
+
+def test_a_second_policy_on_a_variant_is_refused_with_the_way_out(lab: Lab, console: Console) -> None:
+    applied(lab, "a")
+    other = lab.cluster.apply(scaling("a", name="other", policyName="second"))
+    lab.settle()
+    assert lab.reason(other) == "OwnedByAnother"
+    message = lab.condition(other, "Ready")["message"]
+    assert f"{A} is scaled by HostingAutoscalingPolicy team/scale" in message
+    assert "take the variant out there" in message
+    lab.cluster.delete(HAP)
+    lab.run(until=lambda: ready(lab, other), step_s=60)
+    assert list(console.policies()) == [f"{A} second"]
+
+
+def test_two_on_one_variant_are_both_put_on_again_after_a_rollout(lab: Lab, console: Console) -> None:
+    keys = two_taken(lab, console)
+    lab.cluster.apply(endpoint("a", instanceType="ml.m5.xlarge"))
+    lab.run(300, step_s=20)
+    lab.run(until=lambda: ready(lab, *keys, Key("HostingDeployment", "team", "a")), step_s=20)
+    assert set(console.policies()) == {f"{A} quick", f"{A} slow"}
+    lab.run(120, step_s=20)
+    mark = lab.simulator.mark()
+    lab.run(1800, step_s=60)
+    assert (console.changes(mark), ready(lab, *keys)) == ([], True)
 
 
 @pytest.mark.parametrize(

@@ -440,6 +440,15 @@ def test_the_source_beside_the_url_is_a_switch(aws: Aws) -> None:
 )
 def test_the_arn_follows_the_region_and_is_lower_case(aws: Aws, region: str, partition: str) -> None:
     sagemaker = aws.client("sagemaker", region)
-    answer = sagemaker.create_model(**given.model("Mixed-Case"))
+    role = given.ROLE.replace("arn:aws:", f"arn:{partition}:")
+    answer = sagemaker.create_model(**given.model("Mixed-Case", ExecutionRoleArn=role))
     assert answer["ModelArn"] == given.arn("model", "mixed-case", partition, region)
     assert sagemaker.describe_model(ModelName="Mixed-Case")["ModelName"] == "Mixed-Case"
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
+def test_an_arn_of_another_partition_is_refused(aws: Aws, region: str) -> None:
+    sagemaker = aws.client("sagemaker", region)
+    code, message = given.error(lambda: sagemaker.create_model(**given.model()))
+    assert (code, given.ROLE in message) == ("ValidationException", True)
+    assert sagemaker.list_models()["Models"] == []

@@ -151,6 +151,14 @@ def test_an_alarm_at_any_time_of_the_update_rolls_it_back(aws: Aws, moment: floa
     assert _live(aws)["CurrentInstanceCount"] == 2
 
 
+def test_an_alarm_that_rings_already_rolls_an_update_back_at_once(aws: Aws) -> None:
+    aws.alarm("errors", "ALARM")
+    _two_configs(aws)
+    _update(aws, DeploymentConfig=CANARY)
+    aws.advance(10)
+    assert _state(aws) == ("RollingBack", "config-a")
+
+
 def test_an_alarm_after_the_update_changes_nothing(aws: Aws) -> None:
     aws.alarm("errors")
     _two_configs(aws)

@@ -243,6 +243,66 @@ def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str, first_
     assert _carried(key, lab.status(key)) == _carried(key, told[key])
 
 
+@pytest.mark.parametrize("kind", ["Model", "EndpointConfig"])
+def test_a_childs_name_that_an_error_blanked_is_deleted_with_its_deployment(lab: Lab, kind: str) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    told = left.finish()
+    blanked = next(child for child in told if child.kind == kind)
+    lab.cluster.objects[blanked]["status"] = {"status": "Error", "additional": STALE}
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(300, step_s=20)
+    assert lab.is_ready(key)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    lab.cluster.delete(key)
+    lab.run(until=lambda: not lab.cluster.objects, step_s=20)
+    assert lab.simulator.state()["resources"] == []
+
+
+def test_a_child_that_made_nothing_is_no_record(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    told = left.finish()
+    model = next(child for child in told if child.kind == "Model")
+    lab.simulator.client().delete_model(ModelName=told[model]["sageMakerModelName"])
+    lab.cluster.objects[model]["status"] = {"status": "Error", "additional": STALE}
+    lab.begin()
+    lab.settle()
+    assert (lab.status(key).get("models"), len(lab.status(key)["configs"])) == (None, 1)
+
+
+def test_what_served_while_an_update_was_under_way_is_a_way_back(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    left.update(key, "lab:2")
+    lab.simulator.advance(30)
+    left.finish()
+    lab.begin()
+    there, mark = lab.exists(), lab.simulator.mark()
+    lab.run(1800, step_s=20)
+    assert lab.is_ready(key)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    assert lab.exists() == there
+    told = [(entry["id"], entry["endpointConfigName"], entry["result"]) for entry in lab.status(key)["history"]]
+    assert told == [(2, lab.status(key)["endpointConfigName"], "Succeeded"), (1, served, "Succeeded")]
+
+    lab.cluster.annotate(key, rollback_to="1")
+    lab.run(until=lambda: lab.reason(key) == "RollbackHeld", step_s=20)
+    assert lab.status(key)["endpointConfigName"] == served
+    assert lab.effects(mark)["UpdateEndpoint"] == 1
+    for number in range(3, 6):
+        lab.cluster.apply(hosting("host", image=f"lab:{number}", revisionHistoryLimit=2))
+        mark = lab.simulator.mark()
+        lab.run(until=lambda mark=mark: lab.effects(mark)["UpdateEndpoint"] and lab.is_ready(key), step_s=60)  # type: ignore[misc]
+    lab.run(300, step_s=60)
+    assert served not in {row["name"] for row in lab.simulator.state()["resources"]}
+
+
 def test_a_name_that_an_error_blanked_before_anything_was_made_is_not_used(lab: Lab) -> None:
     left = Legacy(lab)
     key = left.model("net")

@@ -11,10 +11,11 @@ from reconciler.core.decision import Phase
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
+from reconciler.core.rollout import Content
 from reconciler.kinds.hosting.content import wanted
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.observe import Seen
-from reconciler.kinds.hosting.records import trimmed
+from reconciler.kinds.hosting.records import is_behind, trimmed
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
@@ -223,3 +224,24 @@ def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None
 def test_trimming_keeps_what_serves(results: list[str | None], kept: list[int]) -> None:
     history = [{"id": 3 - n, "result": result} for n, result in enumerate(results)]
     assert [entry["id"] for entry in trimmed(history, 2)] == kept
+
+
+def served(*entries: tuple[int, str] | tuple[int, str, int], result: str = "Succeeded") -> list[dict[str, Any]]:
+    """Newest first: id, hash and what it was a way back to."""
+    made = [{"id": one[0], "hash": one[1], "rollbackOf": one[2] if len(one) > 2 else None} for one in entries]
+    return [{**entry, "result": result} for entry in made]
+
+
+@pytest.mark.parametrize(
+    ("history", "content", "serving", "behind"),
+    [
+        pytest.param(served((2, "b"), (1, "a")), "a", "b", True, id="what served before is behind"),
+        pytest.param(served((2, "b"), (1, "a")), "c", "b", False, id="new content is not"),
+        pytest.param(served((3, "a", 1), (2, "b"), (1, "a")), "b", "a", False, id="after the way back, what was left"),
+        pytest.param(served((3, "a", 1), (2, "b")), "b", "a", False, id="the same where history forgot the first"),
+        pytest.param(served((1, "a")), "a", "theirs", True, id="what others brought is left for what served"),
+        pytest.param(served((1, "a"), result="RolledBack"), "a", "b", False, id="what was rolled back never served"),
+    ],
+)
+def test_what_is_a_way_back(history: list[dict[str, Any]], content: str, serving: str, behind: bool) -> None:
+    assert is_behind({"history": history}, Content(content, ""), Content(serving, "")) is behind

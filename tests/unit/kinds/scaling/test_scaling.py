@@ -651,6 +651,20 @@ DELETE, DEREGISTER = "DeleteScalingPolicy", "DeregisterScalableTarget"
     [
         pytest.param({}, None, Phase.RELEASED, [], id="nothing was made"),
         pytest.param(past(record()), Look(True, live()), Phase.ACTING, [DELETE, DEREGISTER], id="ours"),
+        pytest.param(
+            past(record()),
+            Look(True, live(), policies=(NAME, "other")),
+            Phase.ACTING,
+            [DELETE],
+            id="ours, and another policy scales it too: the target stays",
+        ),
+        pytest.param(
+            past(record()),
+            Look(True, live(), policies=("other",)),
+            Phase.RELEASED,
+            [],
+            id="only another's policy is left",
+        ),
         pytest.param(past(record()), Look(True), Phase.RELEASED, [], id="gone already"),
         pytest.param(
             past(record()), Look(True, live(), owner=Owner.OTHER), Phase.RELEASED, [], id="made anew by somebody else"
