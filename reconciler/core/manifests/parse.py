@@ -63,6 +63,10 @@ class Rejection:
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
         return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, clean_text(message, _MESSAGE))
 
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path or "the GitSync's spec"
+
 
 Validate = Callable[[Manifest], Sequence[Problem]]
 
