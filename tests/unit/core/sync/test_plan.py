@@ -48,6 +48,7 @@ def live(
 ) -> Live:
     """An object that carries our bookkeeping of `applied` (default: of its own spec)."""
     notes = {Annotation.OWNER: owner, Annotation.APPLIED_HASH: written_hash(applied or spec)}
+    notes[Annotation.PATH] = f"{name}.yaml"
     notes |= annotations or {}
     metadata: dict[str, Any] = {"name": name, "namespace": "team", "annotations": notes}
     if deleting:
@@ -136,6 +137,18 @@ BOTH = {key("a"): (written_hash(OLD), written_hash(NEW))}
             [live("a", annotations={APPLIED_METADATA: "label-of-old"})],
             "apply",
             id="a label that left Git is taken away",
+        ),
+        pytest.param(
+            hashes(a=NEW),
+            [live("a", annotations={Annotation.PATH: "old.yaml"})],
+            "apply",
+            id="a renamed file is told",
+        ),
+        pytest.param(
+            hashes(a=NEW),
+            [live("a", EVIL, NEW, annotations={Annotation.PATH: "old.yaml"})],
+            "put back",
+            id="an edit is put back though the file was renamed",
         ),
     ],
 )
