@@ -21,7 +21,7 @@
 | PathNotFound             | STALLED   | spec.repo.path does not exist at this revision |
 | EmptyRender              | STALLED   | Git holds no object, so nothing is pruned |
 | PruneNeedsApproval       | STALLED   | the message names the annotation that allows it |
-| TooManyObjects           | STALLED   | more than a GitSync holds; nothing is applied |
+| TooManyObjects           | STALLED   | more than a GitSync holds, in Git or of what left it; nothing is applied |
 | NonFastForward           | STALLED   | the branch was rewritten; the message names the annotation that allows it |
 | SecretNotFound           | STALLED   | spec.repo.secretRef |
 | SecretNotAllowed         | STALLED   | the Secret does not name this host, or may not be read |

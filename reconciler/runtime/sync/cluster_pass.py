@@ -78,8 +78,8 @@ class ClusterPass:
         started = self._clock.now()
         known = inventories.read(sync.status.get("inventory") or ())
         wanted = memory.wants.of(found.rendered, spec, self._live.written)
-        if len({*(want.key for want in wanted), *known}) > inventories.LIMIT:
-            message = f"more than {inventories.LIMIT} objects in one GitSync; split it"
+        left = known.keys() - {want.key for want in wanted}
+        if message := inventories.too_many(len(wanted), sum(self._live.get(key) is not None for key in left)):
             outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)
             self.report(memory, sync, Report(outcome, memory.generation, attempted=found.revision, handled=handled))
             return Result(complete=False)
