@@ -82,8 +82,8 @@ def test_fifty_jobs_cost_a_create_each_and_nothing_at_rest(
         assert site.status(kind, name)["source"]["path"] == f"prod/moved/{name}.yaml"
         assert site.object(kind, name)["metadata"]["generation"] == 1
     renamed = versions(site)
-    told = {name for name in now if now[name] != renamed[name]}
-    assert told == {"GitSync/team", "TrainingJob/train-08", "HostingDeployment/serve"}
+    touched = {name for name in now if now[name] != renamed[name]}
+    assert touched == {"GitSync/team", "TrainingJob/train-08", "HostingDeployment/serve"}
     assert site.effects(mark) == []
 
 
