@@ -80,6 +80,9 @@ from reconciler.runtime.web import Answer, Web
 log = logging.getLogger(__name__)
 
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 class SystemClock:
     """The one reader of the wall clock."""
 
@@ -238,14 +241,27 @@ class Service:
         self._web = Web(settings.listen, settings.port, probes, {webhooks.PREFIX: self._hooks.receive}, pages)
 
     def run(self) -> int:
-        """Until a signal: 0; 1 when the Lease was lost, so that the next start begins from nothing."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._ended.set())
+        """Until a signal: 0; 1 when the Lease was lost, so that the next start begins from nothing. A second signal ends the
+        process where it stands, which is a crash like any other: what was on its way is found again by the next start.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, self._asked_to_end)
         gc.freeze()  # code, models and schemas stay for good: no collection looks at them again, the last ones included
         self.start()
         self._ended.wait()
+        log.info("stopping: waiting for %s; a second signal ends at once", self._under_way())
         self.stop()
         return 1 if self._failed else 0
+
+    def _asked_to_end(self, *_: object) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        self._ended.set()
+
+    def _under_way(self) -> str:
+        passes = [(pool.name, *found) for pool in self._pools() if (found := pool.queue.longest_pass())]
+        told = (f"{name} ({key}, for {seconds:.0f} s)" for name, key, seconds in passes)
+        return ", ".join(told) or "threads that are idle"
 
     def start(self) -> None:
         self._client.require_version()

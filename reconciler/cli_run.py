@@ -1,12 +1,17 @@
-"""`reconciler run`: arguments to Settings, and nothing else. Every flag has a variable `RECONCILER_<FLAG>`."""
+"""`reconciler run`: arguments to Settings, and nothing else. Every flag has a variable `RECONCILER_<FLAG>` and a place in the file
+of `--config`.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
 import click
+
+from reconciler.cli_options import Seconds, Setting, Whole, defaults
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 
@@ -41,7 +46,8 @@ def _cache(_context: click.Context, _parameter: click.Parameter, path: Path) -> 
     return path
 
 
-_PACE = click.FloatRange(0.1, 86_400.0)
+_PACE = Seconds(0.1, 86_400.0)
+_setting = partial(click.option, cls=Setting)
 
 
 @click.command(
@@ -49,15 +55,23 @@ _PACE = click.FloatRange(0.1, 86_400.0)
     epilog="""\b
 Examples:
   reconciler run --cluster-name prod-eu
+  reconciler run --config /etc/sagemaker-gitops.yaml            cluster-name: prod-eu, a flag a line
   eval "$(sed 's/^/export /' .dev/env)" && reconciler run      after `reconciler dev up --detach`""",
 )
 @click.option(
-    "--cluster-name", required=True, callback=_cluster, help="Names this cluster in every digest and owner tag."
+    "--config",
+    type=click.Path(path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=defaults,
+    metavar="FILE",
+    help="YAML whose keys are the flags below, without dashes in front. A flag goes before its variable, that before the file.",
 )
-@click.option(
+@_setting("--cluster-name", required=True, callback=_cluster, help="Names this cluster in every digest and owner tag.")
+@_setting(
     "--kubeconfig", envvar=["RECONCILER_KUBECONFIG", "KUBECONFIG"], help="Default: in-cluster, then ~/.kube/config."
 )
-@click.option(
+@_setting(
     "--namespace",
     "namespaces",
     envvar="RECONCILER_NAMESPACE",
@@ -65,50 +79,46 @@ Examples:
     callback=_listed,
     help="Watch this namespace only; repeat for several. Default: all.",
 )
-@click.option(
+@_setting(
     "--controller-namespace",
     envvar=["RECONCILER_CONTROLLER_NAMESPACE", "POD_NAMESPACE"],
     default="default",
     help="Where the Lease and the recorded cluster name live.",
 )
-@click.option("--leader-election/--no-leader-election", default=False, help="Needed as soon as there are two replicas.")
-@click.option(
+@_setting("--leader-election/--no-leader-election", default=False, help="Needed as soon as there are two replicas.")
+@_setting(
     "--sagemaker-endpoints",
     default="",
     callback=_endpoints,
     help="ALLOWED=EFFECTIVE,...: endpoints a manifest may name and what is used instead; '*' stands for all.",
 )
-@click.option(
+@_setting(
     "--default-sagemaker-endpoint",
     envvar=["RECONCILER_DEFAULT_SAGEMAKER_ENDPOINT", "AWS_DEFAULT_SAGEMAKER_ENDPOINT"],
     default="",
     help="URL of SageMaker for manifests that name none. Default: botocore's own choice.",
 )
-@click.option(
+@_setting(
     "--allowed-regions",
     multiple=True,
     callback=_listed,
     help="Regions a manifest may name, with * and ?. Default: all.",
 )
-@click.option(
+@_setting(
     "--allowed-roles",
     multiple=True,
     callback=_listed,
     help="ARNs, with * and ?, of roles that a Namespace's annotation may name; {namespace} stands for its name. Default: none.",
 )
-@click.option(
+@_setting(
     "--forbid-adoption",
     multiple=True,
     callback=_listed,
     help="Namespace whose objects may not take over what exists in SageMaker, with or without the annotation; '*': none may.",
 )
-@click.option(
-    "--external-id", default="", help="Sent with every AssumeRole; {namespace} stands for the namespace's name."
-)
-@click.option(
-    "--allow-file-remotes/--no-allow-file-remotes", default=False, help="file:// repositories, for development."
-)
-@click.option(
+@_setting("--external-id", default="", help="Sent with every AssumeRole; {namespace} stands for the namespace's name.")
+@_setting("--allow-file-remotes/--no-allow-file-remotes", default=False, help="file:// repositories, for development.")
+@_setting(
     "--cache-dir",
     type=click.Path(path_type=Path),
     default=lambda: Path.home() / ".cache" / "sagemaker-gitops" / "git",
@@ -116,27 +126,27 @@ Examples:
     callback=_cache,
     help="Bare clones of repositories. One per running service.",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=4, help="Objects reconciled at once.")
-@click.option("--poll-fast", type=_PACE, default=5.0, help="Seconds between looks at what is changing.")
-@click.option("--poll-slow", type=_PACE, default=60.0, help="Seconds between looks at what is settled.")
-@click.option("--poll-tags", type=_PACE, default=300.0, help="Seconds between looks at the tags of everything.")
-@click.option(
+@_setting("--workers", type=Whole(1, 64), default=4, help="Objects reconciled at once.")
+@_setting("--poll-fast", type=_PACE, default=5.0, help="Seconds between looks at what is changing.")
+@_setting("--poll-slow", type=_PACE, default=60.0, help="Seconds between looks at what is settled.")
+@_setting("--poll-tags", type=_PACE, default=300.0, help="Seconds between looks at the tags of everything.")
+@_setting(
     "--events-queue",
     default="",
     metavar="URL",
     help="SQS queue of SageMaker's EventBridge events: changes are then seen within seconds. Default: none, sweeps find them.",
 )
-@click.option("--listen", default="127.0.0.1", help="Address of probes, metrics and webhooks.")
-@click.option(
+@_setting("--listen", default="127.0.0.1", help="Address of probes, metrics and webhooks.")
+@_setting(
     "--port",
-    type=click.IntRange(0, 65_535),
+    type=Whole(0, 65_535),
     default=8080,
     help="Port of probes, metrics and webhooks; 0 takes a free one.",
 )
-@click.option(
+@_setting(
     "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
 )
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info")
+@_setting("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info")
 def run(
     *,
     cluster_name: str,

@@ -47,15 +47,15 @@ class KubectlKustomizer:
         self._limits = limits or KustomizationLimits()
 
     def build(self, snapshot: Snapshot, path: str, options: ParseOptions, validate: Validate) -> Parsed:
-        """See `Kustomizer`. A failed build is one rejection, and incomplete: what it would declare is unknown."""
+        """See `Kustomizer`. A failed build is one rejection: what it would declare is unknown."""
         try:
             files = needed(snapshot, path, self._limits)
             output = self._output(files, path)
         except KustomizationError as error:
-            return Parsed(rejections=(error.rejection,), rejected=1, complete=False)
+            return Parsed(rejections=(error.rejection,), rejected=1)
         except OSError as error:  # a name that no file can have, or a full disk
             fault = Rejection.of(path, 0, "KustomizeFailed", f"the files cannot be laid out: {error.strerror}")
-            return Parsed(rejections=(fault,), rejected=1, complete=False)
+            return Parsed(rejections=(fault,), rejected=1)
         return _Origins(files, path, options, validate).parsed(output)
 
     def _output(self, files: Needed, path: str) -> bytes:
@@ -131,11 +131,9 @@ class _Origins:
 
     def parsed(self, output: bytes) -> Parsed:
         results: list[Parsed] = []
-        complete = True
         try:
             results.extend(self._object(document.value) for document in documents(output, _OUTPUT))
         except YamlError as error:
-            complete = False
             message = f"the rendered output cannot be used: {error.message}"
             results.append(Parsed(rejections=(Rejection.of(self._own, 0, "KustomizeFailed", message),), rejected=1))
         return Parsed(
@@ -143,7 +141,6 @@ class _Origins:
             rejections=tuple(fault for result in results for fault in result.rejections)[:_REJECTIONS],
             rejected=sum(result.rejected for result in results),
             held=frozenset().union(*(result.held for result in results)),
-            complete=complete and all(result.complete for result in results),
         )
 
     def _object(self, value: Any) -> Parsed:

@@ -72,6 +72,20 @@ def test_fifty_jobs_cost_a_create_each_and_nothing_at_rest(
     assert {name for name in now if now[name] != after[name]} == {"GitSync/team", "TrainingJob/train-07"}
     assert site.effects(mark) == ["CreateTrainingJob"]
 
+    # A renamed file is told, and that is all.
+    mark, moved = site.simulator.mark(), (job("train-08"), hosting())
+    old, new = files(*moved), {path.replace("prod/", "prod/moved/"): text for path, text in files(*moved).items()}
+    commit = bare_repository.commit({**dict.fromkeys(old), **new})
+    site.wait_applied(commit)
+    for kind, name in ((JOB, "train-08"), (HOSTING, "serve")):
+        eventually(lambda kind=kind, name=name: site.status(kind, name)["source"]["commit"] == commit, WITHIN_S)  # type: ignore[misc]
+        assert site.status(kind, name)["source"]["path"] == f"prod/moved/{name}.yaml"
+        assert site.object(kind, name)["metadata"]["generation"] == 1
+    renamed = versions(site)
+    touched = {name for name in now if now[name] != renamed[name]}
+    assert touched == {"GitSync/team", "TrainingJob/train-08", "HostingDeployment/serve"}
+    assert site.effects(mark) == []
+
 
 def test_another_cluster_name_refuses_to_start(site: Site, service: ServiceProcess) -> None:
     recorded = site.cluster.get("v1", "ConfigMap", "sagemaker-gitops", site.namespace)["data"]

@@ -45,7 +45,6 @@ def rendered(kustomizer: KubectlKustomizer, files: dict[str, str], cache: Render
 def test_an_overlay_and_where_its_objects_come_from(kubectl: Path) -> None:
     result = rendered(KubectlKustomizer(kubectl), FILES)
     assert not result.rejections
-    assert result.complete
     found = {manifest.name: manifest for manifest in result.manifests}
     assert {name: (m.path, m.line, m.line_of("/spec/size")) for name, m in found.items()} == {
         "prod-a": ("base/a.yaml", 1, 7),
@@ -96,15 +95,14 @@ def test_what_kustomize_complains_about_names_the_file(kubectl: Path) -> None:
     (fault,) = result.rejections
     assert (fault.path.startswith("prod/"), fault.reason) == (True, "KustomizeFailed")
     assert "/tmp" not in fault.message
-    assert not result.complete
 
 
-def test_a_refused_overlay_declares_nothing_and_prunes_nothing(kubectl: Path) -> None:
+def test_a_refused_overlay_declares_nothing(kubectl: Path) -> None:
     result = rendered(
         KubectlKustomizer(kubectl), FILES | {"prod/kustomization.yaml": "resources: ['https://evil.example/x.yaml']\n"}
     )
     assert [fault.reason for fault in result.rejections] == ["RemoteReference"]
-    assert (result.manifests, result.complete) == ((), False)
+    assert result.manifests == ()
 
 
 def fake(directory: Path, script: str) -> Path:

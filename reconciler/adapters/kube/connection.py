@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 POOL_SIZE = 32
 """Idle connections that are kept: eight parallel applies, workers, and one watch per kind, each with room to come back."""
 
+_DEFAULT = "~/.kube/config"
+"""Expanded by the package."""
+
 _RELOAD_EVERY_S = 10.0
 
 
@@ -91,20 +94,27 @@ class Connection:
         try:
             self._fill(configuration)
         except (kubernetes.config.ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-            raise PreconditionError(f"no usable Kubernetes configuration: {error}") from error
+            said = " ".join(str(error).split())
+            raise PreconditionError(
+                f"no usable Kubernetes configuration in {self._chosen() or _DEFAULT}: {said}; "
+                f"name another file with --kubeconfig or KUBECONFIG"
+            ) from error
         configuration.connection_pool_maxsize = POOL_SIZE
         configuration.retries = False  # one attempt per request; who may repeat what is decided above this module
         configuration.keep_alive = True  # a watch whose peer vanished without a word ends after a minute and a half
         return _Loaded(configuration, kubernetes.client.ApiClient(configuration).rest_client.pool_manager)
 
+    def _chosen(self) -> str | None:
+        return self._kubeconfig or os.environ.get("KUBECONFIG")
+
     def _fill(self, configuration: Any) -> None:
-        chosen = self._kubeconfig or os.environ.get("KUBECONFIG")
+        chosen = self._chosen()
         in_pod = SERVICE_HOST_ENV_NAME in os.environ and os.path.isfile(SERVICE_TOKEN_FILENAME)  # noqa: PTH113 - the package's own test
         if in_pod and not chosen and not self._context:
             kubernetes.config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         else:
             kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=chosen or os.path.join("~", ".kube", "config"),  # noqa: PTH118 - expanded by the package
+                config_file=chosen or _DEFAULT,
                 context=self._context,
                 client_configuration=configuration,
                 persist_config=False,  # refreshed tokens stay in memory: the file is the user's

@@ -1,7 +1,7 @@
 """What is written on an object that comes from Git: its body, our bookkeeping annotations, and how an edit is undone.
 
-The bookkeeping is rewritten only when the object itself changes. A commit that touches one file of a thousand must not
-rewrite the other 999 only to tell them its number.
+The bookkeeping is rewritten only when the object itself changes, or its file is another one. A commit that touches one file
+of a thousand must not rewrite the other 999 only to tell them its number.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ def bookkeeping_is_old(want: Wanted, live: Resource, owner: str) -> bool:
     return (
         annotations.get(Annotation.OWNER) != owner
         or annotations.get(Annotation.APPLIED_HASH) != want.hash
+        or annotations.get(Annotation.PATH) != want.path
         or metadata_is_old(want, live)
     )
 

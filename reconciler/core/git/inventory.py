@@ -16,6 +16,9 @@ from reconciler.core.pointers import steps
 from reconciler.core.resource import Key
 
 LIMIT = 5_000
+"""Objects that Git may hold for one GitSync. As many again are listed while what left Git is still there: a commit that renames
+them all names none twice.
+"""
 
 Inventory = Mapping[Key, tuple[str, ...]]
 """Hashes by object, oldest first; more than one only while a change is under way."""
@@ -49,6 +52,18 @@ def union(old: Inventory, new: Mapping[Key, str]) -> dict[Key, tuple[str, ...]]:
     for key, digest in new.items():
         merged[key] = (*(known for known in old.get(key, ()) if known != digest), digest)
     return merged
+
+
+def too_many(wanted: int, left: int) -> str:
+    """What is wrong with so many objects of Git beside so many that left it and still exist; empty when they fit."""
+    if wanted > LIMIT:
+        return f"Git holds {wanted} objects, more than the {LIMIT} of one GitSync; split it"
+    if left > LIMIT:
+        return (
+            f"{left} objects that left Git are still there, more than {LIMIT}: go back to a commit that lets them be pruned, "
+            f"or delete them by hand"
+        )
+    return ""
 
 
 def written_hash(spec: Mapping[str, Any], ignored: Sequence[str] = ()) -> str:

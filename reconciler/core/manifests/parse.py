@@ -63,6 +63,10 @@ class Rejection:
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
         return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, clean_text(message, _MESSAGE))
 
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path or "the GitSync's spec"
+
 
 Validate = Callable[[Manifest], Sequence[Problem]]
 
@@ -101,8 +105,6 @@ class Parsed:
     rejections: tuple[Rejection, ...] = ()
     rejected: int = 0
     held: frozenset[tuple[str, str]] = frozenset()
-    complete: bool = True
-    """False when the file may hold objects that we could not make out: nothing may be pruned then."""
 
 
 Entry = tuple[Any, int, Callable[[str], int]]
@@ -153,21 +155,20 @@ def parse_values(
         for entry in entries:
             file.document(*entry)
         if not file.seen:
-            file.reject(1, "NotAManifest", "the file holds no object; leave it out by an ignore rule", unknown=True)
+            file.reject(1, "NotAManifest", "the file holds no object; leave it out by an ignore rule")
     except YamlError as error:
-        file.reject(error.line, "InvalidYAML", error.message, unknown=True)
+        file.reject(error.line, "InvalidYAML", error.message)
     except RecursionError:  # bounded by the depth limit; a last line of defence
-        file.reject(0, "InvalidYAML", "nested too deeply", unknown=True)
+        file.reject(0, "InvalidYAML", "nested too deeply")
     return file.parsed()
 
 
 class _Refused(Exception):  # noqa: N818 (a signal inside this module)
-    def __init__(self, pointer: str, reason: str, message: str, *, unknown: bool = False) -> None:
+    def __init__(self, pointer: str, reason: str, message: str) -> None:
         super().__init__(message)
         self.pointer = pointer
         self.reason = reason
         self.message = message
-        self.unknown = unknown
 
 
 class _File:
@@ -183,23 +184,16 @@ class _File:
         self._rejections: list[Rejection] = []
         self._rejected = 0
         self._held: set[tuple[str, str]] = set()
-        self._complete = True
 
     def parsed(self) -> Parsed:
-        return Parsed(
-            tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held), self._complete
-        )
+        return Parsed(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held))
 
-    def reject(
-        self, line: int, reason: str, message: str, kind: str = "", name: str = "", *, unknown: bool = False
-    ) -> None:
+    def reject(self, line: int, reason: str, message: str, kind: str = "", name: str = "") -> None:
         self._rejected += 1
         if len(self._rejections) < _REJECTIONS:
             self._rejections.append(Rejection.of(self._path, line, reason, message, kind=kind, name=name))
         if kind and name:
             self._held.add((kind, name))
-        if unknown:
-            self._complete = False
 
     def document(self, value: Any, line: int, line_of: Callable[[str], int]) -> None:
         self.seen = True
@@ -223,10 +217,9 @@ class _File:
             manifest = self._manifest(value, line, line_of)
             problems = self._judge(manifest)
         except SubstitutionError as error:
-            nameless = "${" in kind + name or not (kind and name)
-            self.reject(line_of(error.pointer), "UndeclaredVariable", error.message, kind, name, unknown=nameless)
+            self.reject(line_of(error.pointer), "UndeclaredVariable", error.message, kind, name)
         except _Refused as error:
-            self.reject(line_of(error.pointer), error.reason, error.message, kind, name, unknown=error.unknown)
+            self.reject(line_of(error.pointer), error.reason, error.message, kind, name)
         else:
             for problem in problems[:20]:
                 self.reject(line_of(problem.path), problem.reason, _at(problem), kind, name)
@@ -280,18 +273,15 @@ def _type(value: Any, kinds: Mapping[str, str]) -> tuple[str, str]:
         or not isinstance(value.get("kind"), str)
         or not isinstance(value.get("apiVersion"), str)
     ):
-        raise _Refused("", "NotAManifest", "not a Kubernetes object: apiVersion and kind are required", unknown=True)
+        raise _Refused("", "NotAManifest", "not a Kubernetes object: apiVersion and kind are required")
     api_version, kind = value["apiVersion"], value["kind"]
     if kind == "GitSync":
         raise _Refused(
             "/kind", "KindNotAllowed", "a GitSync is not applied from Git: a repository could give itself more rights"
         )
     if kind not in kinds:
-        # A misspelt kind of ours may stand for an object that exists.
         if api_version.startswith(_OUR_GROUPS):
-            raise _Refused(
-                "/kind", "KindNotAllowed", f"{api_version} {kind} is not a kind of this controller", unknown=True
-            )
+            raise _Refused("/kind", "KindNotAllowed", f"{api_version} {kind} is not a kind of this controller")
         raise _Refused(
             "/kind", "KindNotAllowed", f"{api_version} {kind} is not synced; allowed are {', '.join(sorted(kinds))}"
         )
@@ -317,13 +307,12 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 def _metadata(value: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     given = value.get("metadata")
     if not isinstance(given, dict):
-        raise _Refused("/metadata", "InvalidMetadata", "metadata with a name is required", unknown=True)
+        raise _Refused("/metadata", "InvalidMetadata", "metadata with a name is required")
     if given.get("generateName"):
         raise _Refused(
             "/metadata/generateName",
             "InvalidMetadata",
             "generateName makes a new object at every sync; give a name",
-            unknown=True,
         )
     name = given.get("name")
     if not isinstance(name, str):
@@ -331,14 +320,12 @@ def _metadata(value: Mapping[str, Any], namespace: str) -> dict[str, Any]:
             "/metadata/name",
             "InvalidMetadata",
             "metadata.name must be a string; quote it if it looks like a number",
-            unknown=True,
         )
     if not _NAME.match(name) or any(not part or part[0] == "-" or part[-1] == "-" for part in name.split(".")):
         raise _Refused(
             "/metadata/name",
             "InvalidMetadata",
             "metadata.name must be lower-case letters, digits, - and ., at most 253",
-            unknown=True,
         )
     if given.get("namespace") not in (None, "", namespace):
         raise _Refused(

@@ -38,8 +38,6 @@ class Rendered:
     rejected: int
     """How many there are; `rejections` is bounded."""
     held: frozenset[tuple[str, str]]
-    complete: bool
-    """False when Git may declare objects that could not be made out: the set must not be used to prune."""
     tree_id: str | None
     """None when the path is missing."""
 
@@ -97,13 +95,12 @@ class _Render:
         self._validate = validate
         self._kustomizer = kustomizer
         self._faults: list[Rejection] = []
-        self._complete = True
 
     def rendered(self) -> Rendered:
         tree = self._snapshot.tree_id(self._path)
         if tree is None:
             fault = Rejection.of(self._path, 0, "PathNotFound", "spec.repo.path does not exist at this commit")
-            return Rendered((), (fault,), 1, frozenset(), complete=False, tree_id=None)
+            return Rendered((), (fault,), 1, frozenset(), tree_id=None)
         overlay = self._kustomization()
         above = [] if overlay else self._ignore_files_above()
         # An overlay may use any directory of the repository.
@@ -125,7 +122,7 @@ class _Render:
             fault = Rejection.of(
                 kustomization.path, 1, "KustomizeFailed", "kustomize overlays need kubectl, which was not found"
             )
-            return Parsed(rejections=(fault,), rejected=1, complete=False)
+            return Parsed(rejections=(fault,), rejected=1)
         self._cache.parses += 1
         return self._kustomizer.build(self._snapshot, self._path, self._options.parse, self._validate)
 
@@ -147,14 +144,14 @@ class _Render:
             if file.path in ignore or nested & set(_directories(file.path)):
                 continue
             if fault := self._unusable(file):
-                self._fault(fault)
+                self._faults.append(fault)
             elif _is_manifest(file.path):
                 wanted.append(file)
         for directory in sorted(nested):
             message = (
                 "a kustomization below the path: make this directory the path of a GitSync of its own, or ignore it"
             )
-            self._fault(Rejection.of(directory, 0, "NestedKustomization", message))
+            self._faults.append(Rejection.of(directory, 0, "NestedKustomization", message))
         if sum(file.size for file in wanted) > self._options.total_bytes:
             raise RepositoryRejectedError(
                 f"the manifests have more than {self._options.total_bytes} bytes", "RepositoryTooLarge"
@@ -162,7 +159,7 @@ class _Render:
         return self._parse(wanted)
 
     def _ignore(self, files: Sequence[TreeFile]) -> Ignore:
-        """A broken rule file may have kept things out, so nothing is pruned while it is broken."""
+        """A broken rule file is a rejection; the others count."""
         small = [file for file in sorted(files, key=lambda file: file.path.count("/")) if file.size <= 64 * 1024]
         contents = dict(self._snapshot.read({file.blob for file in small}))
         usable = []
@@ -171,13 +168,13 @@ class _Render:
             try:
                 Ignore([rules])
             except IgnoreError as error:
-                self._fault(Rejection.of(file.path, error.line, "InvalidIgnore", error.message))
+                self._faults.append(Rejection.of(file.path, error.line, "InvalidIgnore", error.message))
             else:
                 usable.append(rules)
         try:
             return Ignore(usable, self._options.ignore)
         except ValueError:
-            self._fault(Rejection.of("", 0, "InvalidIgnore", "spec.repo.ignore is not in gitignore syntax"))
+            self._faults.append(Rejection.of("", 0, "InvalidIgnore", "spec.repo.ignore is not in gitignore syntax"))
             return Ignore(usable)
 
     def _unusable(self, file: TreeFile) -> Rejection | None:
@@ -208,10 +205,6 @@ class _Render:
             return Rejection.of(file.path, 0, "FileTooLarge", message)
         return None
 
-    def _fault(self, fault: Rejection) -> None:
-        self._faults.append(fault)
-        self._complete = False
-
     def _parse(self, files: Iterable[TreeFile]) -> list[Parsed]:
         fingerprint = self._options.parse.fingerprint
         parsed: dict[str, Parsed] = {}
@@ -238,7 +231,6 @@ class _Render:
             rejections=tuple(bounded(faults, self._options.rejections)),
             rejected=len(self._faults) + sum(file.rejected for file in parsed) + len(duplicates),
             held=frozenset().union(*(file.held for file in parsed), {(fault.kind, fault.name) for fault in duplicates}),
-            complete=self._complete and all(file.complete for file in parsed),
             tree_id=tree,
         )
 

@@ -45,7 +45,7 @@ _CONTEXT_LIMIT = 255
 _UNREAD_FAULTS = frozenset({"NonFastForward", "RepositoryRejected", "RepositoryTooLarge"})
 """The commit was refused before anything of it was read: what `status.rejected` holds is of an earlier one."""
 _COMMIT_FAULTS = _UNREAD_FAULTS | {
-    *("PartiallyApplied", "PathNotFound", "EmptyRender", "BuildIncomplete", "PruneNeedsApproval", "TooManyObjects"),
+    *("PartiallyApplied", "PathNotFound", "EmptyRender", "PruneNeedsApproval", "TooManyObjects"),
 }
 """Reasons of a stalled sync that the commit itself brought about; see `core/sync/status.py`."""
 _OWN_FAULTS = frozenset({"AccessDenied"})

@@ -109,9 +109,11 @@ class SyncPlan:
 
 def plan(
     wanted: Sequence[Wanted], held: Iterable[Key], inventory: Inventory, view: View, *, spec: GitSyncSpec, owner: str,
-    revision: Revision, complete: bool, approval: str | None = None,
+    revision: Revision, bad: Rejection | None, approval: str | None = None,
 ) -> SyncPlan:  # fmt: skip
-    """`held` are objects that Git names and that are refused: neither applied nor pruned."""
+    """`held` are objects that Git names and that are refused: neither applied nor pruned. `bad` is one of the refusals, if
+    there are any. An object of another GitSync is none: it may be waiting for us to prune what it was given.
+    """
     changes, creates = [], []
     edits: dict[str, list[Edited]] = {"put back": [], "report": [], "fought": []}
     unchanged, waiting, rejected = [], [], []
@@ -139,8 +141,7 @@ def plan(
     named = {*(want.key for want in wanted), *held}
     to_prune, vanished, kept, released = _candidates([key for key in inventory if key not in named], view, owner)
     block = blocked(
-        to_prune, managed=len(inventory), rendered=len(wanted), complete=complete, spec=spec, revision=revision,
-        approval=approval,
+        to_prune, managed=len(inventory), rendered=len(wanted), bad=bad, spec=spec, revision=revision, approval=approval,
     )  # fmt: skip
     if block:
         kept += [Kept(key, block.reason, block.message) for key in to_prune]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.core.git.source import Revision
+from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec, approves
 
@@ -36,18 +37,20 @@ class Blocked:
 
 
 def blocked(
-    doomed: Sequence[Key], *, managed: int, rendered: int, complete: bool, spec: GitSyncSpec,
+    doomed: Sequence[Key], *, managed: int, rendered: int, bad: Rejection | None, spec: GitSyncSpec,
     revision: Revision, approval: str | None,
 ) -> Blocked | None:  # fmt: skip
-    """The guards over all deletions together; `managed` counts the inventory they would be taken from."""
+    """The guards over all deletions together; `managed` counts the inventory they would be taken from, `bad` is something of
+    Git that is not applied: what left may have been meant to live on in it.
+    """
     if not doomed:
         return None
     if not spec.prune:
         return Blocked(
             "PruneDisabled", f"{_objects(doomed)} left Git and stay: spec.prune.enabled is false", stalls=False
         )
-    if not complete:
-        return Blocked("BuildIncomplete", f"{_objects(doomed)} wait to be pruned until every file can be read")
+    if bad:
+        return held_by(bad, doomed)
     if not rendered:
         return Blocked(
             "EmptyRender", f"Git holds no object at all: {_objects(doomed)} stay. Delete them by hand if that is meant"
@@ -63,6 +66,10 @@ def blocked(
             f"annotate the GitSync with {Annotation.APPROVE_PRUNE}={revision.short} to allow it",
         )
     return None
+
+
+def held_by(bad: Rejection, doomed: Sequence[Key]) -> Blocked:
+    return Blocked("BuildIncomplete", f"{_objects(doomed)} not pruned until {bad.place} is put right")
 
 
 def survives(key: Key, live: Resource, owner: str) -> Kept | None:

@@ -16,13 +16,12 @@
 | Progressing              | WORKING   | reading the repository, or applying a revision |
 | Suspended                | SUSPENDED | spec.suspend |
 | InvalidSpec              | STALLED   | the message names the field |
-| PartiallyApplied         | STALLED   | something was rejected, see status.rejected; the rest is applied |
+| PartiallyApplied         | STALLED   | something was rejected, see status.rejected; the rest is applied, nothing is pruned |
 | AccessDenied             | STALLED   | the same, and at least one refusal was for want of rights |
 | PathNotFound             | STALLED   | spec.repo.path does not exist at this revision |
 | EmptyRender              | STALLED   | Git holds no object, so nothing is pruned |
-| BuildIncomplete          | STALLED   | a prune waits until every file can be read |
 | PruneNeedsApproval       | STALLED   | the message names the annotation that allows it |
-| TooManyObjects           | STALLED   | more than a GitSync holds; nothing is applied |
+| TooManyObjects           | STALLED   | more than a GitSync holds, in Git or of what left it; nothing is applied |
 | NonFastForward           | STALLED   | the branch was rewritten; the message names the annotation that allows it |
 | SecretNotFound           | STALLED   | spec.repo.secretRef |
 | SecretNotAllowed         | STALLED   | the Secret does not name this host, or may not be read |

@@ -63,6 +63,9 @@ log = logging.getLogger(__name__)
 _ROUNDS = 6
 """Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
 _CACHE_LAG = timedelta(seconds=1)
+_LAG_DOUBTED_S = 10.0
+"""A cache that is behind our own write for longer may never catch up: an etcd restored from a backup counts from an earlier
+number again. Only the API server can tell that from a watch that is late."""
 _SLOW_RETRY = timedelta(minutes=1)
 _CREDENTIALS_RETRY = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
@@ -134,13 +137,24 @@ class Worker:
         self._replica = replica
         self._written: dict[Key, str] = {}
         """resourceVersion of our newest write per object. One key is never in two workers, so no lock is needed."""
+        self._behind_since: dict[Key, float] = {}
         self._git = GitSide(ports.claims, ports.cache, ports.clock)
 
     def reconcile(self, key: Key) -> Next:
         resource = self._ports.cache.get(key)
         if resource is not None and self._is_behind(resource):
             # The informer will deliver what we wrote and wake this object; an older look is not worth acting on.
-            return Next(after=_CACHE_LAG)
+            if not self._is_doubted(key):
+                return Next(after=_CACHE_LAG)
+            resource = self._ports.objects.get(key)
+            if resource is not None and not self._is_behind(resource):
+                return Next(after=_CACHE_LAG)
+            log.warning(
+                "%s is older in the API server than what we wrote, which was restored from a backup it seems: "
+                "going on from what it holds", key,
+            )  # fmt: skip
+            self._written.pop(key, None)
+        self._behind_since.pop(key, None)
         for _ in range(_ROUNDS):
             if resource is None:
                 self._written.pop(key, None)
@@ -160,6 +174,14 @@ class Worker:
         if not (written.isdecimal() and resource.resource_version.isdecimal()):
             return False
         return int(resource.resource_version) < int(written)
+
+    def _is_doubted(self, key: Key) -> bool:
+        """Whether the cache has been behind for long; asked again only after as long a while."""
+        now = self._ports.clock.monotonic()
+        if now - self._behind_since.setdefault(key, now) < _LAG_DOUBTED_S:
+            return False
+        self._behind_since[key] = now
+        return True
 
     def _reconcile(self, resource: Resource) -> Next:
         kind, shape = self._kinds[resource.kind]

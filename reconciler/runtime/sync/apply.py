@@ -6,7 +6,7 @@ nobody answered leaves its object open, so that the next pass looks again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from reconciler.core.manifests.parse import Rejection
 from reconciler.core.ports import Applier, Events, Leader, Objects
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.plan import Edited, Live, SyncPlan
-from reconciler.core.sync.prune import Kept, survives
+from reconciler.core.sync.prune import Blocked, Kept, held_by, survives
 from reconciler.runtime.sync.liveview import LiveView
 
 GIVE_UP_AFTER = 4
@@ -65,6 +65,8 @@ class Done:
     """What was pruned, as it was last."""
     gone: set[Key] = field(default_factory=set)
     kept: list[Kept] = field(default_factory=list)
+    blocked: Blocked | None = None
+    """Why nothing was pruned after all: something was refused."""
     refused: dict[Key, Rejection] = field(default_factory=dict)
     denied: bool = False
     unsure: dict[Key, ReconcileError] = field(default_factory=dict)
@@ -96,9 +98,18 @@ class Hands:
         ]
         self._run(tasks)
         if not done.unsure:  # a pass in doubt deletes nothing
-            keys = (*plan.to_prune, *plan.vanished)
+            keys = (*self._doomed(plan, done), *plan.vanished)
             self._run([lambda key=key: self._prune(key, key in plan.vanished, orders, done) for key in keys])  # type: ignore[misc]
         return done
+
+    def _doomed(self, plan: SyncPlan, done: Done) -> tuple[Key, ...]:
+        """What is still to be pruned, now that the API server has judged what Git holds."""
+        bad = refused_file(done.refused.values())
+        if bad is None or not plan.to_prune:
+            return plan.to_prune
+        done.blocked = why = held_by(bad, plan.to_prune)
+        done.kept += [Kept(key, why.reason, why.message) for key in plan.to_prune]
+        return ()
 
     def _run(self, tasks: Sequence[Callable[[], None]]) -> None:
         """All of them, on the pool when there are several; the first unexpected error is raised when all have ended."""
@@ -188,6 +199,11 @@ class Hands:
             raise _NotTriedError("the Kubernetes API does not answer; tried again later")
         if not self._leader.is_leader():
             raise NotLeaderError("another process leads now")
+
+
+def refused_file(faults: Iterable[Rejection]) -> Rejection | None:
+    """What the API server takes offence at in Git. A deletion that is refused is a fault as well, but of no file."""
+    return min((fault for fault in faults if fault.path), key=lambda fault: (fault.path, fault.line), default=None)
 
 
 @contextmanager

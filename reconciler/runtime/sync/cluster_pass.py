@@ -27,7 +27,7 @@ from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.plan import Edited, Live, SyncPlan, View, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
 from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
-from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders
+from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders, refused_file
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.liveview import LiveView, newer
@@ -78,8 +78,8 @@ class ClusterPass:
         started = self._clock.now()
         known = inventories.read(sync.status.get("inventory") or ())
         wanted = memory.wants.of(found.rendered, spec, self._live.written)
-        if len({*(want.key for want in wanted), *known}) > inventories.LIMIT:
-            message = f"more than {inventories.LIMIT} objects in one GitSync; split it"
+        left = known.keys() - {want.key for want in wanted}
+        if message := inventories.too_many(len(wanted), sum(self._live.get(key) is not None for key in left)):
             outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)
             self.report(memory, sync, Report(outcome, memory.generation, attempted=found.revision, handled=handled))
             return Result(complete=False)
@@ -136,7 +136,7 @@ class ClusterPass:
             spec=spec,
             owner=owner_id(sync.key),
             revision=found.revision,
-            complete=found.rendered.complete,
+            bad=next(iter(found.rendered.rejections), refused_file(fault for _, fault in memory.refused.values())),
             approval=sync.annotations.get(Annotation.APPROVE_PRUNE),
         )
         refused = memory.refused
@@ -314,16 +314,17 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
         return Outcome(Verdict.RETRYING, error.reason, f"{len(done.unsure)} objects are open: {error}")
     if found.rendered.tree_id is None:
         return Outcome(Verdict.STALLED, "PathNotFound", faults[0].message)
+    blocked = steps.blocked or done.blocked
     if rejected:
         first = faults[0]
-        at = f"{first.path}:{first.line}" if first.line else first.path
-        text = f"{rejected} rejected; {at} {first.kind} {first.name}: {first.message}"
+        held = f"{blocked.message}; " if blocked else ""
+        text = f"{rejected} rejected; {held}{first.place} {first.kind} {first.name}: {first.message}"
         return Outcome(Verdict.STALLED, "AccessDenied" if denied else "PartiallyApplied", " ".join(text.split()))
-    if steps.blocked and steps.blocked.stalls:
-        return Outcome(Verdict.STALLED, steps.blocked.reason, steps.blocked.message)
+    if blocked and blocked.stalls:
+        return Outcome(Verdict.STALLED, blocked.reason, blocked.message)
     message = f"Applied {found.revision}"
-    if steps.blocked:
-        message += f"; {steps.blocked.message}"
+    if blocked:
+        message += f"; {blocked.message}"
     if steps.waiting:
         message += f"; {len(steps.waiting)} objects are being deleted and will be made anew"
     return Outcome(Verdict.SUCCEEDED, "ReconciliationSucceeded", message)

@@ -288,6 +288,48 @@ def test_an_old_look_makes_no_call(lab: Lab, monkeypatch: pytest.MonkeyPatch) ->
     assert len(lab.status(key)["history"]) == 2
 
 
+def test_a_cache_that_stays_behind_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    old, live = Resource(lab.cluster.objects[key]), lab.cluster.get
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(until=lambda: lab.status(key)["observedGeneration"] == 2 and lab.is_ready(key), step_s=60)
+    mark, writes = lab.simulator.mark(), lab.cluster.status_writes[key]
+    cached: list[Resource] = []
+    reads: list[Key] = []
+
+    def get(key: Key) -> Resource | None:
+        if cached:
+            return cached.pop()
+        reads.append(key)
+        return live(key)
+
+    monkeypatch.setattr(lab.cluster, "get", get)
+    for _ in range(30):
+        cached.append(old)
+        lab.reconcile(key)
+        lab.clock.elapsed_s += 1
+    assert (lab.simulator.mutations(mark), lab.cluster.status_writes[key]) == ([], writes)
+    assert len(reads) == 2  # every ten seconds the API server is asked whether the cache is late or right
+
+
+def test_an_api_server_restored_from_a_backup_is_believed(lab: Lab) -> None:
+    key = lab.cluster.apply(job())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    backup = lab.cluster.objects[key]
+    lab.cluster.annotate(key, suspend="true")
+    lab.settle()
+    assert lab.reason(key) == "Suspended"
+    mark = lab.simulator.mark()
+    # Its versions count from an earlier number again, and so do those of whatever is written next.
+    lab.cluster.objects[key] = {**backup, "metadata": {**backup["metadata"], "generation": 2}}
+
+    lab.run(30, until=lambda: lab.status(key)["observedGeneration"] == 2, step_s=1)
+
+    assert lab.is_ready(key)
+    assert lab.simulator.mutations(mark) == []
+
+
 def test_a_replica_that_does_not_lead_sends_nothing(lab: Lab) -> None:
     lab.around.leading = False
     key = lab.cluster.apply(job())

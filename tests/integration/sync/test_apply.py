@@ -55,6 +55,35 @@ def test_a_commit_touches_only_the_objects_it_changed(
     assert engine.stats.applied == 3
 
 
+def test_a_renamed_file_is_told_on_its_objects_alone(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit({**files("b"), "prod/a.yaml": model("a") + "---\n" + model("c")}, "Three"))
+    before = {name: team.model(name)["metadata"] for name in "abc"}
+    sent = len(engine.client.sent("PATCH"))
+
+    moved = bare_repository.commit(
+        {"prod/a.yaml": None, "prod/old/a.yaml": model("a") + "---\n" + model("c")}, "Move a", author="Bob <b@x>"
+    )
+    team.wait_applied(moved)
+
+    after = {name: team.model(name)["metadata"] for name in "abc"}
+    assert {path.rpartition("/")[2] for path in engine.client.sent("PATCH")[sent:]} == {"a", "c"}
+    assert len(engine.client.sent("PATCH")[sent:]) == 2
+    assert after["b"]["resourceVersion"] == before["b"]["resourceVersion"]
+    for name in "ac":
+        assert after[name]["generation"] == before[name]["generation"]
+        told = {key: after[name]["annotations"][P + key] for key in ("path", "commit", "revision", "author", "subject")}
+        assert told == {
+            "path": "prod/old/a.yaml",
+            "commit": moved,
+            "revision": f"main@sha1:{moved}",
+            "author": "Bob",
+            "subject": "Move a",
+        }
+
+
 def test_a_label_that_left_git_leaves_the_object(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     first = bare_repository.commit({"prod/a.yaml": model("a", {"labels": {"app": "x", "tier": "y"}})})
     team.sync()

@@ -109,6 +109,39 @@ def test_more_objects_than_fit_stall(
     assert team.models() == set()
 
 
+def test_a_commit_may_rename_every_object(
+    engine: Engine, team: Team, bare_repository: BareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "LIMIT", 3)
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a", "b", "c")))
+
+    team.wait_applied(bare_repository.commit({**_gone("a", "b", "c"), **files("d", "e", "f")}))
+
+    assert team.models() == team.inventory() == {"d", "e", "f"}
+
+
+def test_what_left_git_and_stays_is_bounded_as_well(
+    engine: Engine, team: Team, bare_repository: BareRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "LIMIT", 3)
+    team.sync(prune={"enabled": False})
+    team.wait_applied(bare_repository.commit(files("a", "b", "c")))
+    team.wait_applied(bare_repository.commit({**_gone("a", "b", "c"), **files("d")}))
+
+    sha = bare_repository.commit({**_gone("d"), **files("e")})
+    assert "4 objects that left Git" in team.wait_reason("TooManyObjects")["message"]
+    assert team.models() == {"a", "b", "c", "d"}
+    team.cluster.kubectl("-n", team.namespace, "delete", "model", "a")
+
+    team.wait_applied(sha)
+    assert team.models() == {"b", "c", "d", "e"}
+
+
+def _gone(*names: str) -> dict[str, str | bytes | None]:
+    return {f"prod/{name}.yaml": None for name in names}
+
+
 def test_objects_that_become_ready_or_stall_are_counted(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

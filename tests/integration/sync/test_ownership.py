@@ -26,6 +26,10 @@ def rival_status(team: Team) -> dict[str, Any]:
     return found
 
 
+def rival_inventory(team: Team) -> set[str]:
+    return {entry.split("@")[0].split("/")[2] for entry in rival_status(team).get("inventory", [])}
+
+
 def test_the_second_sync_is_refused_while_the_first_exists(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -48,6 +52,26 @@ def test_the_second_sync_is_refused_while_the_first_exists(
 
     eventually(lambda: team.model("a")["spec"]["primaryContainer"]["image"] == "rival:1")
     assert team.model("a")["metadata"]["annotations"]["sagemaker-gitops.dev/owner"] == f"{team.namespace}/rival"
+
+
+def test_two_syncs_that_swap_objects_in_one_commit_do_not_wait_for_each_other(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    bare_repository.commit({**files("a", "b"), "rival/c.yaml": model("c"), "rival/d.yaml": model("d")})
+    team.sync()
+    second_sync(team)
+    eventually(lambda: team.inventory() == {"a", "b"} and rival_inventory(team) == {"c", "d"})
+
+    swapped = {"prod/d.yaml": model("d"), "rival/b.yaml": model("b")}
+    bare_repository.commit({"prod/b.yaml": None, "rival/d.yaml": None, **swapped})
+
+    def done() -> bool:
+        for key in (team.key, team.key._replace(name="rival")):
+            engine.controller.wake(key)
+        return team.inventory() == {"a", "d"} and rival_inventory(team) == {"b", "c"}
+
+    eventually(done)
+    assert team.models() == {"a", "b", "c", "d"}
 
 
 def test_an_object_made_by_hand_is_taken_over(engine: Engine, team: Team, bare_repository: BareRepository) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, model
 from tests.support.git_repository import BareRepository
@@ -31,16 +33,34 @@ def test_an_empty_render_prunes_nothing(engine: Engine, team: Team, bare_reposit
     assert team.models() == team.inventory() == {"a"}
 
 
-def test_a_file_that_does_not_parse_stops_the_prune(
-    engine: Engine, team: Team, bare_repository: BareRepository
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param("kind: [", id="it does not parse"),
+        pytest.param(model("bad", primaryContainer={"image": "x", "imgae": "y"}), id="it breaks the schema"),
+        pytest.param(model("bad", {"namespace": "elsewhere"}), id="it is for another namespace"),
+        pytest.param(model("bad", {"labels": {"app": "not a label!"}}), id="the API server refuses it"),
+    ],
+)
+def test_beside_a_bad_file_nothing_is_pruned(
+    engine: Engine, team: Team, bare_repository: BareRepository, bad: str
 ) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a", "b")))
 
-    bare_repository.commit({"prod/b.yaml": "kind: [", **files("c")})
+    bare_repository.commit({"prod/b.yaml": None, "prod/bad.yaml": bad, **files("c")})
 
-    team.wait_reason("PartiallyApplied")
-    assert team.models() == team.inventory() == {"a", "b", "c"}
+    message = team.wait_reason("PartiallyApplied")["message"]
+    eventually(engine.idle)
+    engine.controller.settle(team.key)
+    assert team.models() == {"a", "b", "c"}
+    assert {"a", "b", "c"} <= team.inventory()
+    assert message.startswith("1 rejected; 1 object not pruned until prod/bad.yaml:")
+
+    sha = bare_repository.delete("prod/bad.yaml")
+
+    team.wait_applied(sha)
+    assert team.models() == team.inventory() == {"a", "c"}
 
 
 def test_many_deletions_wait_for_an_approval_of_their_revision(

@@ -63,38 +63,37 @@ def test_a_list_is_its_items() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason", "line", "complete"),
+    ("text", "reason", "line"),
     [
-        pytest.param("", "NotAManifest", 1, False, id="an empty file declares something unknown"),
-        pytest.param("# only a comment\n", "NotAManifest", 1, False, id="so does a comment"),
-        pytest.param("a: 1\n", "NotAManifest", 1, False, id="values of a chart are no object"),
-        pytest.param("- 1\n", "NotAManifest", 1, False, id="a list is no object"),
-        pytest.param("a: [1\nb: 2\n", "InvalidYAML", 2, False, id="a syntax error hides objects"),
-        pytest.param(b"kind: a\0b\n", "InvalidYAML", 1, False, id="NUL bytes"),
-        pytest.param(b"kind: \xff\xfe\n", "InvalidYAML", 1, False, id="not UTF-8"),
-        pytest.param("kind: !!python/object:os.system x\n", "InvalidYAML", 1, False, id="a tag that makes objects"),
-        pytest.param("a: " + "[" * 5000, "InvalidYAML", 1, False, id="deep nesting"),
-        pytest.param(job().replace(JOB, "GitSync"), "KindNotAllowed", 2, True, id="a repository gives itself no rights"),
-        pytest.param("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", "KindNotAllowed", 2, True, id="foreign kinds are not ours to prune"),
-        pytest.param(job().replace(JOB, "TrainingJbo"), "KindNotAllowed", 2, False, id="a misspelt kind may stand for something that runs"),
-        pytest.param(job().replace("/v1", "/v2"), "KindNotAllowed", 1, True, id="an unknown version is held by its name"),
-        pytest.param(job(metadata="  namespace: kube-system\n"), "ForeignNamespace", 5, True, id="another namespace"),
-        pytest.param(job("''", metadata="  generateName: x-\n"), "InvalidMetadata", 5, False, id="generateName"),
-        pytest.param(job("123"), "InvalidMetadata", 4, False, id="a name that YAML reads as a number"),
-        pytest.param(job("../../etc"), "InvalidMetadata", 4, False, id="a name that is a path"),
-        pytest.param(job("a..b"), "InvalidMetadata", 4, False, id="an empty part in a name"),
-        pytest.param(job("x" * 254), "InvalidMetadata", 4, False, id="a long name"),
-        pytest.param(job(metadata="  annotations: {a: 1}\n"), "InvalidMetadata", 5, True, id="an annotation that is a number"),
-        pytest.param(job(metadata="  lables: {a: b}\n"), "UnknownField", 5, True, id="a misspelt field of metadata"),
-        pytest.param(job() + "sepc: {}\n", "UnknownField", 6, True, id="a misspelt field at the top"),
-        pytest.param(f"apiVersion: {V1}\nkind: {JOB}\n", "InvalidMetadata", 1, False, id="no metadata"),
+        pytest.param("", "NotAManifest", 1, id="an empty file"),
+        pytest.param("# only a comment\n", "NotAManifest", 1, id="a comment alone"),
+        pytest.param("a: 1\n", "NotAManifest", 1, id="values of a chart are no object"),
+        pytest.param("- 1\n", "NotAManifest", 1, id="a list is no object"),
+        pytest.param("a: [1\nb: 2\n", "InvalidYAML", 2, id="a syntax error hides objects"),
+        pytest.param(b"kind: a\0b\n", "InvalidYAML", 1, id="NUL bytes"),
+        pytest.param(b"kind: \xff\xfe\n", "InvalidYAML", 1, id="not UTF-8"),
+        pytest.param("kind: !!python/object:os.system x\n", "InvalidYAML", 1, id="a tag that makes objects"),
+        pytest.param("a: " + "[" * 5000, "InvalidYAML", 1, id="deep nesting"),
+        pytest.param(job().replace(JOB, "GitSync"), "KindNotAllowed", 2, id="a repository gives itself no rights"),
+        pytest.param("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n", "KindNotAllowed", 2, id="foreign kinds"),
+        pytest.param(job().replace(JOB, "TrainingJbo"), "KindNotAllowed", 2, id="a misspelt kind"),
+        pytest.param(job().replace("/v1", "/v2"), "KindNotAllowed", 1, id="an unknown version is held by its name"),
+        pytest.param(job(metadata="  namespace: kube-system\n"), "ForeignNamespace", 5, id="another namespace"),
+        pytest.param(job("''", metadata="  generateName: x-\n"), "InvalidMetadata", 5, id="generateName"),
+        pytest.param(job("123"), "InvalidMetadata", 4, id="a name that YAML reads as a number"),
+        pytest.param(job("../../etc"), "InvalidMetadata", 4, id="a name that is a path"),
+        pytest.param(job("a..b"), "InvalidMetadata", 4, id="an empty part in a name"),
+        pytest.param(job("x" * 254), "InvalidMetadata", 4, id="a long name"),
+        pytest.param(job(metadata="  annotations: {a: 1}\n"), "InvalidMetadata", 5, id="an annotation that is a number"),
+        pytest.param(job(metadata="  lables: {a: b}\n"), "UnknownField", 5, id="a misspelt field of metadata"),
+        pytest.param(job() + "sepc: {}\n", "UnknownField", 6, id="a misspelt field at the top"),
+        pytest.param(f"apiVersion: {V1}\nkind: {JOB}\n", "InvalidMetadata", 1, id="no metadata"),
     ],
 )  # fmt: skip
-def test_refused(text: str | bytes, reason: str, line: int, complete: bool) -> None:
+def test_refused(text: str | bytes, reason: str, line: int) -> None:
     parsed = parse(text)
     assert not parsed.manifests
     assert [(r.path, r.line, r.reason) for r in parsed.rejections] == [("jobs/a.yaml", line, reason)]
-    assert parsed.complete is complete
 
 
 def test_a_long_message_is_cut_and_not_broken() -> None:
@@ -112,7 +111,6 @@ def test_good_objects_beside_bad_ones_are_kept() -> None:
     parsed = parse(job("good") + "---\nkind: 1\n---\n" + job("fine") + "---\n: : [\n")
     assert [m.name for m in parsed.manifests] == ["good", "fine"]
     assert [r.reason for r in parsed.rejections] == ["NotAManifest", "InvalidYAML"]
-    assert not parsed.complete
 
 
 def test_an_alias_bomb_is_a_rejection() -> None:
@@ -125,7 +123,6 @@ def test_ten_thousand_documents_are_bounded() -> None:
     parsed = parse("---\na: 1\n" * 10_000)
     assert len(parsed.rejections) <= 100
     assert parsed.rejected == Limits().documents + 1
-    assert not parsed.complete
 
 
 @pytest.mark.parametrize(
@@ -149,12 +146,7 @@ def test_a_place_that_cannot_be_filled_is_named(text: str) -> None:
     (rejection,) = parsed.rejections
     assert (rejection.reason, rejection.line, rejection.name) == ("UndeclaredVariable", 7, "a")
     assert text in rejection.message
-    assert parsed.complete
     assert parsed.held == {(JOB, "a")}
-
-
-def test_an_object_whose_name_cannot_be_filled_is_unknown() -> None:
-    assert not parse(job("'${WHO}'"), A="1").complete
 
 
 def test_substitution_does_not_explode() -> None:

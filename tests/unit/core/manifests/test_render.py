@@ -50,14 +50,12 @@ def test_only_manifests_below_the_path_are_read() -> None:
     }
     result = rendered(files, "./prod/")
     assert names(result) == ["a", "b", "c"]
-    assert result.complete
     assert not result.rejections
 
 
-def test_a_missing_path_is_said_and_prunes_nothing() -> None:
+def test_a_missing_path_is_said() -> None:
     result = rendered({"a.yaml": model("a")}, "prod")
     assert result.tree_id is None
-    assert not result.complete
     assert reasons(result) == [("prod", "PathNotFound")]
 
 
@@ -88,11 +86,10 @@ def test_a_changed_rule_above_the_path_counts() -> None:
 
 
 @pytest.mark.parametrize("rules", ["*a*a*a*a*a*a*b", "x" * 300, "a\n" * 300])
-def test_hostile_ignore_rules_are_a_rejection_and_stop_the_prune(rules: str) -> None:
+def test_hostile_ignore_rules_are_a_rejection(rules: str) -> None:
     result = rendered({"prod/.sourceignore": rules, "prod/a.yaml": model("a")}, "prod")
     assert reasons(result) == [("prod/.sourceignore", "InvalidIgnore")]
     assert names(result) == ["a"]
-    assert not result.complete
 
 
 def test_the_forge_s_own_files_are_left_out() -> None:
@@ -117,7 +114,6 @@ def test_hostile_entries_are_rejections_and_the_rest_goes_on(entry: str, mode: i
     assert names(result) == ["good"]
     assert [fault.reason for fault in result.rejections] == [reason]
     assert all(fault.path.isprintable() and fault.path.encode() for fault in result.rejections)
-    assert not result.complete
 
 
 def test_what_is_ignored_is_not_refused() -> None:
@@ -160,7 +156,6 @@ def test_an_object_declared_twice_is_applied_from_neither_and_pruned_by_neither(
     ]
     assert "b.yaml:1" in result.rejections[0].message
     assert result.held == {("Model", "a"), ("Model", "c")}
-    assert result.complete
 
 
 def test_a_kustomization_below_the_path_is_not_read_as_loose_files() -> None:
@@ -174,7 +169,6 @@ def test_a_kustomization_below_the_path_is_not_read_as_loose_files() -> None:
     )
     assert names(result) == ["a"]
     assert reasons(result) == [("over", "NestedKustomization")]
-    assert not result.complete
 
 
 def test_a_kustomization_without_kubectl_says_so() -> None:

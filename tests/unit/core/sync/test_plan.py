@@ -15,6 +15,7 @@ from reconciler.core.drift.policy import DriftMode
 from reconciler.core.git.applied import APPLIED_METADATA, Wanted
 from reconciler.core.git.inventory import Inventory, written_hash
 from reconciler.core.git.source import Revision
+from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.plan import Live, SyncPlan, View, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, IgnoreRule
@@ -47,6 +48,7 @@ def live(
 ) -> Live:
     """An object that carries our bookkeeping of `applied` (default: of its own spec)."""
     notes = {Annotation.OWNER: owner, Annotation.APPLIED_HASH: written_hash(applied or spec)}
+    notes[Annotation.PATH] = f"{name}.yaml"
     notes |= annotations or {}
     metadata: dict[str, Any] = {"name": name, "namespace": "team", "annotations": notes}
     if deleting:
@@ -64,7 +66,7 @@ def planned(
     **more: Any,
 ) -> SyncPlan:
     by_key = {item.resource.key: item for item in there}
-    options: dict[str, Any] = {"complete": True, **more}
+    options: dict[str, Any] = {"bad": None, **more}
     held = options.pop("held", ())
     put_back = options.pop("put_back", lambda _key: ())
     return plan(
@@ -135,6 +137,18 @@ BOTH = {key("a"): (written_hash(OLD), written_hash(NEW))}
             [live("a", annotations={APPLIED_METADATA: "label-of-old"})],
             "apply",
             id="a label that left Git is taken away",
+        ),
+        pytest.param(
+            hashes(a=NEW),
+            [live("a", annotations={Annotation.PATH: "old.yaml"})],
+            "apply",
+            id="a renamed file is told",
+        ),
+        pytest.param(
+            hashes(a=NEW),
+            [live("a", EVIL, NEW, annotations={Annotation.PATH: "old.yaml"})],
+            "put back",
+            id="an edit is put back though the file was renamed",
         ),
     ],
 )
@@ -285,6 +299,16 @@ def test_an_object_that_seems_gone_is_looked_at_before_it_is_forgotten() -> None
     assert key("b") in steps.before
 
 
+BAD = Rejection.of("c.yaml", 7, "UnknownField", "no such field", kind="Model", name="c")
+
+
+def test_the_file_that_stops_a_prune_is_named() -> None:
+    steps = planned([wanted("a")], hashes(a=NEW, b=NEW), [live("a"), live("b")], bad=BAD)
+
+    assert steps.blocked
+    assert steps.blocked.message == "1 object not pruned until c.yaml:7 is put right"
+
+
 def many(count: int) -> tuple[dict[Key, tuple[str, ...]], list[Live]]:
     names = [f"m{number}" for number in range(count)]
     return hashes(**dict.fromkeys(names, NEW)), [live(name) for name in names]
@@ -301,7 +325,8 @@ def many(count: int) -> tuple[dict[Key, tuple[str, ...]], list[Live]]:
         pytest.param(6, 1, {"approval": str(REVISION)}, None, id="approved by the whole revision"),
         pytest.param(6, 1, {"approval": "a" * 6}, "PruneNeedsApproval", id="six digits are too few"),
         pytest.param(6, 1, {"approval": "b" * 40}, "PruneNeedsApproval", id="another revision was approved"),
-        pytest.param(6, 5, {"complete": False}, "BuildIncomplete", id="a file that does not parse stops it"),
+        pytest.param(6, 5, {"bad": BAD}, "BuildIncomplete", id="anything refused stops it"),
+        pytest.param(6, 0, {"bad": BAD, "approval": "a" * 40}, "BuildIncomplete", id="whatever is approved"),
         pytest.param(6, 0, {}, "EmptyRender", id="nothing at all in Git stops it"),
         pytest.param(6, 0, {"approval": "a" * 40}, "EmptyRender", id="even with an approval"),
         pytest.param(6, 5, {"spec": replace(SPEC, prune=False)}, "PruneDisabled", id="switched off"),

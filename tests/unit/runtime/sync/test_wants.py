@@ -22,7 +22,7 @@ def _hash_of(body: dict[str, Any]) -> str:
     manifest = Manifest(
         body["apiVersion"], body["kind"], "team", body["metadata"]["name"], body, "f.yaml", 1, lambda _: 1
     )
-    rendered = Rendered((manifest,), (), 0, frozenset(), complete=True, tree_id="t")
+    rendered = Rendered((manifest,), (), 0, frozenset(), tree_id="t")
     (want,) = Wants().of(rendered, SYNC, as_written)
     return want.hash
 
