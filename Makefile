@@ -45,7 +45,7 @@ test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
 	@$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not endurance" $(ARGS)
 
 # Of these each is long by itself and shares little, so each goes to whoever is free.
-endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, the demo
+endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, whole environments, the demo
 	@$(PYTEST) --dist load -m endurance $(ARGS)
 
 check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports, stale files

@@ -138,6 +138,7 @@ def idle(service: ServiceProcess) -> None:
     eventually(rests)
 
 
+@pytest.mark.endurance
 def test_what_goes_away_is_waited_for_at_rest_and_comes_back_by_itself(
     other: Site, service: ServiceProcess, own_control_plane: ControlPlane, bare_repository: BareRepository
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support.cluster import ApiStatusError, Cluster
 from tests.support.waiting import eventually
 
 
+@pytest.mark.endurance
 def test_the_api_server_restarts_on_its_port_with_its_data(own_control_plane: ControlPlane) -> None:
     cluster = Cluster.of(own_control_plane)
     cluster.create_namespace("before")
@@ -30,6 +31,7 @@ def test_the_api_server_restarts_on_its_port_with_its_data(own_control_plane: Co
     assert cluster.get("v1", "Namespace", "before")
 
 
+@pytest.mark.endurance
 def test_what_died_is_started_again(own_control_plane: ControlPlane) -> None:
     own_control_plane.etcd.kill()
     own_control_plane.apiserver.kill()
@@ -38,6 +40,7 @@ def test_what_died_is_started_again(own_control_plane: ControlPlane) -> None:
     assert own_control_plane.ready()
 
 
+@pytest.mark.endurance
 def test_strangers_and_ordinary_accounts_are_held_to_rbac(own_control_plane: ControlPlane) -> None:
     cluster = Cluster.of(own_control_plane)
     with pytest.raises(ApiStatusError, match="403"):

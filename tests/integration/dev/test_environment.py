@@ -26,6 +26,7 @@ VARIABLES = [
 ]
 
 
+@pytest.mark.endurance
 def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path) -> None:
     up = dev("up", "--detach", "--dir", str(directory))
     assert up.returncode == 0, up.stderr
@@ -64,6 +65,7 @@ def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path)
     subprocess.run([values["KUBECTL"], "--kubeconfig", values["KUBECONFIG"], "get", "namespace", "kept"], check=True)
 
 
+@pytest.mark.endurance
 def test_an_existing_cluster_is_used_and_ctrl_c_ends_the_rest(directory: Path, kubeconfig: Path) -> None:
     up = [sys.executable, "-m", "reconciler", "dev", "up", f"--dir={directory}", f"--kubeconfig={kubeconfig}"]
     with subprocess.Popen(up, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as foreground:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.dev.kit import dev, gone, processes_naming, status
 from tests.support.waiting import eventually
 
@@ -18,6 +20,7 @@ def repaired(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return kept == {"etcd"} and set(after["pids"]) == set(before["pids"])
 
 
+@pytest.mark.endurance
 def test_what_dies_comes_back_and_a_killed_owner_takes_all_with_it(directory: Path) -> None:
     up = dev("up", "--detach", "--run", "--dir", str(directory))
     assert up.returncode == 0, up.stderr

@@ -80,6 +80,7 @@ def test_stop_wakes_whoever_waits_out_an_outage(wire: Wire, namespace: str) -> N
     assert not [thread for thread in threading.enumerate() if thread.name == f"informer-Model-{namespace}"]
 
 
+@pytest.mark.endurance
 def test_a_restarted_server_that_forgot_the_past_is_listed_anew(
     own_control_plane: ControlPlane, tmp_path: Path
 ) -> None:
