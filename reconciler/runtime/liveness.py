@@ -36,9 +36,29 @@ class Pool(NamedTuple):
 
     name: str
     queue: WorkQueue[Key]
-    threads: Sequence[threading.Thread]
+    threads: list[threading.Thread]
     deadline_s: float
     """What one pass may take."""
+
+    def start(self, work: Callable[[Key], None], *names: str) -> None:
+        """A thread for each name. What `work` raises ends the thread, which `loops` then tells."""
+        for name in names:
+            thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Nothing new starts; passes under way are waited for, so long for each thread."""
+        self.queue.close()
+        for thread in self.threads:
+            thread.join(timeout_s)
+
+    def _run(self, work: Callable[[Key], None]) -> None:
+        while (key := self.queue.get()) is not None:
+            try:
+                work(key)
+            finally:
+                self.queue.done(key)
 
     def loops(self) -> Iterator[Loop]:
         yield from _ended(self.threads)

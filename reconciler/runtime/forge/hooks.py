@@ -91,21 +91,17 @@ class Hooks:
         self._woken: dict[Key, float] = {}
         """Touched by the one thread that wakes."""
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, lambda: 0.0)
-        self._threads: list[threading.Thread] = []
+        self._pool = Pool("webhooks", self._queue, [], DEADLINE_S)
 
     def start(self) -> None:
         self._cache.subscribe(self._changed)
-        thread = threading.Thread(target=self._run, name="hooks", daemon=True)
-        thread.start()
-        self._threads.append(thread)
+        self._pool.start(self._once, "hooks")
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        self._queue.close()
-        for thread in self._threads:
-            thread.join(timeout_s)
+        self._pool.stop(timeout_s)
 
     def pools(self) -> tuple[Pool, ...]:
-        return (Pool("webhooks", self._queue, self._threads, DEADLINE_S),)
+        return (self._pool,)
 
     def receive(self, request: Request) -> Answer:
         if not self._leader.is_leader() or not self._cache.synced():
@@ -202,17 +198,11 @@ class Hooks:
             elif old is not None and old.generation != new.generation:
                 self._doors[path].read_at = None  # another Secret may be named now
 
-    def _run(self) -> None:
-        while True:
-            key = self._queue.get()
-            if key is None:
-                return
-            try:
-                self._pass_on(key)
-            except Exception:
-                log.exception("a bug in waking %s", key)
-            finally:
-                self._queue.done(key)
+    def _once(self, key: Key) -> None:
+        try:
+            self._pass_on(key)
+        except Exception:
+            log.exception("a bug in waking %s", key)
 
     def _pass_on(self, key: Key) -> None:
         """Wake at once, or at the end of the gap after the last time, then for all who asked meanwhile."""

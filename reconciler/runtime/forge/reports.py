@@ -73,23 +73,18 @@ class Reports:
         self._known: dict[Key, _Known] = {}
         self._holds: dict[Key, float] = {}
         """Until when nothing is posted for a GitSync whose last post failed."""
-        self._threads: list[threading.Thread] = []
+        self._pool = Pool("commit-statuses", self._queue, [], DEADLINE_S)
 
     def start(self, workers: int = 2) -> None:
         """Before the cache starts, so that no event is missed."""
         self._cache.subscribe(self._changed)
-        for number in range(workers):
-            thread = threading.Thread(target=self._run, name=f"reports-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._pool.start(self._once, *(f"reports-{number}" for number in range(workers)))
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        self._queue.close()
-        for thread in self._threads:
-            thread.join(timeout_s)
+        self._pool.stop(timeout_s)
 
     def pools(self) -> tuple[Pool, ...]:
-        return (Pool("commit-statuses", self._queue, self._threads, DEADLINE_S),)
+        return (self._pool,)
 
     def report(self, key: Key) -> float | None:
         """One pass; the seconds after which another is due if nothing wakes it earlier."""
@@ -240,16 +235,6 @@ class Reports:
         if old is None or old.generation != new.generation or old.annotations != new.annotations:
             self._holds.pop(key, None)
         self._queue.add(key)
-
-    def _run(self) -> None:
-        while True:
-            key = self._queue.get()
-            if key is None:
-                return
-            try:
-                self._once(key)
-            finally:
-                self._queue.done(key)
 
     def _once(self, key: Key) -> None:
         if not self._cache.synced():

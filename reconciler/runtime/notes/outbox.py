@@ -91,26 +91,21 @@ class Outbox:
         self._lock = threading.Lock()
         self._boxes: dict[Key, Box] = {}
         self._problems: dict[Key, Problem] = {}
-        self._threads: list[threading.Thread] = []
+        self._pool = Pool("notes", self._queue, [], DEADLINE_S)
         self.stats = Stats()
 
     def start(self, syncs: Iterable[Key], threads: int = 2) -> None:
         """After this process became the leader: first what the one before left. No threads: `flush` is the caller's."""
         for sync in syncs:
             self._queue.add(sync)
-        for number in range(threads):
-            thread = threading.Thread(target=self._run, name=f"notes-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._pool.start(self._once, *(f"notes-{number}" for number in range(threads)))
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """What waits stays stored for the next start."""
-        self._queue.close()
-        for thread in self._threads:
-            thread.join(timeout_s)
+        self._pool.stop(timeout_s)
 
     def pools(self) -> tuple[Pool, ...]:
-        return (Pool("notes", self._queue, self._threads, DEADLINE_S),)
+        return (self._pool,)
 
     def put(self, sync: Key, commit: str, *lines: Line) -> bool:
         """Store lines for one commit; see `put_all`."""
@@ -194,16 +189,6 @@ class Outbox:
             if sync not in self._boxes:
                 self._boxes[sync] = Box(self._maps, sync, self._cluster, self._syncs)
             return self._boxes[sync]
-
-    def _run(self) -> None:
-        while True:
-            sync = self._queue.get()
-            if sync is None:
-                return
-            try:
-                self._once(sync)
-            finally:
-                self._queue.done(sync)
 
     def _once(self, sync: Key) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,6 @@ from reconciler.runtime.reconcile.worker import Next
 
 log = logging.getLogger(__name__)
 
-_POLL_S = 1.0
 DEADLINE_S = 900.0
 """Of one pass: a few dozen calls of AWS and Kubernetes, each with a time-out below half a minute."""
 
@@ -53,7 +51,7 @@ class Reconciler:
         self._reconcile = reconcile
         self._cache = cache
         self._workers = workers
-        self._threads: list[threading.Thread] = []
+        self._pool = Pool("objects", queue, [], DEADLINE_S)
 
     def start(self, kinds: frozenset[str]) -> None:
         """Call once the cache is synced: before that, absence means nothing."""
@@ -72,38 +70,28 @@ class Reconciler:
         for kind in kinds:
             for resource in self._cache.items(kind):
                 self._queue.add(resource.key)
-        for number in range(self._workers):
-            thread = threading.Thread(target=self._run, name=f"worker-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._pool.start(self._once, *(f"worker-{number}" for number in range(self._workers)))
 
     def stop(self) -> None:
         """Passes under way finish; nothing new starts."""
-        self._queue.close()
-        for thread in self._threads:
-            thread.join()
+        self._pool.stop()
 
     def pools(self) -> tuple[Pool, ...]:
-        return (Pool("objects", self._queue, self._threads, DEADLINE_S),)
+        return (self._pool,)
 
     def wake(self, key: Key) -> None:
         self._queue.add(key)
 
-    def _run(self) -> None:
-        while not self._queue.closed:
-            key = self._queue.get(_POLL_S)
-            if key is None:
-                continue
-            began, result = self._monotonic(), "bug"
-            try:
-                result = self._settle(key, self._reconcile(key))
-            except Exception:
-                # A bug is not a kind of failure we planned for: it gets the traceback, and the others go on.
-                log.exception("bug while reconciling %s", key)
-                self._queue.retry(key)
-            finally:
-                self._queue.done(key)
-                self._meter.reconciled(key.kind, result, self._monotonic() - began)
+    def _once(self, key: Key) -> None:
+        began, result = self._monotonic(), "bug"
+        try:
+            result = self._settle(key, self._reconcile(key))
+        except Exception:
+            # A bug is not a kind of failure we planned for: it gets the traceback, and the others go on.
+            log.exception("bug while reconciling %s", key)
+            self._queue.retry(key)
+        finally:
+            self._meter.reconciled(key.kind, result, self._monotonic() - began)
 
     def _settle(self, key: Key, then: Next) -> str:
         """What came of a pass, in a word for metrics."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
 from reconciler.core.git.source import Remote, Repositories, Revision, Snapshot, SourceError
@@ -78,7 +79,10 @@ class SyncController:
         self._clusters: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
         self._memories: dict[Key, Memory] = {}
         self._memories_lock = threading.Lock()
-        self._threads: dict[str, list[threading.Thread]] = {_SOURCES: [], _CLUSTERS: []}
+        self._pools = (
+            Pool(_SOURCES, self._sources, [], DEADLINE_S),
+            Pool(_CLUSTERS, self._clusters, [], DEADLINE_S),
+        )
 
     def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
         """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
@@ -92,23 +96,19 @@ class SyncController:
         """Before the workers of loop 2, so that `Claims` answers from the first event on. No workers: no threads."""
         self._claims.on_edit(self._clusters.add)
         self._cache.subscribe(self._changed)
-        for number in range(workers):
-            self._spawn(_SOURCES, f"sync-{number}", self._sources, self.look)
+        sources, clusters = self._pools
+        sources.start(partial(self._once, self._sources, self.look), *(f"sync-{number}" for number in range(workers)))
         if workers:
-            self._spawn(_CLUSTERS, "sync-cluster", self._clusters, self.settle)
+            clusters.start(partial(self._once, self._clusters, self.settle), "sync-cluster")
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        self._sources.close()
-        self._clusters.close()
-        for thread in (*self._threads[_SOURCES], *self._threads[_CLUSTERS]):
-            thread.join(timeout_s)
+        self._clusters.close()  # neither begins anything while the other is waited for
+        for pool in self._pools:
+            pool.stop(timeout_s)
         self._pass.close()
 
     def pools(self) -> tuple[Pool, ...]:
-        return (
-            Pool(_SOURCES, self._sources, self._threads[_SOURCES], DEADLINE_S),
-            Pool(_CLUSTERS, self._clusters, self._threads[_CLUSTERS], DEADLINE_S),
-        )
+        return self._pools
 
     def wake(self, key: Key) -> None:
         """Look at Git now: for schedules, webhooks and watched refs. Safe from any thread, never blocks."""
@@ -266,21 +266,6 @@ class SyncController:
             self._watcher.unfollow(str(key))
         with self._memories_lock:
             self._memories.pop(key, None)
-
-    def _spawn(self, pool: str, name: str, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
-        thread = threading.Thread(target=self._run, args=(queue, work), name=name, daemon=True)
-        thread.start()
-        self._threads[pool].append(thread)
-
-    def _run(self, queue: WorkQueue[Key], work: Callable[[Key], Result]) -> None:
-        while True:
-            key = queue.get()
-            if key is None:
-                return
-            try:
-                self._once(queue, work, key)
-            finally:
-                queue.done(key)
 
     def _once(self, queue: WorkQueue[Key], work: Callable[[Key], Result], key: Key) -> None:
         if not self._cache.synced():

@@ -18,7 +18,6 @@ from reconciler.app import Service, Settings
 from reconciler.dev import binaries
 from reconciler.kinds import SCHEMAS
 from reconciler.runtime.observe.observer import Paces
-from reconciler.runtime.reconcile import loop
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
 from tests.support.lab import job
@@ -160,7 +159,8 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     }
 
     # AWS away is no illness; a pass that does not end is one, until it ends.
-    monkeypatch.setattr(loop, "DEADLINE_S", 1.0)
+    reconciler = replica.service._reconciler
+    monkeypatch.setattr(reconciler, "_pool", reconciler._pool._replace(deadline_s=1.0))
     simulator.rules({"match": {"service": "*"}, "action": {"type": "drop_before"}})
     eventually(lambda: replica.value("aws_calls_total", result="TransientError") >= 3)
     assert [replica.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]
