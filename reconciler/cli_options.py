@@ -6,6 +6,7 @@ Knows click and nothing of what any option means. Called by `cli_run.py`.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,27 +20,23 @@ _LINES = f"{__name__}.lines"
 
 class Whole(click.IntRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number = _number(int, value)
-        if number is None or not self.min <= number <= self.max:  # type: ignore[operator] # both are always given
-            self.fail(f"{str(value)!r} is not a whole number from {self.min} to {self.max}", param, ctx)
-        return int(number)
+        text: Any = str(value)  # a file's `true` is no 1
+        try:
+            return int(super().convert(text, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{text!r} is not a whole number from {self.min} to {self.max}", param, ctx)
 
 
 class Seconds(click.FloatRange):
-    """Not `click.FloatRange` itself: NaN lies within every range of that one."""
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = _number(float, value)
-        if number is None or not self.min <= number <= self.max:  # type: ignore[operator] # both are always given
-            self.fail(f"{str(value)!r} is not a number of seconds from {self.min:g} to {self.max:g}", param, ctx)
-        return float(number)
-
-
-def _number(read: type[int | float], value: Any) -> int | float | None:
-    try:
-        return read(str(value))
-    except ValueError:
-        return None
+        text: Any = str(value)
+        try:
+            number = float(super().convert(text, param, ctx))
+        except click.BadParameter:
+            number = math.nan
+        if math.isnan(number):  # lies within every range of click's
+            self.fail(f"{text!r} is not a number of seconds from {self.min:g} to {self.max:g}", param, ctx)
+        return number
 
 
 class Setting(click.Option):
@@ -77,6 +74,7 @@ def defaults(context: click.Context, _parameter: click.Parameter, path: Path | N
     if path is None:
         return
     from reconciler.core.manifests.yaml_lines import YamlError, documents  # noqa: PLC0415 - `--help` need not wait for it
+    from reconciler.core.pointers import child  # noqa: PLC0415
 
     try:
         found = list(documents(path.read_bytes()))
@@ -91,7 +89,7 @@ def defaults(context: click.Context, _parameter: click.Parameter, path: Path | N
     known = {flag(option): option for option in context.command.params if isinstance(option, Setting)}
     lines, values = {}, {}
     for key, value in found[0].value.items():
-        place = f"{path}:{found[0].line_of('/' + str(key).replace('~', '~0').replace('/', '~1'))}"
+        place = f"{path}:{found[0].line_of(child('', str(key)))}"
         if key not in known:
             near = difflib.get_close_matches(str(key).lower().replace("_", "-"), known, n=1, cutoff=0.5)
             meant = f"; did you mean {near[0]}?" if near else "; see `reconciler run --help`"

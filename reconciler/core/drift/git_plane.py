@@ -16,7 +16,7 @@ from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author, author, foreign_paths, places
 from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
-from reconciler.core.pointers import child, unescape
+from reconciler.core.pointers import child, steps
 from reconciler.core.resource import Resource
 
 
@@ -51,7 +51,7 @@ def edits_of(want: Wanted, live: Resource, written: Mapping[str, Any]) -> tuple[
 
 def unexplained(live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
     """The same while nobody knows what Git holds, only that it is something else: places that others own, without values."""
-    paths = [path for path in foreign_paths(_managed(live)) if _is_in(written, path.split("/")[2:])]
+    paths = [path for path in foreign_paths(_managed(live)) if _is_in(written, steps(path)[1:])]
     return _signed([(path, None, None) for path in paths or ["/spec"]], live)
 
 
@@ -91,9 +91,9 @@ def _managed(live: Resource) -> Sequence[Mapping[str, Any]]:
     return live.metadata.get("managedFields") or ()
 
 
-def _is_in(value: Any, steps: Sequence[str]) -> bool:
-    for step in steps:
-        if not isinstance(value, Mapping) or unescape(step) not in value:
+def _is_in(value: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(value, Mapping) or key not in value:
             return False
-        value = value[unescape(step)]
+        value = value[key]
     return True

@@ -100,7 +100,7 @@ class Policy:
 
     def leaves(self, path: str) -> bool:
         """Whether somebody wrote that this place is of others."""
-        return any(within(path, ignored) for ignored in self.ignored)
+        return within(path, self.ignored)
 
     def sift(self, found: Iterable[Difference]) -> Sifted:
         kept = [(difference, self.verdict(difference)) for difference in found]

@@ -119,7 +119,7 @@ def _told(
 def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
     path = str(one["path"])
     counts = policy.verdict(Difference(one["plane"], path, "", "")) is not Verdict.IGNORE
-    return counts and one["plane"] == "sagemaker" and any(within(path, pointer) for pointer in decision.unseen)
+    return counts and one["plane"] == "sagemaker" and within(path, decision.unseen)
 
 
 def _looked(decision: Decision) -> bool:

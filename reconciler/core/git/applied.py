@@ -97,7 +97,7 @@ def stated(want: Wanted, live: Resource | None) -> tuple[dict[str, str], dict[st
 def _left_to_others(
     at: str, wanted: Mapping[str, str], live: Mapping[str, str], ignored: tuple[str, ...]
 ) -> dict[str, str]:
-    theirs = {key for key in wanted if any(within(child(at, key), pointer) for pointer in ignored)}
+    theirs = {key for key in wanted if within(child(at, key), ignored)}
     found = {key: live.get(key) if key in theirs else value for key, value in wanted.items()}
     return {key: value for key, value in found.items() if value is not None}
 
