@@ -8,14 +8,14 @@ of other events and broken ones are passed over.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.notes.note import ENDED, Event
-from reconciler.core.notes.text import parse_line
+from reconciler.core.notes.text import Parsed, parse_line
 from reconciler.core.resource import Key
 
 NEEDLES = (f'"event":"{Event.JOB_STARTED}"', '"event":"Rollout')
@@ -35,14 +35,27 @@ class Started:
     token: str = ""
 
 
-def rollouts(lines: Iterable[str], cluster: str) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
+def told(lines: Iterable[str], cluster: str) -> list[tuple[Key, Parsed]]:
+    """Lines of one cluster, each with the object that it is about."""
+    parsed = (line for text in lines if (line := parse_line(text)) is not None)
+    return [
+        (Key(*_texts(line, "kind", "namespace", "name")), line)
+        for line in parsed
+        if line.data.get("cluster") == cluster
+    ]
+
+
+def _texts(line: Parsed, *names: str) -> Iterator[str]:
+    return (str(line.data.get(name) or "") for name in names)
+
+
+def rollouts(lines: Iterable[tuple[Key, Parsed]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
     """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
     found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
-    for text in lines:
-        line = parse_line(text)
-        if line is None or line.event not in _RESULTS or line.data.get("cluster") != cluster:
+    for key, line in lines:
+        if line.event not in _RESULTS:
             continue
-        data, key = line.data, Key(*(str(line.data.get(name) or "") for name in ("kind", "namespace", "name")))
+        data = line.data
         try:
             at = moment(line.at)
             took = timedelta(seconds=int(data.get("durationSeconds") or 0))
@@ -76,20 +89,17 @@ def rollouts(lines: Iterable[str], cluster: str) -> Mapping[Key, tuple[Mapping[s
     }
 
 
-def started(lines: Iterable[str], cluster: str) -> Mapping[Key, Mapping[str, Started]]:
+def started(lines: Iterable[tuple[Key, Parsed]]) -> Mapping[Key, Mapping[str, Started]]:
     """By object, and then by the digest of what ran."""
     found: defaultdict[Key, dict[str, Started]] = defaultdict(dict)
-    for text in lines:
-        line = parse_line(text)
-        if line is None or line.event != Event.JOB_STARTED or line.data.get("cluster") != cluster:
+    for key, line in lines:
+        if line.event != Event.JOB_STARTED:
             continue
-        kind, namespace, name, job, content, arn, token = (
-            str(line.data.get(key) or "") for key in ("kind", "namespace", "name", "job", "content", "arn", "token")
-        )
+        job, content, arn, token = _texts(line, "job", "content", "arn", "token")
         try:
             at = stamp(moment(line.at))
         except ValueError:
             continue
         if job and content:
-            found[Key(kind, namespace, name)].setdefault(content, Started(job, at, arn, token))
+            found[key].setdefault(content, Started(job, at, arn, token))
     return found

@@ -1,21 +1,22 @@
 """What ran already, by the lines in the notes of a GitSync: jobs (design 4, "Jobs cost money") and roll-outs that ended.
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
-anything: what is told later is heard when it is told, for an object whose status is lost under a living process. Notes are never in the way: a ref that cannot be read tells nothing, and is tried
-again at the next fetch; an object that was there before its sync (a restored backup) waits a bounded time for it.
+anything: what is told later is heard when it is told, for an object whose status is lost under a living process. Notes are
+never in the way: a ref that cannot be read tells nothing, and is tried again at the next fetch; an object that was there
+before its sync (a restored backup) waits a bounded time for it.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError
 from reconciler.core.notes.note import Line, render
-from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, rollouts, started
+from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, rollouts, started, told
 from reconciler.core.notes.target import Notes
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_key
@@ -30,10 +31,11 @@ class _Past(NamedTuple):
     jobs: dict[Key, Mapping[str, Started]]
     rollouts: dict[Key, tuple[Mapping[str, Any], ...]]
 
-    def add(self, lines: Sequence[str], cluster: str) -> None:
-        for key, ran in started(lines, cluster).items():
+    def add(self, texts: Iterable[str], cluster: str) -> None:
+        lines = told(texts, cluster)
+        for key, ran in started(lines).items():
             self.jobs[key] = {**ran, **self.jobs.get(key, {})}
-        for key, ended in rollouts(lines, cluster).items():
+        for key, ended in rollouts(lines).items():
             by_id = {entry["id"]: entry for entry in (*self.rollouts.get(key, ()), *ended)}
             self.rollouts[key] = tuple(by_id[number] for number in sorted(by_id, reverse=True)[:ROLLOUTS_KEPT])
 
@@ -75,7 +77,7 @@ class Trained:
         """What is told from now on; before the notes are read nothing is, or it would pass for all that there is."""
         with self._lock:
             if past := self._past.get(sync):
-                past.add([render(line) for line in lines], self._cluster)
+                past.add(map(render, lines), self._cluster)
 
     def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
         """As `status.history` has them; none while they are not read."""
