@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision, Phase
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Pass, View
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
@@ -253,11 +252,4 @@ JOB = job.JobType(
     limited=_ran_out,
 )
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=observe,
-    decide=decide,
-    failing=partial(job.failing, JOB),
-    as_written=partial(job.as_written, JOB),
-    follow=follow,
-)
+KIND = replace(job.kind(SCHEMA, JOB), observe=observe, decide=decide, follow=follow)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Pass, View
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import RUNS, many, record, status, string, time
@@ -128,11 +128,4 @@ def _decide(this: Pass) -> Decision:
     return spawned.decide(JOB, this) if this.resource.spawned else job.decide(JOB, this)
 
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=_observe,
-    decide=_decide,
-    failing=partial(job.failing, JOB),
-    as_written=partial(job.as_written, JOB),
-    follow=partial(job.follow, JOB),
-)
+KIND = replace(job.kind(SCHEMA, JOB), observe=_observe, decide=_decide)

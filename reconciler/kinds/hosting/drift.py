@@ -13,7 +13,7 @@ against Git is the reference while it is held.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,11 +67,8 @@ def unbalanced(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> tuple[O
     return tuple(_unbalanced(want, endpoint, kept_live(this)))
 
 
-def off_balance(
-    this: Pass, want: Wanted, endpoint: Mapping[str, Any], scaled: Mapping[str, bool | None]
-) -> tuple[Off, ...]:
+def unscaled(found: Iterable[Off], scaled: Mapping[str, bool | None]) -> tuple[Off, ...]:
     """Without the counts of variants that something scales, or of which nobody can say."""
-    found = unbalanced(this, want, endpoint)
     return tuple(off for off in found if not off.is_count or scaled.get(off.variant) is False)
 
 

@@ -16,15 +16,13 @@ from reconciler.core.kind import Pass
 from reconciler.core.naming import digest
 from reconciler.core.ownership import generated_name
 from reconciler.core.resource import Resource
+from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.hosting.content import Wanted
 from reconciler.kinds.hosting.records import Made
+from reconciler.kinds.model import MODEL
 
 _NAME_LEFT = 30
-_TOLD = {
-    "Model": ("sageMakerModelName", "modelArn"),
-    "EndpointConfig": ("sageMakerEndpointConfigName", "endpointConfigArn"),
-}
-"""Where a child's status has the name and the ARN."""
+_CHILDREN = {"Model": MODEL, "EndpointConfig": ENDPOINT_CONFIG}
 
 
 def is_new_to_us(this: Pass) -> bool:
@@ -35,7 +33,7 @@ def is_new_to_us(this: Pass) -> bool:
 def untold(this: Pass) -> Iterator[tuple[str, str]]:
     """Kinds and names of what children stand for that tell no ARN: an error blanked it, or nothing was made yet."""
     if is_new_to_us(this):
-        yield from ((kind, name) for kind in _TOLD for _, name, arn in _left(this, kind) if not arn)
+        yield from ((kind, name) for kind in _CHILDREN for _, name, arn in _left(this, kind) if not arn)
 
 
 def models_left(this: Pass) -> dict[str, Made]:
@@ -54,11 +52,11 @@ def configs_left(this: Pass) -> dict[str, Made]:
 
 def _left(this: Pass, kind: str) -> Iterator[tuple[Resource, str, str]]:
     """Each with the name and the ARN of what it stands for."""
-    name_key, arn_key = _TOLD[kind]
+    thing = _CHILDREN[kind]
     for child in this.others.items(kind):
         if child.hosting_child_of(this.resource):
-            name = child.status.get(name_key) or generated_name(child)
-            yield child, str(name), str(child.status.get(arn_key) or "")
+            name = child.status.get(thing.status_name) or generated_name(child)
+            yield child, str(name), str(child.status.get(thing.status_arn) or "")
 
 
 def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def _settled(view: View, this: Pass, seen: Seen, want: Wanted, endpoint: Mapping
         target = None  # then nothing of the endpoint itself is compared
     want = with_reference(replace(want, content=Content(want.content.hash, live)), target)
     swept = sweep.look(view, this, want, endpoint)
-    offs = drift.off_balance(this, want, endpoint, swept.scaled)
+    offs = drift.unscaled(drift.unbalanced(this, want, endpoint), swept.scaled)
     unset = any(drift.is_unset(this, off) for off in offs)
     if unset or this.drift.sift(off.difference for off in offs).correct:
         endpoint = view.describe("Endpoint", identity(this), fresh=True) or endpoint

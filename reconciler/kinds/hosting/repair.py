@@ -67,21 +67,21 @@ def compare(this: Pass, state: State, want: Wanted) -> Found:
     # What is held is compared once its configuration was read.
     known = want.held is None or bool(want.config_params)
     every = drift.unbalanced(this, want, endpoint) if known else ()
-    unset = [off.variant for off in every if drift.is_unset(this, off)]
-    offs = drift.off_balance(this, want, endpoint, sweep.scaled) if known else ()
-    resize = tuple(off for off in offs if off.is_count and off.variant in unset)
+    unset = [off.variant for off in every if drift.is_unset(this, off) and sweep.scaled.get(off.variant) is not True]
+    offs = drift.unscaled(every, sweep.scaled)
+    resize = tuple(off for off in offs if drift.is_unset(this, off))
     offs = tuple(off for off in offs if off not in resize)
     capture = tuple(drift.capture(this, want, endpoint)) if known else ()
     differences = [*(part.gone for part in gone), *replaced, *(off.difference for off in offs), *capture]
     sifted = this.drift.sift(differences)
     return Found(
         parts,
-        gone,
-        offs,
-        resize,
-        tuple(variant for variant in unset if sweep.scaled.get(variant) is not True),
-        sifted,
-        tuple(sweep.scaled),
+        gone=gone,
+        offs=offs,
+        resize=resize,
+        unset=tuple(unset),
+        drift=sifted,
+        variants=tuple(sweep.scaled),
         looked=True,
         unknown=sweep.unknown,
     )
