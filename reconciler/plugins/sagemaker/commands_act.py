@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,7 @@ def sync(targets: tuple[str, ...], every: bool, wait: bool, timeout: timedelta, 
     from reconciler.plugins.sagemaker.cluster import annotated  # noqa: PLC0415
     from reconciler.plugins.sagemaker.goals import Goal  # noqa: PLC0415
 
-    wanted = [_sync_or_object(session.cluster, name) for name in session.cluster.targets(targets)] or _syncs(
-        session.cluster, every=every
-    )
+    wanted = _syncs_or_objects(session.cluster, targets) or _syncs(session.cluster, every=every)
     paused = [one for one in wanted if health.suspended(one)]
     if paused:
         kind = "" if paused[0].kind == "GitSync" else f"{paused[0].kind.lower()}/"
@@ -73,6 +72,10 @@ def sync(targets: tuple[str, ...], every: bool, wait: bool, timeout: timedelta, 
         click.echo(f"{_called(one)}: asked to look now")
     if wait:
         raise click.exceptions.Exit(waiting.until(session, Goal(), [one.key for one in wanted], timeout))
+
+
+def _syncs_or_objects(cluster: Cluster, words: Sequence[str]) -> list[Resource]:
+    return [_sync_or_object(cluster, name) for name in cluster.targets(words)]
 
 
 def _sync_or_object(cluster: Cluster, name: str) -> Resource:
@@ -351,7 +354,7 @@ def _suspend(targets: tuple[str, ...], parameters: dict[str, Any], *, suspended:
             return {"spec": {"suspend": suspended}}
         return annotated({Annotation.SUSPEND: "true" if suspended else None})
 
-    for one in [_sync_or_object(session.cluster, name) for name in session.cluster.targets(targets)]:
+    for one in _syncs_or_objects(session.cluster, targets):
         was = health.suspended(one)
         session.cluster.patch(one.key, change)
         word = "suspended" if suspended else "resumed"

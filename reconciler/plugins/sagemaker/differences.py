@@ -28,7 +28,6 @@ _READ = frozenset(
         "PartiallyApplied",
         "AccessDenied",
         "EmptyRender",
-        "BuildIncomplete",
         "PruneNeedsApproval",
         "TooManyObjects",
     }
