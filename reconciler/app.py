@@ -453,7 +453,7 @@ class Service:
         return [] if self._cache.synced() else self._cache.problems() or ["caches are not synced yet"]
 
 
-def _as_written(kinds: Mapping[str, Kind], resource: Resource) -> Mapping[str, Any]:
+def _as_written(kinds: Mapping[str, Kind[Any]], resource: Resource) -> Mapping[str, Any]:
     """The spec without the archived operator's write-backs, for kinds that had any."""
     kind = kinds.get(resource.kind)
     return kind.as_written(resource) if kind else resource.spec

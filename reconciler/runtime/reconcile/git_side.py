@@ -15,11 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from reconciler.core.conditions import READY, find
-from reconciler.core.decision import Difference
+from reconciler.core.decision import Difference, Refusal
 from reconciler.core.drift.git_plane import GitPlane, PutBack, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, held
 from reconciler.core.git.applied import Wanted
-from reconciler.core.kind import Refusal
 from reconciler.core.ports import Cache, Clock
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.status import SUSPENDED

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.conditions import HEALTHY, find
-from reconciler.core.decision import Decision, Phase
+from reconciler.core.decision import Decision, Phase, Refusal
 from reconciler.core.drift.policy import HELD
 from reconciler.core.errors import HeldBackError, ReconcileError
-from reconciler.core.kind import Pass, Refusal
+from reconciler.core.kind import Pass
 from reconciler.core.resource import Annotation, Resource
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from reconciler.core import tags
 from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.conditions import DRIFTED, find, stamp
-from reconciler.core.decision import Decision, Notice, Phase, sooner
+from reconciler.core.decision import Decision, Notice, Phase, Refusal, sooner
 from reconciler.core.drift import record
 from reconciler.core.errors import (
     ConflictError,
@@ -36,7 +36,7 @@ from reconciler.core.errors import (
     ThrottledError,
 )
 from reconciler.core.git.applied import put_back
-from reconciler.core.kind import Failure, Identity, Kind, Pass, Refusal, View
+from reconciler.core.kind import Failure, Identity, Kind, Pass, View
 from reconciler.core.notes.past import Started
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
@@ -121,7 +121,7 @@ class Ports:
 class Worker:
     def __init__(
         self,
-        kinds: Mapping[str, tuple[Kind, Structure]],
+        kinds: Mapping[str, tuple[Kind[Any], Structure]],
         ports: Ports,
         place_of: Callable[[Resource], Place],
         identity: Identity,
@@ -247,7 +247,7 @@ class Worker:
         except ReconcileError as error:
             return self._failed(kind, this, None, None, error)
 
-    def _followed(self, kind: Kind, this: Pass, hold: Refusal) -> Next:
+    def _followed(self, kind: Kind[Any], this: Pass, hold: Refusal) -> Next:
         """Held while nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was
         known. Nothing is read from the spec.
         """
@@ -259,13 +259,14 @@ class Worker:
             log.info("%s cannot be followed: %s", this.resource.key, error)
             found = None
         if found is not None:
+            found = found.without_calls(hold)
             healthy = shown.healthy if found.healthy is None else found.healthy
             shown = replace(shown, status={**shown.status, **found.status}, notices=found.notices, healthy=healthy)
             self._ports.observer.watch(this.resource.key, tenant, found.watches)
         this = self._record(this, shown)
         return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
 
-    def _rounds(self, kind: Kind, this: Pass, tenant: Any) -> Next:
+    def _rounds(self, kind: Kind[Any], this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
         if tags.asked(this):
             self._ports.observer.look_soon(this.resource.key)
@@ -275,7 +276,7 @@ class Worker:
             refusal = refused_before(decision, this)
             if refusal:
                 this = replace(this, refused=refusal)
-                decision = _decide(kind, this)
+                decision = _decide(kind, this).without_calls(refusal)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._release(this.resource, decision.notices)
@@ -301,11 +302,11 @@ class Worker:
                 return self._failed(kind, this, tenant, failure, failure.error)
         return Next(after=timedelta(seconds=1))
 
-    def _held(self, kind: Kind, this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
+    def _held(self, kind: Kind[Any], this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
         """Follow what there is and change nothing, whatever is wanted."""
         this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
-        followed = _decide(kind, this)
-        shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message, calls=(), corrects=())
+        followed = _decide(kind, this).without_calls(conflict)
+        shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message)
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._record(this, shown)
         return Next(sooner(_SLOW_RETRY, self._drift_look(this)))
@@ -379,7 +380,7 @@ class Worker:
         self._written[written.key] = written.resource_version
         return written
 
-    def _failed(self, kind: Kind, this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
+    def _failed(self, kind: Kind[Any], this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
         """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
         if isinstance(error, NotLeadingError):
             return Next()
@@ -389,7 +390,8 @@ class Worker:
         before = as_before(this.past)
         status, watches, healthy, again = this.past, None, before.healthy, None
         if failure is not None:
-            folded = _decide(kind, replace(this, failure=failure, refused=Refusal(error.reason, text)))
+            refusal = Refusal(error.reason, text)
+            folded = _decide(kind, replace(this, failure=failure, refused=refusal)).without_calls(refusal)
             status, watches, healthy, again = folded.status, folded.watches, folded.healthy, folded.look_again
             if folded.phase is Phase.RELEASED:
                 status = this.past
@@ -475,9 +477,9 @@ def _mismatch(this: Pass) -> TerminalError | None:
     return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
 
 
-def _looked(kind: Kind, view: View, this: Pass) -> Pass:
+def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
     return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
 
 
-def _decide(kind: Kind, this: Pass) -> Decision:
-    return tags.with_tags(this, kind.decide(this))
+def _decide(kind: Kind[Any], this: Pass) -> Decision:
+    return tags.with_tags(this, kind.decide(this, this.seen))
