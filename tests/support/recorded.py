@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from reconciler.adapters.aws import errors as aws_errors
 from reconciler.core import errors
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.decision import Call, Decision, Difference, Refusal, Reply
@@ -100,8 +101,8 @@ def _failure(one: Mapping[str, Any] | None) -> Failure | None:
 
 
 def _error(one: Mapping[str, Any]) -> errors.ReconcileError:
-    known = getattr(errors, {"HeldBackError": "RateLimitedError"}.get(one["type"], one["type"]), None)
-    known = known or getattr(errors, one["type"])
+    name = one["type"]
+    known = next(found for home in (errors, aws_errors) if (found := getattr(home, name, None)))
     if one["type"] == "HeldBackError":
         return known(one["message"], one["retryAfter"])  # type: ignore[no-any-return]
     found: errors.ReconcileError = known(one["message"])
