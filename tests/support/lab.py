@@ -19,7 +19,7 @@ from reconciler.adapters.aws import Aws, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.errors import ConflictError, HeldBackError, NotFoundError, StaleError
+from reconciler.core.errors import ConflictError, NotFoundError, RateLimitedError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.notes.note import render
 from reconciler.core.notes.past import Started
@@ -33,7 +33,8 @@ from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import is_echo
-from reconciler.runtime.reconcile.worker import Next, Ports, Worker
+from reconciler.runtime.reconcile.outcome import Next
+from reconciler.runtime.reconcile.worker import Ports, Worker
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.liveview import LiveView
 from tests.support.clock import LabClock
@@ -237,7 +238,7 @@ class _Aws:
         left = True
         try:
             answer = self.real.write(tenant, call)
-        except HeldBackError:
+        except RateLimitedError:
             left = False
             raise
         finally:

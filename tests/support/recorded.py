@@ -101,14 +101,13 @@ def _failure(one: Mapping[str, Any] | None) -> Failure | None:
 
 
 def _error(one: Mapping[str, Any]) -> errors.ReconcileError:
-    name = one["type"]
-    known = next(found for home in (errors, aws_errors) if (found := getattr(home, name, None)))
-    if one["type"] == "HeldBackError":
-        return known(one["message"], one["retryAfter"])  # type: ignore[no-any-return]
-    found: errors.ReconcileError = known(one["message"])
+    if one["type"] == "HeldBackError":  # its name then
+        return errors.RateLimitedError(one["message"], one["retryAfter"])
+    known: type[errors.ReconcileError] = vars(errors).get(one["type"]) or vars(aws_errors)[one["type"]]
+    found = known(one["message"])
     found.reason = one["reason"]
-    if one["retryAfter"] is not None:
-        found.retry_after_s = one["retryAfter"]  # type: ignore[attr-defined]
+    if isinstance(found, errors.ThrottledError):
+        found.retry_after_s = one["retryAfter"]
     return found
 
 

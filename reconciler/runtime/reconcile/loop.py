@@ -12,7 +12,7 @@ from reconciler.core.ports import Cache
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
-from reconciler.runtime.reconcile.worker import Next
+from reconciler.runtime.reconcile.outcome import Next
 
 log = logging.getLogger(__name__)
 

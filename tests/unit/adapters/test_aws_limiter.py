@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from reconciler.adapters.aws.limiter import Bucket
-from reconciler.core.errors import HeldBackError
+from reconciler.core.errors import RateLimitedError
 from tests.support.clock import LabClock
 
 
@@ -22,7 +22,7 @@ class Line:
         """0 when it went."""
         try:
             self.bucket.take(who)
-        except HeldBackError as held:
+        except RateLimitedError as held:
             return held.retry_after_s
         return 0.0
 

@@ -26,7 +26,7 @@ def resource(status: Mapping[str, Any] | None = None, generation: int = 3, **ann
 
 
 def rendered(decision: Decision, before: Mapping[str, Any] | None = None, now: datetime = NOW) -> dict[str, Any]:
-    return render(resource(before), decision, policy=Policy(), shape=Structure(()), handled={}, now=now)
+    return render(resource(before), decision, policy=Policy(), shape=Structure(()), now=now)
 
 
 def kstatus(found: Resource) -> str:
