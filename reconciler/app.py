@@ -69,7 +69,8 @@ from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import Reconciler
-from reconciler.runtime.reconcile.worker import Ports, Worker
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.rollouts import Rollouts
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.liveview import LiveView

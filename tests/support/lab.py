@@ -34,7 +34,8 @@ from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import is_echo
 from reconciler.runtime.reconcile.outcome import Next
-from reconciler.runtime.reconcile.worker import Ports, Worker
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.liveview import LiveView
 from tests.support.clock import LabClock

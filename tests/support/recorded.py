@@ -100,10 +100,16 @@ def _failure(one: Mapping[str, Any] | None) -> Failure | None:
     return Failure(_call(one), _error(one["error"])) if one else None
 
 
+def name_now(error: str) -> str:
+    """Of an error class, as it is called by now."""
+    return {"HeldBackError": "RateLimitedError"}.get(error, error)
+
+
 def _error(one: Mapping[str, Any]) -> errors.ReconcileError:
-    if one["type"] == "HeldBackError":  # its name then
+    name = name_now(one["type"])
+    if name == "RateLimitedError":
         return errors.RateLimitedError(one["message"], one["retryAfter"])
-    known: type[errors.ReconcileError] = vars(errors).get(one["type"]) or vars(aws_errors)[one["type"]]
+    known: type[errors.ReconcileError] = vars(errors).get(name) or vars(aws_errors)[name]
     found = known(one["message"])
     found.reason = one["reason"]
     if isinstance(found, errors.ThrottledError):

@@ -1,6 +1,7 @@
-"""What is asked before anything else of an object: each guard ends the pass, or lets it go on. Their order is the list below.
+"""What stands before a decision, in two ordered lists.
 
-A guard is a small function of one `Case` and the worker's ports; the first that answers decides.
+Guards end the pass before SageMaker is asked, or let it go on: the first that answers decides. A restriction lets the pass
+observe, and keeps every call from going out.
 """
 
 from __future__ import annotations
@@ -8,24 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
+from reconciler.core.decision import Phase, Refusal
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Kind, Pass
-from reconciler.core.ports import Events
 from reconciler.core.resource import FINALIZER, Annotation, Resource
 from reconciler.core.schema.findings import foreign_arns
 from reconciler.core.schema.shapes import Structure
-from reconciler.runtime.reconcile.children import Children
+from reconciler.core.tenancy import Place, untouched
+from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.git_side import GitVerdict
 from reconciler.runtime.reconcile.outcome import Next
 
 _PARENT_LOOK = timedelta(seconds=10)
-
-
-class Definitions(Protocol):
-    def terminating(self, kind: str) -> bool:
-        """Whether the kind's CustomResourceDefinition is being deleted."""
 
 
 @dataclass(frozen=True)
@@ -39,45 +36,33 @@ class Case:
     now: datetime
 
 
-class Effects(Protocol):
-    """What a guard may do besides answering."""
-
-    @property
-    def children(self) -> Children: ...
-    @property
-    def definitions(self) -> Definitions: ...
-    @property
-    def events(self) -> Events: ...
-    def release(self, resource: Resource) -> Next:
-        """Take the finalizer off and touch nothing in AWS."""
-
-    def suspend(self, case: Case) -> Next:
-        """Write that nothing is looked at or done."""
+Guard = Callable[[Case, Endings], Next | None]
 
 
-Guard = Callable[[Case, Effects], Next | None]
-
-
-def child_of_the_archived_operator(case: Case, effects: Effects) -> Next | None:
+def child_of_the_archived_operator(case: Case, endings: Endings) -> Next | None:
     """A TrainingJob of a tuning job: its finalizers come off, for nobody else would do it."""
-    return Next() if case.resource.spawned and effects.children.free(case.resource) else None
+    return Next() if case.resource.spawned and endings.ports.children.free(case.resource) else None
 
 
-def part_of_a_deployment(case: Case, effects: Effects) -> Next | None:
+def part_of_a_deployment(case: Case, endings: Endings) -> Next | None:
     """A Model or EndpointConfig that the archived operator made for a HostingDeployment, which takes over what it stands for."""
-    left = case.resource.hosting_parent and effects.children.hand_over(case.resource)
+    left = case.resource.hosting_parent and endings.ports.children.hand_over(case.resource)
     return Next(after=_PARENT_LOOK) if left else None
 
 
-def already_released(case: Case, _effects: Effects) -> Next | None:
+def already_released(case: Case, _endings: Endings) -> Next | None:
     return Next() if case.resource.deleting and FINALIZER not in case.resource.finalizers else None
 
 
-def suspended(case: Case, effects: Effects) -> Next | None:
-    return effects.suspend(case) if case.resource.suspended and not case.resource.deleting else None
+def suspended(case: Case, endings: Endings) -> Next | None:
+    return (
+        endings.suspend(case.resource, case.git, case.shape, case.now)
+        if case.resource.suspended and not case.resource.deleting
+        else None
+    )
 
 
-def retained(case: Case, effects: Effects) -> Next | None:
+def retained(case: Case, endings: Endings) -> Next | None:
     """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived operator's
     chart deletes the definitions on uninstall, and nobody means their endpoints by that.
     """
@@ -85,15 +70,15 @@ def retained(case: Case, effects: Effects) -> Next | None:
     if not resource.deleting:
         return None
     if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
-        return effects.release(resource)
-    if not effects.definitions.terminating(resource.kind):
+        return endings.release(resource)
+    if not endings.ports.definitions.terminating(resource.kind):
         return None
     message = f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is"
-    effects.events.emit(resource, "Warning", "DefinitionDeleted", message)
-    return effects.release(resource)
+    endings.ports.events.emit(resource, "Warning", "DefinitionDeleted", message)
+    return endings.release(resource)
 
 
-def edit_is_being_reverted(case: Case, _effects: Effects) -> Next | None:
+def edit_is_being_reverted(case: Case, _endings: Endings) -> Next | None:
     return Next(after=case.git.reverting) if case.git.reverting else None
 
 
@@ -107,7 +92,7 @@ GUARDS: Sequence[Guard] = (
 )
 
 
-def partition_mismatch(this: Pass) -> TerminalError | None:
+def _partition_mismatch(this: Pass) -> TerminalError | None:
     """ARNs that cannot be used where the spec wants them: SageMaker need not be asked. A spec that moves what exists to another
     region is refused for that.
     """
@@ -115,3 +100,25 @@ def partition_mismatch(this: Pass) -> TerminalError | None:
         return None
     found = next(foreign_arns(this.partition.name, this.spec), None)
     return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Why nothing may be changed in AWS in this pass, and how that is shown."""
+
+    refusal: Refusal
+    phase: Phase
+
+
+def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
+    """In this order: another role than things were made under, ARNs of another partition, an edit that Git does not hold.
+
+    Raises TerminalError for a mismatch where nothing exists yet that could be observed.
+    """
+    if place.conflict and not this.resource.deleting:
+        return Restriction(place.conflict, Phase.STALLED)
+    if mismatch := _partition_mismatch(this):
+        if untouched(this.resource.status):
+            raise mismatch
+        return Restriction(Refusal(mismatch.reason, str(mismatch)), Phase.STALLED)
+    return Restriction(git.blocked, Phase.WAITING) if git.blocked else None

@@ -13,10 +13,12 @@ any other            Waiting   nobody                             the queue's ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from reconciler.core.decision import Phase
+from reconciler.core.decision import Decision, Notice, Phase
 from reconciler.core.errors import (
     CredentialsError,
     DeniedError,
@@ -27,6 +29,9 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.status import kept
+from reconciler.runtime.reconcile.past import is_new
 
 SLOW_LOOK = timedelta(minutes=1)
 """At what waits for a person who acts outside the spec."""
@@ -78,3 +83,16 @@ def after_error(error: ReconcileError, sooner: timedelta | None = None) -> Next:
     """`sooner`: what the decision asks for where the rest of the object need not wait for a refusal that is for good."""
     after = (sooner if isinstance(error, TerminalError) else None) or meaning(error).after
     return Next(failed=True) if after is None else Next(after=after)
+
+
+def shown(kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, status: Mapping[str, Any]) -> Decision:
+    """What is shown of an error, in conditions and in the archived operator's words."""
+    text = str(error)
+    return replace(
+        before,
+        phase=meaning(error).phase,
+        reason=error.reason,
+        message=text,
+        status=kind.failing(kept(status), text),
+        notices=(Notice("Warning", error.reason, text),) if is_new(this.resource, error) else (),
+    )

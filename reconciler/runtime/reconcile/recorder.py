@@ -9,43 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler.core.conditions import DRIFTED, find, stamp
 from reconciler.core.decision import Decision, Notice, sooner
 from reconciler.core.drift import record
 from reconciler.core.errors import StaleError
 from reconciler.core.kind import Pass
-from reconciler.core.ports import Events, Objects
 from reconciler.core.records.request import Intent, RefusedRequest
 from reconciler.core.resource import Resource
-from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import Bookkeeping, render
-from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.execute import label
 from reconciler.runtime.reconcile.freshness import Freshness
 from reconciler.runtime.reconcile.past import handled, still_refused
-
-
-class Journal(Protocol):
-    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
-        """Keep the lines for the commit that go with a status, before it is written. Never raises."""
+from reconciler.runtime.reconcile.ports import Ports
 
 
 class Recorder:
-    def __init__(
-        self,
-        objects: Objects,
-        children: Children,
-        journal: Journal,
-        events: Events,
-        freshness: Freshness,
-        replica: str,
-    ) -> None:
-        self._objects = objects
-        self._children = children
-        self._journal = journal
-        self._events = events
+    def __init__(self, ports: Ports, freshness: Freshness, replica: str) -> None:
+        self._ports = ports
         self._freshness = freshness
         self._replica = replica
 
@@ -63,7 +45,7 @@ class Recorder:
         Raises StaleError when the object moved since it was read.
         """
         # Before the status: a pass that dies in between makes them again, and none is left out.
-        self._children.ensure(decision.children)
+        self._ports.children.ensure(decision.children)
         books = Bookkeeping(
             handled(this, decided=decided),
             self._intent(this, decision) if decision.calls else None,
@@ -82,7 +64,7 @@ class Recorder:
 
     def emit(self, resource: Resource, notices: tuple[Notice, ...]) -> None:
         for notice in notices:
-            self._events.emit(resource, notice.type, notice.reason, notice.message)
+            self._ports.events.emit(resource, notice.type, notice.reason, notice.message)
 
     def _intent(self, this: Pass, decision: Decision) -> Intent:
         return Intent(stamp(this.now), self._replica, tuple(label(call) for call in decision.calls))
@@ -91,14 +73,14 @@ class Recorder:
         """Status is ours alone: when the object moved but its status did not, what came of a call is written all the same, or
         it would be forgotten, and the pass begins again with what moved.
         """
-        self._journal.status_changes(this.resource, status, this.shape, this.now)
+        self._ports.journal.status_changes(this.resource, status, this.shape, this.now)
         try:
-            return self._freshness.wrote(self._objects.replace_status(this.resource, status))
+            return self._freshness.wrote(self._ports.objects.replace_status(this.resource, status))
         except StaleError:
-            live = self._objects.get(this.resource.key) if this.replies or this.failure else None
+            live = self._ports.objects.get(this.resource.key) if this.replies or this.failure else None
             if live is None or live.uid != this.resource.uid or live.status != this.resource.status:
                 raise
-            self._freshness.wrote(self._objects.replace_status(live, status))
+            self._freshness.wrote(self._ports.objects.replace_status(live, status))
             raise
 
 

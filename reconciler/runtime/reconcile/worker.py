@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler.core import tags
 from reconciler.core.aws.partitions import Partitions, commercial
-from reconciler.core.decision import Decision, Notice, Phase, Refusal, sooner
-from reconciler.core.drift import record
+from reconciler.core.decision import Decision, Phase, Refusal, sooner
 from reconciler.core.errors import (
     ConflictError,
     DependencyError,
@@ -34,22 +33,20 @@ from reconciler.core.errors import (
 )
 from reconciler.core.git.applied import put_back
 from reconciler.core.kind import Failure, Identity, Kind, Pass, View
-from reconciler.core.notes.past import Started
-from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.records.request import RefusedRequest
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
-from reconciler.core.status import kept, suspended
+from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant, untouched
-from reconciler.runtime.observe.observer import Aws, Observer
-from reconciler.runtime.reconcile.children import Children
+from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import NotLeadingError, execute
 from reconciler.runtime.reconcile.freshness import Freshness
-from reconciler.runtime.reconcile.git_side import Claims, GitSide, GitVerdict
-from reconciler.runtime.reconcile.guards import GUARDS, Case, Definitions, partition_mismatch
-from reconciler.runtime.reconcile.outcome import SLOW_LOOK, TERMINAL_LOOK, Next, after_error, meaning
-from reconciler.runtime.reconcile.past import as_before, is_new, new_tokens, refused_before
-from reconciler.runtime.reconcile.recorder import Journal, Recorder, drift_look
+from reconciler.runtime.reconcile.git_side import GitSide
+from reconciler.runtime.reconcile.guards import GUARDS, Case, Restriction, restriction
+from reconciler.runtime.reconcile.outcome import SLOW_LOOK, TERMINAL_LOOK, Next, after_error, meaning, shown
+from reconciler.runtime.reconcile.past import as_before, new_tokens, refused_before
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.recorder import Recorder, drift_look
 
 log = logging.getLogger(__name__)
 
@@ -57,30 +54,6 @@ _ROUNDS = 6
 """Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
 _WORTH_TELLING_S = 5.0
 """Being held back for a shorter time than this by our own limiter is no news."""
-
-
-class Trained(Protocol):
-    def of(self, resource: Resource) -> Mapping[str, Started] | None:
-        """`Pass.trained` of an object; answers from memory."""
-
-    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
-        """`Pass.recalled` of an object; answers from memory."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    cache: Cache
-    objects: Objects
-    aws: Aws
-    observer: Observer
-    claims: Claims
-    events: Events
-    leader: Leader
-    clock: Clock
-    definitions: Definitions
-    children: Children
-    journal: Journal
-    trained: Trained
 
 
 class Worker:
@@ -103,8 +76,8 @@ class Worker:
         self._identity = identity
         self._git = GitSide(ports.claims, ports.cache, ports.clock)
         self._freshness = Freshness(ports.cache, ports.objects, ports.clock)
-        self._recorder = Recorder(ports.objects, ports.children, ports.journal, ports.events, self._freshness, replica)
-        self.children, self.definitions, self.events = ports.children, ports.definitions, ports.events
+        self._recorder = Recorder(ports, self._freshness, replica)
+        self._endings = Endings(ports, self._recorder, self._freshness)
 
     def reconcile(self, key: Key) -> Next:
         """One pass over the object, from the newest version of it that is known."""
@@ -132,7 +105,7 @@ class Worker:
         now = self._ports.clock.now()
         case = Case(resource, kind, shape, self._git.verdict(resource, now), now)
         for guard in GUARDS:
-            if (answer := guard(case, self)) is not None:
+            if (answer := guard(case, self._endings)) is not None:
                 return answer
         this = self._begun(case)
         if case.git.blocked and case.git.wanted is None:
@@ -141,12 +114,12 @@ class Worker:
             place = self._place_of(this.resource)
         except ReconcileError as error:
             if resource.deleting and untouched(resource.status) and meaning(error).phase is Phase.STALLED:
-                return self.release(this.resource)
+                return self._endings.release(this.resource)
             return self._failed(kind, this, error)
         this = replace(this, role=place.tenant.role)
         try:
-            if restriction := _restriction(this, place, case.git):
-                return self._observe_only(kind, this, place.tenant, restriction)
+            if restricted := restriction(this, place, case.git):
+                return self._observe_only(kind, this, place.tenant, restricted)
             return self._rounds(kind, this, place.tenant)
         except (StaleError, NotFoundError):
             raise
@@ -188,10 +161,10 @@ class Worker:
             this = _looked(kind, self._ports.observer.view(tenant), this)
             decision = _decide(kind, this)
             if refusal := refused_before(decision, this):
-                decision = decision.without_calls(refusal)
+                decision = _decide(kind, replace(this, refused=refusal)).without_calls(refusal)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
-                return self.release(this.resource, decision.notices)
+                return self._endings.release(this.resource, decision.notices)
             if decision.calls and not this.replies and this.failure is None:
                 # Before it is written down that the call goes out: what was not sent need not be looked for later.
                 self._ports.aws.admit(tenant, decision.calls[0])
@@ -214,12 +187,12 @@ class Worker:
                 return self._call_failed(kind, this, tenant, failure)
         return Next(after=timedelta(seconds=1))
 
-    def _observe_only(self, kind: Kind[Any], this: Pass, tenant: Tenant, restriction: Restriction) -> Next:
+    def _observe_only(self, kind: Kind[Any], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
         """Observe what there is and change nothing, whatever is wanted."""
-        refusal = restriction.refusal
+        refusal = restricted.refusal
         this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=refusal))
         observed = _decide(kind, this).without_calls(refusal)
-        shown = replace(observed, phase=restriction.phase, reason=refusal.reason, message=refusal.message)
+        shown = replace(observed, phase=restricted.phase, reason=refusal.reason, message=refusal.message)
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._recorder.record(this, shown, decided=True)
         return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
@@ -247,7 +220,7 @@ class Worker:
         """Nothing could be decided: say what is in the way, and when to try again."""
         if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_TELLING_S:
             return Next(after=timedelta(seconds=error.retry_after_s))
-        self._recorder.record(this, _failing(kind, this, error, as_before(this.past), this.past))
+        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
         return after_error(error)
 
     def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, failure: Failure) -> Next:
@@ -264,70 +237,14 @@ class Worker:
         if isinstance(error, TerminalError):
             generation = this.resource.generation
             refused = RefusedRequest(failure.call.identity, error.reason, str(error), generation)
-        shown = _failing(kind, this, error, before, status)
-        self._recorder.record(this, shown, decided=True, refused=refused)
+        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=refused)
         return after_error(error, sooner=folded.look_again)
-
-    def release(self, resource: Resource, notices: tuple[Notice, ...] = ()) -> Next:
-        """Nothing of the object's is left to do in AWS: its children go, and the finalizer."""
-        self._ports.observer.watch(resource.key, None, ())
-        self._recorder.emit(resource, notices)
-        self._ports.children.delete(resource)
-        left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
-        self._ports.objects.set_finalizers(resource, left)
-        return Next()
-
-    def suspend(self, case: Case) -> Next:
-        """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
-        resource, git = case.resource, case.git
-        self._ports.observer.watch(resource.key, None, ())
-        status = suspended(resource, policy=git.policy, shape=case.shape, git=git.git, now=case.now)
-        if status != resource.status:
-            resource = self._freshness.wrote(self._ports.objects.replace_status(resource, status))
-        return Next(record.look_again(resource.status.get("drift") or {}, case.now))
 
     def _verified(self, tenant: Tenant, decision: Decision) -> datetime | None:
         """When all that the decision is about was seen last."""
         view = self._ports.observer.view(tenant)
         seen = [view.verified(watch.remote, watch.name) for watch in decision.watches]
         return min((at for at in seen if at is not None), default=None)
-
-
-@dataclass(frozen=True)
-class Restriction:
-    """Why nothing may be changed in AWS in this pass, and how that is shown."""
-
-    refusal: Refusal
-    phase: Phase
-
-
-def _restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
-    """In this order: another role than things were made under, ARNs of another partition, an edit that Git does not hold.
-
-    Raises TerminalError for a mismatch where nothing exists yet that could be observed.
-    """
-    if place.conflict and not this.resource.deleting:
-        return Restriction(place.conflict, Phase.STALLED)
-    if mismatch := partition_mismatch(this):
-        if untouched(this.resource.status):
-            raise mismatch
-        return Restriction(Refusal(mismatch.reason, str(mismatch)), Phase.STALLED)
-    return Restriction(git.blocked, Phase.WAITING) if git.blocked else None
-
-
-def _failing(
-    kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, status: Mapping[str, Any]
-) -> Decision:
-    """What is shown of an error, in conditions and in the archived operator's words."""
-    text = str(error)
-    return replace(
-        before,
-        phase=meaning(error).phase,
-        reason=error.reason,
-        message=text,
-        status=kind.failing(kept(status), text),
-        notices=(Notice("Warning", error.reason, text),) if is_new(this.resource, error) else (),
-    )
 
 
 def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
