@@ -145,6 +145,7 @@ def test_a_deleted_model_is_seen_and_what_is_not_watched_is_not_looked_at(
     assert watching.observer.view(watching.tenant).unlisted("Model", "ours")
 
 
+@pytest.mark.holds("D-8.4")
 @pytest.mark.simulator(clock="manual")
 def test_lies_duplicates_and_garbage_wake_nobody_and_are_deleted(
     watching: Watching, listener: EventsListener, queue: str

@@ -96,6 +96,7 @@ def test_tags_may_hold_any_letter(aws: Aws) -> None:
     assert error(lambda: aws.train("other", Tags=[{"Key": "a!", "Value": ""}]))[0] == "ValidationException"
 
 
+@pytest.mark.holds("D-11.4")
 def test_an_instance_type_newer_than_botocore_is_accepted(aws: Aws) -> None:
     aws.train(ResourceConfig={"InstanceType": "ml.z99.huge", "InstanceCount": 1, "VolumeSizeInGB": 1})
     assert aws.job()["ResourceConfig"]["InstanceType"] == "ml.z99.huge"

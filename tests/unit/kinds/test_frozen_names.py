@@ -24,6 +24,7 @@ SEEN: dict[str, Any] = {
 REF = {"kind": "Model", "name": "net"}
 
 
+@pytest.mark.holds("D-1.2")
 @pytest.mark.parametrize(
     ("manifest", "name"),
     [
@@ -44,6 +45,7 @@ def test_the_name_is_frozen(manifest: dict[str, Any], name: str) -> None:
     assert call.params[f"{call.operation.removeprefix('Create')}Name"] == name
 
 
+@pytest.mark.holds("D-1.6")
 @pytest.mark.parametrize(
     ("written", "resolved"),
     [
