@@ -1,4 +1,4 @@
-"""What fifty objects cost from push to Completed and at rest, counted on the real parts (design 5); and the cluster's name."""
+"""What fifty objects cost from push to Completed and at rest, counted on the real parts (D-15); and the cluster's name."""
 
 from __future__ import annotations
 

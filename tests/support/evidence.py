@@ -40,6 +40,7 @@ _LEFT = tuple(
         r"\bfacts\sof\s(?:the|that|its|it|kstatus)\b",
         r"\bAPI\sfacts\b",
         r"\bin\sthe\sfacts\b",
+        r"\b[Ss]ections?\s\d",
     )
 )
 """How pages outside the tree were cited."""

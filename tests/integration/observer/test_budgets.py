@@ -1,4 +1,4 @@
-"""What a big account at rest costs, by the simulator's own counters (design 5)."""
+"""What a big account at rest costs, by the simulator's own counters (D-15)."""
 
 from __future__ import annotations
 

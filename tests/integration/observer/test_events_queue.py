@@ -1,4 +1,4 @@
-"""Events of EventBridge through SQS as wake-ups: soon, never trusted, and nothing is lost with them (design 5)."""
+"""Events of EventBridge through SQS as wake-ups: soon, never trusted, and nothing is lost with them (D-8.4)."""
 
 from __future__ import annotations
 

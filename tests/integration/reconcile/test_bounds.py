@@ -1,4 +1,4 @@
-"""Status is bounded, and what counts as serving content (design 4, "Jobs cost money" and "Rollouts")."""
+"""Status is bounded, and what counts as serving content (D-4, D-5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deletion ends whatever state AWS is in, and leaves nothing that runs (design 4, "Deletion and prune")."""
+"""A deletion ends whatever state AWS is in, and leaves nothing that runs (D-9.7)."""
 
 from __future__ import annotations
 

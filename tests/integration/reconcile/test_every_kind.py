@@ -1,4 +1,4 @@
-"""What people set on any object means the same for every kind (design 3.3): suspend, retain, adopt, retry, run."""
+"""What people set on any object means the same for every kind (D-17.3): suspend, retain, adopt, retry, run."""
 
 from __future__ import annotations
 

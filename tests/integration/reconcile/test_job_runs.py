@@ -1,4 +1,4 @@
-"""Jobs cost money: what starts a run, and above all what does not (design 4, "Jobs cost money")."""
+"""Jobs cost money: what starts a run, and above all what does not (D-4)."""
 
 from __future__ import annotations
 

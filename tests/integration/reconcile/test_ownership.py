@@ -1,4 +1,4 @@
-"""Whose is it? Clusters that share an account, things made by hand, and the archived operator's objects (design 4)."""
+"""Whose is it? Clusters that share an account, things made by hand, and the archived operator's objects (D-2, D-3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content that was rolled back stays away, however long, whoever leads and whatever is forgotten (design 4, "Rollouts")."""
+"""Content that was rolled back stays away, however long, whoever leads and whatever is forgotten (D-5.9, D-5.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: what SageMaker refuses, when it is asked again, and what nobody may read in the texts (design 4, "Errors")."""
+"""Errors: what SageMaker refuses, when it is asked again, and what nobody may read in the texts (D-10)."""
 
 from __future__ import annotations
 

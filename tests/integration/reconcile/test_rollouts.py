@@ -1,4 +1,4 @@
-"""Rollouts of an endpoint: what they cost, one at a time, and what was rolled back stays away (design 4, "Rollouts")."""
+"""Rollouts of an endpoint: what they cost, one at a time, and what was rolled back stays away (D-5)."""
 
 from __future__ import annotations
 

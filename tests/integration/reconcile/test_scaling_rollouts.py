@@ -1,4 +1,4 @@
-"""Autoscaling and the rollouts and deletions of its endpoint: neither may stand in the other's way (API facts, section 4)."""
+"""Autoscaling and the rollouts and deletions of its endpoint: neither may stand in the other's way (D-5.15, SM-152)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account that allows one call a second of each operation, on the bench's time (design 5: fair between objects)."""
+"""An account that allows one call a second of each operation, on the bench's time (D-15.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The "constraint" row of section 2: the service model's limits, in the service's words."""
+"""The service model's limits, in the service's words (SM-84, SM-99)."""
 
 from typing import Any
 

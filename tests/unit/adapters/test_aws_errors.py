@@ -1,4 +1,4 @@
-"""SageMaker's errors, row by row of what is known of its texts (facts of the SageMaker API, section 2)."""
+"""SageMaker's errors, row by row of what is known of its texts (SM-72 to SM-100)."""
 
 from __future__ import annotations
 

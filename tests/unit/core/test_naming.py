@@ -1,7 +1,7 @@
 """Names and digests. The vectors are FROZEN FOR EVER: whoever changes one trains somebody's whole fleet again.
 
 They are computed through the real shapes, so a botocore upgrade or a change of a kind's differences that would move a digest
-fails here (design 4, "Names and identity").
+fails here (D-1).
 """
 
 from __future__ import annotations

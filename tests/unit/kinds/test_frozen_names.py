@@ -1,4 +1,4 @@
-"""Names that were given once are given for ever: a change here would run and make everything anew (design 4)."""
+"""Names that were given once are given for ever: a change here would run and make everything anew (D-1.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looking costs: the requests an observer makes, and whom it wakes (design 5)."""
+"""What looking costs: the requests an observer makes, and whom it wakes (D-15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags in bulk: what a sweep of them tells, whom it wakes, and what it must not conclude (design 3.3, 4)."""
+"""Tags in bulk: what a sweep of them tells, whom it wakes, and what it must not conclude (D-8.5, D-18)."""
 
 from __future__ import annotations
 
