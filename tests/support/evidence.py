@@ -7,8 +7,7 @@ to a page that is not in the tree.
 
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,14 +56,13 @@ def main(top: Path = Path()) -> int:
 
 
 def problems(top: Path, unconverted: tuple[str, ...] = NOT_YET_CONVERTED) -> Iterator[Problem]:
-    """All that is wrong below the top of a checkout, in the order of the files."""
-    known = Counter(id_ for page in (DESIGN, FACTS) for id_, _ in rows(top / page))
+    """All that is wrong below the top of a checkout: in the pages first, then in the order of the files."""
+    known: set[str] = set()
     for page in (DESIGN, FACTS):
-        seen = set[str]()
         for id_, line in rows(top / page):
-            if id_ in seen:
+            if id_ in known:
                 yield Problem(page, line, f"{id_} is given twice")
-            seen.add(id_)
+            known.add(id_)
     spared = {file for place in unconverted for file in top.glob(place)}
     for file in sorted({file for place in _PLACES for file in top.glob(place)}):
         yield from _of_file(file, file.relative_to(top), known, spared=file in spared)
@@ -77,7 +75,7 @@ def rows(page: Path) -> Iterator[tuple[str, int]]:
         yield match[match.lastindex or 0], _line(text, match)
 
 
-def _of_file(file: Path, name: Path, known: Mapping[str, int], *, spared: bool) -> Iterator[Problem]:
+def _of_file(file: Path, name: Path, known: set[str], *, spared: bool) -> Iterator[Problem]:
     text = file.read_text(encoding="utf-8")
     for match in _CITED.finditer(text):
         if match[0] not in known:
