@@ -82,10 +82,9 @@ def _of_test(node: ast.AST, file: Path) -> Iterator[Mark]:
     for decorator in node.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         if ast.unparse(called) == "pytest.mark.holds":
-            ids = decorator.args if isinstance(decorator, ast.Call) else []
-            for id_ in ids or [None]:
-                text = id_.value if isinstance(id_, ast.Constant) else ""
-                yield Mark(str(text or ""), file, decorator.lineno, node.name)
+            given = decorator.args if isinstance(decorator, ast.Call) else []
+            ids = [str(id_.value) if isinstance(id_, ast.Constant) else "" for id_ in given]
+            yield from (Mark(id_, file, decorator.lineno, node.name) for id_ in ids or [""])
 
 
 def _by_id(marks: list[Mark]) -> Mapping[str, list[Mark]]:
