@@ -1,6 +1,6 @@
 """One token bucket per account, region and operation: starts high, learns down from throttling, creeps up again.
 
-SageMaker's quotas are per API and unpublished (facts, section 2), so the rate is learned: halved on a throttle,
+SageMaker's quotas are per API and unpublished (SM-98), so the rate is learned: halved on a throttle,
 a little more on each success (additive increase, multiplicative decrease).
 
 Nobody sleeps here. A request that cannot go now gets a place in the line and is told when to ask again; who asks later

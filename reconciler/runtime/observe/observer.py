@@ -1,4 +1,4 @@
-"""SageMaker seen in bulk: List pages instead of one Describe per object (design 5).
+"""SageMaker seen in bulk: List pages instead of one Describe per object (D-15.2, D-15.3).
 
 Per tenant, one `Listing` for each remote kind that somebody watches and one `TagBook`; the `Sweeper` reads their pages and
 wakes the objects whose thing moved. A Describe is made only when a worker asks for it and the summary moved since the

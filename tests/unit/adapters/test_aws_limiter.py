@@ -36,6 +36,7 @@ class Line:
         self.clock.elapsed_s += seconds
 
 
+@pytest.mark.holds("D-15.8")
 def test_the_rate_is_learned_down_from_throttles_and_creeps_up() -> None:
     line = Line(25.0)
     bucket = line.bucket

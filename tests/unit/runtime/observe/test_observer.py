@@ -1,4 +1,4 @@
-"""What looking costs: the requests an observer makes, and whom it wakes (design 5)."""
+"""What looking costs: the requests an observer makes, and whom it wakes (D-15)."""
 
 from __future__ import annotations
 
@@ -190,6 +190,7 @@ def test_only_what_moved_is_described() -> None:
     assert bench.aws.asked == ["ListTrainingJobs", "DescribeTrainingJob"]
 
 
+@pytest.mark.holds("D-8.1")
 def test_absence_needs_a_whole_list_and_one_describe_confirms() -> None:
     bench = Bench(150)
     bench.watch("job-0140")
@@ -301,6 +302,7 @@ def test_a_change_is_found_within_one_slow_interval() -> None:
     assert bench.woken == ["Serve-0250"]
 
 
+@pytest.mark.holds("D-15.9")
 def test_lists_use_at_most_a_quarter_of_what_is_allowed() -> None:
     """At 2 calls a second a hundred pages are worth 200 seconds, however short the interval is."""
     aws = FakeEndpoints(10_000)
@@ -311,6 +313,7 @@ def test_lists_use_at_most_a_quarter_of_what_is_allowed() -> None:
     assert [len(bench.pass_time(65)) for _ in range(4)] == [0, 0, 0, 100]
 
 
+@pytest.mark.holds("D-15.9")
 def test_jobs_that_ended_are_in_no_page_we_ask_for() -> None:
     bench = Bench()
     bench.observer.watch(key("job-0007"), TENANT, (Watch("TrainingJob", "job-0007", Pace.SLOW),))
