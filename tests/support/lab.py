@@ -32,7 +32,7 @@ from reconciler.kinds import KINDS
 from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
-from reconciler.runtime.reconcile.loop import is_echo
+from reconciler.runtime.reconcile.loop import is_our_status
 from reconciler.runtime.reconcile.outcome import Next
 from reconciler.runtime.reconcile.ports import Ports
 from reconciler.runtime.reconcile.worker import Worker
@@ -452,7 +452,7 @@ class Lab:
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)
-        changed = before is None or (now is not before and not is_echo(Resource(before), Resource(now)))
+        changed = before is None or (now is not before and not is_our_status(Resource(before), Resource(now)))
         due = self._due.get(key, float("inf")) <= self.clock.elapsed_s
         return changed or key in self._woken or due
 
