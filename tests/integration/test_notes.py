@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import git_remote, notes_store, processes
-from reconciler.adapters.git import GitRepositories
-from reconciler.adapters.notes import GitNotes, NotesLimits
+from reconciler.adapters import processes
+from reconciler.adapters.git import GitNotes, GitRepositories, NotesLimits, bare_cache, object_store, remotes
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Credentials, Ref, Remote, SourceError
+from reconciler.core.git.source import Credentials, GitRemote, Ref, SourceError
 from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
 from reconciler.core.notes.text import parse
 from tests.support.git_http import GitHttpServer
@@ -61,7 +60,7 @@ def ids(repository: BareRepository, commit: str, ref: str = REF) -> list[str]:
 
 
 def local(repository: BareRepository, ref: str = REF) -> Target:
-    return Target(Remote(repository.url), ref)
+    return Target(GitRemote(repository.url), ref)
 
 
 class TestNotes:
@@ -167,7 +166,7 @@ class TestNotes:
         """Its look asks for its own ref, and the read cache is not written to."""
         sha = bare_repository.commit({"a.yaml": "1"})
         with GitRepositories(tmp_path / "cache-0", FILES) as repositories:
-            remote = Remote(bare_repository.url)
+            remote = GitRemote(bare_repository.url)
             before = repositories.resolve(remote, Ref())
             repositories.fetch(remote, before)
             cached = sorted(tmp_path.glob("cache-0/repositories/*/**"))
@@ -235,7 +234,7 @@ class TestOtherWriters:
 
 def over_http(server: GitHttpServer, repository: BareRepository, password: str | None = None) -> Target:
     login = Credentials(username=server.user, password=server.password if password is None else password)
-    return Target(Remote(server.url(repository), login), REF)
+    return Target(GitRemote(server.url(repository), login), REF)
 
 
 def fails(notes: GitNotes, target: Target, sha: str, reason: str, *secrets: str) -> SourceError:
@@ -256,7 +255,7 @@ class TestHttp:
         for name in ("a", "b"):
             notes.append(target, {sha: [line(name)]})
         assert ids(repository, sha) == ["id-a", "id-b"]
-        fails(notes, Target(Remote(target.remote.url), REF), sha, "AuthenticationFailed")
+        fails(notes, Target(GitRemote(target.remote.url), REF), sha, "AuthenticationFailed")
 
     def test_a_wrong_password(self, notes: GitNotes, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
@@ -308,13 +307,13 @@ class TestSsh:
         repository = git_ssh_server.repository()
         sha = repository.commit({"a.yaml": "1"})
         login = Credentials(identity=git_ssh_server.identity, known_hosts=git_ssh_server.known_hosts)
-        target = Target(Remote(git_ssh_server.url(repository), login), REF)
+        target = Target(GitRemote(git_ssh_server.url(repository), login), REF)
         notes.append(target, {sha: [line("a")]})
         assert ids(repository, sha) == ["id-a"]
         secret = git_ssh_server.identity.splitlines()[1]
         other = replace(login, known_hosts=git_ssh_server.wrong_known_hosts)
         fails(notes, replace(target, remote=replace(target.remote, credentials=other)), sha, "HostKeyMismatch", secret)
-        fails(notes, Target(Remote(target.remote.url), REF), sha, "InvalidCredentials")
+        fails(notes, Target(GitRemote(target.remote.url), REF), sha, "InvalidCredentials")
 
 
 def hook(repository: BareRepository, script: str) -> None:
@@ -370,8 +369,8 @@ def test_a_crash_between_any_two_commands_loses_and_doubles_nothing(
 
         ours: Mapping[str, Sequence[str]] = {sha: [line(f"ours-{step}")]}
         with GitNotes(tmp_path / "cache", FILES) as notes, monkeypatch.context() as patch:
-            patch.setattr(git_remote, "run", run)
-            patch.setattr(notes_store, "run", run)
+            for module in (bare_cache, object_store, remotes):
+                patch.setattr(module, "run", run)
             try:
                 notes.append(local(bare_repository), ours)
                 crashed = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from reconciler.core.git.rules import UrlPolicy, check_ref, parse_url
-from reconciler.core.git.source import Ref, Remote, SourceError
+from reconciler.core.git.source import GitRemote, Ref, SourceError
 from reconciler.core.naming import digest
 
 _ROOT = "refs/notes/"
@@ -76,7 +76,7 @@ def note_ref(cluster: str, asked: str = "") -> str:
 class Target:
     """One note ref of one repository, with the credentials to write it."""
 
-    remote: Remote
+    remote: GitRemote
     ref: str
 
     @property

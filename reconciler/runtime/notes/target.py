@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from reconciler.core.git.source import Remote, SourceError
+from reconciler.core.git.source import GitRemote, SourceError
 from reconciler.core.notes.target import NotesSpec, Target
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
@@ -19,7 +19,7 @@ class GitSyncTargets:
     def __init__(
         self,
         syncs: Callable[[Key], Resource | None],
-        remote: Callable[[Resource, GitSyncSpec], Remote],
+        remote: Callable[[Resource, GitSyncSpec], GitRemote],
         cluster: str,
     ) -> None:
         self._syncs = syncs

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.git.source import Remote, SourceError
+from reconciler.core.git.source import GitRemote, SourceError
 from reconciler.core.notes.note import About, Rollout, job_started, render, rollout_ended
 from reconciler.core.notes.target import NotesRefusedError, Target
 from reconciler.core.resource import Annotation, Key, Resource
@@ -45,7 +45,7 @@ class World:
         return self.want
 
     def target(self, _: Key) -> Target | None:
-        return Target(Remote("https://git.example.com/team.git"), self.ref)
+        return Target(GitRemote("https://git.example.com/team.git"), self.ref)
 
     def find(self, _target: Target, *_texts: str) -> Sequence[str]:
         self.reads += 1
