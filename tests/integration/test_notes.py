@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -422,6 +423,49 @@ def test_a_cache_that_somebody_cleared_is_made_anew(
     shutil.rmtree(tmp_path / "cache-0")
     assert notes.append(local(bare_repository), {sha: [line("b")]}).pushed
     assert ids(bare_repository, sha) == ["id-a", "id-b"]
+
+
+def test_notes_are_found_again_once_their_damaged_cache_was_seen(
+    notes: GitNotes, bare_repository: BareRepository, tmp_path: Path
+) -> None:
+    sha = bare_repository.commit({"a.yaml": "1"})
+    notes.append(local(bare_repository), {sha: [line("a")]})
+    (store,) = (path for path in (tmp_path / "cache-0/notes").iterdir() if (path / "objects").exists())
+    _empty_objects(store)
+    with pytest.raises(SourceError, match="CacheCorrupted"):
+        notes.find(local(bare_repository), "id-a")
+    assert notes.find(local(bare_repository), "id-a") == [line("a")]
+
+
+def test_notes_that_are_too_large_are_downloaded_once_and_take_no_disk(
+    git_http_server: GitHttpServer, tmp_path: Path
+) -> None:
+    repository = git_http_server.repository()
+    sha = repository.commit({"a.yaml": "1"})
+    repository.git("notes", f"--ref={REF}", "add", "-m", random.Random(1).randbytes(60_000).hex(), sha)  # noqa: S311
+    target = over_http(git_http_server, repository)
+    with GitNotes(tmp_path / "cache", limits=NotesLimits(store_bytes=20_000)) as notes:
+        fails(notes, target, sha, "RepositoryTooLarge")
+        before = len(git_http_server.requests)
+        assert sum(file.stat().st_size for file in (tmp_path / "cache/notes").rglob("objects/**/*")) < 20_000
+        fails(notes, target, sha, "RepositoryTooLarge")
+        asked = [request for request in git_http_server.requests[before:] if request.startswith("POST")]
+        assert len(asked) == 1  # the look
+
+
+def test_a_thread_waits_for_its_turn_no_longer_than_a_push_may_take(
+    bare_repository: BareRepository, tmp_path: Path
+) -> None:
+    sha = bare_repository.commit({"a.yaml": "1"})
+    with GitNotes(tmp_path / "cache", FILES, NotesLimits(push_s=0.5)) as impatient, ThreadPoolExecutor() as pool:
+
+        def meanwhile() -> bool:
+            with pytest.raises(NotesContendedError):
+                pool.submit(impatient.append, local(bare_repository), {sha: [line("b")]}).result()
+            return True
+
+        assert impatient.append(local(bare_repository), {sha: [line("a")]}, meanwhile).pushed
+    assert ids(bare_repository, sha) == ["id-a"]
 
 
 def test_the_lease_is_asked_before_the_push(notes: GitNotes, bare_repository: BareRepository) -> None:

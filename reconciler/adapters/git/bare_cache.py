@@ -216,7 +216,6 @@ class BareCache:
         """
         store = self._opened
         store.git_text("update-ref", self.own_ref(name), sha)
-        self._complete.add(sha)
         self._kept += 1
         if self._kept % self._limits.tidy_after == 0:
             store.git_text("gc", "--quiet", "--prune=now")

@@ -67,7 +67,10 @@ class RemoteCommands:
             raise
         finally:
             self._meter.git_called(_operation(command), result, time.monotonic() - began)
-        (self._admitted.add if done.code == 0 else self._admitted.discard)(access.identity)
+        if done.code == 0:
+            self._admitted.add(access.identity)
+        else:
+            self._admitted.discard(access.identity)
         return done
 
 
