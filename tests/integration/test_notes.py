@@ -20,7 +20,7 @@ from reconciler.adapters import processes
 from reconciler.adapters.git import GitNotes, GitRepositories, NotesLimits, bare_cache, object_store, remotes
 from reconciler.core.git.rules import UrlPolicy
 from reconciler.core.git.source import Credentials, GitRemote, Ref, SourceError
-from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, note_ref
 from reconciler.core.notes.text import parse
 from tests.support.git_http import GitHttpServer
 from tests.support.git_repository import BareRepository
@@ -60,8 +60,8 @@ def ids(repository: BareRepository, commit: str, ref: str = REF) -> list[str]:
     return [record.id for record in parse(repository.note(ref, commit))]
 
 
-def local(repository: BareRepository, ref: str = REF) -> Target:
-    return Target(GitRemote(repository.url), ref)
+def local(repository: BareRepository, ref: str = REF) -> NotesTarget:
+    return NotesTarget(GitRemote(repository.url), ref)
 
 
 class TestNotes:
@@ -233,12 +233,12 @@ class TestOtherWriters:
             notes.append(local(bare_repository), {sha: [line("a")]})
 
 
-def over_http(server: GitHttpServer, repository: BareRepository, password: str | None = None) -> Target:
+def over_http(server: GitHttpServer, repository: BareRepository, password: str | None = None) -> NotesTarget:
     login = Credentials(username=server.user, password=server.password if password is None else password)
-    return Target(GitRemote(server.url(repository), login), REF)
+    return NotesTarget(GitRemote(server.url(repository), login), REF)
 
 
-def fails(notes: GitNotes, target: Target, sha: str, reason: str, *secrets: str) -> SourceError:
+def fails(notes: GitNotes, target: NotesTarget, sha: str, reason: str, *secrets: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
         notes.append(target, {sha: [line("not taken")]})
     assert caught.value.reason == reason, caught.value
@@ -256,7 +256,7 @@ class TestHttp:
         for name in ("a", "b"):
             notes.append(target, {sha: [line(name)]})
         assert ids(repository, sha) == ["id-a", "id-b"]
-        fails(notes, Target(GitRemote(target.remote.url), REF), sha, "AuthenticationFailed")
+        fails(notes, NotesTarget(GitRemote(target.remote.url), REF), sha, "AuthenticationFailed")
 
     def test_a_wrong_password(self, notes: GitNotes, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
@@ -308,13 +308,13 @@ class TestSsh:
         repository = git_ssh_server.repository()
         sha = repository.commit({"a.yaml": "1"})
         login = Credentials(identity=git_ssh_server.identity, known_hosts=git_ssh_server.known_hosts)
-        target = Target(GitRemote(git_ssh_server.url(repository), login), REF)
+        target = NotesTarget(GitRemote(git_ssh_server.url(repository), login), REF)
         notes.append(target, {sha: [line("a")]})
         assert ids(repository, sha) == ["id-a"]
         secret = git_ssh_server.identity.splitlines()[1]
         other = replace(login, known_hosts=git_ssh_server.wrong_known_hosts)
         fails(notes, replace(target, remote=replace(target.remote, credentials=other)), sha, "HostKeyMismatch", secret)
-        fails(notes, Target(GitRemote(target.remote.url), REF), sha, "InvalidCredentials")
+        fails(notes, NotesTarget(GitRemote(target.remote.url), REF), sha, "InvalidCredentials")
 
 
 def hook(repository: BareRepository, script: str) -> None:

@@ -32,7 +32,7 @@ from reconciler.adapters.git.remotes import RemoteAccess, RemoteCommands
 from reconciler.core.git.rules import UrlPolicy, scrub
 from reconciler.core.git.source import SourceError, is_sha
 from reconciler.core.meters import UNMETERED, GitMeter
-from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, Written, note_ref
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, Written, note_ref
 from reconciler.core.notes.text import merge
 
 
@@ -85,7 +85,7 @@ class GitNotes:
         self._home.close()
 
     def append(
-        self, target: Target, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
+        self, target: NotesTarget, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
     ) -> Written:
         """See `core.notes.target.Notes`."""
         rejected_at: list[str] = []
@@ -112,13 +112,13 @@ class GitNotes:
                     raise NotesRefusedError(f"the server does not take {target.ref}: {refusal}")
         raise NotesContendedError(f"{target.ref} moved before each of {self._limits.attempts} pushes")
 
-    def find(self, target: Target, *texts: str) -> Sequence[str]:
+    def find(self, target: NotesTarget, *texts: str) -> Sequence[str]:
         """See `core.notes.target.Notes`."""
         with self._note_ref(target) as notes:
             return notes.grep(texts)
 
     @contextlib.contextmanager
-    def _note_ref(self, target: Target) -> Iterator[_NoteRef]:
+    def _note_ref(self, target: NotesTarget) -> Iterator[_NoteRef]:
         """The target's ref in a turn of its repository: one writer, over all threads and processes with this cache."""
         access = self._commands.access(target.remote)
         note_ref("", target.ref)  # it may not come from a GitSync's parsed spec
