@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.adapters.git import GitRepositories
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Ref, Remote, RepositoryRejectedError, Revision, SourceError
+from reconciler.core.git.source import GitRemote, Ref, RepositoryRejectedError, Revision, SourceError
 from reconciler.core.manifests.parse import ParseOptions
 from reconciler.core.manifests.render import RenderCache, Rendered, RenderOptions, render
 from tests.support.git_repository import BareRepository
@@ -30,7 +30,7 @@ def repositories(tmp_path: Path) -> Iterator[GitRepositories]:
 
 
 def rendered(repositories: GitRepositories, repository: BareRepository, path: str = "") -> Rendered:
-    remote = Remote(repository.url)
+    remote = GitRemote(repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     return render(snapshot, path, OPTIONS, RenderCache(), validate=lambda _: ())
 
@@ -170,7 +170,7 @@ def test_odd_names_do_not_disturb_provenance(
 ) -> None:
     names = ["-rf.yaml", "--output=x", ":(top)x.yaml", ":!x", "a*"]
     sha = plumbing.commit(plumbing.tree([("100644", name.encode(), plumbing.blob(name)) for name in names]))
-    snapshot = repositories.fetch(Remote(bare_repository.url), Revision("main", sha))
+    snapshot = repositories.fetch(GitRemote(bare_repository.url), Revision("main", sha))
     assert {each.commit.sha for each in snapshot.provenance(None, names).values()} == {sha}
 
 
@@ -209,7 +209,7 @@ def test_a_huge_blob_is_refused_unread(
     inner = bare_repository.git("rev-parse", "main:a.yaml")
     plumbing = Plumbing(bare_repository)
     plumbing.commit(plumbing.tree([("100644", b"a.yaml", inner), ("100644", b"big.yaml", blob)]))
-    remote = Remote(bare_repository.url)
+    remote = GitRemote(bare_repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     result = render(snapshot, "", OPTIONS, RenderCache(), validate=lambda _: ())
     assert [manifest.name for manifest in result.manifests] == ["a"]
@@ -269,7 +269,7 @@ def test_no_filter_and_no_hook_runs(
         "filter.evil.smudge",
     ):
         bare_repository.git("config", key, str(script))
-    remote = Remote(bare_repository.url)
+    remote = GitRemote(bare_repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     assert (
         dict(snapshot.read(file.blob for file in snapshot.files("") if file.path == "a.yaml")).popitem()[1]
@@ -318,7 +318,7 @@ def test_commit_texts(
     subject: str,
 ) -> None:
     sha = plumbing.commit(plumbing.tree([]), extra=extra, who=who, text=text)
-    commit = repositories.fetch(Remote(bare_repository.url), Revision("main", sha)).commit
+    commit = repositories.fetch(GitRemote(bare_repository.url), Revision("main", sha)).commit
     assert (commit.author, commit.subject) == (author, subject)
     assert commit.when == datetime.fromtimestamp(1, UTC)
 
@@ -341,5 +341,5 @@ def test_what_is_refused_starts_no_process(
     trap = tmp_path / "trap"
     with pytest.raises(SourceError, match="Invalid"):
         repositories.resolve(
-            Remote(url.format(trap=trap)), Ref(ref.branch.format(trap=trap), ref.tag, ref.semver, ref.commit)
+            GitRemote(url.format(trap=trap)), Ref(ref.branch.format(trap=trap), ref.tag, ref.semver, ref.commit)
         )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
-from reconciler.core.git.source import Remote, Repositories, Revision, Snapshot, SourceError
+from reconciler.core.git.source import CommitSnapshot, GitRemote, Repositories, Revision, SourceError
 from reconciler.core.manifests.parse import Validate
 from reconciler.core.manifests.render import Kustomizer, RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
@@ -84,7 +84,7 @@ class SyncController:
             Pool(_CLUSTERS, self._clusters, [], DEADLINE_S),
         )
 
-    def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
+    def remote(self, sync: Resource, spec: GitSyncSpec) -> GitRemote:
         """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
         return self._source.remote(sync, spec)
 
@@ -181,7 +181,7 @@ class SyncController:
         return result
 
     def _found(
-        self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: Remote, revision: Revision
+        self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: GitRemote, revision: Revision
     ) -> Found | Outcome:
         snapshot = self._source.fetch(remote, revision)
         refusal = _rewind(sync, spec, revision, snapshot)
@@ -303,7 +303,7 @@ def _looked_at(sync: Resource, revision: Revision) -> tuple[object, ...]:
     return (sync.uid, sync.generation, str(revision), *said)
 
 
-def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: Snapshot) -> Outcome | None:
+def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: CommitSnapshot) -> Outcome | None:
     """A branch that no longer holds what was applied was rewritten: a silent rollback, unless someone says it is meant."""
     try:
         applied = Revision.parse(str(sync.status.get("lastAppliedRevision") or ""))
