@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test endurance check fix bench lock clean
+.PHONY: help setup demo test endurance check fix style bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +59,10 @@ check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports
 fix: $(STAMP) ## let ruff put right what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Counting needs no requirements; where they are installed it also follows a change through the running code.
+style: ## how long, wide and ambiguous the code is; ARGS=--list names the places. Figures, never a gate
+	@python=$(BIN)/python; [ -x "$$python" ] || python="$(PYTHON)"; "$$python" -m tests.support.style $(ARGS)
 
 bench: setup ## the figures of ARCHITECTURE.md, measured here
 	@$(BIN)/python -m tests.bench
