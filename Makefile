@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test endurance check fix style bench lock clean
+.PHONY: help setup demo test endurance check fix reference style bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -55,10 +55,14 @@ check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.support.requirements
 	$(BIN)/python -m reconciler crds --check crds
+	$(BIN)/python -m tests.support.reference --check
 
 fix: $(STAMP) ## let ruff put right what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(STAMP) ## write docs/reference anew from the kinds, their docstrings and docs/reference/reasons.yaml
+	@$(BIN)/python -m tests.support.reference
 
 # Counting needs no requirements; where they are installed it also follows a change through the running code.
 style: ## how long, wide and ambiguous the code is; ARGS=--list names the places. Figures, never a gate
