@@ -22,7 +22,6 @@ import yaml
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.schema.crd import crd
-from reconciler.core.schema.status import COMMON
 from reconciler.kinds import SCHEMAS
 from tests.support.reasons import Found, reasons
 from tests.support.style import Module, modules
@@ -85,6 +84,7 @@ def rendered(source: Sequence[Module], found: Iterable[Found], sentences: Senten
     """Every page's text by its file name."""
     definitions = {schema.kind: crd(schema, load_shape(schema)) for schema in SCHEMAS}
     by_page = _placed(source, found, definitions.keys())
+    shared = shared_status([one for kind, one in definitions.items() if kind != _SYNC])
 
     def told(page: str) -> list[tuple[str, str]]:
         said = ((reason, sentences.get(reason, "")) for reason in by_page.get(page, ()))
@@ -92,17 +92,22 @@ def rendered(source: Sequence[Module], found: Iterable[Found], sentences: Senten
         return sorted(row for several in rows for row in several)
 
     pages = {
-        f"{definition['spec']['names']['plural']}.md": "\n".join(kind_page(definition, told(kind)))
+        f"{definition['spec']['names']['plural']}.md": "\n".join(
+            kind_page(definition, told(kind), {} if kind == _SYNC else shared)
+        )
         for kind, definition in definitions.items()
     }
     of_classes = {module.path: module.tree for module in source}["reconciler/core/resource.py"]
-    pages[SHARED] = "\n".join(shared_page([*definitions.values()], [*annotations(of_classes)], told("")))
+    pages[SHARED] = "\n".join(
+        shared_page([*definitions.values()], [*annotations_of_people(of_classes)], told(""), shared)
+    )
     return pages
 
 
-def kind_page(definition: Json, told: Sequence[tuple[str, str]]) -> Iterator[str]:
+def kind_page(definition: Json, told: Sequence[tuple[str, str]], shared: Json) -> Iterator[str]:
+    """`shared` are the members of status that another page tells of."""
     names, version = definition["spec"]["names"], definition["spec"]["versions"][0]
-    root = version["schema"]["openAPIV3Schema"]
+    root = _root(definition)
     yield f"{_HEADER}\n# {names['kind']}\n"
     yield f"{root['description']}\n"
     yield f"`apiVersion: {definition['spec']['group']}/{version['name']}`; {_called(names)}. What it shares with the other"
@@ -121,9 +126,8 @@ def kind_page(definition: Json, told: Sequence[tuple[str, str]]) -> Iterator[str
         yield from (f"- {where}{rule}" for where, rule in rules)
         yield ""
     yield "## Status\n"
-    common = {field.key for field in COMMON} if names["kind"] != _SYNC else set()
     status = root["properties"]["status"]
-    own = {key: member for key, member in status["properties"].items() if key not in common}
+    own = {key: member for key, member in status["properties"].items() if shared.get(key) != member}
     yield from _fields({**status, "properties": own})
     yield "## Reasons\n"
     yield "Of its conditions and Events, beside those of every kind:\n"
@@ -131,7 +135,7 @@ def kind_page(definition: Json, told: Sequence[tuple[str, str]]) -> Iterator[str
 
 
 def shared_page(
-    definitions: Sequence[Json], notes: Sequence[tuple[str, str]], told: Sequence[tuple[str, str]]
+    definitions: Sequence[Json], notes: Sequence[tuple[str, str]], told: Sequence[tuple[str, str]], shared: Json
 ) -> Iterator[str]:
     yield f"{_HEADER}\n# Reference\n"
     yield from _table(
@@ -139,7 +143,7 @@ def shared_page(
         (
             (
                 f"[{one['spec']['names']['kind']}]({one['spec']['names']['plural']}.md)",
-                one["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"],
+                _root(one)["description"],
             )
             for one in definitions
         ),
@@ -149,17 +153,19 @@ def shared_page(
     yield "## Annotations\n"
     yield from _table(("annotation", "meaning"), ((f"`{key}`", text) for key, text in notes))
     yield "## Status of every kind that is reconciled with SageMaker\n"
-    sample = next(one for one in definitions if one["spec"]["names"]["kind"] != _SYNC)
-    status = sample["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-    shared = {field.key for field in COMMON}
-    members = {key: member for key, member in status["properties"].items() if key in shared}
-    yield from _fields({"properties": members})
+    yield from _fields({"properties": shared})
     yield "## Reasons of every kind\n"
     yield "Of conditions and Events. An error's reason stands in Ready until its cause is gone.\n"
     yield from _table(("reason", "meaning"), ((f"`{reason}`", text) for reason, text in told))
 
 
-def annotations(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def shared_status(definitions: Sequence[Json]) -> Json:
+    """The members that all of them have alike, with their schemas."""
+    first, *others = (_root(one)["properties"]["status"]["properties"] for one in definitions)
+    return {key: member for key, member in first.items() if all(other.get(key) == member for other in others)}
+
+
+def annotations_of_people(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Those that have a docstring in `class Annotation`: they are people's. The others are written by the sync."""
     constants: dict[str, str] = {}
     for node in tree.body:
@@ -251,6 +257,11 @@ def _distances(imports: Mapping[str, set[str]], start: set[str]) -> dict[str, in
 
 
 # how it looks
+
+
+def _root(definition: Json) -> Json:
+    root: Json = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return root
 
 
 def _called(names: Json) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.reasons import Found
-from tests.support.reference import annotations, kind_page, main, unexplained
+from tests.support.reference import annotations_of_people, kind_page, main, shared_status, unexplained
 
 DEFINITION: dict[str, Any] = {
     "spec": {
@@ -69,11 +69,12 @@ DEFINITION: dict[str, Any] = {
     ],
 )
 def test_a_page_has(line: str) -> None:
-    assert line in kind_page(DEFINITION, [("Made", "It was made.")])
+    assert line in kind_page(DEFINITION, [("Made", "It was made.")], {})
 
 
 def test_what_all_kinds_have_in_status_is_not_said_again() -> None:
-    assert not any("`drift`" in line for line in kind_page(DEFINITION, []))
+    shared = shared_status([DEFINITION, DEFINITION])
+    assert not any("`drift`" in line for line in kind_page(DEFINITION, [], {"drift": shared["drift"]}))
 
 
 def test_annotations_with_a_docstring_are_peoples() -> None:
@@ -88,7 +89,7 @@ def test_annotations_with_a_docstring_are_peoples() -> None:
             once more."""
             OTHER = "other"
     '''
-    assert [*annotations(ast.parse(dedent(text)))] == [("example.dev/run", "Run it once more.")]
+    assert [*annotations_of_people(ast.parse(dedent(text)))] == [("example.dev/run", "Run it once more.")]
 
 
 @pytest.mark.parametrize(
