@@ -23,7 +23,7 @@ from reconciler.core.manifests.render import Kustomizer, RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.spec import ALLOW_REWIND, KIND, GitSyncSpec, approves, requested
+from reconciler.core.sync.spec import KIND, GitSyncSpec, approves, requested
 from reconciler.core.sync.status import Outcome, Report, Verdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
@@ -299,7 +299,7 @@ class SyncController:
 
 def _looked_at(sync: Resource, revision: Revision) -> tuple[object, ...]:
     """Everything that could make another pass over an unchanged cluster come out differently."""
-    said = (sync.annotations.get(name) for name in (Annotation.APPROVE_PRUNE, ALLOW_REWIND))
+    said = (sync.annotations.get(name) for name in (Annotation.APPROVE_PRUNE, Annotation.ALLOW_REWIND))
     return (sync.uid, sync.generation, str(revision), *said)
 
 
@@ -313,13 +313,13 @@ def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: Com
         return None  # another ref, or a commit, was asked for in so many words
     if applied.sha == revision.sha or snapshot.contains(applied.sha):
         return None
-    if approves(sync.annotations.get(ALLOW_REWIND), revision):
+    if approves(sync.annotations.get(Annotation.ALLOW_REWIND), revision):
         return None
     return Outcome(
         Verdict.STALLED,
         "NonFastForward",
         f"{revision} does not follow the applied {applied.short}: annotate the GitSync with "
-        f"{ALLOW_REWIND}={revision.short} if the branch was rewritten on purpose",
+        f"{Annotation.ALLOW_REWIND}={revision.short} if the branch was rewritten on purpose",
     )
 
 
