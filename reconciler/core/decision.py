@@ -141,6 +141,8 @@ class Decision:
     """What is shown when the calls may not go out, without calls of its own. With an empty reason it takes the refusal's. None:
     this very decision without its calls.
     """
+    explained_in: str = ""
+    """Of what is shown instead: the status member that takes the refusal's message too, as the archived operator told it."""
 
     def each(self, change: Callable[[Decision], Decision]) -> Decision:
         """The decision changed, and likewise what is shown in its place when its calls may not go out."""
@@ -152,7 +154,10 @@ class Decision:
         shown = replace(self.unsent or self, calls=(), corrects=(), unsent=None)
         if shown.reason or not self.unsent:
             return shown
-        return replace(shown, reason=refusal.reason, message=refusal.message)
+        explained = {shown.explained_in: refusal.message} if shown.explained_in else {}
+        return replace(
+            shown, reason=refusal.reason, message=refusal.message, status={**shown.status, **explained}, explained_in=""
+        )
 
 
 def sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
