@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.core.conditions import stamp
-from reconciler.core.decision import Call, Decision, Difference, Notice, Phase
+from reconciler.core.decision import REFUSAL_MESSAGE, Call, Decision, Difference, Notice, Phase
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
@@ -89,9 +89,9 @@ def _make(given: ImmutablePass, desired: ImmutableObject, others: tuple[Immutabl
     """Another one under its own name. While nothing may be sent the archived operator's words for an error are shown."""
     decision = _await_models(given, desired, others) if given.seen.lacks else _create(given, desired, others)
     failure, known = given.this.failure, given.this.past.get("additional")
-    # The refusal's message takes its place; by this one it is known whether lastUpdateTime moves.
-    why = str(failure.error) if failure else str(known or "refused")
-    unsent = replace(given.stalled(others, "", why), message="", explained_in="additional")
+    # By this text it is known whether lastUpdateTime moves; the refusal's own takes its place.
+    unsent = given.stalled(others, "", str(failure.error) if failure else str(known or "refused"))
+    unsent = replace(unsent, message="", status={**unsent.status, "additional": REFUSAL_MESSAGE})
     return replace(decision, unsent=unsent)
 
 
