@@ -12,7 +12,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.remote_object import read_lag
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation
-from reconciler.core.status import RENDERED
+from reconciler.core.status import kept
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.shared import SYNCHRONIZING
@@ -34,8 +34,7 @@ class JobPass:
 
     def carried(self) -> dict[str, Any]:
         """The legacy fields as they stand in status: everything that is not a record of ours or rendered anew."""
-        ours = {"run", "runs", *RENDERED}
-        carried = {key: value for key, value in self.this.past.items() if key not in ours}
+        carried = {key: value for key, value in kept(self.this.past).items() if key not in ("run", "runs")}
         carried.setdefault(self.job.status_key, SYNCHRONIZING)
         return carried
 
