@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.core.conditions import DRIFTED, READY
 from reconciler.core.meters import Reading
+from reconciler.core.records.run import Run
 from reconciler.core.resource import Resource
 
 MOST = 20
@@ -32,7 +33,7 @@ def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iter
         if DRIFTED in told and told[DRIFTED].get("status") == "True":
             drifted[str(told[DRIFTED].get("reason"))] += 1
         if job:
-            states[str((status.get("run") or {}).get("status") or _NOT_STARTED)] += 1
+            states[Run.parse(status.get("run")).status or _NOT_STARTED] += 1
     yield from _readings("objects", kind, ready)
     yield from _readings("drifted_objects", kind, drifted)
     yield from _readings("jobs", kind, states)

@@ -7,9 +7,11 @@ from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.kind import Pass
+from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
-from reconciler.core.schema.status import RUNS, record, status, string, time
-from reconciler.kinds.jobs import job
+from reconciler.core.schema.status import record, status, string, time
+from reconciler.kinds.jobs.deciding import job_kind
+from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
 SCHEMA = Schema(
@@ -44,22 +46,24 @@ SCHEMA = Schema(
 )
 
 
-def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
-    over = news.get(JOB.remote.status_key) in JOB.remote.over
-    fields = {"additional": news.get("FailureReason", "") if over else ""}
-    return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
+def _legacy_fields(this: Pass, _name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    over = found.get(JOB.remote.status_key) in JOB.remote.over
+    fields = {"additional": found.get("FailureReason", "") if over else ""}
+    return checked(
+        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
+    )
 
 
-JOB = job.JobType(
+JOB = JobType(
     remote=REMOTES["TransformJob"],
     spec_name="transformJobName",
     status_name="sageMakerTransformJobName",
     status_key="transformJobStatus",
     working="Failed",
     name_limit=63,
-    describe_status=_legacy,
+    legacy_fields=_legacy_fields,
     needs=lambda request: (request["ModelName"],),
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 
-KIND = job.kind(SCHEMA, JOB)
+KIND = job_kind(SCHEMA, JOB)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Kind, seen_in_pass
-from reconciler.core.resource import Resource
+from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
-from reconciler.core.schema.shapes import Field
-from reconciler.core.schema.status import boolean, internal, many, record, status, string, time
-from reconciler.kinds import immutable
+from reconciler.core.schema.shapes import Field, List
+from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.kinds.immutable.deciding import immutable_kind
+from reconciler.kinds.immutable.immutable_type import ImmutableType
+from reconciler.kinds.immutable.users import models_of
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -58,18 +58,7 @@ SCHEMA = Schema(
         ),
         Field(
             "configs",
-            many(
-                internal(
-                    name=string(),
-                    arn=string(),
-                    hash=string(),
-                    region=string(),
-                    requestedAt=time(),
-                    creationTime=time(),
-                    usedBy=string(),
-                    differs=string(),
-                )
-            ),
+            List(ImmutableObject.shape()),
             doc="What this object made in SageMaker, newest first.",
         ),
         Field("collecting", boolean(), doc="Something made earlier is waiting to be deleted."),
@@ -85,12 +74,7 @@ def _configs_of(endpoint: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
-def _as_written(resource: Resource) -> Mapping[str, Any]:
-    """The archived operator wrote nothing back into this kind's spec."""
-    return resource.spec
-
-
-ENDPOINT_CONFIG = immutable.ThingType(
+ENDPOINT_CONFIG = ImmutableType(
     remote=REMOTES["EndpointConfig"],
     status_name="sageMakerEndpointConfigName",
     status_arn="endpointConfigArn",
@@ -98,13 +82,7 @@ ENDPOINT_CONFIG = immutable.ThingType(
     user="Endpoint",
     user_filter="LastModifiedTimeAfter",
     used=_configs_of,
-    needs=immutable.models_of,
+    needs=models_of,
 )
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=partial(immutable.observe, ENDPOINT_CONFIG),
-    decide=seen_in_pass(partial(immutable.decide, ENDPOINT_CONFIG)),
-    failing=immutable.failing,
-    as_written=_as_written,
-)
+KIND = immutable_kind(SCHEMA, ENDPOINT_CONFIG)

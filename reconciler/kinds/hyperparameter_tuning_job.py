@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision, Phase
-from reconciler.core.kind import Pass, View, seen_in_pass
+from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.records.run import RUNS, Run
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
-from reconciler.core.schema.status import RUNS, integer, number, pairs, record, status, string, time
-from reconciler.kinds.jobs import job, spawned
+from reconciler.core.schema.status import integer, number, pairs, record, status, string, time
+from reconciler.kinds.jobs import deciding, observed, spawned
+from reconciler.kinds.jobs.deciding import job_kind
+from reconciler.kinds.jobs.job_type import JobType
+from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.jobs.runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
@@ -104,29 +109,35 @@ SCHEMA = Schema(
 
 
 @dataclass(frozen=True)
-class Seen(job.Seen):
+class TuningObserved(JobObserved):
     spawned: tuple[Mapping[str, Any], ...] = ()
     """Summaries of the current tuning job's training jobs, where they may have changed."""
     best: Mapping[str, Any] | None = None
     """Description of the best training job, once the tuning job is over."""
 
 
-def observe(view: View, this: Pass) -> Seen:
+def observe(view: View, this: Pass) -> TuningObserved:
     """Counters are in the List summary; the best training job is in the description alone, which is asked for when the
     summary moved. A training job that appears moves it too, so the children are listed no more often than that.
     """
-    return _closely(view, this, job.observe(JOB, view, this))
+    return _closely(view, this, observed.observe(JOB, view, this))
 
 
-def _closely(view: View, this: Pass, seen: job.Seen) -> Seen:
-    name = str((this.past.get("run") or {}).get("name") or this.past.get(JOB.status_name) or "")
-    news = dict(seen.news)
-    if news.get(name) is None:
-        return Seen(news, seen.owners, seen.digests, seen.contents)
+def _closely(view: View, this: Pass, seen: JobObserved) -> TuningObserved:
+    name = Run.parse(this.past.get("run")).name or str(this.past.get(JOB.status_name) or "")
+    found = seen.found.get(name)
+    if found is None:
+        return TuningObserved(seen.found, seen.owners, seen.digests, seen.contents)
     described = view.describe(JOB.remote.name, name)
-    news[name] = described if described is not None else news[name]
-    parts = (news, seen.owners, seen.digests, seen.contents)
-    return Seen(*parts, spawned=tuple(view.spawned(name)), best=_best_described(view, news[name] or {}))
+    found = found if described is None else described
+    return TuningObserved(
+        {**seen.found, name: found},
+        seen.owners,
+        seen.digests,
+        seen.contents,
+        spawned=tuple(view.spawned(name)),
+        best=_best_described(view, found),
+    )
 
 
 def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -135,64 +146,73 @@ def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, A
     return view.describe("TrainingJob", name) if name and over else None
 
 
-def decide(this: Pass) -> Decision:
-    decision = job.decide(JOB, this)
+def decide(this: Pass, seen: TuningObserved) -> Decision:
+    decision = deciding.decide(_telling_of(seen.best), this, seen)
     if decision.phase is Phase.RELEASED:
         return decision
-    return replace(decision, children=tuple(_children(this)))
+    children = tuple(_children(this, seen))
+    return decision.each(lambda one: replace(one, children=children))
 
 
 def follow(view: View, this: Pass) -> Decision | None:
-    return job.followed(JOB, replace(this, seen=_closely(view, this, job.look_back(JOB, view, this))))
+    seen = _closely(view, this, observed.look_back(JOB, view, this))
+    return deciding.followed(_telling_of(seen.best), this, seen)
 
 
-def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
-    over = news.get(JOB.remote.status_key) in JOB.remote.over
-    fields: dict[str, Any] = {"additional": news.get("FailureReason", "") if over else ""}
-    if "TrainingJobStatusCounters" in news:
-        fields["trainingJobStatusCounters"] = _counters(news["TrainingJobStatusCounters"])
-    if best := news.get("BestTrainingJob"):
-        found = _best(best)
-        artefacts = (this.seen.best or {}).get("ModelArtifacts") or {}
-        known = (past.get("bestTrainingJob") or {}) if past.get(JOB.status_name) == _name else {}
-        same = known.get("trainingJobName") == found["trainingJobName"]
-        found["modelPath"] = artefacts.get("S3ModelArtifacts") or (known.get("modelPath") if same else None)
-        fields["bestTrainingJob"] = found
+def _telling_of(best: Mapping[str, Any] | None) -> JobType:
+    """The job type, its legacy fields with what the description of the best training job says."""
+    return replace(JOB, legacy_fields=partial(_legacy_fields, best))
+
+
+def _legacy_fields(
+    described: Mapping[str, Any] | None, this: Pass, name: str, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    over = found.get(JOB.remote.status_key) in JOB.remote.over
+    fields: dict[str, Any] = {"additional": found.get("FailureReason", "") if over else ""}
+    if "TrainingJobStatusCounters" in found:
+        fields["trainingJobStatusCounters"] = _counters(found["TrainingJobStatusCounters"])
+    if summary := found.get("BestTrainingJob"):
+        best = _best(summary)
+        artefacts = (described or {}).get("ModelArtifacts") or {}
+        known = (this.past.get("bestTrainingJob") or {}) if this.past.get(JOB.status_name) == name else {}
+        same = known.get("trainingJobName") == best["trainingJobName"]
+        best["modelPath"] = artefacts.get("S3ModelArtifacts") or (known.get("modelPath") if same else None)
+        fields["bestTrainingJob"] = best
     return fields
 
 
-def _counters(told: Mapping[str, int]) -> dict[str, int]:
-    retryable, final = int(told.get("RetryableError") or 0), int(told.get("NonRetryableError") or 0)
+def _counters(counted: Mapping[str, int]) -> dict[str, int]:
+    retryable, final = int(counted.get("RetryableError") or 0), int(counted.get("NonRetryableError") or 0)
     return {
-        "completed": int(told.get("Completed") or 0),
-        "inProgress": int(told.get("InProgress") or 0),
+        "completed": int(counted.get("Completed") or 0),
+        "inProgress": int(counted.get("InProgress") or 0),
         "retryableError": retryable,
         "nonRetryableError": final,
         "totalError": retryable + final,
-        "stopped": int(told.get("Stopped") or 0),
+        "stopped": int(counted.get("Stopped") or 0),
     }
 
 
-def _best(told: Mapping[str, Any]) -> dict[str, Any]:
-    metric = told.get("FinalHyperParameterTuningJobObjectiveMetric") or {}
+def _best(summary: Mapping[str, Any]) -> dict[str, Any]:
+    metric = summary.get("FinalHyperParameterTuningJobObjectiveMetric") or {}
     value = metric.get("Value")
     return {
-        "creationTime": told.get("CreationTime"),
-        "failureReason": told.get("FailureReason"),
+        "creationTime": summary.get("CreationTime"),
+        "failureReason": summary.get("FailureReason"),
         "finalHyperParameterTuningJobObjectiveMetric": {
             "metricName": metric.get("MetricName"),
             "type": metric.get("Type"),
             "value": None if value is None else str(value),
         },
-        "objectiveStatus": told.get("ObjectiveStatus"),
+        "objectiveStatus": summary.get("ObjectiveStatus"),
         "objectiveValue": value,
-        "trainingStartTime": told.get("TrainingStartTime"),
-        "trainingEndTime": told.get("TrainingEndTime"),
-        "trainingJobArn": told.get("TrainingJobArn"),
-        "trainingJobName": told.get("TrainingJobName"),
-        "trainingJobStatus": told.get("TrainingJobStatus"),
-        "tunedHyperParameters": _pairs(told.get("TunedHyperParameters") or {}),
-        "tuningJobName": told.get("TuningJobName"),
+        "trainingStartTime": summary.get("TrainingStartTime"),
+        "trainingEndTime": summary.get("TrainingEndTime"),
+        "trainingJobArn": summary.get("TrainingJobArn"),
+        "trainingJobName": summary.get("TrainingJobName"),
+        "trainingJobStatus": summary.get("TrainingJobStatus"),
+        "tunedHyperParameters": _pairs(summary.get("TunedHyperParameters") or {}),
+        "tuningJobName": summary.get("TuningJobName"),
     }
 
 
@@ -218,9 +238,8 @@ _NOT_OF_A_TRAINING_JOB = frozenset(
 )
 
 
-def _children(this: Pass) -> Iterator[Resource]:
+def _children(this: Pass, seen: TuningObserved) -> Iterator[Resource]:
     """A TrainingJob resource for each training job: what its definition says, with the parameters it was given."""
-    seen: Seen = this.seen
     for summary in seen.spawned:
         definition = _definition(this.spec, str(summary.get("TrainingJobDefinitionName") or ""))
         spec = {key: value for key, value in definition.items() if key not in _NOT_OF_A_TRAINING_JOB}
@@ -241,15 +260,15 @@ def _definition(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return named or spec.get("trainingJobDefinition") or (several[0] if several else {})
 
 
-JOB = job.JobType(
+JOB = JobType(
     remote=REMOTES["HyperParameterTuningJob"],
     spec_name="hyperParameterTuningJobName",
     status_name="sageMakerHyperParameterTuningJobName",
     status_key="hyperParameterTuningJobStatus",
     working="ReconcilingTuningJob",
     name_limit=32,
-    describe_status=_legacy,
+    legacy_fields=partial(_legacy_fields, None),
     limited=_ran_out,
 )
 
-KIND = replace(job.kind(SCHEMA, JOB), observe=observe, decide=seen_in_pass(decide), follow=follow)
+KIND: Kind[TuningObserved] = replace(job_kind(SCHEMA, JOB), observe=observe, decide=decide, follow=follow)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Kind, seen_in_pass
-from reconciler.core.resource import Resource
+from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
-from reconciler.core.schema.shapes import Field
-from reconciler.core.schema.status import boolean, internal, many, record, status, string, time
-from reconciler.kinds import immutable
+from reconciler.core.schema.shapes import Field, List
+from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.kinds.immutable.deciding import immutable_kind
+from reconciler.kinds.immutable.immutable_type import ImmutableType
+from reconciler.kinds.immutable.users import models_of
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -43,18 +43,7 @@ SCHEMA = Schema(
         ),
         Field(
             "models",
-            many(
-                internal(
-                    name=string(),
-                    arn=string(),
-                    hash=string(),
-                    region=string(),
-                    requestedAt=time(),
-                    creationTime=time(),
-                    usedBy=string(),
-                    differs=string(),
-                )
-            ),
+            List(ImmutableObject.shape()),
             doc="What this object made in SageMaker, newest first.",
         ),
         Field("collecting", boolean(), doc="Something made earlier is waiting to be deleted."),
@@ -76,26 +65,15 @@ def _without_default_mode(container: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in container.items() if (key, value) != ("mode", "SingleModel")}
 
 
-def _as_written(resource: Resource) -> Mapping[str, Any]:
-    """What the archived operator wrote back cannot be told from what a user wrote; see `_content`."""
-    return resource.spec
-
-
-MODEL = immutable.ThingType(
+MODEL = ImmutableType(
     remote=REMOTES["Model"],
     status_name="sageMakerModelName",
     status_arn="modelArn",
     records="models",
     user="EndpointConfig",
     user_filter="CreationTimeAfter",
-    used=immutable.models_of,
+    used=models_of,
     content=_content,
 )
 
-KIND = Kind(
-    schema=SCHEMA,
-    observe=partial(immutable.observe, MODEL),
-    decide=seen_in_pass(partial(immutable.decide, MODEL)),
-    failing=immutable.failing,
-    as_written=_as_written,
-)
+KIND = immutable_kind(SCHEMA, MODEL)

@@ -8,10 +8,12 @@ from typing import Any
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.kind import Pass
+from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, at
-from reconciler.core.schema.status import RUNS, record, status, string, time
-from reconciler.kinds.jobs import job
+from reconciler.core.schema.status import record, status, string, time
+from reconciler.kinds.jobs.deciding import job_kind
+from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
 
@@ -56,15 +58,17 @@ SCHEMA = Schema(
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
-def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """The exit message tells more than the reason of a failure, where the container wrote one."""
-    over = news.get(JOB.remote.status_key) in JOB.remote.over
-    told = [str(news[key]) for key in ("FailureReason", "ExitMessage") if news.get(key)]
+    over = found.get(JOB.remote.status_key) in JOB.remote.over
+    reasons = [str(found[key]) for key in ("FailureReason", "ExitMessage") if found.get(key)]
     fields = {
-        "additional": ": ".join(told) if over and news.get(JOB.remote.status_key) != "Completed" else "",
+        "additional": ": ".join(reasons) if over and found.get(JOB.remote.status_key) != "Completed" else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
     }
-    return checked({**fields, JOB.status_key: str(news.get(JOB.remote.status_key) or "InProgress")}, past, this.now)
+    return checked(
+        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
+    )
 
 
 def _ran_out(found: Mapping[str, Any]) -> bool:
@@ -72,16 +76,16 @@ def _ran_out(found: Mapping[str, Any]) -> bool:
     return ran_out(found, limit_s, "ProcessingStartTime", "ProcessingEndTime")
 
 
-JOB = job.JobType(
+JOB = JobType(
     remote=REMOTES["ProcessingJob"],
     spec_name="",
     status_name="sageMakerProcessingJobName",
     status_key="processingJobStatus",
     working="Reconciling",
     name_limit=63,
-    describe_status=_legacy,
+    legacy_fields=_legacy_fields,
     limited=_ran_out,
 )
 """No key of the spec holds a name."""
 
-KIND = job.kind(SCHEMA, JOB)
+KIND = job_kind(SCHEMA, JOB)

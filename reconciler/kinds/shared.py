@@ -1,12 +1,14 @@
-"""Columns and spec fields that several kinds have in common."""
+"""What several kinds have in common: columns, spec fields, and how their references are resolved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.core.conditions import stamp
+from reconciler.core.kind import Pass
+from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import Column, Difference
 from reconciler.core.schema.shapes import Field, Scalar
 
@@ -32,6 +34,11 @@ SAGEMAKER_ENDPOINT = Field(
     doc="URL of the SageMaker API to use instead of the region's own.",
 )
 
+SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
+"""The archived operator's status of what was asked for and not answered yet."""
+FOREIGN_LOOK = timedelta(minutes=10)
+"""How often somebody else's object under a name of ours is looked at again."""
+
 TAGS = Difference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
 
@@ -40,3 +47,8 @@ def checked(fields: Mapping[str, Any], past: Mapping[str, Any], now: datetime) -
     """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
     moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())
     return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}
+
+
+def resolved(this: Pass) -> Resolved:
+    """The spec with what its references stand for now."""
+    return resolve(this.shape, this.spec, this.resource.namespace, this.others)

@@ -9,11 +9,15 @@ from typing import Any
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision
-from reconciler.core.kind import Pass, View, seen_in_pass
+from reconciler.core.kind import Pass, View
+from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
-from reconciler.core.schema.status import RUNS, many, record, status, string, time
-from reconciler.kinds.jobs import job, spawned
+from reconciler.core.schema.status import many, record, status, string, time
+from reconciler.kinds.jobs import deciding, observed, spawned
+from reconciler.kinds.jobs.deciding import job_kind
+from reconciler.kinds.jobs.job_type import JobType
+from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -74,20 +78,22 @@ _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _UNSETTLED_RULE = ("InProgress", "Stopping")
 
 
-def _legacy(this: Pass, name: str, news: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """The archived operator's further fields; secondaryStatus is blank while Stopping, as it was there."""
-    status = str(news.get("TrainingJobStatus") or "InProgress")
-    secondary = str(news.get("SecondaryStatus") or "Starting")
+    status = str(found.get("TrainingJobStatus") or "InProgress")
+    secondary = str(found.get("SecondaryStatus") or "Starting")
     over = status in JOB.remote.over
     fields: dict[str, Any] = {
         "secondaryStatus": "" if status == "Stopping" else secondary,
-        "additional": news.get("FailureReason", "") if over else "",
+        "additional": found.get("FailureReason", "") if over else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
         "modelPath": "",
     }
     if status == "Completed":
-        fields["modelPath"] = (news.get("ModelArtifacts") or {}).get("S3ModelArtifacts", past.get("modelPath", ""))
-    if rules := news.get("DebugRuleEvaluationStatuses"):
+        fields["modelPath"] = (found.get("ModelArtifacts") or {}).get(
+            "S3ModelArtifacts", this.past.get("modelPath", "")
+        )
+    if rules := found.get("DebugRuleEvaluationStatuses"):
         fields["debugRuleEvaluationStatuses"] = [
             {
                 "lastModifiedTime": rule.get("LastModifiedTime"),
@@ -106,26 +112,26 @@ def _rules_running(status: Mapping[str, Any]) -> bool:
     return any(rule.get("ruleEvaluationStatus") in _UNSETTLED_RULE for rule in rules)
 
 
-JOB = job.JobType(
+JOB = JobType(
     remote=REMOTES["TrainingJob"],
     spec_name="trainingJobName",
     status_name="sageMakerTrainingJobName",
     status_key="trainingJobStatus",
     working="ReconcilingTrainingJob",
     name_limit=63,
-    describe_status=_legacy,
+    legacy_fields=_legacy_fields,
     limited=lambda found: found.get("SecondaryStatus") in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded"),
     unsettled=_rules_running,
 )
 
 
-def _observe(view: View, this: Pass) -> job.Seen:
+def _observe(view: View, this: Pass) -> JobObserved:
     """A child of a tuning job is shown, never acted on."""
-    return spawned.observe(JOB, view, this) if this.resource.spawned else job.observe(JOB, view, this)
+    return spawned.observe(JOB, view, this) if this.resource.spawned else observed.observe(JOB, view, this)
 
 
-def _decide(this: Pass) -> Decision:
-    return spawned.decide(JOB, this) if this.resource.spawned else job.decide(JOB, this)
+def _decide(this: Pass, seen: JobObserved) -> Decision:
+    return spawned.decide(JOB, this, seen) if this.resource.spawned else deciding.decide(JOB, this, seen)
 
 
-KIND = replace(job.kind(SCHEMA, JOB), observe=_observe, decide=seen_in_pass(_decide))
+KIND = replace(job_kind(SCHEMA, JOB), observe=_observe, decide=_decide)

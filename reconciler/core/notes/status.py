@@ -19,6 +19,7 @@ from reconciler.core.decision import Difference
 from reconciler.core.git.source import Revision, is_sha
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About, Line, Rollout, commit_of
+from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
 
@@ -43,32 +44,30 @@ def told(
 
 
 def _jobs(resource: Resource, about: About, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime) -> Told:
-    past = {str(run.get("name")): run for run in _runs(before)}
-    for run in _runs(after):
-        name, content = str(run.get("name") or ""), str(run.get("digest") or "")
-        was = past.get(name) or {}
-        commit = _commit(run, resource)
-        if run.get("startedAt") and not was.get("startedAt"):
-            at = _time(run["startedAt"], now)
-            arn, token = str(run.get("arn") or ""), str(run.get("token") or "")
-            yield commit, note.job_started(about, at, job=name, content=content, arn=arn, token=token)
-        if run.get("startedAt") and run.get("status") in _OVER and was.get("status") not in _OVER:
-            current = run is after.get("run")
-            at = _time(run.get("finishedAt"), now)
-            began = _time(run.get("creationTime") or run["startedAt"], at)
+    runs, past = RunRecords.parse(after), {run.name: run for run in _current_last(RunRecords.parse(before))}
+    for run in _current_last(runs):
+        was = past.get(run.name, Run())
+        commit = _commit(resource, run.commit)
+        if run.started and not was.started:
+            at = _time(run.started_at, now)
+            yield commit, note.job_started(about, at, job=run.name, content=run.digest, arn=run.arn, token=run.token)
+        if run.started and run.status in _OVER and was.status not in _OVER:
+            legacy = after if run is runs.current else {}
+            at = _time(run.finished_at, now)
+            began = _time(run.creation_time or run.started_at, at)
             yield (
                 commit,
                 note.job_finished(
                     about,
                     at,
-                    job=name,
-                    content=content,
-                    status=str(run["status"]),
-                    reason=str(run.get("reason") or (after.get("additional") if current else "") or ""),
+                    job=run.name,
+                    content=run.digest,
+                    status=run.status,
+                    reason=run.reason or str(legacy.get("additional") or ""),
                     duration_s=max(0.0, (at - began).total_seconds()),
-                    billable_s=run.get("billableSeconds"),
-                    metrics=run.get("metrics"),
-                    artefact=str(run.get("artefact") or (after.get("modelPath") if current else "") or ""),
+                    billable_s=run.billable_seconds,
+                    metrics=run.metrics,
+                    artefact=run.artefact or str(legacy.get("modelPath") or ""),
                 ),
             )
 
@@ -81,7 +80,10 @@ def _rollouts(
     past = {entry.get("id"): entry for entry in before.get("history") or ()}
     for entry in reversed(after["history"]):  # oldest first
         was = past.get(entry.get("id"))
-        rollout, commit = Rollout.of(entry), _commit(entry, resource)
+        rollout, commit = (
+            Rollout.of(entry),
+            _commit(resource, str(entry.get("commit") or ""), str(entry.get("revision") or "")),
+        )
         began = _time(entry.get("startedAt"), now)
         if was is None and not entry.get("recalled"):
             yield commit, note.rollout_started(about, began, rollout)
@@ -136,18 +138,16 @@ def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[st
         yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)
 
 
-def _runs(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*(status.get("runs") or ()), *([status["run"]] if status.get("run") else [])]
+def _current_last(runs: RunRecords) -> tuple[Run, ...]:
+    return (*runs.earlier, *((runs.current,) if runs.current else ()))
 
 
-def _commit(record: Mapping[str, Any], resource: Resource) -> str:
+def _commit(resource: Resource, own: str, revision: str = "") -> str:
     """Of a run or history entry: its own, or the object's when it is about the content that the object has now, or the
     head that was synced then.
     """
-    own = str(record.get("commit") or "")
     if is_sha(own):
         return own
-    revision = str(record.get("revision") or "")
     if not revision or revision == resource.annotations.get(Annotation.REVISION):
         return commit_of(resource)
     try:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.core.conditions import moment
 from reconciler.core.records.record import Record, Time
 
-__all__ = ["EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name"]
+__all__ = ["READ_LAG", "EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name", "read_lag"]
+
+READ_LAG = timedelta(seconds=60)
+"""What was asked for less than this ago may be missing from a read that came too early (D-8.2)."""
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,10 @@ def by_name(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Part]:
     """`status.models` or `status.configs` of a HostingDeployment, by name and in their order."""
     listed: Sequence[Mapping[str, Any]] = list(records) if isinstance(records, (list, tuple)) else []
     return {part.name: part for part in map(Part.parse, listed) if part.name}
+
+
+def read_lag(since: str, now: datetime) -> timedelta:
+    """How much longer what was asked for at `since` may be missing from reads: zero when no longer, or when nobody knows since
+    when.
+    """
+    return max(timedelta(0), READ_LAG - (now - moment(since))) if since else timedelta(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from reconciler.core.records.record import Time
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.schema.shapes import Field, List
 
-__all__ = ["MISSING", "Run"]
+__all__ = ["MISSING", "RUNS", "Run", "RunRecords"]
 
 MISSING = "Missing"
 """Status of a run that was started and is gone from SageMaker."""
@@ -55,3 +57,35 @@ class Run(RemoteObject):
     @property
     def ours(self) -> bool:
         return bool(self.arn) and self.status != MISSING
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """Both members of status together."""
+
+    current: Run | None = None
+    """The run that the object stands for now."""
+    earlier: tuple[Run, ...] = ()
+    """Newest first."""
+
+    @classmethod
+    def parse(cls, status: Mapping[str, Any]) -> Self:
+        run, runs = status.get("run"), status.get("runs")
+        listed = runs if isinstance(runs, (list, tuple)) else ()
+        return cls(Run.parse(run) if run else None, tuple(Run.parse(one) for one in listed))
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "run": self.current.record() if self.current else None,
+            "runs": [run.record() for run in self.earlier],
+        }
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter((*((self.current,) if self.current else ()), *self.earlier))
+
+
+RUNS: tuple[Field, ...] = (
+    Field("run", Run.shape(), doc="The run that this object stands for now."),
+    Field("runs", List(Run.shape()), doc="Earlier runs, newest first."),
+)
+"""The members of a job's status schema."""

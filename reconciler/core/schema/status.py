@@ -10,7 +10,6 @@ from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Sc
 
 __all__ = [
     "COMMON",
-    "RUNS",
     "boolean",
     "integer",
     "internal",
@@ -140,33 +139,6 @@ COMMON: tuple[Field, ...] = (
         many(internal(path=string(), kind=string(), name=string(), value=string(), run=string())),
         doc="What each reference in spec stood for when it was used last.",
     ),
-)
-
-
-def _run(**more: Shape) -> Opaque:
-    return internal(
-        name=string(),
-        arn=string(),
-        digest=string(),
-        token=string(),
-        region=string(),
-        requestedAt=time(),
-        startedAt=time(),
-        creationTime=time(),
-        commit=string(),
-        finishedAt=time(),
-        stoppedBy=string(),
-        differs=string(),
-        billableSeconds=integer(),
-        artefact=string(),
-        reason=string(),
-        **more,
-    )
-
-
-RUNS: tuple[Field, ...] = (
-    Field("run", _run(), doc="The run that this object stands for now."),
-    Field("runs", many(_run(status=string())), doc="Earlier runs, newest first."),
 )
 
 

@@ -15,9 +15,12 @@ from typing import Any
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Pass, View
+from reconciler.core.records.run import Run
 from reconciler.core.resource import LEGACY_API_VERSION, TUNING_JOB_LABEL, Resource
-from reconciler.kinds.jobs import job
-from reconciler.kinds.jobs.runs import JobType, Run
+from reconciler.kinds.jobs.following import mirror
+from reconciler.kinds.jobs.job_pass import JobPass
+from reconciler.kinds.jobs.job_type import JobType
+from reconciler.kinds.jobs.observed import JobObserved, swept
 
 _LABEL_LIMIT = 63
 
@@ -49,35 +52,30 @@ def label_value(name: str) -> str:
     return f"{name[: _LABEL_LIMIT - 9].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def observe(kind: JobType, view: View, this: Pass) -> job.Seen:
+def observe(job: JobType, view: View, this: Pass) -> JobObserved:
     """From the sweep, with one Describe at the end: hundreds of children cost pages of a List."""
-    run = _run(kind, this)
-    if run.status in kind.remote.over and not kind.unsettled(this.past):
-        return job.Seen({})
-    summary = view.summary(kind.remote.name, run.name)
-    if summary is not None and summary[kind.remote.status_key] not in kind.remote.over:
-        return job.Seen({run.name: summary})
-    if summary is not None or view.unlisted(kind.remote.name, run.name):
-        return job.Seen({run.name: view.describe(kind.remote.name, run.name, fresh=summary is None)})
-    return job.Seen({})
+    run = _run(job, this)
+    if run.status in job.remote.over and not job.unsettled(this.past):
+        return JobObserved()
+    return JobObserved(swept(job, view, run))
 
 
-def decide(kind: JobType, this: Pass) -> Decision:
-    run = _run(kind, this)
+def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
     if this.resource.deleting:
         return Decision(Phase.RELEASED, "Deleted", "")
-    followed = job.mirror(kind, this, run)
-    why = followed.status.get("additional") or followed.status.get("secondaryStatus") or followed.reason
-    return replace(followed, message=f"{run.name}: {why}", notices=())
+    run = _run(job, this)
+    shown = mirror(JobPass(job, this, seen), run)
+    why = shown.status.get("additional") or shown.status.get("secondaryStatus") or shown.reason
+    return replace(shown, message=f"{run.name}: {why}", notices=())
 
 
-def _run(kind: JobType, this: Pass) -> Run:
-    recorded = Run.parse(this.past.get("run") or {"digest": "", "name": ""})
-    name = recorded.name or this.past.get(kind.status_name) or this.resource.spec.get(kind.spec_name) or ""
+def _run(job: JobType, this: Pass) -> Run:
+    recorded = Run.parse(this.past.get("run"))
+    name = recorded.name or this.past.get(job.status_name) or this.resource.spec.get(job.spec_name) or ""
     return replace(
         recorded,
         name=str(name),
-        status=recorded.status or str(this.past.get(kind.status_key) or "InProgress"),
-        startedAt=recorded.startedAt or stamp(this.now),
+        status=recorded.status or str(this.past.get(job.status_key) or "InProgress"),
+        started_at=recorded.started_at or stamp(this.now),
         region=str(this.spec.get("region") or ""),
     )

@@ -13,7 +13,7 @@ from reconciler.kinds import (
     processing_job,
     training_job,
 )
-from reconciler.kinds.jobs.runs import JobType
+from reconciler.kinds.jobs.job_type import JobType
 
 __all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known", "one_of"]
 

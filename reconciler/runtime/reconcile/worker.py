@@ -252,4 +252,4 @@ def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
 
 
 def _decide(kind: Kind[Any], this: Pass) -> Decision:
-    return tags.with_tags(this, kind.decide(this, this.seen))
+    return kind.decide(this, this.seen).each(lambda decision: tags.with_tags(this, decision))

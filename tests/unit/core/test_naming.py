@@ -20,7 +20,7 @@ from reconciler.core.naming import NAME_LIMIT, TUNING_NAME_LIMIT, digest, owner_
 from reconciler.core.resource import Resource
 from reconciler.kinds import KINDS
 from reconciler.kinds.hosting.content import wanted as wanted_parts
-from reconciler.kinds.jobs.runs import wanted as wanted_run
+from reconciler.kinds.jobs.runs import desired_run
 from reconciler.kinds.training_job import JOB
 
 SHAPES = {kind.name: load_shape(kind.schema) for kind in KINDS}
@@ -77,7 +77,7 @@ def this(kind: str, spec: Mapping[str, Any], name: str = "churn", cluster: str =
 
 
 def run_name(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod", **annotations: str) -> str:
-    return wanted_run(JOB, this("TrainingJob", spec, name, cluster, **annotations), None, ()).name
+    return desired_run(JOB, this("TrainingJob", spec, name, cluster, **annotations), None, ()).name
 
 
 def part_names(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod") -> tuple[str, ...]:
@@ -222,9 +222,9 @@ def test_only_the_changed_model_gets_another_name() -> None:
 def test_a_later_run_of_an_explicit_name_adds_its_digest() -> None:
     spec = changed(TRAINING, "trainingJobName", "Mine")
     asked = this("TrainingJob", spec)
-    first = wanted_run(JOB, asked, None, ())
-    started = first.__class__(**{**first.__dict__, "startedAt": "2026-03-01T00:00:00Z"})
-    later = wanted_run(JOB, asked, started, ())
+    first = desired_run(JOB, asked, None, ())
+    started = first.__class__(**{**first.__dict__, "started_at": "2026-03-01T00:00:00Z"})
+    later = desired_run(JOB, asked, started, ())
     assert later.name == f"mine-{later.digest}"
 
 

@@ -7,19 +7,21 @@ from typing import Any
 import pytest
 
 from reconciler.core.references import Snapshot
-from reconciler.kinds import KINDS, hyperparameter_tuning_job, immutable
-from reconciler.kinds.jobs import job
+from reconciler.kinds import KINDS
+from reconciler.kinds.hyperparameter_tuning_job import TuningObserved
+from reconciler.kinds.immutable.observed import ImmutableObserved
+from reconciler.kinds.jobs.observed import JobObserved
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.passes import a_pass, ready
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 MODEL = ready(model(), sageMakerModelName="net-made")
 SEEN: dict[str, Any] = {
-    "Model": immutable.Seen(),
-    "EndpointConfig": immutable.Seen(),
-    "BatchTransformJob": job.Seen({}),
-    "ProcessingJob": job.Seen({}),
-    "HyperparameterTuningJob": hyperparameter_tuning_job.Seen({}),
+    "Model": ImmutableObserved(),
+    "EndpointConfig": ImmutableObserved(),
+    "BatchTransformJob": JobObserved(),
+    "ProcessingJob": JobObserved(),
+    "HyperparameterTuningJob": TuningObserved(),
 }
 REF = {"kind": "Model", "name": "net"}
 
@@ -40,7 +42,7 @@ REF = {"kind": "Model", "name": "net"}
 )
 def test_the_name_is_frozen(manifest: dict[str, Any], name: str) -> None:
     kind = BY_NAME[manifest["kind"]]
-    decision = kind.decide(a_pass(kind, manifest, seen=SEEN[manifest["kind"]], others=Snapshot(MODEL)))
+    decision = kind.decide(a_pass(kind, manifest, others=Snapshot(MODEL)), SEEN[manifest["kind"]])
     (call,) = decision.calls
     assert call.params[f"{call.operation.removeprefix('Create')}Name"] == name
 
@@ -59,7 +61,7 @@ def test_the_name_is_frozen(manifest: dict[str, Any], name: str) -> None:
 def test_serving_content_counts_resolved(written: dict[str, Any], resolved: dict[str, Any]) -> None:
     kind = BY_NAME["EndpointConfig"]
     found = [
-        kind.decide(a_pass(kind, manifest, seen=immutable.Seen(), others=Snapshot(MODEL))).calls[0].params
+        kind.decide(a_pass(kind, manifest, others=Snapshot(MODEL)), ImmutableObserved()).calls[0].params
         for manifest in (written, resolved)
     ]
     assert found[0] == found[1]

@@ -1,4 +1,4 @@
-"""What is decided about a Model: the table of `kinds.immutable`. EndpointConfig shares it."""
+"""What is decided about a Model: the table of `kinds.immutable.deciding`. EndpointConfig shares it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from reconciler.core.decision import Call, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
-from reconciler.kinds.immutable import Seen, things
+from reconciler.kinds.immutable.objects import recorded_objects
+from reconciler.kinds.immutable.observed import ImmutableObserved
 from reconciler.kinds.model import KIND, MODEL
 from tests.support.lab_kinds import model
 from tests.support.passes import NOW, UID, a_pass, verbs
@@ -25,7 +26,7 @@ MADE = NOW - timedelta(hours=1)
 
 
 def _name(manifest: Mapping[str, Any]) -> tuple[str, str]:
-    call = KIND.decide(a_pass(KIND, manifest, seen=Seen())).calls[0]
+    call = KIND.decide(a_pass(KIND, manifest), ImmutableObserved()).calls[0]
     name = str(call.params["ModelName"])
     return name, name.removeprefix("net-")
 
@@ -51,20 +52,21 @@ def found(name: str = NAME) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Row:
     past: Mapping[str, Any]
-    seen: Seen
+    seen: ImmutableObserved
     phase: Phase
     reason: str
     verbs: list[str] = field(default_factory=list)
     more: Mapping[str, Any] = field(default_factory=dict)
+    refusal: Refusal | None = None
 
     def this(self) -> Pass:
-        return a_pass(KIND, model(), self.past, seen=self.seen, **self.more)
+        return a_pass(KIND, model(), self.past, **self.more)
 
 
-STANDS = Seen({NAME: found()})
+STANDS = ImmutableObserved({NAME: found()})
 INTENT = {"models": [record(arn=False)], "status": "SynchronizingK8sJobWithSageMaker"}
 YOUNG = {"models": [record(arn=False, requestedAt=JUST_NOW)]}
-GONE = Seen({NAME: None})
+GONE = ImmutableObserved({NAME: None})
 BOTH = created(record(), record(OLD_NAME, OLD_HASH))
 BOTH_SEEN = {NAME: found(), OLD_NAME: found(OLD_NAME)}
 CREATE, DELETE = ["CreateModel"], ["DeleteModel"]
@@ -73,22 +75,24 @@ LEGACY_NAME = f"net-{UID.replace('-', '')}"
 LEGACY = {"status": "Created", "sageMakerModelName": LEGACY_NAME, "modelArn": f"arn:{LEGACY_NAME}"}
 
 ROWS = {
-    "what is missing is made": Row({}, Seen(), Phase.ACTING, "Creating", CREATE),
-    "the reply of a create is enough": Row(INTENT, Seen(), Phase.READY, "Created", more={"replies": REPLY}),
+    "what is missing is made": Row({}, ImmutableObserved(), Phase.ACTING, "Creating", CREATE),
+    "the reply of a create is enough": Row(
+        INTENT, ImmutableObserved(), Phase.READY, "Created", more={"replies": REPLY}
+    ),
     "what stands is left alone": Row(created(record()), STANDS, Phase.READY, "Created"),
-    "no news is no reason to act": Row(created(record()), Seen(), Phase.READY, "Created"),
+    "no news is no reason to act": Row(created(record()), ImmutableObserved(), Phase.READY, "Created"),
     "a create without a reply that did not arrive is sent again": Row(INTENT, GONE, Phase.ACTING, "Creating", CREATE),
     "a create without a reply that arrived is ours": Row(
-        INTENT, Seen({NAME: found()}, {NAME: Owner.US}), Phase.READY, "Created"
+        INTENT, ImmutableObserved({NAME: found()}, {NAME: Owner.US}), Phase.READY, "Created"
     ),
     "another owner's is refused": Row(
-        INTENT, Seen({NAME: found()}, {NAME: Owner.OTHER}), Phase.STALLED, "OwnedByAnother"
+        INTENT, ImmutableObserved({NAME: found()}, {NAME: Owner.OTHER}), Phase.STALLED, "OwnedByAnother"
     ),
     "nobody's wants to be adopted": Row(
-        INTENT, Seen({NAME: found()}, {NAME: Owner.NOBODY}), Phase.STALLED, "AdoptionRequired"
+        INTENT, ImmutableObserved({NAME: found()}, {NAME: Owner.NOBODY}), Phase.STALLED, "AdoptionRequired"
     ),
     "a refused create is not sent again": Row(
-        INTENT, GONE, Phase.STALLED, "Rejected", more={"refused": Refusal("Rejected", "no")}
+        INTENT, GONE, Phase.STALLED, "Rejected", refusal=Refusal("Rejected", "no")
     ),
     "gone in mode Warn is told": Row(created(record()), GONE, Phase.STALLED, "ExternallyDeleted"),
     "gone in mode Correct is made again": Row(
@@ -99,50 +103,73 @@ ROWS = {
     ),
     "replaced by somebody is not touched": Row(
         created(record(creationTime=JUST_NOW)),
-        Seen({NAME: found()}, {NAME: Owner.OTHER}),
+        ImmutableObserved({NAME: found()}, {NAME: Owner.OTHER}),
         Phase.STALLED,
         "OwnedByAnother",
     ),
     "changed content is made beside the old": Row(
-        created(record(OLD_NAME, OLD_HASH)), Seen({OLD_NAME: found(OLD_NAME)}), Phase.ACTING, "Creating", CREATE
+        created(record(OLD_NAME, OLD_HASH)),
+        ImmutableObserved({OLD_NAME: found(OLD_NAME)}),
+        Phase.ACTING,
+        "Creating",
+        CREATE,
     ),
-    "nothing old goes before it was asked who uses it": Row(BOTH, Seen(BOTH_SEEN), Phase.READY, "Created"),
+    "nothing old goes before it was asked who uses it": Row(BOTH, ImmutableObserved(BOTH_SEEN), Phase.READY, "Created"),
     "the old goes when nobody uses it": Row(
-        BOTH | {"collecting": True}, Seen(BOTH_SEEN, {}, {OLD_NAME: ""}), Phase.READY, "Created", DELETE
+        BOTH | {"collecting": True}, ImmutableObserved(BOTH_SEEN, {}, {OLD_NAME: ""}), Phase.READY, "Created", DELETE
     ),
     "the old stays while somebody uses it": Row(
-        BOTH | {"collecting": True}, Seen(BOTH_SEEN, {}, {OLD_NAME: "theirs"}), Phase.READY, "Created"
+        BOTH | {"collecting": True}, ImmutableObserved(BOTH_SEEN, {}, {OLD_NAME: "theirs"}), Phase.READY, "Created"
     ),
     "another region is refused": Row(created(record(region="eu-west-9")), STANDS, Phase.STALLED, "IdentityChanged"),
     "the archived operator's name is kept": Row(
-        LEGACY, Seen({LEGACY_NAME: found(LEGACY_NAME)}), Phase.READY, "Created"
+        LEGACY, ImmutableObserved({LEGACY_NAME: found(LEGACY_NAME)}), Phase.READY, "Created"
     ),
     "deleting takes what nobody uses": Row(
-        created(record()), Seen({NAME: found()}, {}, {NAME: ""}), Phase.ACTING, "Deleting", DELETE, {"deleting": True}
+        created(record()),
+        ImmutableObserved({NAME: found()}, {}, {NAME: ""}),
+        Phase.ACTING,
+        "Deleting",
+        DELETE,
+        {"deleting": True},
     ),
     "deleting waits for users": Row(
-        created(record()), Seen({NAME: found()}, {}, {NAME: "theirs"}), Phase.WAITING, "InUse", [], {"deleting": True}
+        created(record()),
+        ImmutableObserved({NAME: found()}, {}, {NAME: "theirs"}),
+        Phase.WAITING,
+        "InUse",
+        [],
+        {"deleting": True},
     ),
     "deleting ends when all is gone": Row(created(record()), GONE, Phase.RELEASED, "Deleted", [], {"deleting": True}),
     "deleting leaves what is another's": Row(
-        INTENT, Seen({NAME: found()}, {NAME: Owner.OTHER}), Phase.RELEASED, "Deleted", [], {"deleting": True}
+        INTENT,
+        ImmutableObserved({NAME: found()}, {NAME: Owner.OTHER}),
+        Phase.RELEASED,
+        "Deleted",
+        [],
+        {"deleting": True},
     ),
     "deleting looks twice for a create without a reply": Row(
         YOUNG, GONE, Phase.WAITING, "Deleting", [], {"deleting": True}
     ),
-    "deleting what was never made ends at once": Row({}, Seen(), Phase.RELEASED, "Deleted", [], {"deleting": True}),
+    "deleting what was never made ends at once": Row(
+        {}, ImmutableObserved(), Phase.RELEASED, "Deleted", [], {"deleting": True}
+    ),
 }
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_decide(row: Row) -> None:
-    decision = KIND.decide(row.this())
+    decision = KIND.decide(row.this(), row.seen)
+    if row.refusal:
+        decision = decision.without_calls(row.refusal)
     assert (decision.phase, decision.reason, verbs(decision)) == (row.phase, row.reason, row.verbs)
 
 
 def test_what_is_kept_says_who_uses_it() -> None:
-    seen = Seen(BOTH_SEEN, {}, {OLD_NAME: "theirs"})
-    decision = KIND.decide(a_pass(KIND, model(), BOTH | {"collecting": True}, seen=seen))
+    seen = ImmutableObserved(BOTH_SEEN, {}, {OLD_NAME: "theirs"})
+    decision = KIND.decide(a_pass(KIND, model(), BOTH | {"collecting": True}), seen)
     assert decision.message == f"{OLD_NAME} is kept while theirs uses it"
     assert decision.look_again
 
@@ -162,8 +189,8 @@ def test_an_error_at_the_first_look_costs_no_look_under_a_name_that_nobody_made(
 ) -> None:
     for _ in range(2):
         past = dict(KIND.failing(past, "throttled"))
-        made = things(MODEL, a_pass(KIND, model(), past), None)
-        assert [thing.name for thing in made] == looked_for
+        made = recorded_objects(MODEL, a_pass(KIND, model(), past), None)
+        assert [one.name for one in made] == looked_for
 
 
 def test_the_name_is_of_the_content_and_frozen() -> None:

@@ -11,13 +11,15 @@ from reconciler.core.decision import Phase
 from reconciler.core.kind import Pass
 from reconciler.core.notes.past import Started
 from reconciler.core.ownership import Owner
-from reconciler.kinds.jobs import job as life
-from reconciler.kinds.jobs.runs import Run, wanted
+from reconciler.core.records.run import Run
+from reconciler.kinds.jobs.deciding import decide
+from reconciler.kinds.jobs.observed import JobObserved
+from reconciler.kinds.jobs.runs import desired_run, ended
 from reconciler.kinds.training_job import JOB, KIND
 from tests.support.lab import job
 from tests.support.passes import NOW, a_pass, verbs
 
-NAME = wanted(JOB, a_pass(KIND, job()), None, ()).name
+NAME = desired_run(JOB, a_pass(KIND, job()), None, ()).name
 DIGEST = NAME.rpartition("-")[2]
 JUST_NOW = (NOW - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
 LONG_AGO = "2026-01-01T00:00:00Z"
@@ -36,118 +38,123 @@ RUNNING = past(requestedAt=LONG_AGO, startedAt=LONG_AGO, status="InProgress")
 YOUNG = past(requestedAt=JUST_NOW, startedAt=JUST_NOW, status="InProgress")
 DONE = past(requestedAt=LONG_AGO, startedAt=LONG_AGO, status="Completed")
 GONE = past(requestedAt=LONG_AGO, startedAt=LONG_AGO, status="Missing")
-NOTHING = life.Seen({})
+NOTHING = JobObserved({})
 REMEMBERED = {DIGEST: Started(NAME, LONG_AGO)}
-ABSENT = life.Seen({NAME: None})
-OURS = life.Seen({NAME: FOUND}, {NAME: Owner.US}, {NAME: DIGEST})
-THEIRS = life.Seen({NAME: FOUND}, {NAME: Owner.OTHER})
-NOBODYS = life.Seen({NAME: FOUND}, {NAME: Owner.NOBODY})
+ABSENT = JobObserved({NAME: None})
+OURS = JobObserved({NAME: FOUND}, {NAME: Owner.US}, {NAME: DIGEST})
+THEIRS = JobObserved({NAME: FOUND}, {NAME: Owner.OTHER})
+NOBODYS = JobObserved({NAME: FOUND}, {NAME: Owner.NOBODY})
 
 
 @pytest.mark.parametrize(
-    ("this", "phase", "reason", "calls"),
+    ("this", "seen", "phase", "reason", "calls"),
     [
         pytest.param(
-            a_pass(KIND, job(), seen=NOTHING), Phase.ACTING, "Starting", ["CreateTrainingJob"], id="new: asked for"
+            a_pass(KIND, job()), NOTHING, Phase.ACTING, "Starting", ["CreateTrainingJob"], id="new: asked for"
         ),
         pytest.param(
-            a_pass(KIND, job(), ASKED, seen=ABSENT),
+            a_pass(KIND, job(), ASKED),
+            ABSENT,
             Phase.ACTING,
             "Starting",
             ["CreateTrainingJob"],
             id="asked, absent: again",
         ),
         pytest.param(
-            a_pass(KIND, job(), ASKED, seen=OURS), Phase.WAITING, "JobRunning", [], id="asked, found ours: started"
+            a_pass(KIND, job(), ASKED), OURS, Phase.WAITING, "JobRunning", [], id="asked, found ours: started"
         ),
         pytest.param(
-            a_pass(KIND, job(), seen=NOTHING, trained=None),
+            a_pass(KIND, job(), trained=None),
+            NOTHING,
             Phase.WAITING,
             "Confirming",
             [],
             id="new, and the notes are not read yet",
         ),
         pytest.param(
-            a_pass(KIND, job(), seen=NOTHING, trained=REMEMBERED), Phase.WAITING, "JobRunning", [], id="new, but it ran"
+            a_pass(KIND, job(), trained=REMEMBERED), NOTHING, Phase.WAITING, "JobRunning", [], id="new, but it ran"
         ),
         pytest.param(
-            a_pass(KIND, OTHER, seen=NOTHING, trained=REMEMBERED),
+            a_pass(KIND, OTHER, trained=REMEMBERED),
+            NOTHING,
             Phase.ACTING,
             "Starting",
             ["CreateTrainingJob"],
             id="new, and other content ran",
         ),
+        pytest.param(a_pass(KIND, job(), ASKED), THEIRS, Phase.STALLED, "OwnedByAnother", [], id="another owner's"),
+        pytest.param(a_pass(KIND, job(), ASKED), NOBODYS, Phase.STALLED, "AdoptionRequired", [], id="nobody's"),
         pytest.param(
-            a_pass(KIND, job(), ASKED, seen=THEIRS), Phase.STALLED, "OwnedByAnother", [], id="another owner's"
-        ),
-        pytest.param(a_pass(KIND, job(), ASKED, seen=NOBODYS), Phase.STALLED, "AdoptionRequired", [], id="nobody's"),
-        pytest.param(
-            a_pass(KIND, OTHER, ASKED, seen=ABSENT),
+            a_pass(KIND, OTHER, ASKED),
+            ABSENT,
             Phase.WAITING,
             "Confirming",
             [],
             id="changed while it may be under way",
         ),
         pytest.param(
-            a_pass(KIND, OTHER, ASKED_LONG_AGO, seen=ABSENT),
+            a_pass(KIND, OTHER, ASKED_LONG_AGO),
+            ABSENT,
             Phase.ACTING,
             "Starting",
             ["CreateTrainingJob"],
             id="changed, and certainly nothing was made",
         ),
+        pytest.param(a_pass(KIND, job(), RUNNING), NOTHING, Phase.WAITING, "JobRunning", [], id="running, no news"),
         pytest.param(
-            a_pass(KIND, job(), RUNNING, seen=NOTHING), Phase.WAITING, "JobRunning", [], id="running, no news"
+            a_pass(KIND, job(), RUNNING), ABSENT, Phase.STALLED, "ExternallyDeleted", [], id="gone: not again"
         ),
         pytest.param(
-            a_pass(KIND, job(), RUNNING, seen=ABSENT), Phase.STALLED, "ExternallyDeleted", [], id="gone: not again"
+            a_pass(KIND, job(), YOUNG), ABSENT, Phase.WAITING, "Confirming", [], id="gone so soon: look again"
         ),
+        pytest.param(a_pass(KIND, job(), GONE), NOTHING, Phase.STALLED, "ExternallyDeleted", [], id="gone stays gone"),
+        pytest.param(a_pass(KIND, job(), DONE), NOTHING, Phase.READY, "Completed", [], id="done is done"),
         pytest.param(
-            a_pass(KIND, job(), YOUNG, seen=ABSENT), Phase.WAITING, "Confirming", [], id="gone so soon: look again"
-        ),
-        pytest.param(
-            a_pass(KIND, job(), GONE, seen=NOTHING), Phase.STALLED, "ExternallyDeleted", [], id="gone stays gone"
-        ),
-        pytest.param(a_pass(KIND, job(), DONE, seen=NOTHING), Phase.READY, "Completed", [], id="done is done"),
-        pytest.param(
-            a_pass(KIND, OTHER, DONE, seen=NOTHING),
+            a_pass(KIND, OTHER, DONE),
+            NOTHING,
             Phase.STALLED,
             "ImmutableFieldChanged",
             [],
             id="changed, not reviewed",
         ),
         pytest.param(
-            a_pass(KIND, OTHER, DONE, seen=NOTHING, on_change="Run"),
+            a_pass(KIND, OTHER, DONE, on_change="Run"),
+            NOTHING,
             Phase.ACTING,
             "Starting",
             ["CreateTrainingJob"],
             id="changed and reviewed: another run",
         ),
         pytest.param(
-            a_pass(KIND, job(region="eu-west-1"), DONE, seen=NOTHING, on_change="Run"),
+            a_pass(KIND, job(region="eu-west-1"), DONE, on_change="Run"),
+            NOTHING,
             Phase.STALLED,
             "IdentityChanged",
             [],
             id="another region",
         ),
         pytest.param(
-            a_pass(KIND, job(), RUNNING, seen=NOTHING, deleting=True),
+            a_pass(KIND, job(), RUNNING, deleting=True),
+            NOTHING,
             Phase.ACTING,
             "Stopping",
             ["StopTrainingJob"],
             id="deleted while it runs: stopped",
         ),
         pytest.param(
-            a_pass(KIND, job(), DONE, seen=NOTHING, deleting=True), Phase.RELEASED, "Deleted", [], id="deleted, done"
+            a_pass(KIND, job(), DONE, deleting=True), NOTHING, Phase.RELEASED, "Deleted", [], id="deleted, done"
         ),
         pytest.param(
-            a_pass(KIND, job(), ASKED, seen=ABSENT, deleting=True),
+            a_pass(KIND, job(), ASKED, deleting=True),
+            ABSENT,
             Phase.WAITING,
             "Stopping",
             [],
             id="deleted, perhaps made",
         ),
         pytest.param(
-            a_pass(KIND, job(), ASKED, seen=THEIRS, deleting=True),
+            a_pass(KIND, job(), ASKED, deleting=True),
+            THEIRS,
             Phase.RELEASED,
             "Deleted",
             [],
@@ -155,8 +162,8 @@ NOBODYS = life.Seen({NAME: FOUND}, {NAME: Owner.NOBODY})
         ),
     ],
 )
-def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None:
-    decision = life.decide(JOB, this)
+def test_decide(this: Pass, seen: JobObserved, phase: Phase, reason: str, calls: list[str]) -> None:
+    decision = decide(JOB, this, seen)
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
 
 
@@ -166,7 +173,7 @@ def test_a_metric_that_is_no_number_is_left_out_of_status() -> None:
         "BillableTimeInSeconds": 0,
         "FailureReason": "x" * 5000,
     }
-    run = Run("r", "d", status="Stopped").ended(told)
+    run = ended(Run(name="r", digest="d", status="Stopped"), told)
     assert run.metrics == {"auc": 0.5}
     assert len(run.reason) == 1024
     assert Run.parse(run.record()) == run

@@ -1,0 +1,43 @@
+"""What tells the kinds of immutable objects from one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reconciler.core.aws.remote import Remote
+from reconciler.kinds import awaited
+
+__all__ = ["ImmutableType"]
+
+
+@dataclass(frozen=True)
+class ImmutableType:
+    remote: Remote
+    status_name: str
+    """Legacy status key of the name."""
+    status_arn: str
+    records: str
+    """Status key of what was made, newest first."""
+    user: str
+    """Whose descriptions tell that it is used."""
+    user_filter: Literal["CreationTimeAfter", "LastModifiedTimeAfter"]
+    """List parameter that leaves out users too old to know it."""
+    used: Callable[[Mapping[str, Any]], Collection[str]]
+    """The names that a user's description mentions."""
+    content: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda spec: spec
+    """Canonical spec -> what counts."""
+    needs: awaited.Needs = lambda _request: ()
+
+    @property
+    def create(self) -> str:
+        return f"Create{self.remote.name}"
+
+    @property
+    def delete(self) -> str:
+        return f"Delete{self.remote.name}"
+
+    @property
+    def path(self) -> str:
+        return f"/status/{self.status_name}"

@@ -1,0 +1,63 @@
+"""Who uses an immutable object: what keeps it from being deleted, for SageMaker itself would let it go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from reconciler.core.aws.remote import REMOTES
+from reconciler.core.conditions import moment
+from reconciler.core.kind import Pass, View
+from reconciler.core.records.remote_object import ImmutableObject
+from reconciler.core.rollout import CHANGING
+from reconciler.kinds.immutable.immutable_type import ImmutableType
+
+__all__ = ["models_of", "user_of"]
+
+
+def models_of(config: Mapping[str, Any]) -> frozenset[str]:
+    """The models that an endpoint configuration names."""
+    variants = [*(config.get("ProductionVariants") or ()), *(config.get("ShadowProductionVariants") or ())]
+    pools = [pool for variant in variants for pool in variant.get("InstancePools") or ()]
+    named = [variant.get("ModelName") for variant in variants] + [pool.get("ModelNameOverride") for pool in pools]
+    return frozenset(name for name in named if name)
+
+
+def user_of(kind: ImmutableType, view: View, this: Pass, made: ImmutableObject) -> str:
+    """Who uses it, by reads made now; empty: nobody."""
+    return _transform_job(this, made) or _user_in_sagemaker(kind, view, made)
+
+
+def _transform_job(this: Pass, made: ImmutableObject) -> str:
+    """A transform job of ours that runs on it: SageMaker itself does not tell which jobs use a model."""
+    for other in this.others.items("BatchTransformJob"):
+        uses = any(one.get("value") == made.name for one in other.status.get("references") or ())
+        if uses and other.status.get("transformJobStatus") not in REMOTES["TransformJob"].over:
+            return str(other.key)
+    return ""
+
+
+def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -> str:
+    remote = REMOTES[kind.user]
+    if (
+        made.used_by
+        and " " not in made.used_by
+        and (known := view.describe(kind.user, made.used_by, fresh=True))
+        and _uses(kind, known, made)
+    ):
+        return made.used_by
+    # Whole seconds were recorded, and a user is never older than what it uses.
+    since = moment(made.creation_time) - timedelta(seconds=1) if made.creation_time else None
+    for summary in view.listing(kind.user, {kind.user_filter: since} if since else {}):
+        name = str(summary[remote.name_key])
+        described = view.describe(kind.user, name, fresh=bool(remote.status_key))
+        if described is not None and _uses(kind, described, made):
+            return name
+    return ""
+
+
+def _uses(kind: ImmutableType, user: Mapping[str, Any], made: ImmutableObject) -> bool:
+    """While an endpoint changes, it may still go back to what its description does not mention."""
+    status = user.get(REMOTES[kind.user].status_key or " ")
+    return made.name in kind.used(user) or status in CHANGING - {"Creating", "Deleting"}

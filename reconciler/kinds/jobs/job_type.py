@@ -1,0 +1,53 @@
+"""What tells one job kind from another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.aws.remote import Remote
+from reconciler.core.kind import Pass
+from reconciler.core.records.run import MISSING, Run
+from reconciler.kinds import awaited
+
+__all__ = ["JobType"]
+
+
+@dataclass(frozen=True)
+class JobType:
+    remote: Remote
+    spec_name: str
+    """Spec key of an explicit job name; the archived operator wrote generated names back into it."""
+    status_name: str
+    """Legacy status key of the name."""
+    status_key: str
+    """Legacy status key of the status."""
+    working: str
+    """Legacy status while the first create meets errors."""
+    name_limit: int
+    legacy_fields: Callable[[Pass, str, Mapping[str, Any]], Mapping[str, Any]]
+    """(pass, job name, a summary or a description) -> the kind's further legacy fields."""
+    limited: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """Whether the description of a stopped job says that a limit of its own stopped it."""
+    unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    """Whether by its status a finished job still has something running that only Describe shows."""
+    needs: awaited.Needs = lambda _request: ()
+
+    @property
+    def kind(self) -> str:
+        return self.remote.name
+
+    @property
+    def create(self) -> str:
+        return f"Create{self.remote.name}"
+
+    @property
+    def stop(self) -> str:
+        return f"Stop{self.remote.name}"
+
+    def is_over(self, run: Run) -> bool:
+        return run.status in (*self.remote.over, MISSING)
+
+    def is_running(self, run: Run) -> bool:
+        return run.started and not self.is_over(run)
