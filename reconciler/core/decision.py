@@ -107,6 +107,10 @@ class Refusal(NamedTuple):
     message: str
 
 
+REFUSAL_MESSAGE = "(refusal)"
+"""Stands for the refusal's message as a member of the status of what is shown in a decision's place (`Decision.unsent`)."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """What goes out, and what is shown; and, where calls go out, what is shown when they may not (`unsent`)."""
@@ -138,8 +142,8 @@ class Decision:
     look_again: timedelta | None = None
     """A deadline of the decision's own; movement of what is watched wakes it anyway."""
     unsent: Decision | None = None
-    """What is shown when the calls may not go out, without calls of its own. With an empty reason it takes the refusal's. None:
-    this very decision without its calls.
+    """What is shown when the calls may not go out, without calls of its own. With an empty reason it takes the refusal's, with
+    its own message behind, and the refusal's message in place of `REFUSAL_MESSAGE`. None: this very decision without its calls.
     """
 
     def each(self, change: Callable[[Decision], Decision]) -> Decision:
@@ -152,7 +156,8 @@ class Decision:
         shown = replace(self.unsent or self, calls=(), corrects=(), unsent=None)
         if shown.reason or not self.unsent:
             return shown
-        return replace(shown, reason=refusal.reason, message=refusal.message)
+        said = {key: refusal.message if value == REFUSAL_MESSAGE else value for key, value in shown.status.items()}
+        return replace(shown, reason=refusal.reason, message=refusal.message + shown.message, status=said)
 
 
 def sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:

@@ -482,4 +482,7 @@ def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
 
 
 def _decide(kind: Kind[Any], this: Pass) -> Decision:
-    return tags.with_tags(this, kind.decide(this, this.seen))
+    decision = kind.decide(this, this.seen)
+    if this.refused and decision.unsent:
+        decision = decision.without_calls(this.refused)
+    return tags.with_tags(this, decision)
