@@ -12,7 +12,8 @@ from reconciler.core.decision import Decision, sooner
 from reconciler.core.kind import Pass, View
 from reconciler.core.records.content import Content
 from reconciler.kinds.hosting import actions
-from reconciler.kinds.hosting.conclusions import concluded, settled, situation
+from reconciler.kinds.hosting.attempt import settled
+from reconciler.kinds.hosting.conclusions import concluded, situation
 from reconciler.kinds.hosting.desired import DesiredHosting
 from reconciler.kinds.hosting.observed import HostingObserved, look_back
 from reconciler.kinds.hosting.records import identity, recorded

@@ -97,9 +97,9 @@ def observe(view: View, this: Pass) -> HostingObserved:
     if endpoint is None or want is None:
         return seen
     if not _serves_from(records, want, endpoint):
-        return _before_a_move(view, this, records, seen, want, endpoint)
+        return _before_a_move(view, this, records, want, seen)
     settled = endpoint["EndpointStatus"] == "InService" and not (want.waits and not want.hold)
-    return _settled(view, this, records, seen, want, endpoint) if settled else seen
+    return _settled(view, this, records, want, seen) if settled else seen
 
 
 @dataclass(frozen=True)
@@ -200,15 +200,10 @@ def _serves_from(records: HostingRecords, want: DesiredHosting, endpoint: Mappin
 
 
 def _before_a_move(
-    view: View,
-    this: Pass,
-    records: HostingRecords,
-    seen: HostingObserved,
-    want: DesiredHosting,
-    endpoint: Mapping[str, Any],
+    view: View, this: Pass, records: HostingRecords, want: DesiredHosting, seen: HostingObserved
 ) -> HostingObserved:
     """Whether this pass may send an UpdateEndpoint, and then what scales: the endpoint takes one, and other content is wanted."""
-    bad = records.quarantine.of(want.content) is not None
+    endpoint, bad = seen.endpoint or {}, records.quarantine.of(want.content) is not None
     if endpoint["EndpointStatus"] not in UPDATABLE or (bad and "retry" not in this.tokens):
         return seen
     seen = replace(seen, scaled=scaling.look(view, this, endpoint))
@@ -220,14 +215,10 @@ def _before_a_move(
 
 
 def _settled(
-    view: View,
-    this: Pass,
-    records: HostingRecords,
-    seen: HostingObserved,
-    want: DesiredHosting,
-    endpoint: Mapping[str, Any],
+    view: View, this: Pass, records: HostingRecords, want: DesiredHosting, seen: HostingObserved
 ) -> HostingObserved:
     """What serves is what is wanted: is all of it as its content says? What is to be put right is looked at anew first."""
+    endpoint = seen.endpoint or {}
     live = str(endpoint["EndpointConfigName"])
     try:
         config = view.describe("EndpointConfig", live) if want.hold else None
