@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Kind, seen_in_pass
+from reconciler.core.kind import Kind
+from reconciler.core.records.history import HistoryEntry
+from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.remote_object import EndpointRecord, Part
+from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.schema.declaration import Column, Difference, Nested, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
-from reconciler.core.schema.status import boolean, integer, internal, many, number, pairs, record, status, string, time
+from reconciler.core.schema.status import integer, many, number, pairs, record, status, string, time
 from reconciler.kinds.hosting.decide import decide, follow
-from reconciler.kinds.hosting.observe import observe
-from reconciler.kinds.hosting.state import as_written, failing
+from reconciler.kinds.hosting.observed import observe
+from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -115,74 +119,18 @@ SCHEMA = Schema(
                 )
             ),
         ),
-        Field(
-            "rollout",
-            internal(
-                phase=string(),
-                desiredHash=string(),
-                currentHash=string(),
-                stableHash=string(),
-                startedAt=time(),
-                stage=string(),
-                revision=string(),
-                requested=record(hash=string(), endpointConfigName=string()),
-                previous=record(hash=string(), endpointConfigName=string()),
-                lastModifiedTime=time(),
-                requestedAt=time(),
-                attempt=integer(),
-                evidence=string(),
-                withoutAlarms=boolean(),
-                scaling=many(record(target=string(), token=string())),
-                hold=internal(id=integer(), hash=string(), gitHash=string(), since=time(), until=time()),
-                lastHold=internal(id=integer(), since=time(), until=time(), endedAt=time(), reason=string()),
-                holdRefused=internal(rollbackTo=string(), message=string()),
-            ),
-            doc="The rollout that is on its way or was the last.",
-        ),
-        Field(
-            "history",
-            many(
-                internal(
-                    id=integer(),
-                    hash=string(),
-                    endpointConfigName=string(),
-                    revision=string(),
-                    commit=string(),
-                    author=string(),
-                    subject=string(),
-                    path=string(),
-                    initiatedBy=string(),
-                    startedAt=time(),
-                    finishedAt=time(),
-                    result=string(),
-                    reason=string(),
-                    rollbackOf=integer(),
-                    recalled=boolean(),
-                )
-            ),
-            doc="Rollouts, newest first; an id is never given again.",
-        ),
+        Field("rollout", RolloutRecord.shape(), doc="The rollout that is on its way or was the last."),
+        Field("history", many(HistoryEntry.shape()), doc="Rollouts, newest first; an id is never given again."),
         Field(
             "quarantine",
-            many(
-                internal(
-                    hash=string(),
-                    endpointConfigName=string(),
-                    revision=string(),
-                    commit=string(),
-                    since=time(),
-                    reason=string(),
-                )
-            ),
+            many(QuarantineEntry.shape()),
             doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
         ),
-        Field("endpoint", internal(name=string(), arn=string(), creationTime=time(), region=string())),
-        Field("models", many(internal(name=string(), arn=string(), hash=string(), creationTime=time()))),
-        Field("configs", many(internal(name=string(), arn=string(), hash=string(), creationTime=time()))),
+        Field("endpoint", EndpointRecord.shape()),
+        Field("models", many(Part.shape())),
+        Field("configs", many(Part.shape())),
     ),
 )
 
 
-KIND = Kind(
-    schema=SCHEMA, observe=observe, decide=seen_in_pass(decide), failing=failing, as_written=as_written, follow=follow
-)
+KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written, follow=follow)

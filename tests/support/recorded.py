@@ -70,7 +70,7 @@ def the_pass(given: Mapping[str, Any], shape: Structure, partition_of: Partition
         on_change=given["onChange"],
         drift=policy,
         git=GitPlane(tuple(Difference(**read(one)) for one in git["edits"]), tuple(put_back)),
-        others=Others(given["gets"], given["lists"]),
+        others=Others(given["gets"], given["lists"], closed=not given["refused"]),
         trained=None if trained is None else {key: Started(**one) for key, one in trained.items()},
         recalled=tuple(read(given["recalled"])),
         partition_of=partition_of,
@@ -129,18 +129,25 @@ def read(value: Any) -> Any:
 
 
 class Others:
-    """The other objects that the pass asked for; asking for any more is a failure of the test."""
+    """The other objects that the pass asked for; asking for any more is a failure of the test.
 
-    def __init__(self, gets: Iterable[Sequence[Any]], lists: Mapping[str, Sequence[Any]]) -> None:
+    Not `closed`: under a refusal that version did not work out the calls, and did not list what they depend on.
+    """
+
+    def __init__(
+        self, gets: Iterable[Sequence[Any]], lists: Mapping[str, Sequence[Any]], *, closed: bool = True
+    ) -> None:
         self._gets = {Key(*key): body for key, body in gets}
         self._lists = lists
+        self._closed = closed
 
     def get(self, key: Key, /) -> Resource | None:
         body = self._gets[key]
         return None if body is None else Resource(read(body))
 
     def items(self, kind: str, /) -> Iterable[Resource]:
-        return [Resource(read(body)) for body in self._lists[kind]]
+        listed = self._lists[kind] if self._closed else self._lists.get(kind, ())
+        return [Resource(read(body)) for body in listed]
 
 
 @dataclass

@@ -125,7 +125,10 @@ class _Member:
 
     def read(self, found: Mapping[str, Any]) -> Any:
         if self.inlined and self._record:
-            return self._record.parse(found) if self._record.present(found) else None
+            if not self._record.present(found):
+                return None
+            # What nobody declares among the parent's members is the parent's to keep.
+            return self._record.parse({key: found[key] for key in declared(self._record) if key in found})
         value = found.get(self.name)
         if self.many:
             listed = value if isinstance(value, (list, tuple)) else ()

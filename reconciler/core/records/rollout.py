@@ -76,6 +76,16 @@ class HoldRecord(Record):
     def source(self) -> CommitRecord:
         return CommitRecord(self.revision, self.commit, self.author, self.subject, self.path)
 
+    @property
+    def title(self) -> str:
+        """The history id, and the commit where it is known."""
+        short = self.source.short
+        return f"#{self.id} ({short})" if short else f"#{self.id}"
+
+    def left(self, now: datetime) -> timedelta | None:
+        """Until `until`."""
+        return moment(self.until) - now if self.until else None
+
 
 @dataclass(frozen=True)
 class LastHold(Record):

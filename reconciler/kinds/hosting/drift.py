@@ -1,34 +1,34 @@
 """Where a serving endpoint is not as its content says: two pure comparisons, and what of them this spec calls drift.
 
     weight, count      careful: others have reasons to move them, so only a Correct that was written out puts them right
-    data capture       told only: SageMaker changes it with another configuration, and under another name
-    model, configuration deleted     made again under the same name (`send.make`)
-    model, configuration made anew   told only: what somebody else made under our name is not ours to delete
+    data capture       reported only: SageMaker changes it with another configuration, and under another name
+    model, configuration deleted     made again under the same name (`actions.make_parts`)
+    model, configuration made anew   reported only: what somebody else made under our name is not ours to delete
 
 Not drift: the count of a variant that some scalable target or SageMaker itself scales, anything of a serverless variant, what
-`retainAllVariantProperties` keeps (the spec says that what is live wins), and all of an endpoint that is changing. What is held
-against Git is the reference while it is held.
+`retainAllVariantProperties` keeps (the spec says that what is live wins), and all of an endpoint that is changing. While a hold
+lasts, what it holds is the reference.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.decision import Difference
+from reconciler.core.drift.policy import Policy, Sifted
 from reconciler.core.kind import Pass
-from reconciler.core.rollout import Live
+from reconciler.core.records.remote_object import Part
+from reconciler.core.rollout import LiveEndpoint
 from reconciler.core.schema.shapes import to_request
-from reconciler.kinds.hosting.content import VARIANT_LISTS, Wanted
-from reconciler.kinds.hosting.legacy import is_left
-from reconciler.kinds.hosting.records import Made
+from reconciler.kinds.hosting.desired import VARIANT_LISTS, DesiredHosting
+from reconciler.kinds.hosting.legacy import is_legacy
+from reconciler.kinds.hosting.records import HostingRecords
 
 _WEIGHT, COUNT, _CAPTURE = "DesiredWeight", "DesiredInstanceCount", "DataCaptureConfig"
 CONFIG_PATH = "/status/endpointConfigName"
-RESIZE = "resize"
-"""Member of `status.rollout`."""
 _DEFAULT_WEIGHT = 1.0
 _SINGLE = 1e-6
 """SageMaker keeps weights in single precision."""
@@ -39,7 +39,7 @@ _CAPTURE_MEMBERS = (
 )
 
 
-def elsewhere(want: Wanted, live: Live | None) -> Difference:
+def elsewhere(want: DesiredHosting, live: LiveEndpoint | None) -> Difference:
     """The endpoint serves from another configuration, or is gone."""
     found = live.config if live else "(deleted)"
     return Difference("sagemaker", CONFIG_PATH, want.content.config, found, gone=live is None)
@@ -49,7 +49,7 @@ def elsewhere(want: Wanted, live: Live | None) -> Difference:
 
 
 @dataclass(frozen=True)
-class Off:
+class VariantDrift:
     """A variant's weight or count that is not what its content says."""
 
     variant: str
@@ -62,25 +62,24 @@ class Off:
         return COUNT in self.change
 
 
-def unbalanced(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> tuple[Off, ...]:
+def unbalanced(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> tuple[VariantDrift, ...]:
     """Weights and counts, whoever scales the variants."""
     return tuple(_unbalanced(want, endpoint, kept_live(this)))
 
 
-def unscaled(found: Iterable[Off], scaled: Mapping[str, bool | None]) -> tuple[Off, ...]:
+def unscaled(found: Iterable[VariantDrift], scaled: Mapping[str, bool | None]) -> tuple[VariantDrift, ...]:
     """Without the counts of variants that something scales, or of which nobody can say."""
     return tuple(off for off in found if not off.is_count or scaled.get(off.variant) is False)
 
 
-def is_unset(this: Pass, off: Off) -> bool:
+def is_resize(policy: Policy, off: VariantDrift, resize: Collection[str]) -> bool:
     """Whether this is a count that the last update kept though nothing scales its variant: no drift, but the rest of that
-    rollout, whatever the mode is.
+    rollout, whatever the mode is. `resize` is what status names of them.
     """
-    names = (this.past.get("rollout") or {}).get(RESIZE) or ()
-    return off.is_count and off.variant in names and not this.drift.leaves(off.difference.path)
+    return off.is_count and off.variant in resize and not policy.leaves(off.difference.path)
 
 
-def _unbalanced(want: Wanted, endpoint: Mapping[str, Any], kept: frozenset[str]) -> Iterator[Off]:
+def _unbalanced(want: DesiredHosting, endpoint: Mapping[str, Any], kept: frozenset[str]) -> Iterator[VariantDrift]:
     for key, api in VARIANT_LISTS.items():
         live = {variant.get("VariantName"): variant for variant in endpoint.get(api) or ()}
         for index, variant in enumerate(want.config_params.get(api) or ()):
@@ -105,9 +104,11 @@ def _is_managed(variant: Mapping[str, Any]) -> bool:
     return (variant.get("ManagedInstanceScaling") or {}).get("Status") == "ENABLED"
 
 
-def _off(variant: Mapping[str, Any], path: str, wanted: float, found: Mapping[str, Any], member: str) -> Off:
+def _off(variant: Mapping[str, Any], path: str, wanted: float, found: Mapping[str, Any], member: str) -> VariantDrift:
     difference = Difference("sagemaker", path, f"{wanted:g}", f"{found[member]:g}", careful=True)
-    return Off(str(variant["VariantName"]), difference, {"VariantName": variant["VariantName"], member: wanted})
+    return VariantDrift(
+        str(variant["VariantName"]), difference, {"VariantName": variant["VariantName"], member: wanted}
+    )
 
 
 def kept_live(this: Pass) -> frozenset[str]:
@@ -119,7 +120,7 @@ def kept_live(this: Pass) -> frozenset[str]:
     return frozenset({_WEIGHT, COUNT, _CAPTURE} - excluded)
 
 
-def capture(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> Iterator[Difference]:
+def capture(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> Iterator[Difference]:
     """Describe tells a summary: whether, how much, where to. A capture that is off has no other difference."""
     wanted, live = want.config_params.get(_CAPTURE) or {}, endpoint.get(_CAPTURE) or {}
     enabled = bool(wanted.get("EnableCapture"))
@@ -148,34 +149,79 @@ def _same_place(wanted: str, live: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Part:
+class ServedPart:
     """A model or configuration of the content that serves."""
 
     remote: str
-    made: Made
+    record: Part
     path: str
-    """Where its absence is told."""
-    ours: bool = True
+    """Where its absence is reported."""
+    in_spec: bool = True
     """Whether the spec says how to make it again."""
 
     @property
     def gone(self) -> Difference:
-        return Difference("sagemaker", self.path, self.made.name, "(deleted)", gone=True)
+        return Difference("sagemaker", self.path, self.record.name, "(deleted)", gone=True)
 
     def replaced(self, created: str) -> Difference:
-        return Difference("sagemaker", self.path, self.made.name, f"another of that name, made at {created}")
+        return Difference("sagemaker", self.path, self.record.name, f"another of that name, made at {created}")
 
 
-def parts(want: Wanted, configs: Mapping[str, Made], models: Mapping[str, Made]) -> tuple[Part, ...]:
-    """Of the wanted content; what no record tells of has no ARN. What is only a way back is looked at when somebody goes there."""
-    config = configs.get(want.content.config, Made(want.content.config, want.content.hash))
-    if want.held or is_left(config, want):
+def served_parts(want: DesiredHosting, records: HostingRecords) -> tuple[ServedPart, ...]:
+    """Of the wanted content; what no record tells of has no ARN. What may only be rolled back to is looked at when somebody
+    does so.
+    """
+    models = records.models
+    config = records.configs.get(want.content.config, Part(want.content.config, hash=want.content.hash))
+    if want.hold or is_legacy(config, want):
         positions = {name: index for index, name in enumerate(models)}
         of_config = [name for name in dict.fromkeys(config.models) if name in models]
-        found = [Part("Model", models[name], f"/status/models/{positions[name]}", ours=False) for name in of_config]
-        return (*found, Part("EndpointConfig", config, CONFIG_PATH, ours=False))
+        found = [
+            ServedPart("Model", models[name], f"/status/models/{positions[name]}", in_spec=False) for name in of_config
+        ]
+        return (*found, ServedPart("EndpointConfig", config, CONFIG_PATH, in_spec=False))
     found = [
-        Part("Model", models.get(model.name, Made(model.name, model.hash)), f"/spec/models/{index}")
+        ServedPart("Model", models.get(model.name, Part(model.name, hash=model.hash)), f"/spec/models/{index}")
         for index, model in enumerate(want.models)
     ]
-    return (*found, Part("EndpointConfig", config, CONFIG_PATH))
+    return (*found, ServedPart("EndpointConfig", config, CONFIG_PATH))
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HostingDrift:
+    """What is not as its content says, on an endpoint that serves what is wanted."""
+
+    parts: tuple[ServedPart, ...] = ()
+    """What is served from."""
+    gone: tuple[ServedPart, ...] = ()
+    offs: tuple[VariantDrift, ...] = ()
+    resize: tuple[VariantDrift, ...] = ()
+    """Counts that the rollout still has to set."""
+    unset: tuple[str, ...] = ()
+    """Their variants, and those of which nobody can say that nothing scales them."""
+    sifted: Sifted = field(default_factory=Sifted)
+    variants: tuple[str, ...] = ()
+    """Of which it matters whether they are scalable targets."""
+    looked: bool = False
+    unknown: str = ""
+    """Why drift of something cannot be seen."""
+
+    @property
+    def stands(self) -> tuple[Difference, ...] | None:
+        return self.sifted.stands if self.looked else None
+
+    @property
+    def to_make(self) -> tuple[ServedPart, ...]:
+        """Parts that are gone and are to be made again."""
+        return tuple(part for part in self.gone if part.in_spec and part.gone in self.sifted.correct)
+
+    @property
+    def to_set(self) -> tuple[VariantDrift, ...]:
+        """What one call may put right: a count that the rollout still has to set; else all weights, else one count."""
+        if self.resize:
+            return self.resize[:1]
+        offs = tuple(off for off in self.offs if off.difference in self.sifted.correct)
+        return tuple(off for off in offs if not off.is_count) or offs[:1]

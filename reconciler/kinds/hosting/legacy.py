@@ -1,7 +1,7 @@
 """What the archived operator left of a HostingDeployment: a Model and an EndpointConfig resource per generation, each with a
-thing in SageMaker that goes by a name of its own (facts of that operator, 2.9).
+object in SageMaker that goes by a name of its own (facts of that operator, 2.9).
 
-The HostingDeployment takes those things into its records at the first pass; the resources are then let go
+The HostingDeployment takes those objects into its records at the first pass; the resources are then let go
 (`runtime/reconcile/children`), and what they stood for is kept and collected like anything else that it made.
 """
 
@@ -15,38 +15,35 @@ from typing import Any
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest
 from reconciler.core.ownership import generated_name
+from reconciler.core.records.remote_object import Part
 from reconciler.core.resource import Resource
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
-from reconciler.kinds.hosting.content import Wanted
-from reconciler.kinds.hosting.records import Made
+from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.records import is_new_to_us
 from reconciler.kinds.model import MODEL
 
 _NAME_LEFT = 30
 _CHILDREN = {"Model": MODEL, "EndpointConfig": ENDPOINT_CONFIG}
 
 
-def is_new_to_us(this: Pass) -> bool:
-    """Whether no pass of ours recorded anything yet."""
-    return "endpoint" not in this.past
-
-
-def untold(this: Pass) -> Iterator[tuple[str, str]]:
-    """Kinds and names of what children stand for that tell no ARN: an error blanked it, or nothing was made yet."""
+def without_arn(this: Pass) -> Iterator[tuple[str, str]]:
+    """Kinds and names of what children stand for that have no ARN: an error blanked it, or nothing was made yet."""
     if is_new_to_us(this):
         yield from ((kind, name) for kind in _CHILDREN for _, name, arn in _left(this, kind) if not arn)
 
 
-def models_left(this: Pass) -> dict[str, Made]:
+def legacy_models(this: Pass, arns: Mapping[str, str]) -> dict[str, Part]:
+    """`arns` are of those that `without_arn` names, as far as they were found."""
     left = _left(this, "Model")
-    return {name: Made(name, "", known) for _, name, arn in left if (known := arn or this.seen.arns.get(name))}
+    return {name: Part(name, known) for _, name, arn in left if (known := arn or arns.get(name))}
 
 
-def configs_left(this: Pass) -> dict[str, Made]:
+def legacy_configs(this: Pass, arns: Mapping[str, str]) -> dict[str, Part]:
     """What an older one was made of is not known: its own name stands for that."""
     return {
-        name: Made(name, digest([name]), known, _models_of(child.spec))
+        name: Part(name, known, hash=digest([name]), models=_models_of(child.spec))
         for child, name, arn in _left(this, "EndpointConfig")
-        if (known := arn or this.seen.arns.get(name))
+        if (known := arn or arns.get(name))
     }
 
 
@@ -64,7 +61,7 @@ def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(variant.get("modelName") or "") for variant in spec.get("productionVariants") or ())
 
 
-def known_configs(this: Pass, configs: Mapping[str, Made], endpoint_arn: str, want: Wanted) -> dict[str, Made]:
+def known_configs(this: Pass, configs: Mapping[str, Part], endpoint_arn: str, want: DesiredHosting) -> dict[str, Part]:
     """The configurations, with that which the status names taken for what the spec wants: same spec, same content.
 
     Only when its name tells of an older generation was the spec edited since.
@@ -79,25 +76,25 @@ def known_configs(this: Pass, configs: Mapping[str, Made], endpoint_arn: str, wa
         return dict(configs)  # its resource is gone, and with it the configuration
     # Without its resource nobody knows who made it for what: it is used and never deleted.
     arn = f"{endpoint_arn.rpartition(':')[0]}:endpoint-config/{name.lower()}"
-    known = configs.get(name) or Made(name, "", arn, _models_told(this), taken=True)
+    known = configs.get(name) or Part(name, arn, models=_model_names(this), taken=True)
     return {**configs, name: replace(known, hash=known.hash if edited else want.content.hash)}
 
 
-def _models_told(this: Pass) -> tuple[str, ...]:
+def _model_names(this: Pass) -> tuple[str, ...]:
     told = {str(pair.get("name")): str(pair.get("value") or "") for pair in this.past.get("modelNames") or ()}
     found = [told.get(str(variant.get("modelName"))) for variant in this.spec.get("productionVariants") or ()]
     return tuple(name for name in found if name) if all(found) else ()
 
 
-def is_left(config: Made, want: Wanted) -> bool:
+def is_legacy(config: Part, want: DesiredHosting) -> bool:
     """Whether the configuration serves from models that the archived operator made."""
     return config.taken or bool(config.models and not {model.name for model in want.models} & set(config.models))
 
 
-def serving_names(this: Pass, config: Made, want: Wanted) -> list[dict[str, str]]:
+def serving_names(this: Pass, config: Part, want: DesiredHosting) -> list[dict[str, str]]:
     """status.modelNames: SageMaker's names by those in spec.models."""
     variants = [str(variant.get("modelName")) for variant in this.spec.get("productionVariants") or ()]
-    if not is_left(config, want):
+    if not is_legacy(config, want):
         return [{"name": model.logical, "value": model.name} for model in want.models]
     if len(variants) == len(config.models):
         return [

@@ -1,215 +1,153 @@
-"""What a HostingDeployment's status remembers: what we made in SageMaker, what was rolled out, what must not come back."""
+"""The records that a HostingDeployment keeps in status, as one value; they are what the next pass knows of this one.
+
+Who is looked at, and what was asked for, is said by these records and never computed again once something may go by it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
-from reconciler.core.conditions import clip, stamp
+from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
-from reconciler.core.rollout import Content
+from reconciler.core.naming import digest, remote_name
+from reconciler.core.records.commit import CommitRecord
+from reconciler.core.records.content import Content
+from reconciler.core.records.history import History
+from reconciler.core.records.quarantine import Quarantine
+from reconciler.core.records.remote_object import EndpointRecord, Part, by_name
+from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.status import source
 
-_REASON_LIMIT = 256
-_QUARANTINE_KEPT = 50
+__all__ = [
+    "HostingRecords",
+    "as_recorded",
+    "commit_of",
+    "endpoint_digest",
+    "endpoint_name",
+    "garbage",
+    "history_limit",
+    "identity",
+    "is_new_to_us",
+    "recorded",
+]
+
 _DEFAULT_LIMIT = 10
 
 
 @dataclass(frozen=True)
-class Made:
-    """A Model or EndpointConfig of ours. Without an ARN the create was about to go out and nobody knows more."""
-
-    name: str
-    hash: str
-    arn: str = ""
-    models: tuple[str, ...] = ()
-    """Of a configuration: the models its variants name."""
-    taken: bool = False
-    """Made by the archived operator for resources of its own: used, never deleted from here."""
-    requested: str = ""
-    """When the create went out."""
-    created: str = ""
-    """CreationTime, once a List told it: another one is another thing."""
-    replaced: bool = False
-    """Deleted, and made anew under its name by somebody else: used, never deleted from here."""
+class HostingRecords:
+    endpoint: EndpointRecord = field(default_factory=EndpointRecord)
+    models: Mapping[str, Part] = field(default_factory=dict)
+    """By name, in the order of status."""
+    configs: Mapping[str, Part] = field(default_factory=dict)
+    rollout: RolloutRecord = field(default_factory=RolloutRecord)
+    history: History = field(default_factory=History)
+    quarantine: Quarantine = field(default_factory=Quarantine)
 
     @classmethod
-    def parse(cls, record: Mapping[str, Any]) -> Made:
+    def parse(cls, status: Mapping[str, Any]) -> Self:
         return cls(
-            str(record["name"]),
-            str(record.get("hash") or ""),
-            str(record.get("arn") or ""),
-            tuple(record.get("models") or ()),
-            bool(record.get("taken")),
-            str(record.get("requestedAt") or ""),
-            str(record.get("creationTime") or ""),
-            bool(record.get("replaced")),
+            EndpointRecord.parse(status.get("endpoint")),
+            by_name(status.get("models")),
+            by_name(status.get("configs")),
+            RolloutRecord.parse(status.get("rollout")),
+            History.parse(status.get("history")),
+            Quarantine.parse(status.get("quarantine")),
         )
 
     def record(self) -> dict[str, Any]:
-        known = {
-            "name": self.name,
-            "hash": self.hash,
-            "arn": self.arn,
-            "models": list(self.models),
-            "requestedAt": self.requested,
-            "creationTime": self.created,
+        return {
+            "models": [part.record() for part in self.models.values()],
+            "configs": [part.record() for part in self.configs.values()],
+            "rollout": self.rollout.record(),
+            "history": self.history.record(),
+            "quarantine": self.quarantine.record(),
+            "endpoint": self.endpoint.record(),
         }
-        return known | {key: True for key in ("taken", "replaced") if getattr(self, key)}
+
+    def with_rollout(self, **changes: Any) -> Self:
+        return replace(self, rollout=replace(self.rollout, **changes))
+
+    def serving(self, config: str) -> Content:
+        """What an endpoint with this configuration serves; without a hash where no record tells what it was made of."""
+        known = self.configs.get(config)
+        return Content(known.hash if known else "", config)
 
     @property
-    def deletable(self) -> bool:
-        return not (self.taken or self.replaced)
+    def exist(self) -> bool:
+        """Whether anything was made in SageMaker."""
+        return self.endpoint.exists or any(part.exists for part in (*self.models.values(), *self.configs.values()))
 
 
-NOTHING = Made("", "")
+# --- the records of the pass before -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class PartSeen:
-    """A model or configuration that serves, as far as it is known."""
-
-    created: str = ""
-    """CreationTime; empty where it is gone."""
-    replaced: bool = False
-    """Another one than we made, and somebody else's."""
-
-    @property
-    def gone(self) -> bool:
-        return not self.created
+def is_new_to_us(this: Pass) -> bool:
+    """Whether no pass of ours recorded anything yet."""
+    return "endpoint" not in this.past
 
 
-def made(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Made]:
-    return {item.name: item for item in map(Made.parse, records or ())}
-
-
-def quarantined(past: Mapping[str, Any], content: Content) -> Mapping[str, Any] | None:
-    return next((entry for entry in past.get("quarantine") or () if entry["hash"] == content.hash), None)
-
-
-def quarantine(past: Mapping[str, Any], content: Content, reason: str, this: Pass) -> list[dict[str, Any]]:
-    """Keyed by content, bounded on its own, independent of history."""
-    others = [dict(entry) for entry in past.get("quarantine") or () if entry["hash"] != content.hash]
-    # What it was asked for by; the object may be at a newer commit by now.
-    asked = next((entry for entry in past.get("history") or () if entry["hash"] == content.hash), None)
-    told = asked or source(this.resource) or {}
-    entry = {
-        **content.record(),
-        "revision": told.get("revision"),
-        "commit": told.get("commit"),
-        "since": stamp(this.now),
-        "reason": clip(reason, _REASON_LIMIT),
-    }
-    return [entry, *others][:_QUARANTINE_KEPT]
-
-
-def opened(
-    past: Mapping[str, Any],
-    content: Content,
-    this: Pass,
-    initiated_by: str,
-    limit: int,
-    *,
-    commit: Mapping[str, Any] | None = None,
-    rollback_of: int | None = None,
-) -> list[dict[str, Any]]:
-    """History with an entry for a rollout that starts now. Ids only grow; what was still open is superseded, unless it
-    is the same content that was asked for before and not taken on. `commit` tells where content came from that is not the
-    object's own.
+def recorded(this: Pass) -> HostingRecords:
+    """As the pass before left them, or the archived operator; without an attempt under a name that turned out to be somebody
+    else's and is not wanted any more.
     """
-    newest = next(iter(past.get("history") or ()), None)
-    if newest and newest["hash"] == content.hash and not newest.get("result"):
-        return [dict(entry) for entry in past["history"]]
-    history = closed(past, this.now, "Superseded", "newer content was asked for")
-    number = max((int(entry.get("id", 0)) for entry in history), default=0) + 1
-    good = [entry for entry in history if entry.get("result") == "Succeeded"]
-    # Of what served last it would not be a way back: that is a repair.
-    rollback_of = rollback_of or next((entry["id"] for entry in good[1:] if entry["hash"] == content.hash), None)
-    commit = source(this.resource) or {} if commit is None else commit
-    entry = {
-        "id": number,
-        **content.record(),
-        "revision": commit.get("revision"),
-        "commit": commit.get("commit"),
-        "author": commit.get("author"),
-        "subject": commit.get("subject"),
-        "path": commit.get("path"),
-        "initiatedBy": initiated_by,
-        "startedAt": stamp(this.now),
-        "rollbackOf": rollback_of,
-    }
-    return trimmed([entry, *history], limit)
+    records, past = HostingRecords.parse(this.past), this.past
+    if is_new_to_us(this) and past.get("endpointArn"):
+        name = str(past.get("endpointName") or endpoint_name(this))
+        found = EndpointRecord(name, str(past["endpointArn"]), str(past.get("creationTime") or ""))
+        records = replace(records, endpoint=found)
+    records = replace(records, endpoint=replace(records.endpoint, region=this.region))
+    rollout = records.rollout
+    if rollout.attempt and rollout.foreign not in ("", endpoint_name(this)):
+        records = replace(records, rollout=RolloutRecord())
+    return records
 
 
-def trimmed(history: Sequence[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    """The newest entries; the one that serves is among them however many failed since."""
-    kept = list(history[:limit])
-    serving = next((entry for entry in history if entry.get("result") == "Succeeded"), None)
-    return kept if serving is None or serving in kept else [*kept[:-1], serving]
+def identity(this: Pass, records: HostingRecords) -> str:
+    """The endpoint's name: what status recorded beats what would be computed now, once something may go by it."""
+    if is_new_to_us(this):
+        return str(this.past.get("endpointName") or endpoint_name(this))
+    known = records.endpoint.exists or records.rollout.attempt
+    return (records.endpoint.name if known else "") or endpoint_name(this)
 
 
-def closed(past: Mapping[str, Any], now: datetime, result: str, reason: str = "") -> list[dict[str, Any]]:
-    """History with the newest entry ended, when it was open."""
-    history = [dict(entry) for entry in past.get("history") or ()]
-    if history and not history[0].get("result"):
-        history[0] |= {"result": result, "reason": clip(reason, _REASON_LIMIT), "finishedAt": stamp(now)}
-    return history
+def as_recorded(records: HostingRecords, found: Mapping[str, Any]) -> bool:
+    """Whether this is the very endpoint that we recorded, and not one that was made anew under its name."""
+    known = records.endpoint
+    return known.exists and known.creation_time in ("", stamp(found["CreationTime"]))
 
 
-def is_behind(past: Mapping[str, Any], content: Content, serving: Content) -> bool:
-    """Whether content served before what serves now did: to go there is a way back. What serves unknown to history was
-    brought there by others.
-    """
-    first, now = (_first_served(past, one) for one in (content, serving))
-    return first is not None and (now is None or first < now)
+def endpoint_digest(this: Pass) -> str:
+    key = this.resource.key
+    return digest([this.identity.cluster, key.namespace, key.name])
 
 
-def _first_served(past: Mapping[str, Any], content: Content) -> int | None:
-    served = [e for e in past.get("history") or () if e["hash"] == content.hash and e.get("result") == "Succeeded"]
-    return min((int(entry.get("rollbackOf") or entry["id"]) for entry in served), default=None)
+def endpoint_name(this: Pass) -> str:
+    """The name that the spec asks for."""
+    return str(this.spec.get("endpointName") or "") or remote_name(this.resource.key.name, endpoint_digest(this))
 
 
-def limit_of(spec: Mapping[str, Any]) -> int:
-    return int(spec.get("revisionHistoryLimit") or _DEFAULT_LIMIT)
+def commit_of(this: Pass) -> CommitRecord:
+    """The commit that last changed the object."""
+    return CommitRecord.parse(source(this.resource))
 
 
-def garbage(
-    configs: Mapping[str, Made],
-    models: Mapping[str, Made],
-    status: Mapping[str, Any],
-    live_config: str,
-    desired: Content,
-) -> tuple[list[Made], list[Made]]:
-    """Configurations and models that nothing serves, wants or may roll back to.
+def history_limit(this: Pass) -> int:
+    return int(this.spec.get("revisionHistoryLimit") or _DEFAULT_LIMIT)
+
+
+def garbage(records: HostingRecords, serving: Content) -> tuple[list[Part], list[Part]]:
+    """Configurations and models of which nothing serves, nor may be rolled back to.
 
     A quarantined configuration is kept: its tag is the mirror of the quarantine.
     """
-    hashes = {entry["hash"] for entry in status.get("history") or () if entry.get("result") in (None, "Succeeded")}
-    hashes |= {entry["hash"] for entry in status.get("quarantine") or ()} | {desired.hash}
-    kept = {name for name, config in configs.items() if config.hash in hashes or name == live_config}
-    needed = {model for name in kept for model in configs[name].models}
+    hashes = {entry.hash for entry in records.history.entries if entry.open or entry.succeeded}
+    hashes |= records.quarantine.hashes | {serving.hash}
+    kept = {name for name, config in records.configs.items() if config.hash in hashes or name == serving.config}
+    needed = {model for name in kept for model in records.configs[name].models}
     return (
-        [config for name, config in configs.items() if name not in kept and config.deletable],
-        [model for name, model in models.items() if name not in needed and model.deletable],
+        [config for name, config in records.configs.items() if name not in kept and config.deletable],
+        [model for name, model in records.models.items() if name not in needed and model.deletable],
     )
-
-
-def with_arns(known: dict[str, Made], found: Mapping[str, str]) -> dict[str, Made]:
-    return {name: replace(item, arn=found.get(name, item.arn)) for name, item in known.items()}
-
-
-def with_looks(known: Mapping[str, Made], looks: Mapping[str, PartSeen]) -> dict[str, Made]:
-    """With what a look tells of what is there. The CreationTime of what somebody else made is not taken for ours."""
-    return {name: _looked_at(item, looks.get(name)) for name, item in known.items()}
-
-
-def _looked_at(item: Made, look: PartSeen | None) -> Made:
-    if look is None or look.gone:
-        return item
-    return replace(item, replaced=look.replaced, created=item.created if look.replaced else look.created)
-
-
-def without(known: Mapping[str, Made], gone: Sequence[str]) -> dict[str, Made]:
-    return {name: item for name, item in known.items() if name not in gone}

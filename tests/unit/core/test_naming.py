@@ -19,7 +19,7 @@ from reconciler.core.kind import Identity, Pass
 from reconciler.core.naming import NAME_LIMIT, TUNING_NAME_LIMIT, digest, owner_tag, remote_name, spec_hash
 from reconciler.core.resource import Resource
 from reconciler.kinds import KINDS
-from reconciler.kinds.hosting.content import wanted as wanted_parts
+from reconciler.kinds.hosting.desired import desired_by_git
 from reconciler.kinds.jobs.runs import desired_run
 from reconciler.kinds.training_job import JOB
 
@@ -81,7 +81,7 @@ def run_name(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod"
 
 
 def part_names(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod") -> tuple[str, ...]:
-    parts = wanted_parts(this("HostingDeployment", spec, name, cluster))
+    parts = desired_by_git(this("HostingDeployment", spec, name, cluster))
     return (parts.endpoint, parts.content.config, *(model.name for model in parts.models))
 
 

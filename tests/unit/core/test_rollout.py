@@ -1,4 +1,4 @@
-"""The verdict on an endpoint, row by row: what became of an attempt, and what to do when none is open."""
+"""The verdict on an endpoint, row by row: what became of an attempt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from reconciler.core.rollout import EVIDENCE_WAIT, Attempt, Content, Live, Outcome, Situation, Step, judge, next_step
+from reconciler.core.conditions import stamp
+from reconciler.core.records.content import Content
+from reconciler.core.records.rollout import Attempt
+from reconciler.core.rollout import EVIDENCE_WAIT, LiveEndpoint, Outcome, judge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW, OTHER = Content("old", "config-old"), Content("new", "config-new"), Content("other", "config-other")
@@ -16,15 +19,15 @@ EARLY, LATE = NOW + timedelta(seconds=5), NOW + EVIDENCE_WAIT
 
 
 def update(evidence: str = "", failure_before: str = "", *, others: bool = False) -> Attempt:
-    return Attempt(NEW, OLD, T0, failure_before, NOW, 1, evidence, others)
+    return Attempt(NEW, OLD, T0, failure_before, stamp(NOW), 1, evidence, others)
 
 
 def create(modified: str = "") -> Attempt:
-    return Attempt(NEW, None, modified, "", NOW, 1)
+    return Attempt(NEW, None, modified, "", stamp(NOW), 1)
 
 
-def live(status: str, config: Content = OLD, modified: str = T0, failure: str = "") -> Live:
-    return Live(status, config.config, modified, failure)
+def live(status: str, config: Content = OLD, modified: str = T0, failure: str = "") -> LiveEndpoint:
+    return LiveEndpoint(status, config.config, modified, failure)
 
 
 @pytest.mark.holds("D-5.6", "D-5.7", "D-8.3")
@@ -129,7 +132,9 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
         ),
     ],
 )
-def test_what_became_of_an_attempt(attempt: Attempt, seen: Live | None, when: datetime, outcome: Outcome) -> None:
+def test_what_became_of_an_attempt(
+    attempt: Attempt, seen: LiveEndpoint | None, when: datetime, outcome: Outcome
+) -> None:
     assert judge(seen, attempt, when)[0] is outcome
 
 
@@ -149,81 +154,9 @@ def test_evidence_is_remembered_until_the_verdict(status: str, evidence: str, ot
     assert Attempt.parse(attempt.record()) == attempt
 
 
-def situation(seen: Live | None, **more: object) -> Situation:
-    calm = {"applied": OLD, "existed": True, "quarantined": False, "served": True, "correct": False}
-    return Situation(seen, NEW, **(calm | more))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("now", "step"),
-    [
-        pytest.param(situation(None, existed=False, applied=None), Step.CREATE, id="nothing there yet is created"),
-        pytest.param(
-            situation(None, existed=False, quarantined=True), Step.QUARANTINED, id="condemned content is not created"
-        ),
-        pytest.param(situation(None), Step.REPORT_MISSING, id="deleted from outside is reported"),
-        pytest.param(situation(None, correct=True), Step.RECREATE, id="deleted from outside is made again in Correct"),
-        pytest.param(
-            situation(None, correct=True, quarantined=True), Step.QUARANTINED, id="but never with condemned content"
-        ),
-        pytest.param(situation(live("InService", NEW)), Step.READY, id="what is wanted serves"),
-        pytest.param(
-            situation(live("InService", NEW), quarantined=True), Step.READY, id="what serves is ready though condemned"
-        ),
-        pytest.param(situation(live("InService", OLD)), Step.UPDATE, id="other content is an update"),
-        pytest.param(
-            situation(live("InService", OLD), quarantined=True), Step.QUARANTINED, id="condemned content is never sent"
-        ),
-        pytest.param(
-            situation(live("InService", OTHER)), Step.UPDATE, id="a new commit wins over a change from outside"
-        ),
-        pytest.param(
-            situation(live("InService", OLD), applied=NEW), Step.REPORT_DRIFT, id="moved from outside is reported"
-        ),
-        pytest.param(
-            situation(live("InService", OLD), applied=NEW, correct=True),
-            Step.CORRECT_DRIFT,
-            id="moved from outside is put back in Correct",
-        ),
-        *(
-            pytest.param(situation(live(status, NEW), correct=True), Step.WAIT, id=f"{status} is waited out")
-            for status in ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting", "BrandNew")
-        ),
-        pytest.param(situation(live("OutOfService", NEW)), Step.STUCK, id="out of service needs a human"),
-        pytest.param(situation(live("Failed", OLD)), Step.STUCK, id="failed after it served is not deleted"),
-        pytest.param(
-            situation(live("Failed", OLD), served=False), Step.REPLACE_FAILED, id="a failed first create is replaced"
-        ),
-        pytest.param(
-            situation(live("Failed", OLD), served=False, quarantined=True),
-            Step.STUCK,
-            id="but not with the content that failed",
-        ),
-        pytest.param(
-            situation(live("UpdateRollbackFailed", OLD)),
-            Step.UPDATE,
-            id="other content is the way out of a failed rollback",
-        ),
-        pytest.param(
-            situation(live("UpdateRollbackFailed", NEW)),
-            Step.STUCK,
-            id="an update to the configuration it has already is never sent",
-        ),
-        pytest.param(
-            situation(live("UpdateRollbackFailed", OLD), quarantined=True),
-            Step.QUARANTINED,
-            id="nor one to condemned content",
-        ),
-    ],
-)
-def test_what_to_do_when_no_attempt_is_open(now: Situation, step: Step) -> None:
-    assert next_step(now) is step
-
-
-@pytest.mark.holds("D-8.3")
 def test_a_moment_is_the_same_in_every_time_zone() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
     answer = {"EndpointStatus": "InService", "EndpointConfigName": "c"}
     elsewhere = moment.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    told = {Live.parse({**answer, "LastModifiedTime": one}).modified for one in (moment, elsewhere)}
+    told = {LiveEndpoint.parse({**answer, "LastModifiedTime": one}).modified for one in (moment, elsewhere)}
     assert told == {"2026-03-01T12:00:00.123000+00:00"}

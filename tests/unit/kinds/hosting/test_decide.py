@@ -11,17 +11,17 @@ from reconciler.core.decision import Phase
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
-from reconciler.core.rollout import Content
-from reconciler.kinds.hosting.content import wanted
+from reconciler.core.records.content import Content
+from reconciler.core.records.history import History
 from reconciler.kinds.hosting.decide import decide
-from reconciler.kinds.hosting.observe import Seen
-from reconciler.kinds.hosting.records import is_behind, trimmed
+from reconciler.kinds.hosting.desired import desired_by_git
+from reconciler.kinds.hosting.observed import HostingObserved
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
 
-PARTS = wanted(a_pass(KIND, hosting()))
-NEXT = wanted(a_pass(KIND, hosting(image="lab:2")))
+PARTS = desired_by_git(a_pass(KIND, hosting()))
+NEXT = desired_by_git(a_pass(KIND, hosting(image="lab:2")))
 NAME, CONFIG, HASH = PARTS.endpoint, PARTS.content.config, PARTS.content.hash
 LONG_AGO = "2026-01-01T00:00:00Z"
 MADE = {
@@ -37,7 +37,7 @@ SERVES: dict[str, Any] = {
 }
 
 
-def live(status: str = "InService", config: str = CONFIG, **more: Any) -> Seen:
+def live(status: str = "InService", config: str = CONFIG, **more: Any) -> HostingObserved:
     found = {
         "EndpointName": NAME,
         "EndpointArn": "arn:endpoint",
@@ -47,10 +47,10 @@ def live(status: str = "InService", config: str = CONFIG, **more: Any) -> Seen:
         "LastModifiedTime": NOW,
         **more,
     }
-    return Seen(found, True)
+    return HostingObserved(found, True)
 
 
-GONE = Seen(None, True)
+GONE = HostingObserved(None, True)
 
 
 def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[str, Any]:
@@ -74,119 +74,133 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(
-    ("this", "phase", "reason", "calls"),
+    ("this", "seen", "phase", "reason", "calls"),
     [
         pytest.param(
-            a_pass(KIND, hosting(), seen=Seen()),
+            a_pass(KIND, hosting()),
+            HostingObserved(),
             Phase.ACTING,
             "Preparing",
             ["CreateModel", "CreateEndpointConfig"],
             id="new: parts first",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), MADE, seen=Seen()),
+            a_pass(KIND, hosting(), MADE),
+            HostingObserved(),
             Phase.ACTING,
             "RolloutInProgress",
             ["CreateEndpoint"],
             id="then it",
         ),
+        pytest.param(a_pass(KIND, hosting(), SERVES), live(), Phase.READY, "InService", [], id="what is wanted serves"),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=live()), Phase.READY, "InService", [], id="what is wanted serves"
-        ),
-        pytest.param(
-            a_pass(KIND, hosting(image="lab:2"), SERVES, seen=live()),
+            a_pass(KIND, hosting(image="lab:2"), SERVES),
+            live(),
             Phase.ACTING,
             "Preparing",
             ["CreateModel", "CreateEndpointConfig"],
             id="changed: parts first",
         ),
         pytest.param(
-            a_pass(KIND, hosting(image="lab:2"), SERVES, seen=live("SystemUpdating")),
+            a_pass(KIND, hosting(image="lab:2"), SERVES),
+            live("SystemUpdating"),
             Phase.WAITING,
             "EndpointBusy",
             [],
             id="never while it changes",
         ),
         pytest.param(
-            a_pass(KIND, hosting(image="lab:2"), CONDEMNED, seen=live()),
+            a_pass(KIND, hosting(image="lab:2"), CONDEMNED),
+            live(),
             Phase.STALLED,
             "RevisionQuarantined",
             [],
             id="never what is condemned",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(SOON), seen=live(config="before")),
+            a_pass(KIND, hosting(), asked(SOON)),
+            live(config="before"),
             Phase.WAITING,
             "RolloutInProgress",
             [],
             id="asked, no trace yet",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(LATE), seen=Seen()),
+            a_pass(KIND, hosting(), asked(LATE)),
+            HostingObserved(),
             Phase.WAITING,
             "RolloutInProgress",
             [],
             id="asked, and nobody looked since: no verdict",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(LATE), seen=live(config="before")),
+            a_pass(KIND, hosting(), asked(LATE)),
+            live(config="before"),
             Phase.ACTING,
             "RolloutInProgress",
             ["UpdateEndpoint"],
             id="asked, no trace for long: once more",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(SOON), seen=live(config="before", FailureReason="alarm")),
+            a_pass(KIND, hosting(), asked(SOON)),
+            live(config="before", FailureReason="alarm"),
             Phase.STALLED,
             "RevisionQuarantined",
             ["AddTags"],
             id="asked and rolled back: condemned, and mirrored on its configuration",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=live(config="theirs")),
+            a_pass(KIND, hosting(), SERVES),
+            live(config="theirs"),
             Phase.READY,
             "ExternallyModified",
             [],
             id="moved",
         ),
-        pytest.param(a_pass(KIND, hosting(), SERVES, seen=GONE), Phase.STALLED, "ExternallyDeleted", [], id="deleted"),
+        pytest.param(a_pass(KIND, hosting(), SERVES), GONE, Phase.STALLED, "ExternallyDeleted", [], id="deleted"),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=GONE, drift=Policy(DriftMode.CORRECT)),
+            a_pass(KIND, hosting(), SERVES, drift=Policy(DriftMode.CORRECT)),
+            GONE,
             Phase.ACTING,
             "RolloutInProgress",
             ["CreateEndpoint"],
             id="deleted, put back",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=live("OutOfService")),
+            a_pass(KIND, hosting(), SERVES),
+            live("OutOfService"),
             Phase.STALLED,
             "EndpointOutOfService",
             [],
             id="out",
         ),
         pytest.param(
-            a_pass(KIND, hosting(endpointName="other"), SERVES, seen=live()),
+            a_pass(KIND, hosting(endpointName="other"), SERVES),
+            live(),
             Phase.STALLED,
             "IdentityChanged",
             [],
             id="name",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=live(), deleting=True),
+            a_pass(KIND, hosting(), SERVES, deleting=True),
+            live(),
             Phase.ACTING,
             "Deleting",
             ["DeleteEndpoint"],
             id="end",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=live("Updating"), deleting=True),
+            a_pass(KIND, hosting(), SERVES, deleting=True),
+            live("Updating"),
             Phase.WAITING,
             "Deleting",
             [],
             id="end, busy",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), SERVES, seen=GONE, deleting=True),
+            a_pass(KIND, hosting(), SERVES, deleting=True),
+            GONE,
             Phase.ACTING,
             "Deleting",
             ["DeleteEndpointConfig", "DeleteModel"],
@@ -197,9 +211,9 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
                 KIND,
                 hosting(),
                 {"endpoint": {"region": "us-east-1"}},
-                seen=Seen(live().endpoint, True, {NAME: Owner.OTHER}),
                 deleting=True,
             ),
+            HostingObserved(live().endpoint, True, {NAME: Owner.OTHER}),
             Phase.RELEASED,
             "Deleted",
             [],
@@ -207,8 +221,8 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
         ),
     ],
 )
-def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None:
-    decision = decide(this)
+def test_decide(this: Pass, seen: HostingObserved, phase: Phase, reason: str, calls: list[str]) -> None:
+    decision = decide(this, seen)
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
 
 
@@ -223,12 +237,12 @@ def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None
     ],
 )
 def test_trimming_keeps_what_serves(results: list[str | None], kept: list[int]) -> None:
-    history = [{"id": 3 - n, "result": result} for n, result in enumerate(results)]
-    assert [entry["id"] for entry in trimmed(history, 2)] == kept
+    history = History.parse([{"id": 3 - n, "result": result} for n, result in enumerate(results)])
+    assert [entry.id for entry in history.trimmed(2).entries] == kept
 
 
 def served(*entries: tuple[int, str] | tuple[int, str, int], result: str = "Succeeded") -> list[dict[str, Any]]:
-    """Newest first: id, hash and what it was a way back to."""
+    """Newest first: id, hash and what it was a rollback to."""
     made = [{"id": one[0], "hash": one[1], "rollbackOf": one[2] if len(one) > 2 else None} for one in entries]
     return [{**entry, "result": result} for entry in made]
 
@@ -238,11 +252,11 @@ def served(*entries: tuple[int, str] | tuple[int, str, int], result: str = "Succ
     [
         pytest.param(served((2, "b"), (1, "a")), "a", "b", True, id="what served before is behind"),
         pytest.param(served((2, "b"), (1, "a")), "c", "b", False, id="new content is not"),
-        pytest.param(served((3, "a", 1), (2, "b"), (1, "a")), "b", "a", False, id="after the way back, what was left"),
+        pytest.param(served((3, "a", 1), (2, "b"), (1, "a")), "b", "a", False, id="after the rollback, what was left"),
         pytest.param(served((3, "a", 1), (2, "b")), "b", "a", False, id="the same where history forgot the first"),
         pytest.param(served((1, "a")), "a", "theirs", True, id="what others brought is left for what served"),
         pytest.param(served((1, "a"), result="RolledBack"), "a", "b", False, id="what was rolled back never served"),
     ],
 )
-def test_what_is_a_way_back(history: list[dict[str, Any]], content: str, serving: str, behind: bool) -> None:
-    assert is_behind({"history": history}, Content(content, ""), Content(serving, "")) is behind
+def test_what_is_a_rollback(history: list[dict[str, Any]], content: str, serving: str, behind: bool) -> None:
+    assert History.parse(history).is_rollback(Content(content), Content(serving)) is behind

@@ -12,13 +12,12 @@ from reconciler.core.decision import Call, Decision, Phase
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.errors import LostReplyError, ReconcileError, ThrottledError
 from reconciler.core.kind import Failure
-from reconciler.core.rollout import Live
-from reconciler.kinds.hosting.content import wanted
+from reconciler.core.rollout import LiveEndpoint
 from reconciler.kinds.hosting.decide import decide
+from reconciler.kinds.hosting.desired import desired_by_git
 from reconciler.kinds.hosting.drift import capture, unbalanced
-from reconciler.kinds.hosting.observe import Seen
-from reconciler.kinds.hosting.state import REBALANCE
-from reconciler.kinds.hosting.sweep import Sweep
+from reconciler.kinds.hosting.observed import REBALANCE, HostingObserved
+from reconciler.kinds.hosting.observed_parts import PartsObserved
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
@@ -74,7 +73,7 @@ def shown(weight: float = 1, count: int = 1, **more: Any) -> dict[str, Any]:
 )
 def test_weights_and_counts(manifest: dict[str, Any], found: dict[str, Any], paths: list[str]) -> None:
     this = a_pass(KIND, manifest)
-    offs = unbalanced(this, wanted(this), {"ProductionVariants": [found]})
+    offs = unbalanced(this, desired_by_git(this), {"ProductionVariants": [found]})
     assert [off.difference.path for off in offs] == [f"/spec/productionVariants/0/{path}" for path in paths]
     assert all(off.difference.careful for off in offs)
 
@@ -83,7 +82,7 @@ def test_a_shadow_variant_has_a_path_of_its_own() -> None:
     shadow = {**hosting()["spec"]["productionVariants"][0], "variantName": "shadow"}
     this = a_pass(KIND, hosting(shadowProductionVariants=[shadow]))
     found = {"ProductionVariants": [shown()], "ShadowProductionVariants": [shown(0.5) | {"VariantName": "shadow"}]}
-    [off] = unbalanced(this, wanted(this), found)
+    [off] = unbalanced(this, desired_by_git(this), found)
     assert off.difference.path == f"/spec/shadowProductionVariants/0/{WEIGHT}"
     assert (off.difference.desired, off.difference.live) == ("1", "0.5")
 
@@ -117,22 +116,22 @@ def test_a_shadow_variant_has_a_path_of_its_own() -> None:
 def test_capture(written: dict[str, Any] | None, found: dict[str, Any] | None, keys: list[str]) -> None:
     spec: dict[str, Any] = {"dataCaptureConfig": written} if written else {}
     this = a_pass(KIND, hosting(**spec))
-    differences = list(capture(this, wanted(this), {"DataCaptureConfig": found}))
+    differences = list(capture(this, desired_by_git(this), {"DataCaptureConfig": found}))
     assert [one.path for one in differences] == [f"/spec/dataCaptureConfig/{key}" for key in keys]
     kept = a_pass(KIND, {**this.resource.body, "spec": {**this.spec, "retainAllVariantProperties": True}})
-    assert not list(capture(kept, wanted(kept), {"DataCaptureConfig": found}))
+    assert not list(capture(kept, desired_by_git(kept), {"DataCaptureConfig": found}))
 
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
 WRITTEN = Policy(DriftMode.CORRECT, written=True)
-SWEPT = Sweep(scaled={"variant-model-0": False, "variant-model-1": False})
+LOOKED = PartsObserved(scaled={"variant-model-0": False, "variant-model-1": False})
 
 
-def settled(*found: dict[str, Any], sweep: Sweep = SWEPT, **more: Any) -> Decision:
+def settled(*found: dict[str, Any], parts: PartsObserved = LOOKED, **more: Any) -> Decision:
     """A deployment of two models that serves so."""
     this = a_pass(KIND, hosting(models=2))
-    want = wanted(this)
+    want = desired_by_git(this)
     content = {"hash": want.content.hash, "endpointConfigName": want.content.config}
     models = [{"name": model.name, "hash": model.hash, "arn": "arn:model"} for model in want.models]
     names = [model.name for model in want.models]
@@ -144,8 +143,8 @@ def settled(*found: dict[str, Any], sweep: Sweep = SWEPT, **more: Any) -> Decisi
         "rollout": {"phase": "Complete", "applied": content, **more.pop("rollout", {})},
     }
     seen = live(config=want.content.config, ProductionVariants=list(found))
-    seen = Seen(seen.endpoint, True, sweep=sweep)
-    return decide(a_pass(KIND, hosting(models=2), past, seen=seen, **{"drift": WRITTEN} | more))
+    seen = HostingObserved(seen.endpoint, True, parts=parts)
+    return decide(a_pass(KIND, hosting(models=2), past, **{"drift": WRITTEN} | more), seen)
 
 
 def of(number: int, weight: float = 1, count: int = 1) -> dict[str, Any]:
@@ -176,14 +175,14 @@ def test_one_call_at_a_time(found: list[dict[str, Any]], changes: list[tuple[str
 
 
 def test_a_count_of_which_nobody_knows_whether_it_is_scaled_is_not_told() -> None:
-    unknown = Sweep(scaled={"variant-model-0": None}, unknown="AccessDenied")
-    decision = settled(of(0, 1, 4), of(1), sweep=unknown)
+    unknown = PartsObserved(scaled={"variant-model-0": None}, unknown="AccessDenied")
+    decision = settled(of(0, 1, 4), of(1), parts=unknown)
     assert (decision.phase, decision.differences, decision.unknown_drift) == (Phase.READY, (), "AccessDenied")
 
 
 def test_without_a_look_nothing_is_said() -> None:
-    this = a_pass(KIND, hosting(), SERVES, seen=live(ProductionVariants=[shown(3)]), drift=WRITTEN)
-    decision = decide(this)
+    this = a_pass(KIND, hosting(), SERVES, drift=WRITTEN)
+    decision = decide(this, live(ProductionVariants=[shown(3)]))
     assert (decision.phase, decision.differences, verbs(decision)) == (Phase.READY, None, [])
 
 
@@ -193,7 +192,7 @@ def sent(ago: timedelta, attempt: int = 1, modified: str = "") -> dict[str, Any]
         REBALANCE,
         {"EndpointName": NAME, "DesiredWeightsAndCapacities": [{"VariantName": "variant-model-0", "DesiredWeight": 1}]},
     )
-    known = Live.parse(live().endpoint or {}).modified
+    known = LiveEndpoint.parse(live().endpoint or {}).modified
     record = {"call": call.identity, "requestedAt": stamp(NOW - ago), "attempt": attempt}
     return {"rebalance": {**record, "lastModifiedTime": modified or known}}
 

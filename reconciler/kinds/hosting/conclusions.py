@@ -1,0 +1,312 @@
+"""What follows from what is remembered, seen and wanted, before anything is decided.
+
+`CONCLUSIONS` are drawn in their order, each a pure function of the situation that the ones before it left. A conclusion changes
+records and says so in notices; it decides nothing and sends nothing. The order: first what exists and under which name; then
+what is wanted; then what became of an open attempt, for that may quarantine what is wanted; and at last, once nothing is under
+way, what serves and how it differs from its content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from reconciler.core.conditions import stamp
+from reconciler.core.decision import Call, Notice
+from reconciler.core.kind import Pass
+from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.records.commit import CommitRecord
+from reconciler.core.records.content import Content
+from reconciler.core.records.history import SUCCEEDED, SUPERSEDED, History
+from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.remote_object import EndpointRecord, Part
+from reconciler.core.resource import Annotation
+from reconciler.kinds.hosting import drift
+from reconciler.kinds.hosting.attempt import settled
+from reconciler.kinds.hosting.desired import (
+    DesiredHosting,
+    RollbackRequest,
+    desired_by_git,
+    hold_message,
+    hold_verdict,
+    under_hold,
+)
+from reconciler.kinds.hosting.drift import HostingDrift
+from reconciler.kinds.hosting.legacy import known_configs, legacy_configs, legacy_models
+from reconciler.kinds.hosting.observed import HostingObserved
+from reconciler.kinds.hosting.records import (
+    HostingRecords,
+    as_recorded,
+    commit_of,
+    history_limit,
+    identity,
+    is_new_to_us,
+    recorded,
+)
+from reconciler.kinds.hosting.situation import Situation
+
+__all__ = ["concluded", "situation"]
+
+
+def situation(this: Pass, seen: HostingObserved, want: DesiredHosting | None = None) -> Situation:
+    """What is remembered, with what was seen. `want`: not what the spec says, for nobody knows whether Git says it."""
+    records = recorded(this)
+    name = identity(this, records)
+    if want is None:
+        # What an object wants that is being deleted does not matter, and may be no valid spec at all.
+        want = DesiredHosting(name, Content(), waits="deleted") if this.resource.deleting else desired_by_git(this)
+    return Situation(this, seen, name, looked_at(this, seen, name, records), want)
+
+
+def concluded(s: Situation) -> Situation:
+    for conclude in () if s.this.resource.deleting else CONCLUSIONS:
+        s = conclude(s)
+    return s
+
+
+# --- what exists ------------------------------------------------------------------------------------------------------
+
+
+def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingRecords) -> HostingRecords:
+    """The records with what replies and looks tell of the objects that they name."""
+    arns = {one: arn for one, arn in seen.arns.items() if seen.owned(this, one)} | _created(this)
+    models, configs = records.models, records.configs
+    if is_new_to_us(this):
+        models, configs = legacy_models(this, seen.arns), legacy_configs(this, seen.arns)
+    if seen.serving:
+        models = {one: Part(one, hash=one.rpartition("-")[2]) for one in seen.serving.models} | dict(models)
+        configs = {seen.serving.name: seen.serving} | dict(configs)
+    configs = _parts_seen(this, seen, configs, arns)
+    quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
+    marked = {reply.call.params["ResourceArn"] for reply in this.replies if is_quarantine_mark(reply.call)}
+    return replace(
+        records,
+        endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
+        models=_parts_seen(this, seen, models, arns),
+        configs=configs,
+        history=records.history if records.history.entries else History.parse(this.recalled[: history_limit(this)]),
+        quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
+    )
+
+
+def _created(this: Pass) -> dict[str, str]:
+    """ARNs by name, of what was created in this pass."""
+    return {
+        str(reply.call.params[f"{remote}Name"]): str(reply.answer[f"{remote}Arn"])
+        for reply in this.replies
+        for remote in ("Model", "EndpointConfig")
+        if reply.call.operation == f"Create{remote}"
+    }
+
+
+def _parts_seen(
+    this: Pass, seen: HostingObserved, parts: Mapping[str, Part], arns: Mapping[str, str]
+) -> dict[str, Part]:
+    deleted = {
+        str(value)
+        for reply in this.replies
+        if reply.call.operation in ("DeleteModel", "DeleteEndpointConfig")
+        for value in reply.call.params.values()
+    }
+    there = {name: part for name, part in parts.items() if name not in seen.absent and name not in deleted}
+    there = {name: replace(part, arn=arns.get(name, part.arn)) for name, part in there.items()}
+    looks = seen.parts.parts if seen.parts else {}
+    return {name: looks[name].seen_of(part) if name in looks else part for name, part in there.items()}
+
+
+def _tagged_quarantine(this: Pass, seen: HostingObserved, configs: Mapping[str, Part]) -> Iterator[QuarantineEntry]:
+    """Entries that only a tag remembers: status was lost."""
+    for name, reason in seen.quarantined.items():
+        if name in configs and (configs[name] is seen.serving or seen.owned(this, name)):
+            yield QuarantineEntry(configs[name].hash, name, since=stamp(this.now), reason=reason, mirrored=True)
+
+
+def is_quarantine_mark(call: Call) -> bool:
+    return call.operation == "AddTags" and any(tag["Key"] == QUARANTINE_TAG for tag in call.params["Tags"])
+
+
+def _endpoint_seen(
+    seen: HostingObserved, name: str, endpoint: EndpointRecord, arns: Mapping[str, str]
+) -> EndpointRecord:
+    found = seen.endpoint
+    before = HostingRecords(endpoint)
+    if not endpoint.exists and name in arns:
+        endpoint = replace(endpoint, name=name, arn=arns[name])
+    if endpoint.exists and found is not None and (name in arns or as_recorded(before, found)):
+        endpoint = replace(endpoint, arn=str(found["EndpointArn"]), creation_time=stamp(found["CreationTime"]))
+    if seen.parts is not None:
+        scaled = tuple(sorted(variant for variant, is_scaled in seen.parts.scaled.items() if is_scaled))
+        endpoint = replace(endpoint, scaled=scaled)
+    return endpoint
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+def taken_over(s: Situation) -> Situation:
+    """What the archived operator left is taken for what serves."""
+    config, endpoint = str(s.this.past.get("endpointConfigName") or ""), s.records.endpoint
+    if not (is_new_to_us(s.this) and endpoint.exists and config):
+        return s
+    configs = known_configs(s.this, s.records.configs, endpoint.arn, s.want)
+    records = replace(s.records, configs=configs)
+    records = records.with_rollout(applied=records.serving(config))
+    serving = configs.get(str((s.seen.endpoint or {}).get("EndpointConfigName") or ""))
+    if serving is not None and serving.name != config:
+        # It was moving the endpoint to what it asked for; what serves meanwhile may be rolled back to. No commit of the
+        # object's is known to have asked for it.
+        content = Content(serving.hash, serving.name)
+        history = _opened(s, records.history, content, CommitRecord()).closed(s.this.now, SUCCEEDED)
+        records = replace(records, history=history)
+    return s.having(records)
+
+
+def known_by_content(s: Situation) -> Situation:
+    """What is wanted, by the name under which its content is known already."""
+    hash_ = s.want.content.hash
+    name = next((config.name for config in s.records.configs.values() if config.hash == hash_), None)
+    return replace(s, want=replace(s.want, content=Content(hash_, name))) if name else s
+
+
+def held_against_git(s: Situation) -> Situation:
+    """What is wanted while people hold an earlier rollout against Git."""
+    request, before = RollbackRequest.of(s.this), s.records.rollout.hold
+    verdict = hold_verdict(s.this, s.records, s.want)
+    rollout = verdict.recorded(s.records.rollout, request, s.this.now)
+    s = s.having(replace(s.records, rollout=rollout))
+    if before and verdict.ended:
+        s = s.noticed(Notice("Normal", "RollbackEnded", f"{before.title} is held no more: {verdict.ended}"))
+    if verdict.refused:
+        s = s.noticed(Notice("Warning", "RollbackRefused", f"{Annotation.ROLLBACK_TO}: {verdict.refused}"))
+    hold = verdict.hold
+    if hold is None:
+        return s
+    if verdict.begun:
+        s = s.noticed(Notice("Normal", "RollbackHeld", hold_message(hold)))
+    want = under_hold(s.want, hold, tuple(s.this.past.get("references") or ()))
+    return replace(s, want=want.as_described(s.seen.config))
+
+
+def same_identity(s: Situation) -> Situation:
+    endpoint = s.records.endpoint
+    change = ""
+    if s.region_changed and (s.records.exist or s.attempt):
+        change = f"/spec/region was {endpoint.region}"
+    elif endpoint.exists and s.this.spec.get("endpointName") and s.want.endpoint != endpoint.name:
+        change = f"/spec/endpointName was {endpoint.name}"
+    return replace(s, identity_change=change)
+
+
+def released(s: Situation) -> Situation:
+    """`retry` lets the content that it names out of quarantine."""
+    quarantine, gone = s.records.quarantine.released(s.this.tokens.get("retry", ""))
+    notices = (
+        Notice(
+            "Normal",
+            "RevisionReleased",
+            f"{entry.hash} was released by {Annotation.RETRY} and is sent again when it is wanted",
+        )
+        for entry in gone
+    )
+    return replace(s.having(replace(s.records, quarantine=quarantine)), released=gone).noticed(*notices)
+
+
+# --- what serves ------------------------------------------------------------------------------------------------------
+
+
+def found_serving(s: Situation) -> Situation:
+    """What serves, though no rollout of ours is known to have brought it there, is taken for what was applied last."""
+    if not (s.undisputed and s.attempt is None and s.looked):
+        return s
+    s, live = s.with_rollout(releasing=False), s.live
+    if s.want.waits or s.records.rollout.applied or live is None or live.status != "InService":
+        return s
+    applied = s.records.serving(live.config)
+    s = s.with_rollout(applied=applied)
+    if s.seen.serving is None or live.config != s.seen.serving.name:
+        return s
+    # A first create was about to be asked for, when it turned out that status had been lost.
+    history = s.records.history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
+    return s.having(replace(s.records, history=_with_serving(s, history, applied)))
+
+
+def compared(s: Situation) -> Situation:
+    """What is wanted serves: it is recorded so, and compared with its content."""
+    if not (s.idle and s.serves_desired):
+        return s
+    garbage_found, content = s.records.rollout.collecting, s.want.content
+    s = s.with_rollout(
+        phase="Held" if s.want.hold else "Complete",
+        current_hash=content.hash,
+        stable_hash=content.hash,
+        desired_hash=content.hash,
+        applied=content,
+        collecting=False,
+    )
+    s = s.having(replace(s.records, history=_with_serving(s, s.records.history, content)))
+    return replace(s, drift=differences(s), garbage_found=garbage_found)
+
+
+def _with_serving(s: Situation, history: History, serving: Content) -> History:
+    """With an entry for what serves even when no rollout of ours brought it there: one may roll back to it. When status was
+    lost, the tag of its configuration tells the commit.
+    """
+    newest = history.newest
+    if newest and newest.open and newest.hash != serving.hash:
+        history = history.closed(s.this.now, SUPERSEDED, "content that serves is wanted again")
+    if not any(entry.hash == serving.hash for entry in history.succeeded):
+        history = _opened(s, history, serving, _made_by(s, serving))
+    return history.closed(s.this.now, SUCCEEDED).trimmed(history_limit(s.this))
+
+
+def _opened(s: Situation, history: History, content: Content, source: CommitRecord) -> History:
+    """With an entry for what others brought into service."""
+    return history.opened(content, source, now=s.this.now, initiated_by="manual", limit=history_limit(s.this))
+
+
+def _made_by(s: Situation, serving: Content) -> CommitRecord:
+    """The commit that content was made for: of content that was found again, by the tag of its configuration."""
+    own, commit = commit_of(s.this), s.seen.commits.get(serving.config, "")
+    unrecorded = s.seen.serving is not None and serving.config == s.seen.serving.name
+    return CommitRecord(commit=commit) if commit != own.commit and (commit or unrecorded) else own
+
+
+def differences(s: Situation) -> HostingDrift:
+    """Everything that is not as wanted, on an endpoint that serves the wanted configuration and does not change."""
+    parts, looks, policy = drift.served_parts(s.want, s.records), s.seen.parts, s.this.drift
+    if looks is None or s.seen.endpoint is None:
+        return HostingDrift(parts, variants=s.records.endpoint.scaled)
+    seen = {part: looks.parts.get(part.record.name) for part in parts}
+    gone = tuple(part for part, look in seen.items() if not part.record.exists or (look and look.gone))
+    replaced = [part.replaced(look.created) for part, look in seen.items() if look and look.replaced]
+    # What is held is compared once its configuration was read.
+    known = s.want.hold is None or bool(s.want.config_params)
+    every = drift.unbalanced(s.this, s.want, s.seen.endpoint) if known else ()
+    kept = [off for off in every if drift.is_resize(policy, off, s.records.rollout.resize)]
+    offs = drift.unscaled(every, looks.scaled)
+    others = tuple(off for off in offs if off not in kept)
+    capture = tuple(drift.capture(s.this, s.want, s.seen.endpoint)) if known else ()
+    found = [*(part.gone for part in gone), *replaced, *(off.difference for off in others), *capture]
+    return HostingDrift(
+        parts,
+        gone=gone,
+        offs=others,
+        resize=tuple(off for off in offs if off in kept),
+        unset=tuple(off.variant for off in kept if looks.scaled.get(off.variant) is not True),
+        sifted=policy.sift(found),
+        variants=tuple(looks.scaled),
+        looked=True,
+        unknown=looks.unknown,
+    )
+
+
+CONCLUSIONS: tuple[Callable[[Situation], Situation], ...] = (
+    taken_over,
+    known_by_content,
+    held_against_git,
+    same_identity,
+    released,
+    settled,
+    found_serving,
+    compared,
+)

@@ -1,0 +1,255 @@
+"""What is shown of a HostingDeployment: status, the decisions that only say how things are, and their messages for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from reconciler.core.aws.partitions import invocation_url
+from reconciler.core.decision import REFUSAL_MESSAGE, Decision, Notice, Pace, Phase, Watch
+from reconciler.core.drift.policy import CORRECTIONS_MAX, DriftMode
+from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.remote_object import Part
+from reconciler.core.references import NOT_READY
+from reconciler.core.resource import Annotation, Resource
+from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
+from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
+from reconciler.kinds.hosting.drift import elsewhere
+from reconciler.kinds.hosting.legacy import serving_names
+from reconciler.kinds.hosting.observed import STAGE_LOOK
+from reconciler.kinds.hosting.observed_parts import young_for
+from reconciler.kinds.hosting.scaling import instances_of
+from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.stage import stage_of
+
+WITHOUT_ALARMS = "without its alarms, for a rollback must not be stopped by what rings for the version it leaves"
+_LEGACY = (
+    "endpointName",
+    "endpointConfigName",
+    "endpointUrl",
+    "endpointStatus",
+    "endpointArn",
+    "creationTime",
+    "lastModifiedTime",
+    "failureReason",
+    "additional",
+    "modelNames",
+    "productionVariants",
+    "references",
+)
+_SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
+"""The old fleet serves until the new one took over."""
+
+
+# --- decisions that say how things are --------------------------------------------------------------------------------
+
+
+def waiting(s: Situation, reason: str, message: str, *, status: str = "") -> Decision:
+    return Decision(
+        Phase.WAITING,
+        reason,
+        message,
+        status_of(s, status),
+        watches=(Watch("Endpoint", s.name, Pace.FAST),),
+        healthy=_is_serving(s),
+    )
+
+
+def stalled(s: Situation, reason: str, message: str) -> Decision:
+    recorded = s.records.endpoint.exists
+    return Decision(
+        Phase.STALLED,
+        reason,
+        message,
+        status_of(s, additional=message or REFUSAL_MESSAGE),
+        watches=(Watch("Endpoint", s.name, Pace.SLOW),) if recorded else (),
+        healthy=_is_serving(s) if recorded else None,
+    )
+
+
+def refused(s: Situation) -> Decision:
+    """What is shown when the calls of a decision may not go out: the refusal, in its own words."""
+    return stalled(s, "", "")
+
+
+def rollout_under_way(s: Situation) -> Decision:
+    attempt = s.attempt
+    assert attempt is not None  # noqa: S101 - of an attempt that is open
+    stage, before = stage_of(s.seen.endpoint), attempt.stage
+    message = _rollout_message(s, stage)
+    s = s.with_rollout(desired_hash=s.want.content.hash, attempt=replace(attempt, stage=stage or s.status))
+    decision = waiting(s, "RolloutInProgress", message, status=s.status)
+    if stage and stage != before:
+        kind: Literal["Normal", "Warning"] = "Warning" if s.status == "RollingBack" else "Normal"
+        decision = replace(decision, notices=(Notice(kind, "RolloutProgressing", f"{s.name}: {stage}"),))
+    wait = EVIDENCE_WAIT - attempt.age(s.this.now)
+    if attempt.evidence or wait <= timedelta(0):
+        return replace(decision, look_again=STAGE_LOOK if attempt.previous else None)
+    return replace(decision, look_again=wait)
+
+
+def _rollout_message(s: Situation, stage: str) -> str:
+    attempt, want = s.attempt, s.want
+    assert attempt is not None  # noqa: S101 - of an attempt that is open
+    following = "" if attempt.requested == want.content else f"; {want.content.config} is next"
+    if following and want.hold:
+        following += f", held as {want.hold.title}: SageMaker cannot cancel an update"
+    alarms = f" {WITHOUT_ALARMS}" if attempt.without_alarms else ""
+    message = f"{s.name} is {s.status} to {attempt.requested.config}{alarms}{following}"
+    return f"{message} ({stage})" if stage else message
+
+
+def reference_missing(s: Situation) -> Decision:
+    """Nothing new is rolled out while a reference is waited for; what serves goes on serving."""
+    return Decision(
+        Phase.WAITING,
+        NOT_READY,
+        s.want.waits,
+        status_of(s),
+        watches=(Watch("Endpoint", s.name, Pace.SLOW),) if s.records.endpoint.exists else (),
+        healthy=_is_serving(s),
+    )
+
+
+def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
+    what = s.want.content.hash
+    release = f"annotate {Annotation.RETRY}: {what} to try it again"
+    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})")
+
+
+def _what_serves(s: Situation) -> str:
+    """In words that lead to it: history id and commit where they are known."""
+    live = s.live
+    if live is None or live.status == "Failed":
+        return "nothing serves"
+    entry = s.records.history.served_by(live.config)
+    commit = entry.source.short if entry else ""
+    known = (f"#{entry.id}" if entry else "", f"({commit})" if commit else "", live.config)
+    return f"{' '.join(filter(None, known))} serves"
+
+
+def changed_outside(s: Situation) -> Decision:
+    """The endpoint was moved or deleted by somebody else, and is left so."""
+    live, difference = s.live, elsewhere(s.want, s.live)
+    what = f"moved to {difference.live}" if live else "deleted"
+    if difference.path in s.this.drift.flapping:
+        left = f"again, after it was corrected {CORRECTIONS_MAX} times within the hour: it is left so for now"
+    else:
+        way_out = f"annotate {Annotation.DRIFT_MODE}: Correct to have it corrected"
+        left = f"and mode {s.this.drift.mode} leaves it so; {way_out}"
+    return Decision(
+        Phase.READY if live else Phase.STALLED,
+        difference.reason,
+        f"the endpoint was {what} from outside {left}",
+        status_of(s, live.status if live else ""),
+        watches=(Watch("Endpoint", s.name, Pace.SLOW),),
+        differences=s.this.drift.sift([difference]).stands,
+        healthy=live is not None,
+    )
+
+
+def ready(s: Situation, left_alone: timedelta | None) -> Decision:
+    """`left_alone`: for how much longer what differs is not sent again, since it was tried often enough."""
+    message = hold_message(s.want.hold) if s.want.hold else f"{s.want.content.config} serves"
+    if left_alone:
+        message += f"; what differs was asked for {SENDS_MAX} times in vain and is left as it is for an hour"
+    # Whether or not it was seen already: what goes within its first minute moves no more, so nothing else wakes us then.
+    young = [young_for(s.this, part.record) for part in s.drift.parts]
+    return Decision(
+        Phase.READY,
+        "RollbackHeld" if s.want.hold else "InService",
+        message,
+        status_of(s, "InService"),
+        watches=(Watch("Endpoint", s.name, Pace.SLOW), *_watches_of_parts(s)),
+        differences=s.drift.stands,
+        unknown_drift=s.drift.unknown,
+        healthy=True,
+        look_again=min((left for left in (left_alone, *young) if left), default=None),
+    )
+
+
+def _watches_of_parts(s: Situation) -> list[Watch]:
+    if s.this.drift.mode is DriftMode.IGNORE:
+        return []
+    parts = [Watch(part.remote, part.record.name, Pace.SLOW) for part in s.drift.parts if part.record.exists]
+    targets = (instances_of(s.name, variant).target for variant in s.drift.variants)
+    return parts + [Watch("ScalableTarget", target, Pace.SLOW) for target in targets]
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str, Any]:
+    """The archived operator's fields, and our records. What was not looked at in this pass stays as it was."""
+    past, found = s.this.past, s.seen.endpoint
+    if s.name in s.seen.owners and not s.owned(s.name):
+        found = None  # what somebody else runs under this name is no status of ours
+    fields: dict[str, Any] = {key: past.get(key) for key in _LEGACY}
+    fields |= {"endpointName": s.name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
+    if found is not None:
+        fields |= _described(s, found, status)
+    elif s.seen.endpoint_known and not s.this.replies:
+        fields |= {"endpointStatus": status or None, "productionVariants": None}
+    if not fields.get("endpointStatus"):
+        fields["endpointStatus"] = "ReconcilingEndpoint" if additional else "SynchronizingK8sJobWithSageMaker"
+    if not s.want.waits:
+        fields["references"] = list(s.want.references)
+        config = s.records.configs.get(s.want.content.config) or Part(s.want.content.config)
+        fields["modelNames"] = held_names(config, s.want) if s.want.hold else serving_names(s.this, config, s.want)
+    return {**fields, **s.records.record()}
+
+
+def _described(s: Situation, found: Mapping[str, Any], status: str) -> dict[str, Any]:
+    return {
+        "endpointStatus": status or found["EndpointStatus"],
+        "endpointConfigName": found.get("EndpointConfigName"),
+        "endpointArn": found["EndpointArn"],
+        "endpointUrl": invocation_url(s.this.partition, s.this.region, s.name),
+        "creationTime": found.get("CreationTime"),
+        "lastModifiedTime": found.get("LastModifiedTime"),
+        "failureReason": found.get("FailureReason"),
+        "productionVariants": [_variant(variant) for variant in found.get("ProductionVariants") or ()],
+    }
+
+
+def _is_serving(s: Situation) -> bool | None:
+    found = s.seen.endpoint
+    return None if found is None else found["EndpointStatus"] in _SERVING
+
+
+def held_names(config: Part, want: DesiredHosting) -> list[dict[str, str]]:
+    """Models of a configuration that the spec does not speak of, by the names in spec.models as far as they still match."""
+    stems = {name.rpartition("-")[0]: name for name in config.models}
+    found = [(model.logical, stems.get(model.name.rpartition("-")[0])) for model in want.models]
+    return [{"name": logical, "value": name} for logical, name in found if name]
+
+
+def _variant(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "variantName": found.get("VariantName"),
+        "currentInstanceCount": found.get("CurrentInstanceCount"),
+        "desiredInstanceCount": found.get("DesiredInstanceCount"),
+        "currentWeight": found.get("CurrentWeight"),
+        "desiredWeight": found.get("DesiredWeight"),
+        "deployedImages": [
+            {
+                "specifiedImage": image.get("SpecifiedImage"),
+                "resolvedImage": image.get("ResolvedImage"),
+                "resolutionTime": image.get("ResolutionTime"),
+            }
+            for image in found.get("DeployedImages") or ()
+        ],
+    }
+
+
+def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
+    """The archived operator's words while an error stands in the way; what serves keeps its own status."""
+    served = bool((past.get("endpoint") or {}).get("arn"))
+    return {**past, "additional": message, **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
+
+
+def as_written(resource: Resource) -> Mapping[str, Any]:
+    """The archived operator wrote nothing back into this kind's spec."""
+    return resource.spec

@@ -1,0 +1,108 @@
+"""The one input of every rule (`rules`): what status remembers, what was seen, what is wanted, and what follows from these
+before anything is decided (`conclusions`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from reconciler.core.decision import Notice
+from reconciler.core.kind import Pass
+from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.rollout import Attempt
+from reconciler.core.rollout import LiveEndpoint, Outcome
+from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.drift import HostingDrift
+from reconciler.kinds.hosting.observed import REBALANCE, HostingObserved
+from reconciler.kinds.hosting.records import HostingRecords
+
+__all__ = ["Situation"]
+
+
+@dataclass(frozen=True)
+class Situation:
+    this: Pass
+    seen: HostingObserved
+    name: str
+    """The endpoint's."""
+    records: HostingRecords
+    """As they are to be written, as far as it is known by now."""
+    want: DesiredHosting
+    """Git's content, or what a hold puts in its place."""
+    notices: tuple[Notice, ...] = ()
+    released: tuple[QuarantineEntry, ...] = ()
+    """Content that `retry` let out of quarantine in this pass."""
+    identity_change: str = ""
+    """Why the spec asks for another endpoint than the one that exists."""
+    outcome: Outcome | None = None
+    """Of the attempt that is still open: UNDER_WAY, UNCONFIRMED, NOT_RECEIVED or FAULTED."""
+    status: str = ""
+    """Of the endpoint while an attempt is open: SageMaker's, or what is expected where nobody looked since it was sent."""
+    drift: HostingDrift = field(default_factory=HostingDrift)
+    """Only where what is wanted serves."""
+    garbage_found: bool = False
+    """In the pass before: a look at the live endpoint came between."""
+
+    @property
+    def live(self) -> LiveEndpoint | None:
+        return self.seen.live
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The one that is open."""
+        return self.records.rollout.attempt
+
+    @property
+    def create_unanswered(self) -> bool:
+        """A create that nobody answered, and no endpoint: its name keeps it from happening twice, so it is just sent again."""
+        never_made = self.live is None and not self.records.endpoint.exists and not self.this.failure
+        return self.outcome is Outcome.UNCONFIRMED and never_made
+
+    @property
+    def quarantined(self) -> QuarantineEntry | None:
+        return self.records.quarantine.of(self.want.content)
+
+    @property
+    def stranger(self) -> str:
+        """The name of an object under a name of ours that is not ours, nor may be taken over."""
+        return next((name for name in self.seen.owners if not self.owned(name)), "")
+
+    def owned(self, name: str) -> bool:
+        return self.seen.owned(self.this, name)
+
+    @property
+    def region_changed(self) -> bool:
+        return self.records.endpoint.region != str(self.this.spec.get("region") or "")
+
+    @property
+    def undisputed(self) -> bool:
+        """Whether the endpoint that was looked at is the one that the spec speaks of, and ours."""
+        answered = self.this.reply(REBALANCE)
+        return not (
+            self.this.resource.deleting or self.identity_change or self.region_changed or self.stranger or answered
+        )
+
+    @property
+    def looked(self) -> bool:
+        """Whether it is known if a recorded endpoint is there."""
+        return self.live is not None or self.seen.endpoint_known or not self.records.endpoint.exists
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or in the way, so that what is wanted can be compared with what is."""
+        return self.undisputed and self.attempt is None and self.looked and not self.want.waits
+
+    @property
+    def serves_desired(self) -> bool:
+        live = self.live
+        return live is not None and live.status == "InService" and live.config == self.want.content.config
+
+    def having(self, records: HostingRecords) -> Self:
+        return replace(self, records=records)
+
+    def with_rollout(self, **changes: Any) -> Self:
+        return replace(self, records=self.records.with_rollout(**changes))
+
+    def noticed(self, *notices: Notice) -> Self:
+        return replace(self, notices=(*self.notices, *notices))
