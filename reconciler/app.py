@@ -21,7 +21,7 @@ from typing import Any
 from botocore.loaders import Loader
 
 from reconciler import __version__
-from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant, load_partitions
+from reconciler.adapters.aws import AwsClients, EventsQueue, Sessions, Tenant, load_partitions
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
@@ -44,7 +44,7 @@ from reconciler.core.git.rules import UrlPolicy
 from reconciler.core.git.source import Remote
 from reconciler.core.health import Loop
 from reconciler.core.kind import Identity, Kind
-from reconciler.core.meters import Reading
+from reconciler.core.meters import Sample
 from reconciler.core.ports import Leader
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.problems import problems
@@ -52,17 +52,17 @@ from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.core.sync.spec import GitSyncSpec
 from reconciler.core.tenancy import Place, Tenancy
 from reconciler.kinds import KINDS, SCHEMAS
-from reconciler.runtime import readings
+from reconciler.runtime import samples
 from reconciler.runtime.aws_contact import AwsContact
 from reconciler.runtime.cluster_name import claim_cluster_name, identity_map
 from reconciler.runtime.forge.hooks import Hooks
 from reconciler.runtime.forge.reports import Reports
 from reconciler.runtime.liveness import Pool, Vitals
-from reconciler.runtime.notes.journal import Journal
+from reconciler.runtime.notes.journal import OutboxJournal
 from reconciler.runtime.notes.lease import HeldLeases, NoLeases
 from reconciler.runtime.notes.outbox import Outbox
+from reconciler.runtime.notes.run_memory import RunMemory
 from reconciler.runtime.notes.target import GitSyncTargets
-from reconciler.runtime.notes.trained import Trained
 from reconciler.runtime.observe.events_listener import EventsListener
 from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.queue import WorkQueue
@@ -71,7 +71,7 @@ from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import Reconciler
 from reconciler.runtime.reconcile.worker import Ports, Worker
 from reconciler.runtime.rollouts import Rollouts
-from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.liveview import LiveView
 from reconciler.runtime.sync.loop import SyncController
 from reconciler.runtime.sync.schedule import IntervalSchedule
@@ -137,14 +137,14 @@ class Service:
         self._leader, self._elector = self._election(clock)
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
         loader = Loader()
-        self._aws = aws = Aws(Sessions(loader), clock.monotonic, meter=self._contact)
+        self._aws = aws = AwsClients(Sessions(loader), clock.monotonic, meter=self._contact)
         self._observer = Observer(aws, clock, self._queue.add, settings.paces)
         queue = EventsQueue(loader, settings.events_queue, self._contact) if settings.events_queue else None
         self._listener = EventsListener(queue, self._observer.hint) if queue else None
         shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
         reconciled = {kind.name: kind for kind in KINDS}
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
-        claims = Claims(live)
+        claims = SyncClaims(live)
         claims.on_news(self._queue.add)
         urls = UrlPolicy(allow_file=settings.allow_file_remotes)
         self._repositories = GitRepositories(settings.cache_dir, urls, meter=metrics)
@@ -153,7 +153,7 @@ class Service:
         self._notes = GitNotes(settings.cache_dir, urls, meter=metrics)
         targets = GitSyncTargets(self._cache.get, self._remote, settings.cluster_name)
         self._outbox = self._make_outbox(clock, targets)
-        trained = Trained(
+        trained = RunMemory(
             targets=targets,
             notes=self._notes,
             syncs=self._cache.get,
@@ -210,7 +210,7 @@ class Service:
             leader=self._leader,
             clock=clock,
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
-            journal=Journal(self._outbox, settings.cluster_name, trained.hear),
+            journal=OutboxJournal(self._outbox, settings.cluster_name, trained.hear),
             trained=trained,
             definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
         )
@@ -420,17 +420,17 @@ class Service:
     def _look_up(self) -> None:
         """What metrics ask for, each by itself: a fault in one costs that one."""
         metrics, jobs = self._metrics, {schema.kind: "run" in schema.status.by_key for schema in SCHEMAS}
-        metrics.read(lambda: readings.objects(self._cache, jobs))
-        metrics.read(lambda: readings.queues(self._pools()))
-        metrics.read(lambda: readings.syncs(self._sync.stats))
-        metrics.read(lambda: readings.notes(self._outbox))
-        metrics.read(lambda: readings.verified(self._observer.freshness(), self._clock.now()))
+        metrics.read(lambda: samples.objects(self._cache, jobs))
+        metrics.read(lambda: samples.queues(self._pools()))
+        metrics.read(lambda: samples.syncs(self._sync.stats))
+        metrics.read(lambda: samples.notes(self._outbox))
+        metrics.read(lambda: samples.verified(self._observer.freshness(), self._clock.now()))
         metrics.read(
             lambda: [
-                Reading("events_dropped", self._events.dropped),
-                Reading("leader", self._leader.is_leader()),
-                Reading("stuck_loops", len(self._unhealthy())),
-                Reading("build_info", 1, (__version__,)),
+                Sample("events_dropped", self._events.dropped),
+                Sample("leader", self._leader.is_leader()),
+                Sample("stuck_loops", len(self._unhealthy())),
+                Sample("build_info", 1, (__version__,)),
             ]
         )
 

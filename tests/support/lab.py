@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from reconciler.adapters.aws import Aws, load_partitions
+from reconciler.adapters.aws import AwsClients, load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
@@ -34,7 +34,7 @@ from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import is_echo
 from reconciler.runtime.reconcile.worker import Next, Ports, Worker
-from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.liveview import LiveView
 from tests.support.clock import LabClock
 from tests.support.lab_sessions import LOADER, BenchSessions
@@ -225,7 +225,7 @@ class Sent:
 class _Aws:
     """The adapter with a boundary before and after every mutating call."""
 
-    real: Aws
+    real: AwsClients
     boundaries: _Boundaries
     sent: Callable[[Call], None]
 
@@ -352,8 +352,8 @@ class Lab:
         self.clock.start_over()
         self.begin()
 
-    def _connect(self) -> Aws:
-        return Aws(BenchSessions(self.simulator), self.clock.monotonic)
+    def _connect(self) -> AwsClients:
+        return AwsClients(BenchSessions(self.simulator), self.clock.monotonic)
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""
@@ -366,7 +366,7 @@ class Lab:
         around = self.around
         as_written = {kind.name: kind.as_written for kind in KINDS}
         live = LiveView(self.cluster, lambda found: as_written[found.kind](found), self.clock.monotonic)
-        self.claims = Claims(live)
+        self.claims = SyncClaims(live)
         self.claims.on_news(self._woken.add)
         ports = Ports(
             cache=self.cluster,

@@ -22,7 +22,17 @@ from reconciler.core.errors import ReconcileError, StaleError
 from reconciler.core.git.forge import Consequence, Forge, ForgeError, ForgeSecret, Target
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.commit_status import Ledger, Record, advance, context, given_up, met, owed, statement, told
+from reconciler.core.sync.commit_status import (
+    CommitRecord,
+    Ledger,
+    advance,
+    context,
+    given_up,
+    met,
+    owed,
+    statement,
+    told,
+)
 from reconciler.core.sync.spec import KIND, owner_key
 from reconciler.runtime.forge.hosts import Hosts
 from reconciler.runtime.liveness import Pool
@@ -262,7 +272,7 @@ class _Desk:
     target: Target
     context: str
 
-    def say(self, record: Record, known: _Known) -> Record:
+    def say(self, record: CommitRecord, known: _Known) -> CommitRecord:
         """The record as the forge knows it now."""
         place = self.target.place
         if record.sha not in known.certain:

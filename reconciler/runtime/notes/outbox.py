@@ -6,7 +6,7 @@
 a crash after it loses nothing. A line leaves the ConfigMap only when the push was confirmed, and a crash in between is
 harmless too, because a note takes every id once.
 
-Notes never fail a pass: `put` raises nothing. What goes wrong is a `Problem` of the GitSync, told in one Warning as long
+Notes never fail a pass: `put` raises nothing. What goes wrong is a `NotesProblem` of the GitSync, told in one Warning as long
 as its reason stays the same, and tried again ever more slowly: a refused ref once an hour.
 """
 
@@ -27,7 +27,7 @@ from reconciler.core.notes.text import MOST_AT_ONCE
 from reconciler.core.ports import Events
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.liveness import Pool
-from reconciler.runtime.notes.box import Box, Maps
+from reconciler.runtime.notes.box import Box, NotesMaps
 from reconciler.runtime.notes.lease import Leases
 from reconciler.runtime.queue import WorkQueue
 
@@ -53,7 +53,7 @@ class Targets(Protocol):
 
 
 @dataclass(frozen=True)
-class Problem:
+class NotesProblem:
     """Why the notes of a GitSync wait, fit for a condition."""
 
     reason: str
@@ -61,7 +61,7 @@ class Problem:
 
 
 @dataclass
-class Stats:
+class OutboxCounts:
     """Counts for metrics and tests."""
 
     pushes: int = 0
@@ -73,7 +73,7 @@ class Outbox:
     """One for the whole process; `put` is safe for many threads."""
 
     def __init__(
-        self, *, maps: Maps, targets: Targets, notes: Notes, leases: Leases, events: Events,
+        self, *, maps: NotesMaps, targets: Targets, notes: Notes, leases: Leases, events: Events,
         syncs: Callable[[Key], Resource | None], cluster: str, monotonic: Callable[[], float],
         jitter: Callable[[], float], batch_s: float = BATCH_S, refused_retry_s: float = REFUSED_RETRY_S,
     ) -> None:  # fmt: skip
@@ -90,9 +90,9 @@ class Outbox:
         self._queue: WorkQueue[Key] = WorkQueue(monotonic, jitter)
         self._lock = threading.Lock()
         self._boxes: dict[Key, Box] = {}
-        self._problems: dict[Key, Problem] = {}
+        self._problems: dict[Key, NotesProblem] = {}
         self._pool = Pool("notes", self._queue, [], DEADLINE_S)
-        self.stats = Stats()
+        self.stats = OutboxCounts()
 
     def start(self, syncs: Iterable[Key], threads: int = 2) -> None:
         """After this process became the leader: first what the one before left. No threads: `flush` is the caller's."""
@@ -145,7 +145,7 @@ class Outbox:
             self._boxes.pop(sync, None)
             self._problems.pop(sync, None)
 
-    def problem(self, sync: Key) -> Problem | None:
+    def problem(self, sync: Key) -> NotesProblem | None:
         with self._lock:
             return self._problems.get(sync)
 
@@ -218,7 +218,7 @@ class Outbox:
     def _failed(self, sync: Key, reason: str, message: str) -> None:
         with self._lock:
             before = self._problems.get(sync)
-            self._problems[sync] = Problem(reason, message)
+            self._problems[sync] = NotesProblem(reason, message)
             self.stats.failures += 1
         if before is None or before.reason != reason:
             self._warn(sync, reason, f"notes wait: {message}")

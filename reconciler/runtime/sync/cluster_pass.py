@@ -5,7 +5,7 @@ that became ready. Never touches Git. Order, such that a crash between any two c
 
     plan -> inventory grows to old + new -> put back, apply -> prune -> inventory settles, with the rest of status
 
-so no object of ours is ever outside the inventory, and `Claims` knows the new hash before the object has it.
+so no object of ours is ever outside the inventory, and `SyncClaims` knows the new hash before the object has it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from reconciler.core.sync.plan import Edited, Live, SyncPlan, View, inventory_af
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
 from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
 from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders, refused_file
-from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.liveview import LiveView, newer
-from reconciler.runtime.sync.memory import Memory, Result, Stats
+from reconciler.runtime.sync.memory import Memory, Result, SyncCounts
 from reconciler.runtime.sync.notes import SyncNotes
 from reconciler.runtime.sync.ports import Appliers
 from reconciler.runtime.sync.source import Found
@@ -41,7 +41,7 @@ _WRITES = 5
 
 class ClusterPass:
     def __init__(
-        self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
+        self, *, cache: Cache, live: LiveView, claims: SyncClaims, objects: Objects, appliers: Appliers, events: Events,
         leader: Leader, clock: Clock, notes: SyncNotes, lag: SyncLag, parallel: int = 8,
     ) -> None:  # fmt: skip
         self._cache = cache
@@ -55,7 +55,7 @@ class ClusterPass:
         self._notes = notes
         self._lag = lag
         self._hands = Hands(live, objects, events, leader, parallel)
-        self.stats = Stats()
+        self.stats = SyncCounts()
 
     def close(self) -> None:
         self._hands.close()

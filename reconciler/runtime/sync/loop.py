@@ -28,13 +28,13 @@ from reconciler.core.sync.status import Outcome, Report, Verdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync.apply import NotLeaderError
-from reconciler.runtime.sync.claims import Claims
+from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.cluster_pass import ClusterPass, summary
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.liveview import LiveView
-from reconciler.runtime.sync.memory import Memory, Result, Stats
+from reconciler.runtime.sync.memory import Memory, Result, SyncCounts
 from reconciler.runtime.sync.notes import SyncNotes
-from reconciler.runtime.sync.ports import Appliers, Recall, Record, RefWatcher, Schedule
+from reconciler.runtime.sync.ports import Appliers, CommitNotes, Recall, RefWatcher, Schedule
 from reconciler.runtime.sync.source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
 
 log = logging.getLogger(__name__)
@@ -49,9 +49,9 @@ _SOURCES, _CLUSTERS = "sync-sources", "sync-clusters"
 
 class SyncController:
     def __init__(
-        self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
+        self, *, cache: Cache, live: LiveView, claims: SyncClaims, objects: Objects, appliers: Appliers, events: Events,
         leader: Leader, clock: Clock, repositories: Repositories, kinds: Mapping[str, str], validate: Validate,
-        record: Record, recall: Recall, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
+        record: CommitNotes, recall: Recall, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
         watcher: RefWatcher | None = None, meter: LagMeter = UNMETERED, parallel: int = 8,
     ) -> None:  # fmt: skip
         """`kinds` are the kinds a repository may hold, with the apiVersion of each. GitSync is never one of them."""
@@ -89,11 +89,11 @@ class SyncController:
         return self._source.remote(sync, spec)
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> SyncCounts:
         return self._pass.stats
 
     def start(self, workers: int = 2) -> None:
-        """Before the workers of loop 2, so that `Claims` answers from the first event on. No workers: no threads."""
+        """Before the workers of loop 2, so that `SyncClaims` answers from the first event on. No workers: no threads."""
         self._claims.on_edit(self._clusters.add)
         self._cache.subscribe(self._changed)
         sources, clusters = self._pools

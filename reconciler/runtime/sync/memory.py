@@ -48,7 +48,7 @@ class Result:
 
 
 @dataclass
-class Stats:
+class SyncCounts:
     """Counts since the start, for tests and for metrics."""
 
     resolves: int = 0

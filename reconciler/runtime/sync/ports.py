@@ -17,7 +17,7 @@ class Appliers(Protocol):
     def __call__(self, namespace: str, service_account: str, /) -> Applier: ...
 
 
-class Record(Protocol):
+class CommitNotes(Protocol):
     """The record on commits. Never raises; an equal line is kept once."""
 
     def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...

@@ -29,10 +29,10 @@ from reconciler.core.ports import Applier
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.schema.problems import Problem, manifest_problems
 from reconciler.kinds import SCHEMAS
-from reconciler.runtime.sync.claims import Claim, Claims
+from reconciler.runtime.sync.claims import SyncClaim, SyncClaims
 from reconciler.runtime.sync.liveview import LiveView
 from reconciler.runtime.sync.loop import SyncController
-from reconciler.runtime.sync.memory import Stats
+from reconciler.runtime.sync.memory import SyncCounts
 from tests.support.cluster import Cluster
 from tests.support.waiting import eventually
 
@@ -101,7 +101,7 @@ class ToldEvents:
 
 
 class ToldNotes:
-    """Implements `Record` by remembering: per line the commit, the event and the line as it would be written."""
+    """Implements `CommitNotes` by remembering: per line the commit, the event and the line as it would be written."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, dict[str, Any]]] = []
@@ -149,7 +149,7 @@ class Engine:
         """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
         live = LiveView(self.cache, lambda resource: resource.spec)
-        self.claims = Claims(live)
+        self.claims = SyncClaims(live)
         self.watcher = LocalRefWatcher()
         self.controller = SyncController(
             cache=self.cache,
@@ -178,7 +178,7 @@ class Engine:
         return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> SyncCounts:
         return self.controller.stats
 
     def start(self, workers: int = 2) -> Engine:
@@ -187,7 +187,7 @@ class Engine:
         eventually(self.cache.synced)
         return self
 
-    def claim(self, key: Key) -> Claim:
+    def claim(self, key: Key) -> SyncClaim:
         """What a worker is told, as soon as it is told anything."""
         found = eventually(lambda: self.claims.claim(key))
         assert found
