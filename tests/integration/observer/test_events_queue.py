@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler.adapters.aws import AwsClients, EventsQueue, Sessions, Tenant
-from reconciler.app import SystemClock
+from reconciler.app.settings import SystemClock
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
