@@ -6,59 +6,37 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
-
-import yaml
 
 from reconciler.adapters.aws import AwsClients, load_partitions
 from reconciler.app.catalog import Catalog
 from reconciler.app.loops import Outside, common_ground, reconcile_loop
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.errors import HeldBackError
 from reconciler.core.kind import Identity
 from reconciler.core.notes.note import render
 from reconciler.core.notes.past import Started
 from reconciler.core.notes.status import told
 from reconciler.core.ports import ClusterPorts
-from reconciler.core.resource import FINALIZER, GITOPS_GROUP, Key, Resource
+from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
-from reconciler.dev.envfile import REGION
 from reconciler.runtime.observe.observer import Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.loop import is_echo
 from reconciler.runtime.reconcile.worker import Next
+from tests.support.boundaries import Boundaries, BoundedAws, BoundedObjects, CrashError
 from tests.support.clock import LabClock
 from tests.support.lab_sessions import LOADER, BenchSessions
+from tests.support.manifests import IMAGE, PREFIX, ROLE, annotated, example, hosting, job, manifest
 from tests.support.memory_cluster import ChildrenOf, MemoryCluster
 from tests.support.simulator_control import SimControl
 
 PARTITIONS = load_partitions(LOADER)
-ROLE = "arn:aws:iam::123456789012:role/service-role/lab"
-PREFIX = f"{GITOPS_GROUP}/"
-IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
-
-
-class CrashError(BaseException):
-    """The process is gone: nothing of ours may catch this."""
-
-
-@dataclass
-class _Boundaries:
-    """Counts the moments at which a process may die, and dies at the chosen one."""
-
-    die_at: int | None = None
-    passed: list[str] = field(default_factory=list)
-
-    def cross(self, what: str) -> None:
-        self.passed.append(what)
-        if len(self.passed) - 1 == self.die_at:
-            raise CrashError(what)
 
 
 @dataclass(frozen=True)
@@ -71,64 +49,6 @@ class Sent:
     status: Mapping[str, Any]
     statuses: int
     """How many had been written by then, of all objects."""
-
-
-@dataclass
-class _Aws:
-    """The adapter with a boundary before and after every mutating call."""
-
-    real: AwsClients
-    boundaries: _Boundaries
-    sent: Callable[[Call], None]
-
-    def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self.real.read(tenant, operation, params)
-
-    def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
-        self.boundaries.cross(f"before {call.operation}")
-        left = True
-        try:
-            answer = self.real.write(tenant, call)
-        except HeldBackError:
-            left = False
-            raise
-        finally:
-            if left:
-                self.sent(call)
-        self.boundaries.cross(f"after {call.operation}")
-        return answer
-
-    def admit(self, tenant: Any, call: Call) -> None:
-        self.real.admit(tenant, call)
-
-    def rate(self, tenant: Any, operation: str) -> float:
-        return self.real.rate(tenant, operation)
-
-
-@dataclass
-class _Objects:
-    """The cluster with a boundary before and after every write."""
-
-    real: MemoryCluster
-    boundaries: _Boundaries
-
-    def get(self, key: Key) -> Resource | None:
-        return self.real.get(key)
-
-    def replace_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource:
-        self.boundaries.cross("before a status write")
-        written = self.real.replace_status(resource, status)
-        self.boundaries.cross("after a status write")
-        return written
-
-    def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource:
-        self.boundaries.cross("before a finalizer write")
-        written = self.real.set_finalizers(resource, finalizers)
-        self.boundaries.cross("after a finalizer write")
-        return written
-
-    def replace(self, resource: Resource, manager: str) -> Resource:
-        return self.real.replace(resource, manager)
 
 
 @dataclass
@@ -185,7 +105,7 @@ class Lab:
         self.cluster = cluster or MemoryCluster()
         self.clock = LabClock()
         self.around = Surroundings()
-        self.boundaries = _Boundaries()
+        self.boundaries = Boundaries()
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = self._connect()
@@ -214,16 +134,16 @@ class Lab:
 
     def begin(self) -> None:
         """A process starts: nothing in memory, everything in status."""
-        self.boundaries = _Boundaries()
+        self.boundaries = Boundaries()
         self._due: dict[Key, float] = {}
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
-        around, objects = self.around, _Objects(self.cluster, self.boundaries)
+        around, objects = self.around, BoundedObjects(self.cluster, self.boundaries)
         ground = common_ground(self.catalog, self.cluster, self._woken.add, self.clock.monotonic)
         self.claims = ground.claims
         outside = Outside(
             cluster=ClusterPorts(self.cluster, objects, around, around, self.clock),
-            aws=_Aws(self.aws, self.boundaries, self._sending),
+            aws=BoundedAws(self.aws, self.boundaries, self._sending),
             definitions=around,
             children=Children(self.cluster, self.cluster, ChildrenOf(self.cluster)),
             journal=around,
@@ -346,69 +266,12 @@ class Lab:
         }
 
 
-def job(name: str = "train", namespace: str = "team", **spec: Any) -> dict[str, Any]:
-    """The smallest TrainingJob, with `spec` on top."""
-    least = {
-        "region": REGION,
-        "roleArn": ROLE,
-        "algorithmSpecification": {"trainingImage": IMAGE, "trainingInputMode": "File"},
-        "outputDataConfig": {"s3OutputPath": "s3://lab/output"},
-        "resourceConfig": {"instanceType": "ml.m5.large", "instanceCount": 1, "volumeSizeInGB": 10},
-        "stoppingCondition": {"maxRuntimeInSeconds": 3600},
-    }
-    return manifest("TrainingJob", name, namespace, least | spec)
-
-
-def hosting(
-    name: str = "serve", namespace: str = "team", image: str = IMAGE, models: int = 1, **spec: Any
-) -> dict[str, Any]:
-    """The smallest HostingDeployment with so many models; another `image` is other content."""
-    names = [f"model-{number}" for number in range(models)]
-    least = {
-        "region": REGION,
-        "models": [
-            {"name": name, "executionRoleArn": ROLE, "containers": [{"containerHostname": "c", "image": image}]}
-            for name in names
-        ],
-        "productionVariants": [
-            {
-                "variantName": f"variant-{name}",
-                "modelName": name,
-                "instanceType": "ml.m5.large",
-                "initialInstanceCount": 1,
-                "initialVariantWeight": 1,
-            }
-            for name in names
-        ],
-    }
-    return manifest("HostingDeployment", name, namespace, least | spec)
-
-
-def example(path: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path)
-    return found
-
-
-def manifest(kind: str, name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "sagemaker.aws.amazon.com/v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": dict(spec),
-    }
-
-
-def annotated(manifest: Mapping[str, Any], **annotations: str) -> dict[str, Any]:
-    """With annotations by our prefix."""
-    metadata = manifest["metadata"]
-    known = metadata.get("annotations") or {}
-    more = {PREFIX + name.replace("_", "-"): value for name, value in annotations.items()}
-    return {**manifest, "metadata": {**metadata, "annotations": known | more}}
-
-
 __all__ = [
     "FINALIZER",
+    "IMAGE",
     "LOADER",
+    "PREFIX",
+    "ROLE",
     "CrashError",
     "Lab",
     "LabClock",

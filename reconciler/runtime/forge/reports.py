@@ -19,7 +19,7 @@ from typing import Any
 
 from reconciler.core.conditions import Condition, clip, find, settle
 from reconciler.core.errors import ReconcileError, StaleError
-from reconciler.core.git.forge import Consequence, Forge, ForgeError, ForgeSecret, Target
+from reconciler.core.git.forge import PAUSE_S, Consequence, Forge, ForgeError, ForgeSecret, Target
 from reconciler.core.ports import Clock, ClusterPorts
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.commit_status import (
@@ -175,7 +175,7 @@ class Reports:
     def _failed(self, key: Key, known: _Known, host: str, error: ForgeError) -> float:
         match error.consequence:
             case Consequence.SLOW_DOWN:
-                wait_s = error.retry_after_s or 60.0
+                wait_s = error.retry_after_s or PAUSE_S
                 log.info("commit status of %s: %s holds us back for %.0f s", key, host, wait_s)
                 self._hosts.pause(host, self._clock.monotonic() + wait_s)
                 return wait_s
