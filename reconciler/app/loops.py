@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reconciler.app.catalog import Catalog
+from reconciler.app.kinds import LoadedKinds
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.git.source import Repositories
 from reconciler.core.kind import Identity
@@ -38,17 +38,17 @@ class CommonGround(NamedTuple):
     claims: SyncClaims
 
 
-def common_ground(catalog: Catalog, cache: Cache, wake: Wake, monotonic: Callable[[], float]) -> CommonGround:
-    live = LiveView(cache, catalog.as_written, monotonic)
+def common_ground(kinds: LoadedKinds, cache: Cache, wake: Wake, monotonic: Callable[[], float]) -> CommonGround:
+    live = LiveView(cache, kinds.as_written, monotonic)
     claims = SyncClaims(live)
     claims.on_news(wake)
     return CommonGround(live, claims)
 
 
 def source_reader(
-    catalog: Catalog, repositories: Repositories, objects: Objects, kustomizer: Kustomizer | None = None
+    kinds: LoadedKinds, repositories: Repositories, objects: Objects, kustomizer: Kustomizer | None = None
 ) -> SourceReader:
-    return SourceReader(repositories, objects, catalog.versions, catalog.validate, kustomizer)
+    return SourceReader(repositories, objects, kinds.versions, kinds.validate, kustomizer)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ReconcileLoop(NamedTuple):
 
 
 def reconcile_loop(
-    catalog: Catalog,
+    kinds: LoadedKinds,
     ground: CommonGround,
     outside: Outside,
     *,
@@ -97,8 +97,8 @@ def reconcile_loop(
         journal=outside.journal,
         trained=outside.trained,
     )
-    cluster.cache.subscribe(Dependents({kind: shape for kind, (_, shape) in catalog.table.items()}, wake).changed)
-    worker = Worker(catalog.table, ports, outside.place_of, identity, replica, partition_of=outside.partition_of)
+    cluster.cache.subscribe(Dependents({kind: shape for kind, (_, shape) in kinds.table.items()}, wake).changed)
+    worker = Worker(kinds.table, ports, outside.place_of, identity, replica, partition_of=outside.partition_of)
     return ReconcileLoop(worker, observer)
 
 

@@ -62,8 +62,8 @@ class Service:
         self._git = git = git_access(base)
 
         queue: WorkQueue[Key] = WorkQueue(clock.monotonic, base.jitter)
-        ground = common_ground(base.catalog, cluster.cache, queue.add, clock.monotonic)
-        source = source_reader(base.catalog, git.repositories, cluster.objects, git.kustomizer)
+        ground = common_ground(base.kinds, cluster.cache, queue.add, clock.monotonic)
+        source = source_reader(base.kinds, git.repositories, cluster.objects, git.kustomizer)
 
         targets = GitSyncTargets(cluster.cache.get, source.remote, name)
         outbox = OutboxPorts(cluster.objects, targets, git.notes, cluster.leases(), cluster.events, cluster.cache.get)
@@ -95,13 +95,13 @@ class Service:
         )
         identity = Identity(name, frozenset(settings.forbid_adoption))
         worker, self._observer = reconcile_loop(
-            base.catalog, ground, outside, identity=identity, replica=base.replica, wake=queue.add, paces=settings.paces
+            base.kinds, ground, outside, identity=identity, replica=base.replica, wake=queue.add, paces=settings.paces
         )
         self._listener = EventsListener(aws.events_queue, self._observer.hint) if aws.events_queue else None
         self._reconciler = Reconciler(
             queue, worker.reconcile, cluster.cache, settings.workers, monotonic=clock.monotonic, meter=metrics
         )
-        cluster.cache.subscribe(Rollouts(frozenset(base.catalog.table), metrics).changed)
+        cluster.cache.subscribe(Rollouts(frozenset(base.kinds.table), metrics).changed)
 
         self._look_up()
         probes = {"/healthz": self._unhealthy, "/readyz": self._unready}
@@ -162,7 +162,7 @@ class Service:
         its ports working.
         """
         git, observer, outbox, sync = self._git, self._observer, self._outbox, self._sync
-        kinds, cache, of = frozenset(self._base.catalog.table), self._cluster.cache, _loops_of
+        kinds, cache, of = frozenset(self._base.kinds.table), self._cluster.cache, _loops_of
         return (
             Part(cache.start, cache.stop, cache.loops),
             Part(self._wait_for_cache),  # nothing is decided before every kind was listed once
@@ -216,7 +216,7 @@ class Service:
         """What metrics ask for, each by itself: a fault in one costs that one."""
         base, cluster = self._base, self._cluster
         read = base.metrics.read
-        read(lambda: samples.objects(cluster.cache, base.catalog.jobs))
+        read(lambda: samples.objects(cluster.cache, base.kinds.jobs))
         read(lambda: samples.queues(self._pools()))
         read(lambda: samples.syncs(self._sync.stats))
         read(lambda: samples.notes(self._outbox))

@@ -29,7 +29,7 @@ from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import Metrics
 from reconciler.adapters.notes import GitNotes
-from reconciler.app.catalog import Catalog
+from reconciler.app.kinds import LoadedKinds
 from reconciler.app.settings import Settings, SystemClock
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.errors import ReconcileError
@@ -52,7 +52,7 @@ class Base:
     """What everything is built from."""
 
     settings: Settings
-    catalog: Catalog
+    kinds: LoadedKinds
     loader: Loader
     clock: SystemClock
     metrics: Metrics
@@ -63,7 +63,7 @@ class Base:
     def of(cls, settings: Settings) -> Self:
         loader = Loader()
         replica = f"{socket.gethostname()}-{os.getpid()}"
-        return cls(settings, Catalog.load(loader), loader, SystemClock(), Metrics(), replica)
+        return cls(settings, LoadedKinds.load(loader), loader, SystemClock(), Metrics(), replica)
 
     @staticmethod
     def jitter() -> float:
@@ -74,7 +74,7 @@ class Base:
 @dataclass(frozen=True)
 class ClusterSide:
     client: KubeClient
-    kinds: KindTable
+    apis: KindTable
     cache: KubeCache
     objects: KubeObjects
     events: KubeEvents
@@ -88,7 +88,7 @@ class ClusterSide:
         return ClusterPorts(self.cache, self.objects, self.events, self.leader, self.base.clock)
 
     def definitions(self) -> KubeDefinitions:
-        return KubeDefinitions(self.client, {schema.kind: schema.crd_name for schema in self.base.catalog.schemas})
+        return KubeDefinitions(self.client, {schema.kind: schema.crd_name for schema in self.base.kinds.schemas})
 
     def children(self) -> Children:
         return Children(self.cache, self.objects, self.applier("", ""))
@@ -108,7 +108,7 @@ class ClusterSide:
     def applier(self, namespace: str, account: str) -> KubeApplier:
         """With our own rights, or with those of a ServiceAccount that a GitSync names."""
         client = self.client.as_service_account(namespace, account) if account else self.client
-        return KubeApplier(client, self.kinds)
+        return KubeApplier(client, self.apis)
 
     def admit(self) -> None:
         """Refuse what this cluster cannot be: too old, or one that was given another name."""
@@ -117,10 +117,10 @@ class ClusterSide:
 
     def warn_of_neighbours(self) -> None:
         """Told on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
-        catalog, settings = self.base.catalog, self.base.settings
+        kinds, settings = self.base.kinds, self.base.settings
         about = self.objects.get(identity_map(settings.controller_namespace))
-        used = {found.namespace for kind in catalog.table for found in self.cache.items(kind)}
-        definitions = [schema.crd_name for schema in catalog.schemas]
+        used = {found.namespace for kind in kinds.table for found in self.cache.items(kind)}
+        definitions = [schema.crd_name for schema in kinds.schemas]
         try:
             for warned in neighbours(
                 self.client, definitions, {settings.controller_namespace, *settings.namespaces, *used}
@@ -132,15 +132,15 @@ class ClusterSide:
             log.info("nobody knows who else looks after our resources: %s", error)
 
 
-def apis(catalog: Catalog) -> KindTable:
+def apis(kinds: LoadedKinds) -> KindTable:
     """Where the API server serves the kinds."""
-    return {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in catalog.schemas}
+    return {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in kinds.schemas}
 
 
 def cluster_side(base: Base, on_led: Callable[[], None], on_lost: Callable[[], None]) -> ClusterSide:
     """`on_led` is called when the Lease is won, `on_lost` when it is lost again."""
     settings = base.settings
-    kinds = apis(base.catalog)
+    served = apis(base.kinds)
     client = KubeClient(settings.kubeconfig, meter=base.metrics)
     elector = None
     if settings.leader_election:
@@ -148,9 +148,9 @@ def cluster_side(base: Base, on_led: Callable[[], None], on_lost: Callable[[], N
         elector = LeaderElector(client, lease, base.replica, base.clock, on_started=on_led, on_stopped=on_lost)
     return ClusterSide(
         client=client,
-        kinds=kinds,
-        cache=KubeCache(client, kinds, namespaces=settings.namespaces),
-        objects=KubeObjects(client, kinds),
+        apis=served,
+        cache=KubeCache(client, served, namespaces=settings.namespaces),
+        objects=KubeObjects(client, served),
         events=KubeEvents(client, base.clock, base.replica),
         leader=elector or AlwaysLeader(),
         elector=elector,

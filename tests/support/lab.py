@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from reconciler.adapters.aws import AwsClients, load_partitions
-from reconciler.app.catalog import Catalog
+from reconciler.app.kinds import LoadedKinds
 from reconciler.app.loops import Outside, common_ground, reconcile_loop
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
@@ -91,8 +91,8 @@ class Surroundings:
 
 
 @cache
-def _catalog() -> Catalog:
-    return Catalog.load(LOADER)
+def _loaded() -> LoadedKinds:
+    return LoadedKinds.load(LOADER)
 
 
 class Lab:
@@ -109,7 +109,7 @@ class Lab:
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = self._connect()
-        self.catalog = _catalog()
+        self.kinds = _loaded()
         self.paces = Paces()
         """Of the next process."""
         self.sent: list[Sent] = []
@@ -119,7 +119,7 @@ class Lab:
     @property
     def shapes(self) -> dict[str, Structure]:
         """Of the specs that are reconciled."""
-        return {kind: shape for kind, (_, shape) in self.catalog.table.items()}
+        return {kind: shape for kind, (_, shape) in self.kinds.table.items()}
 
     def start_over(self) -> None:
         """Another experiment: an empty cluster, an empty account."""
@@ -139,7 +139,7 @@ class Lab:
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
         around, objects = self.around, BoundedObjects(self.cluster, self.boundaries)
-        ground = common_ground(self.catalog, self.cluster, self._woken.add, self.clock.monotonic)
+        ground = common_ground(self.kinds, self.cluster, self._woken.add, self.clock.monotonic)
         self.claims = ground.claims
         outside = Outside(
             cluster=ClusterPorts(self.cluster, objects, around, around, self.clock),
@@ -152,7 +152,7 @@ class Lab:
             partition_of=PARTITIONS,
         )
         self.worker, self.observer = reconcile_loop(
-            self.catalog,
+            self.kinds,
             ground,
             outside,
             identity=self.identity,

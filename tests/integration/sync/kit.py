@@ -18,7 +18,7 @@ from reconciler.adapters.kube.cache import KubeCache
 from reconciler.adapters.kube.client import KubeClient, Query
 from reconciler.adapters.kube.leader import AlwaysLeader
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
-from reconciler.app.catalog import Catalog
+from reconciler.app.kinds import LoadedKinds
 from reconciler.app.loops import common_ground, source_reader
 from reconciler.app.sides import apis
 from reconciler.core.conditions import find
@@ -39,8 +39,8 @@ from tests.support.waiting import eventually
 GITOPS = "sagemaker-gitops.dev/v1alpha1"
 LEGACY = "sagemaker.aws.amazon.com/v1"
 NAME = "team"
-CATALOG = Catalog.load(LOADER, [schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}])
-APIS = apis(CATALOG)
+KINDS = LoadedKinds.load(LOADER, [schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}])
+APIS = apis(KINDS)
 
 
 class WallClock:
@@ -139,12 +139,12 @@ class Engine:
         self.recalled: list[tuple[Key, int]] = []
         """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
-        self.live, self.claims = common_ground(CATALOG, self.cache, lambda _key: None, self.clock.monotonic)
+        self.live, self.claims = common_ground(KINDS, self.cache, lambda _key: None, self.clock.monotonic)
         self.watcher = LocalRefWatcher()
         self.ports = ClusterPorts(self.cache, KubeObjects(self.client, APIS), self.events, self.leader, self.clock)
         self.controller = SyncController(
             SyncPorts(self.ports, self._applier, self.live, self.claims),
-            source_reader(CATALOG, self.repositories, self.ports.objects),
+            source_reader(KINDS, self.repositories, self.ports.objects),
             SyncNotes(self.record, "prod"),
             self._recall,
             Triggers(watcher=self.watcher),

@@ -20,7 +20,7 @@ from reconciler.kinds import KINDS, SCHEMAS
 
 
 @dataclass(frozen=True)
-class Catalog:
+class LoadedKinds:
     schemas: tuple[Schema, ...]
     shapes: Mapping[str, Structure]
     table: Mapping[str, tuple[Kind, Structure]]
