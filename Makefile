@@ -13,10 +13,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test endurance check fix bench lock clean
+.PHONY: help setup demo test endurance check requirements fix bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP) ## the virtual environment, the reconciler command and the control-plane binaries
 	@.ci/system-packages
@@ -53,8 +53,12 @@ check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m tests.support.evidence
 	$(BIN)/python -m tests.support.requirements
 	$(BIN)/python -m reconciler crds --check crds
+
+requirements: $(STAMP) ## each contract of docs/design.md with the tests that hold it
+	@$(BIN)/python -m tests.support.requirements --table
 
 fix: $(STAMP) ## let ruff put right what it can
 	$(BIN)/ruff check --fix .

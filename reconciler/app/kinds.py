@@ -23,7 +23,7 @@ from reconciler.kinds import KINDS, SCHEMAS
 class LoadedKinds:
     schemas: tuple[Schema, ...]
     shapes: Mapping[str, Structure]
-    table: Mapping[str, tuple[Kind, Structure]]
+    table: Mapping[str, tuple[Kind[Any], Structure]]
     """The kinds that are reconciled with SageMaker."""
 
     @classmethod

@@ -22,7 +22,8 @@ from reconciler.runtime.notes.run_memory import RunMemory
 from reconciler.runtime.observe.observer import Aws, Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
-from reconciler.runtime.reconcile.worker import Definitions, Journal, Ports, Trained, Worker
+from reconciler.runtime.reconcile.ports import Definitions, Journal, Ports, Trained
+from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.liveview import LiveView
 from reconciler.runtime.sync.source import SourceReader

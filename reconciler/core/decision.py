@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from reconciler.core.naming import digest
 from reconciler.core.resource import Resource
@@ -100,8 +100,17 @@ class Difference:
         return "ExternallyDeleted" if self.gone else "ExternallyModified"
 
 
+class Refusal(NamedTuple):
+    """Why calls may not go out: a reason for conditions, and a message for people."""
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True)
 class Decision:
+    """What goes out, and what is shown; and, where calls go out, what is shown when they may not (`unsent`)."""
+
     phase: Phase
     reason: str
     message: str = ""
@@ -128,6 +137,22 @@ class Decision:
     """Objects that shall stand for what SageMaker made on behalf of this one; they go with it."""
     look_again: timedelta | None = None
     """A deadline of the decision's own; movement of what is watched wakes it anyway."""
+    unsent: Decision | None = None
+    """What is shown when the calls may not go out, without calls of its own. With an empty reason it takes the refusal's. None:
+    this very decision without its calls.
+    """
+
+    def each(self, change: Callable[[Decision], Decision]) -> Decision:
+        """The decision changed, and likewise what is shown in its place when its calls may not go out."""
+        unsent = self.unsent and change(self.unsent)
+        return replace(change(self), unsent=unsent)
+
+    def without_calls(self, refusal: Refusal) -> Decision:
+        """What is shown when the calls may not go out, and why."""
+        shown = replace(self.unsent or self, calls=(), corrects=(), unsent=None)
+        if shown.reason or not self.unsent:
+            return shown
+        return replace(shown, reason=refusal.reason, message=refusal.message)
 
 
 def sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:

@@ -7,12 +7,12 @@ A kind reads (`observe`) and decides (`decide`); it never writes. The worker cal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
-from reconciler.core.decision import Call, Decision, Reply
+from reconciler.core.decision import Call, Decision, Refusal, Reply
 from reconciler.core.drift.git_plane import GitPlane
 from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
@@ -78,11 +78,6 @@ class Failure:
     def maybe_received(self) -> bool:
         """Whether the service may have carried the call out: false when it answered with a refusal."""
         return isinstance(self.error, LostReplyError)
-
-
-class Refusal(NamedTuple):
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -164,11 +159,17 @@ def recorded_region(status: Mapping[str, Any]) -> str:
     return str(record.get("region") or "")
 
 
+Seen = TypeVar("Seen")
+"""What a look at SageMaker found, in a kind's own terms."""
+
+
 @dataclass(frozen=True)
-class Kind:
+class Kind(Generic[Seen]):
+    """A custom resource that is reconciled with SageMaker, as it describes itself."""
+
     schema: Schema
-    observe: Callable[[View, Pass], Any]
-    decide: Callable[[Pass], Decision]
+    observe: Callable[[View, Pass], Seen]
+    decide: Callable[[Pass, Seen], Decision]
     failing: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
     """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
@@ -181,3 +182,7 @@ class Kind:
     @property
     def name(self) -> str:
         return self.schema.kind
+
+
+def seen_in_pass(decide: Callable[[Pass], Decision]) -> Callable[[Pass, Any], Decision]:
+    return lambda this, seen: decide(replace(this, seen=seen))

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.core.aws.partitions import Partitions, commercial
+from reconciler.core.decision import Refusal
 from reconciler.core.errors import DeniedError, TerminalError
-from reconciler.core.kind import Refusal, recorded_region
+from reconciler.core.kind import recorded_region
 from reconciler.core.resource import Annotation, Resource
 
 ANY = "*"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.core.kind import Kind
 from reconciler.core.schema.declaration import Schema
 from reconciler.kinds import (
@@ -28,7 +30,7 @@ SCHEMAS: tuple[Schema, ...] = (
     git_sync.SCHEMA,
 )
 
-KINDS: tuple[Kind, ...] = (
+KINDS: tuple[Kind[Any], ...] = (
     training_job.KIND,
     hyperparameter_tuning_job.KIND,
     batch_transform_job.KIND,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
@@ -104,7 +104,7 @@ ENDPOINT_CONFIG = immutable.ThingType(
 KIND = Kind(
     schema=SCHEMA,
     observe=partial(immutable.observe, ENDPOINT_CONFIG),
-    decide=partial(immutable.decide, ENDPOINT_CONFIG),
+    decide=seen_in_pass(partial(immutable.decide, ENDPOINT_CONFIG)),
     failing=immutable.failing,
     as_written=_as_written,
 )

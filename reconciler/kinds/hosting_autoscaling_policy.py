@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
@@ -133,4 +133,4 @@ def as_written(resource: Resource) -> Mapping[str, Any]:
     return {**spec, "suspendedState": suspended} if suspended else spec
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written)
+KIND = Kind(schema=SCHEMA, observe=observe, decide=seen_in_pass(decide), failing=failing, as_written=as_written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.schema.declaration import Column, Difference, Nested, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
@@ -183,4 +183,6 @@ SCHEMA = Schema(
 )
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written, follow=follow)
+KIND = Kind(
+    schema=SCHEMA, observe=observe, decide=seen_in_pass(decide), failing=failing, as_written=as_written, follow=follow
+)

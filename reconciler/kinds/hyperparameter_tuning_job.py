@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision, Phase
-from reconciler.core.kind import Pass, View
+from reconciler.core.kind import Pass, View, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
@@ -252,4 +252,4 @@ JOB = job.JobType(
     limited=_ran_out,
 )
 
-KIND = replace(job.kind(SCHEMA, JOB), observe=observe, decide=decide, follow=follow)
+KIND = replace(job.kind(SCHEMA, JOB), observe=observe, decide=seen_in_pass(decide), follow=follow)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.shapes import Field
@@ -95,7 +95,7 @@ MODEL = immutable.ThingType(
 KIND = Kind(
     schema=SCHEMA,
     observe=partial(immutable.observe, MODEL),
-    decide=partial(immutable.decide, MODEL),
+    decide=seen_in_pass(partial(immutable.decide, MODEL)),
     failing=immutable.failing,
     as_written=_as_written,
 )

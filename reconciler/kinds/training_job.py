@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Decision
-from reconciler.core.kind import Pass, View
+from reconciler.core.kind import Pass, View, seen_in_pass
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import RUNS, many, record, status, string, time
@@ -128,4 +128,4 @@ def _decide(this: Pass) -> Decision:
     return spawned.decide(JOB, this) if this.resource.spawned else job.decide(JOB, this)
 
 
-KIND = replace(job.kind(SCHEMA, JOB), observe=_observe, decide=_decide)
+KIND = replace(job.kind(SCHEMA, JOB), observe=_observe, decide=seen_in_pass(_decide))

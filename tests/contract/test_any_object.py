@@ -76,7 +76,7 @@ def decided_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deciding is pure: the same inputs give the same decision."""
     once = worker._decide
 
-    def twice(kind: Kind, this: Pass) -> Decision:
+    def twice(kind: Kind[Any], this: Pass) -> Decision:
         decision = once(kind, this)
         assert once(kind, this) == decision
         return decision
@@ -132,7 +132,7 @@ def _spec(name: str, random: Random) -> Any:
     return value(load_shape(BY_NAME[name].schema, LOADER), random, 4)
 
 
-def _object(kind: Kind, name: str, spec: Any, annotations: dict[str, str]) -> dict[str, Any]:
+def _object(kind: Kind[Any], name: str, spec: Any, annotations: dict[str, str]) -> dict[str, Any]:
     body = manifest(kind.name, name, "team", {**spec, "region": "us-east-1"})
     body["spec"].pop("sageMakerEndpoint", None)
     return {**body, "metadata": {**body["metadata"], "annotations": annotations}}

@@ -52,7 +52,7 @@ def lab(simulator: SimControl, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return Lab(simulator)
 
 
-def ready(lab: Lab, kind: Kind) -> Key:
+def ready(lab: Lab, kind: Kind[Any]) -> Key:
     """The kind's object, after all that it builds on."""
     for manifest in LEAST[kind.name]:
         key = lab.cluster.apply(manifest)
@@ -61,12 +61,12 @@ def ready(lab: Lab, kind: Kind) -> Key:
 
 
 @each_kind
-def test_the_least_manifest_is_valid(kind: Kind) -> None:
+def test_the_least_manifest_is_valid(kind: Kind[Any]) -> None:
     assert manifest_problems(kind.schema, load_shape(kind.schema, LOADER), LEAST[kind.name][-1]) == ()
 
 
 @each_kind
-def test_every_planned_call_is_what_botocore_takes(lab: Lab, kind: Kind) -> None:
+def test_every_planned_call_is_what_botocore_takes(lab: Lab, kind: Kind[Any]) -> None:
     sent: list[Call] = []
     write = lab.aws.write
 
@@ -87,8 +87,9 @@ def test_every_planned_call_is_what_botocore_takes(lab: Lab, kind: Kind) -> None
         assert ParamValidator().validate(dict(call.params), shape).generate_report() == "", call.operation
 
 
+@pytest.mark.holds("D-16.4")
 @each_kind
-def test_it_reaches_ready_and_then_plans_and_writes_nothing(lab: Lab, kind: Kind) -> None:
+def test_it_reaches_ready_and_then_plans_and_writes_nothing(lab: Lab, kind: Kind[Any]) -> None:
     key = ready(lab, kind)
     lab.run(120, step_s=30)
     mark, written = lab.simulator.mark(), lab.cluster.status_writes.copy()
@@ -101,7 +102,7 @@ def test_it_reaches_ready_and_then_plans_and_writes_nothing(lab: Lab, kind: Kind
 
 
 @each_kind
-def test_a_suspended_object_plans_nothing(lab: Lab, kind: Kind) -> None:
+def test_a_suspended_object_plans_nothing(lab: Lab, kind: Kind[Any]) -> None:
     key = lab.cluster.apply(annotated(LEAST[kind.name][-1], suspend="true"))
     lab.run(120, step_s=60)
     assert lab.simulator.counts() == {}
@@ -120,7 +121,7 @@ def test_a_suspended_object_plans_nothing(lab: Lab, kind: Kind) -> None:
         ("when ready", "gone"),
     ],
 )
-def test_a_deleted_object_ends(lab: Lab, kind: Kind, moment: str, trouble: str) -> None:
+def test_a_deleted_object_ends(lab: Lab, kind: Kind[Any], moment: str, trouble: str) -> None:
     *neighbours, manifest = LEAST[kind.name]
     for neighbour in neighbours:
         other = lab.cluster.apply(neighbour)
@@ -146,8 +147,11 @@ def test_a_deleted_object_ends(lab: Lab, kind: Kind, moment: str, trouble: str) 
     assert running <= kept
 
 
+@pytest.mark.holds("D-16.6")
 @each_kind
-def test_every_status_is_stored_as_it_was_written(lab: Lab, kind: Kind, control_plane: Cluster, namespace: str) -> None:
+def test_every_status_is_stored_as_it_was_written(
+    lab: Lab, kind: Kind[Any], control_plane: Cluster, namespace: str
+) -> None:
     """A field that the CRD does not declare is dropped in storing: the next pass would write it again, for ever."""
     key = ready(lab, kind)
     manifest = LEAST[kind.name][-1]

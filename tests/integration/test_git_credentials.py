@@ -253,6 +253,7 @@ class Spy:
                 continue
 
 
+@pytest.mark.holds("D-14.5")
 @pytest.mark.parametrize("secret", ["password", "bearer_token"])
 def test_the_secret_is_in_no_argument_no_environment_and_no_file_left(
     tmp_path: Path, git_http_server: GitHttpServer, monkeypatch: pytest.MonkeyPatch, secret: str

@@ -54,6 +54,7 @@ def store_of(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.holds("D-19.1")
 def test_every_kind_of_ref(repositories: GitRepositories, remote: Remote, bare_repository: BareRepository) -> None:
     first = bare_repository.commit({"a": "1"})
     bare_repository.tag("v1.2.0", message="annotated")
@@ -99,6 +100,7 @@ def test_a_commit_that_nobody_has(
         repositories.fetch(remote, Revision("", UNKNOWN))
 
 
+@pytest.mark.holds("D-14.12")
 def test_a_snapshot_shows_one_commit(
     repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
 ) -> None:
@@ -223,6 +225,7 @@ def test_branches_that_cannot_exist_at_once(
 
 
 class TestProvenance:
+    @pytest.mark.holds("D-13.1")
     def test_the_newest_commit_that_changed_each_file(
         self, repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
     ) -> None:
@@ -241,6 +244,7 @@ class TestProvenance:
         assert found["a"].commit.author == "Bob"
         assert not any(each.approximate for each in found.values())
 
+    @pytest.mark.holds("D-13.1")
     def test_the_commit_and_not_its_merge(
         self, repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
     ) -> None:
@@ -263,6 +267,7 @@ class TestProvenance:
         assert (found["a"].commit.sha, found["b"].commit.sha) == (first, third)
         assert snapshot.provenance(UNKNOWN, ["b"])["b"].commit.sha == third
 
+    @pytest.mark.holds("D-13.1")
     def test_beyond_the_bound_it_is_the_head_and_approximate(
         self, tmp_path: Path, remote: Remote, bare_repository: BareRepository
     ) -> None:

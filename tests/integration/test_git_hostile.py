@@ -71,6 +71,7 @@ def plumbing(bare_repository: BareRepository) -> Plumbing:
     return Plumbing(bare_repository)
 
 
+@pytest.mark.holds("D-14.1")
 @pytest.mark.parametrize(
     "target", ["good.yaml", "../../../../../../etc/passwd", "/etc/passwd", "link.yaml", "{outside}"]
 )
@@ -92,6 +93,7 @@ def test_symbolic_links_are_not_followed(
         rendered(repositories, bare_repository, "directory/x")
 
 
+@pytest.mark.holds("D-14.1")
 def test_submodules_are_not_fetched(
     repositories: GitRepositories, plumbing: Plumbing, bare_repository: BareRepository
 ) -> None:
@@ -172,6 +174,7 @@ def test_odd_names_do_not_disturb_provenance(
     assert {each.commit.sha for each in snapshot.provenance(None, names).values()} == {sha}
 
 
+@pytest.mark.holds("D-14.2")
 def test_a_tree_that_unfolds_without_end(
     repositories: GitRepositories, plumbing: Plumbing, bare_repository: BareRepository
 ) -> None:
@@ -194,6 +197,7 @@ def test_a_tree_without_a_floor(
         rendered(repositories, bare_repository)
 
 
+@pytest.mark.holds("D-14.2")
 def test_a_huge_blob_is_refused_unread(
     repositories: GitRepositories, bare_repository: BareRepository, tmp_path: Path
 ) -> None:
@@ -240,6 +244,7 @@ def test_hostile_files_beside_a_good_one(repositories: GitRepositories, bare_rep
     ]
 
 
+@pytest.mark.holds("D-14.1")
 def test_no_filter_and_no_hook_runs(
     repositories: GitRepositories, bare_repository: BareRepository, tmp_path: Path
 ) -> None:

@@ -190,6 +190,7 @@ class TestOtherWriters:
         for cluster, sha in itertools.product(["prod", "dev"], shas):
             assert ids(bare_repository, sha, note_ref(cluster)) == [f"id-{cluster}-{number}" for number in range(5)]
 
+    @pytest.mark.holds("D-20.3")
     def test_two_writers_on_one_ref_lose_none_and_write_none_twice(
         self, another: Open, bare_repository: BareRepository
     ) -> None:
@@ -342,6 +343,7 @@ class KilledError(BaseException):
     """Not an Exception: nothing of the service may catch it."""
 
 
+@pytest.mark.holds("D-20.3")
 @pytest.mark.parametrize(
     "answered",
     [

@@ -104,6 +104,7 @@ def told(repository: BareRepository, sha: str) -> list[str]:
     return [str(record.data["job"]) for record in parse(repository.note(REF, sha))]
 
 
+@pytest.mark.holds("D-12.4")
 def test_a_line_is_stored_then_pushed_then_removed(begin: Begin, bare_repository: BareRepository) -> None:
     one, two = (bare_repository.commit({"a.yaml": str(number)}) for number in range(2))
     replica = begin()
@@ -145,6 +146,7 @@ def test_nothing_is_written_where_nobody_wants_notes(begin: Begin, bare_reposito
     assert replica.client.requests == wanting.client.requests == []
 
 
+@pytest.mark.holds("D-12.4")
 def test_what_was_put_is_pushed_by_itself_and_after_a_restart(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
     before = begin()
@@ -172,6 +174,7 @@ def test_two_replicas_that_store_at_once_lose_none(begin: Begin, bare_repository
     assert replicas[0].stored() == {f"job-{number}" for number in range(30)}
 
 
+@pytest.mark.holds("D-12.5")
 def test_two_replicas_that_push_at_once_take_turns(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
     replicas: list[Replica] = []
@@ -204,6 +207,7 @@ def test_two_replicas_that_push_at_once_take_turns(begin: Begin, bare_repository
     assert not lease["spec"].get("holderIdentity")
 
 
+@pytest.mark.holds("D-12.5")
 def test_a_lease_that_another_keeps_is_waited_for(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
 

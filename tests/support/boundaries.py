@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core.decision import Call
-from reconciler.core.errors import HeldBackError
+from reconciler.core.errors import RateLimitedError
 from reconciler.core.ports import Objects
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.observe.observer import Aws
@@ -46,7 +46,7 @@ class BoundedAws:
         left = True
         try:
             answer = self.real.write(tenant, call)
-        except HeldBackError:
+        except RateLimitedError:
             left = False
             raise
         finally:

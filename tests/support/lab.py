@@ -27,8 +27,8 @@ from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
 from reconciler.runtime.observe.observer import Paces
 from reconciler.runtime.reconcile.children import Children
-from reconciler.runtime.reconcile.loop import is_echo
-from reconciler.runtime.reconcile.worker import Next
+from reconciler.runtime.reconcile.loop import is_our_status
+from reconciler.runtime.reconcile.outcome import Next
 from tests.support.boundaries import Boundaries, BoundedAws, BoundedObjects, CrashError
 from tests.support.clock import LabClock
 from tests.support.lab_sessions import LOADER, BenchSessions
@@ -91,7 +91,7 @@ class Surroundings:
 
 
 @cache
-def _loaded() -> LoadedKinds:
+def loaded_kinds() -> LoadedKinds:
     return LoadedKinds.load(LOADER)
 
 
@@ -109,7 +109,7 @@ class Lab:
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = self._connect()
-        self.kinds = _loaded()
+        self.kinds = loaded_kinds()
         self.paces = Paces()
         """Of the next process."""
         self.sent: list[Sent] = []
@@ -225,7 +225,7 @@ class Lab:
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)
-        changed = before is None or (now is not before and not is_echo(Resource(before), Resource(now)))
+        changed = before is None or (now is not before and not is_our_status(Resource(before), Resource(now)))
         due = self._due.get(key, float("inf")) <= self.clock.elapsed_s
         return changed or key in self._woken or due
 

@@ -29,7 +29,12 @@ def ready(manifest: Mapping[str, Any], **status: Any) -> Resource:
 
 
 def a_pass(
-    kind: Kind, manifest: Mapping[str, Any], past: Mapping[str, Any] | None = None, *, others: Any = None, **more: Any
+    kind: Kind[Any],
+    manifest: Mapping[str, Any],
+    past: Mapping[str, Any] | None = None,
+    *,
+    others: Any = None,
+    **more: Any,
 ) -> Pass:
     """`deleting=True` and members of a Pass go by keyword."""
     deleting = {"deletionTimestamp": "2026-03-01T00:00:00Z"} if more.pop("deleting", False) else {}

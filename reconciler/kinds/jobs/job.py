@@ -27,7 +27,7 @@ from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import projection
 from reconciler.core.errors import ConflictError
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Kind, Pass, View, seen_in_pass
 from reconciler.core.naming import RUN_TAG
 from reconciler.core.notes.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
@@ -514,12 +514,12 @@ def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, An
     return dict(past) if over else {**past, "additional": message}
 
 
-def kind(schema: Schema, job: JobType) -> Kind:
+def kind(schema: Schema, job: JobType) -> Kind[Any]:
     """A custom resource whose life is this one."""
     return Kind(
         schema,
         observe=partial(observe, job),
-        decide=partial(decide, job),
+        decide=seen_in_pass(partial(decide, job)),
         failing=partial(failing, job),
         as_written=partial(as_written, job),
         follow=partial(follow, job),

@@ -149,6 +149,7 @@ ATTACKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.holds("D-14.6")
 @pytest.mark.parametrize(("attack", "status"), ATTACKS)
 def test_attacks(
     forge: Forge, attack: Callable[[Forge], tuple[int, str]], status: int, caplog: pytest.LogCaptureFixture

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.decision import Call, Phase, Reply
+from reconciler.core.decision import Call, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
-from reconciler.core.kind import Pass, Refusal
+from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
 from reconciler.kinds.immutable import Seen, things
 from reconciler.kinds.model import KIND, MODEL

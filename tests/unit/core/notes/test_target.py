@@ -17,6 +17,7 @@ def spec(url: str = "https://git.example.com/team.git", secret: str = "", **note
     return {"repo": repo, "writeBack": {"notes": notes}} if notes else {"repo": repo}
 
 
+@pytest.mark.holds("D-12.6")
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from reconciler.core.conditions import stamp
-from reconciler.core.decision import Decision, Phase, Reply
+from reconciler.core.decision import Decision, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.errors import TerminalError, ThrottledError
-from reconciler.core.kind import Failure, Refusal
+from reconciler.core.kind import Failure
 from reconciler.core.ownership import Owner
 from reconciler.core.references import Snapshot
 from reconciler.kinds.hosting_autoscaling_policy import KIND
@@ -145,6 +145,7 @@ def test_a_configuration_says_its_type() -> None:
     assert want.put().params["PolicyType"] == "StepScaling"
 
 
+@pytest.mark.holds("D-3.2")
 @pytest.mark.parametrize(
     ("written", "short"),
     [

@@ -1,0 +1,25 @@
+"""Where content came from, as history, holds and quarantine remember it: the commit that last changed the object's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.records.record import Record
+
+__all__ = ["CommitRecord"]
+
+
+@dataclass(frozen=True)
+class CommitRecord(Record):
+    revision: str = ""
+    """The head that was synced, as `main@sha1:...`."""
+    commit: str = ""
+    """Full id."""
+    author: str = ""
+    subject: str = ""
+    path: str = ""
+
+    @property
+    def short(self) -> str:
+        """Seven digits for people; empty where nothing is known."""
+        return (self.commit or self.revision).rpartition(":")[2][:7]

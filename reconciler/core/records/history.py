@@ -1,0 +1,155 @@
+"""`status.history` of a HostingDeployment: its rollouts, newest first; an id is never given again.
+
+A value with the few operations that change it. Open is the newest entry without a result: one rollout at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
+
+from reconciler.core.conditions import clip, stamp
+from reconciler.core.records.commit import CommitRecord
+from reconciler.core.records.content import Content
+from reconciler.core.records.record import Record, Time, member
+
+__all__ = ["SUCCEEDED", "SUPERSEDED", "History", "HistoryEntry"]
+
+SUCCEEDED, SUPERSEDED = "Succeeded", "Superseded"
+_REASON_LIMIT = 256
+
+
+@dataclass(frozen=True)
+class HistoryEntry(Record):
+    id: int = 0
+    hash: str = ""
+    config: str = member("endpointConfigName", default="")
+    revision: str = ""
+    commit: str = ""
+    author: str = ""
+    subject: str = ""
+    path: str = ""
+    initiated_by: str = ""
+    """git, rollback, drift or manual."""
+    started_at: Time = ""
+    finished_at: Time = ""
+    result: str = ""
+    """Succeeded, RolledBack, Failed or Superseded; empty while it is under way."""
+    reason: str = ""
+    rollback_of: int | None = None
+    """Id of the rollout that brought this content into service before."""
+    recalled: bool = False
+    """Read back from the notes in Git after status was lost."""
+
+    @property
+    def content(self) -> Content:
+        return Content(self.hash, self.config)
+
+    @property
+    def source(self) -> CommitRecord:
+        return CommitRecord(self.revision, self.commit, self.author, self.subject, self.path)
+
+    @property
+    def open(self) -> bool:
+        return not self.result
+
+    @property
+    def succeeded(self) -> bool:
+        return self.result == SUCCEEDED
+
+
+@dataclass(frozen=True)
+class History:
+    entries: tuple[HistoryEntry, ...] = ()
+
+    @classmethod
+    def parse(cls, records: Iterable[Mapping[str, Any]] | None) -> Self:
+        listed = records if isinstance(records, (list, tuple)) else ()
+        return cls(tuple(HistoryEntry.parse(one) for one in listed if isinstance(one, Mapping)))
+
+    def record(self) -> list[dict[str, Any]]:
+        return [entry.record() for entry in self.entries]
+
+    @property
+    def newest(self) -> HistoryEntry | None:
+        return self.entries[0] if self.entries else None
+
+    @property
+    def succeeded(self) -> tuple[HistoryEntry, ...]:
+        return tuple(entry for entry in self.entries if entry.succeeded)
+
+    def entry(self, number: int) -> HistoryEntry | None:
+        return next((entry for entry in self.entries if entry.id == number), None)
+
+    def of(self, content_hash: str) -> HistoryEntry | None:
+        """The newest entry about a content, whatever became of it."""
+        return next((entry for entry in self.entries if entry.hash == content_hash), None)
+
+    def served_by(self, config: str) -> HistoryEntry | None:
+        """The newest success of a configuration."""
+        return next((entry for entry in self.succeeded if entry.config == config), None)
+
+    def opened(
+        self,
+        content: Content,
+        source: CommitRecord,
+        *,
+        now: datetime,
+        initiated_by: str,
+        limit: int,
+        rollback_of: int | None = None,
+    ) -> Self:
+        """With an entry for a rollout that starts now. What was still open is superseded, unless it is the same content that
+        was asked for before and not taken on.
+        """
+        newest = self.newest
+        if newest and newest.open and newest.hash == content.hash:
+            return self
+        closed = self.closed(now, SUPERSEDED, "newer content was asked for")
+        number = max((entry.id for entry in closed.entries), default=0) + 1
+        # Of what served last it would not be a rollback: that is a repair.
+        earlier = (entry.id for entry in closed.succeeded[1:] if entry.hash == content.hash)
+        entry = HistoryEntry(
+            number,
+            content.hash,
+            content.config,
+            source.revision,
+            source.commit,
+            source.author,
+            source.subject,
+            source.path,
+            initiated_by,
+            stamp(now),
+            rollback_of=rollback_of or next(earlier, None),
+        )
+        return replace(closed, entries=(entry, *closed.entries)).trimmed(limit)
+
+    def closed(self, now: datetime, result: str, reason: str = "") -> Self:
+        """With the newest entry ended, when it was open."""
+        newest = self.newest
+        if newest is None or not newest.open:
+            return self
+        ended = replace(newest, result=result, reason=clip(reason, _REASON_LIMIT), finished_at=stamp(now))
+        return replace(self, entries=(ended, *self.entries[1:]))
+
+    def trimmed(self, limit: int) -> Self:
+        """The newest entries; the one that serves is among them however many failed since."""
+        kept = self.entries[:limit]
+        serving = next(iter(self.succeeded), None)
+        if serving is not None and serving not in kept:
+            kept = (*kept[:-1], serving)
+        return replace(self, entries=kept)
+
+    def is_rollback(self, content: Content, serving: Content) -> bool:
+        """Whether content served before what serves now did: to go there is a rollback. What serves unknown to history was
+        brought there by others.
+        """
+        first, now = self._first_served(content), self._first_served(serving)
+        return first is not None and (now is None or first < now)
+
+    def _first_served(self, content: Content) -> int | None:
+        return min(
+            (entry.rollback_of or entry.id for entry in self.succeeded if entry.hash == content.hash), default=None
+        )

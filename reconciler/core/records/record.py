@@ -1,0 +1,180 @@
+"""A record of ours in status: a frozen dataclass from which its parser, its JSON form and its CRD schema follow.
+
+A field is a member of the JSON object under its name in camel case; `member` says otherwise. So a member that no dataclass
+declares cannot be written. What another version wrote and this one does not declare is kept (`unknown`): a pass of an older
+controller takes nothing from a newer one's records.
+
+Parsing never fails: status is ours, but people and other versions can write anything into it. A value of a wrong type is the
+field's default. Empty values (None, "", empty containers, False) are absent in JSON, as everywhere in status.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
+
+from reconciler.core.schema import shapes
+from reconciler.core.schema.shapes import Opaque, Scalar, Shape, Structure
+
+__all__ = ["INLINED", "Record", "Time", "declared", "member"]
+
+Time = Annotated[str, "date-time"]
+"""RFC 3339 text, as `core.conditions.stamp` writes it; empty: never."""
+
+_UNKNOWN = "unknown"
+
+
+def member(name: str = "", *, default: Any = MISSING) -> Any:
+    """A field whose JSON member is `name`, not the field's own name in camel case."""
+    return field(metadata={"member": name}, **({} if default is MISSING else {"default": default}))
+
+
+INLINED = types.MappingProxyType({"inlined": True})
+"""Metadata of a field that is a record whose members stand among the parent's own; None where `Record.present` finds nothing."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Base of every record. Subclasses are frozen dataclasses whose fields all have defaults."""
+
+    unknown: Mapping[str, Any] = field(default_factory=dict, kw_only=True, compare=False, repr=False)
+    """Members that this version does not declare."""
+
+    @classmethod
+    def present(cls, found: Mapping[str, Any]) -> bool:
+        """Whether a mapping holds this record at all; asked where it is optional."""
+        return bool(found)
+
+    @classmethod
+    def parse(cls, found: Mapping[str, Any] | None) -> Self:
+        found = found if isinstance(found, Mapping) else {}
+        values = {one.field: one.read(found) for one in _members(cls)}
+        return cls(**values, unknown={key: value for key, value in found.items() if key not in declared(cls)})
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object: declared members in their order, then what is not declared."""
+        written: dict[str, Any] = {}
+        for one in _members(type(self)):
+            written |= one.write(getattr(self, one.field))
+        return {**written, **self.unknown}
+
+    @classmethod
+    def shape(cls) -> Opaque:
+        """The schema of the CRD: what is declared, and room for what later versions add."""
+        return Opaque(Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items())))
+
+
+def declared(record: type[Record]) -> frozenset[str]:
+    """Names of all JSON members that a record declares, those of inlined records among them."""
+    return frozenset(name for one in _members(record) for name in one.names)
+
+
+def _schema(record: type[Record]) -> Mapping[str, Shape]:
+    found: dict[str, Shape] = {}
+    for one in _members(record):
+        found |= one.schema()
+    return found
+
+
+class _Member:
+    """One field of a record, by its resolved type."""
+
+    def __init__(self, declaration: Field[Any], hint: Any) -> None:
+        self.field = declaration.name
+        self.name = str(declaration.metadata.get("member") or _camel(declaration.name))
+        self.inlined = bool(declaration.metadata.get("inlined"))
+        self.default = declaration.default if declaration.default is not MISSING else None
+        self.time = get_origin(hint) is Annotated
+        hint = get_args(hint)[0] if self.time else hint
+        if get_origin(hint) in (Union, types.UnionType):
+            (hint,) = (one for one in get_args(hint) if one is not type(None))
+        self.many = get_origin(hint) is tuple
+        self.type = get_args(hint)[0] if self.many else get_origin(hint) or hint
+
+    @property
+    def _record(self) -> type[Record] | None:
+        return self.type if isinstance(self.type, type) and issubclass(self.type, Record) else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        return declared(self._record) if self.inlined and self._record else frozenset({self.name})
+
+    def schema(self) -> Mapping[str, Shape]:
+        if self.inlined and self._record:
+            return _schema(self._record)
+        shape = self._shape()
+        return {self.name: shapes.List(shape) if self.many else shape}
+
+    def _shape(self) -> Shape:
+        if self._record:
+            return self._record.shape()
+        match self.type:
+            case _ if self.time:
+                return Scalar("string", format="date-time")
+            case t if t is bool:
+                return Scalar("boolean")
+            case t if t is int:
+                return Scalar("integer", format="int64")
+            case t if t is float:
+                return Scalar("number")
+            case t if t is str:
+                return Scalar("string")
+        return Opaque(Structure(()))
+
+    def read(self, found: Mapping[str, Any]) -> Any:
+        if self.inlined and self._record:
+            return self._record.parse(found) if self._record.present(found) else None
+        value = found.get(self.name)
+        if self.many:
+            listed = value if isinstance(value, (list, tuple)) else ()
+            return tuple(item for one in listed if (item := self._read_one(one)) is not None)
+        read = self._read_one(value)
+        return self._absent() if read is None else read
+
+    def _absent(self) -> Any:
+        return {} if self.type is Mapping else self.default
+
+    def _read_one(self, value: Any) -> Any:
+        """None where there is nothing, or something of another type."""
+        if self._record:
+            holds = isinstance(value, Mapping) and self._record.present(value)
+            return self._record.parse(value) if holds else None
+        if self.type is str:
+            return str(value) if isinstance(value, (str, int, float)) else None
+        if self.type is float:
+            return float(value) if isinstance(value, (int, float)) else None
+        if self.type is int:
+            return value if isinstance(value, int) else None
+        if self.type is Mapping:
+            return dict(value) if isinstance(value, Mapping) else None
+        return value if isinstance(value, self.type) else None
+
+    def write(self, value: Any) -> Mapping[str, Any]:
+        if self.inlined:
+            return value.record() if value is not None else {}
+        if self.many:
+            value = [one.record() if self._record else one for one in value]
+        elif self._record and value is not None:
+            value = value.record()
+        elif self.type is Mapping:
+            value = dict(value)
+        empty = value is None or value is False or value in ("", [], {})
+        return {} if empty else {self.name: value}
+
+
+_KNOWN: dict[type, tuple[_Member, ...]] = {}
+
+
+def _members(record: type[Record]) -> tuple[_Member, ...]:
+    """Worked out once per class: parsing and writing happen in every pass."""
+    if record not in _KNOWN:
+        hints = get_type_hints(record, include_extras=True)
+        _KNOWN[record] = tuple(_Member(one, hints[one.name]) for one in fields(record) if one.name != _UNKNOWN)
+    return _KNOWN[record]
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

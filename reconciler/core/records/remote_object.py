@@ -1,0 +1,97 @@
+"""What an object made in AWS, or took over, as status tells it. By these records it is known again, tagged and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.records.record import Record, Time
+
+__all__ = ["EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name"]
+
+
+@dataclass(frozen=True)
+class RemoteObject(Record):
+    """Without an ARN its create was about to go out, and nobody knows more."""
+
+    name: str = ""
+    arn: str = ""
+    creation_time: Time = ""
+    """SageMaker's; another one under the same name is another object."""
+    region: str = ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was made, as far as anybody was told."""
+        return bool(self.arn)
+
+    @property
+    def requested(self) -> bool:
+        """Whether a request is out that may have made it."""
+        return False
+
+    @property
+    def ours(self) -> bool:
+        """Whether its tags are ours to keep: it is there, and nobody made another one in its place."""
+        return bool(self.arn)
+
+
+@dataclass(frozen=True)
+class EndpointRecord(RemoteObject):
+    """`status.endpoint` of a HostingDeployment."""
+
+    scaled: tuple[str, ...] = ()
+    """Variants that were scalable targets when it was asked last."""
+
+
+@dataclass(frozen=True)
+class ImmutableObject(RemoteObject):
+    """A Model or EndpointConfig that a resource of that kind made: SageMaker never changes one."""
+
+    hash: str = ""
+    """Digest of the content it was made for."""
+    requested_at: Time = ""
+    """When its create went out last."""
+    used_by: str = ""
+    """What kept it from being deleted."""
+    differs: str = ""
+    """`yes`: it was not made by us, and is not as the spec says."""
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.requested_at)
+
+
+@dataclass(frozen=True)
+class Part(RemoteObject):
+    """A Model or EndpointConfig of a HostingDeployment."""
+
+    hash: str = ""
+    """Digest of the content it was made for."""
+    models: tuple[str, ...] = ()
+    """Of a configuration: the models that its variants name."""
+    requested_at: Time = ""
+    """When its create went out last."""
+    taken: bool = False
+    """Made by the archived operator for resources of its own: used, never deleted from here."""
+    replaced: bool = False
+    """Deleted, and made anew under its name by somebody else: used, never deleted from here."""
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.requested_at)
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.arn) and not self.replaced
+
+    @property
+    def deletable(self) -> bool:
+        return not (self.taken or self.replaced)
+
+
+def by_name(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Part]:
+    """`status.models` or `status.configs` of a HostingDeployment, by name and in their order."""
+    listed: Sequence[Mapping[str, Any]] = list(records) if isinstance(records, (list, tuple)) else []
+    return {part.name: part for part in map(Part.parse, listed) if part.name}
