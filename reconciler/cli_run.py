@@ -173,7 +173,8 @@ def run(
     log_level: str,
 ) -> None:
     """Run the service: sync Git into the cluster and reconcile the cluster with SageMaker."""
-    from reconciler.app import Service, Settings  # noqa: PLC0415 - see above
+    from reconciler.app.service import Service  # noqa: PLC0415 - see above
+    from reconciler.app.settings import Settings  # noqa: PLC0415
     from reconciler.core.errors import ReconcileError  # noqa: PLC0415
     from reconciler.runtime.observe.observer import Paces  # noqa: PLC0415
 

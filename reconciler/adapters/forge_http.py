@@ -28,7 +28,7 @@ from http import HTTPStatus
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 
-from reconciler.core.git.forge import Consequence, ForgeError
+from reconciler.core.git.forge import PAUSE_S, Consequence, ForgeError
 from reconciler.core.git.rules import scrub
 from reconciler.core.ports import Clock
 
@@ -36,7 +36,6 @@ TIMEOUT_S = 10.0
 _WHOLE_S = 30.0
 _BODY_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
-_PAUSE_S = 60.0
 _LONGEST_PAUSE_S = 3600.0
 _SAID_LIMIT = 150
 
@@ -199,7 +198,7 @@ def _pause_s(reply: Reply, now: datetime) -> float:
     if reply.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit() and len(reset) < 12:
         there = _date(reply.headers.get("date", "")) or now
         return _bounded(float(reset) - there.timestamp())
-    return _PAUSE_S
+    return PAUSE_S
 
 
 def _given_pause_s(reply: Reply, now: datetime) -> float | None:

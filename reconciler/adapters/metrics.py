@@ -24,7 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from prometheus_client.registry import Collector
 
 from reconciler.core.errors import ThrottledError
-from reconciler.core.meters import Reading
+from reconciler.core.meters import Sample
 from reconciler.core.notes.note import ENDED
 from reconciler.core.resource import Key
 
@@ -35,7 +35,7 @@ __all__ = ["CONTENT_TYPE", "PREFIX", "Metrics"]
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "sagemaker_gitops"
-Reader = Callable[[], Iterable[Reading]]
+Reader = Callable[[], Iterable[Sample]]
 _Family = GaugeMetricFamily | CounterMetricFamily
 
 _PASS_S = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reconciler.core.conditions import DRIFTED, READY
-from reconciler.core.meters import Reading
+from reconciler.core.meters import Sample
 from reconciler.core.records.run import Run
 from reconciler.core.resource import Resource
 
@@ -20,7 +20,7 @@ _READY = ("True", "False", "Unknown")
 _NOT_STARTED = "NotStarted"
 
 
-def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iterator[Reading]:
+def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iterator[Sample]:
     """Readings of one kind; of a job's also what its newest run does."""
     ready: Counter[str] = Counter(dict.fromkeys(_READY, 0))
     drifted: Counter[str] = Counter()
@@ -34,14 +34,14 @@ def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iter
             drifted[str(told[DRIFTED].get("reason"))] += 1
         if job:
             states[Run.parse(status.get("run")).status or _NOT_STARTED] += 1
-    yield from _readings("objects", kind, ready)
-    yield from _readings("drifted_objects", kind, drifted)
-    yield from _readings("jobs", kind, states)
+    yield from _samples("objects", kind, ready)
+    yield from _samples("drifted_objects", kind, drifted)
+    yield from _samples("jobs", kind, states)
 
 
-def _readings(metric: str, kind: str, counted: Counter[str]) -> Iterator[Reading]:
+def _samples(metric: str, kind: str, counted: Counter[str]) -> Iterator[Sample]:
     ordered = counted.most_common()
     for word, number in ordered[:MOST]:
-        yield Reading(metric, number, (kind, word))
+        yield Sample(metric, number, (kind, word))
     if rest := sum(number for _, number in ordered[MOST:]):
-        yield Reading(metric, rest, (kind, OTHER))
+        yield Sample(metric, rest, (kind, OTHER))

@@ -50,7 +50,7 @@ class LagMeter(Protocol):
     def gone(self, sync: Key) -> None: ...
 
 
-class Reading(NamedTuple):
+class Sample(NamedTuple):
     """One value that is looked up when somebody asks for metrics."""
 
     metric: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -62,3 +63,14 @@ class Events(Protocol):
 class Leader(Protocol):
     def is_leader(self) -> bool:
         """Checked just before every mutating call: answers from the Lease's own deadline, not from hope."""
+
+
+@dataclass(frozen=True)
+class ClusterPorts:
+    """The cluster as every part of the runtime asks it, with who leads and what time it is."""
+
+    cache: Cache
+    objects: Objects
+    events: Events
+    leader: Leader
+    clock: Clock

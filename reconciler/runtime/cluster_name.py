@@ -12,7 +12,7 @@ from reconciler.core.resource import Key, Resource
 _NAME = "sagemaker-gitops"
 
 
-class Maps(Protocol):
+class IdentityMaps(Protocol):
     """`adapters.kube.objects.KubeObjects` does this."""
 
     def get(self, key: Key) -> Resource | None: ...
@@ -23,7 +23,7 @@ def identity_map(namespace: str) -> Key:
     return Key("ConfigMap", namespace, _NAME)
 
 
-def claim_cluster_name(maps: Maps, namespace: str, name: str) -> None:
+def claim_cluster_name(maps: IdentityMaps, namespace: str, name: str) -> None:
     """Record the name at the first start; refuse to run under another one later."""
     key = identity_map(namespace)
     found = maps.get(key)

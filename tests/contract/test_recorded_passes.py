@@ -14,7 +14,7 @@ from reconciler.core.errors import ReconcileError
 from reconciler.kinds import KINDS
 from reconciler.runtime.reconcile import worker
 from tests.support import recorded
-from tests.support.lab import PARTITIONS, _shapes
+from tests.support.lab import PARTITIONS, loaded_kinds
 
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -50,7 +50,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
 
 
 def _told_again(line: Mapping[str, Any]) -> Decision | None:
-    kind, shape = _KINDS[line["kind"]], _shapes()[line["kind"]]
+    kind, shape = _KINDS[line["kind"]], loaded_kinds().shapes[line["kind"]]
     view: Any = recorded.RecordedView(line["view"])
     if line["mode"] == "follow":
         this = recorded.the_pass(line, shape, PARTITIONS)

@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.adapters import processes
 from reconciler.adapters.git import GitNotes, bare_cache, object_store, remotes
-from reconciler.adapters.kube.leader import LeaderElector
+from reconciler.adapters.kube.leader import LeaderElector, LeaseName, LeaseTimes
 from reconciler.adapters.kube.objects import KubeObjects
 from reconciler.core.errors import TransientError
 from reconciler.core.git.rules import UrlPolicy
@@ -26,7 +26,7 @@ from reconciler.core.notes.target import NotesContendedError, NotesRefusedError,
 from reconciler.core.notes.text import parse
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.notes.lease import HeldLeases, Leases, NoLeases
-from reconciler.runtime.notes.outbox import Outbox
+from reconciler.runtime.notes.outbox import Outbox, OutboxPorts
 from tests.integration.sync.kit import CountingClient, ToldEvents, WallClock
 from tests.support.cluster import Cluster
 from tests.support.git_http import GitHttpServer
@@ -61,18 +61,10 @@ class Replica:
         self.sync = Key("GitSync", self.namespace, "team")
         metadata = {"name": "team", "namespace": self.namespace, "uid": "5e9d"}
         resource = Resource({"apiVersion": "sagemaker-gitops.dev/v1alpha1", "kind": "GitSync", "metadata": metadata})
-        self.outbox = Outbox(
-            maps=KubeObjects(self.client, {}),
-            targets=self,
-            notes=self.notes,
-            leases=self.leases,
-            events=self.events,
-            syncs=lambda _: resource,
-            cluster="prod",
-            monotonic=WallClock().monotonic,
-            jitter=lambda: 0.5,
-            batch_s=self.batch_s,
-        )
+        maps = KubeObjects(self.client, {})
+        ports = OutboxPorts(maps, self, self.notes, self.leases, self.events, lambda _: resource)
+        clock = WallClock()
+        self.outbox = Outbox(ports, "prod", monotonic=clock.monotonic, jitter=lambda: 0.5, batch_s=self.batch_s)
 
     def wanted(self, _: Key) -> bool:
         return self.target_ is not None
@@ -191,8 +183,8 @@ def test_two_replicas_that_push_at_once_take_turns(begin: Begin, bare_repository
         def make(name: str, won: Callable[[], None]) -> LeaderElector:
             at = replicas[replica]
             return LeaderElector(
-                at.client, at.namespace, name, f"replica-{replica}", WallClock(),
-                lease_s=3, renew_s=2, retry_s=0.05, on_started=won,
+                at.client, LeaseName(at.namespace, name), f"replica-{replica}", WallClock(),
+                times=LeaseTimes(lease_s=3, renew_s=2, retry_s=0.05), on_started=won,
             )  # fmt: skip
 
         return HeldLeases(make)

@@ -16,7 +16,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
-from reconciler.adapters.aws import Aws
+from reconciler.adapters.aws import AwsClients
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TerminalError
@@ -217,7 +217,7 @@ class AccountLab(Lab):
         self._behaviour = outcome, fault
         super().__init__(_Nowhere())  # type: ignore[arg-type]
 
-    def _connect(self) -> Aws:
+    def _connect(self) -> AwsClients:
         self.account = Account(self.clock, *self._behaviour)
         return self.account  # type: ignore[return-value]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from reconciler.adapters.aws import Aws, Sessions, Tenant
+from reconciler.adapters.aws import AwsClients, Sessions, Tenant
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.naming import OWNER_TAG, owner_tag
 from reconciler.core.resource import Key
@@ -31,7 +31,7 @@ class Fleet:
         self.woken: list[Key] = []
         self.tenant = Tenant(region, simulator.url)
         self.clock = LabClock()
-        self.observer = Observer(Aws(Sessions(LOADER), self.clock.monotonic), self.clock, self.woken.append)
+        self.observer = Observer(AwsClients(Sessions(LOADER), self.clock.monotonic), self.clock, self.woken.append)
 
     def make(self) -> None:
         """The simulator's clock is moved by hand; every endpoint is in service and every job has ended afterwards."""

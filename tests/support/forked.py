@@ -23,7 +23,7 @@ from reconciler.cli import main
 from reconciler.dev.leash import PR_SET_PDEATHSIG
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload([__name__, "reconciler.cli_run", "reconciler.app"])
+_context.set_forkserver_preload([__name__, "reconciler.cli_run", "reconciler.app.service"])
 
 
 class Forked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.dev.envfile import REGION
-from tests.support.lab import IMAGE, ROLE, manifest
+from tests.support.manifests import IMAGE, ROLE, manifest
 
 
 def model(name: str = "net", image: str = IMAGE, **container: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure, given
-from tests.support.lab import IMAGE, ROLE
+from tests.support.manifests import IMAGE, ROLE
 
 _SAMPLES = (
     "abc",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.core.errors import StaleError
+from reconciler.core.ports import Clock, ClusterPorts
 from reconciler.core.resource import Key, Resource
 
 Handler = Callable[[Key, Resource | None, Resource | None], None]
@@ -42,6 +43,9 @@ class SmallCluster:
         """Called before a status is written: may raise, or change the object under the writer's hands."""
         self.leads = True
         self._version = 0
+
+    def ports(self, clock: Clock) -> ClusterPorts:
+        return ClusterPorts(self, self, self, self, clock)
 
     def put(self, body: Mapping[str, Any]) -> Resource:
         """Make or replace an object, as somebody else would."""

@@ -1,8 +1,8 @@
 """AWS over boto3: clients shared per tenant, one attempt per call, errors classed once, calls metered."""
 
-from reconciler.adapters.aws.clients import Aws, Tenant
+from reconciler.adapters.aws.clients import AwsClients, Tenant
 from reconciler.adapters.aws.events_queue import EventsQueue
 from reconciler.adapters.aws.partitions import load_partitions
 from reconciler.adapters.aws.sessions import Sessions
 
-__all__ = ["Aws", "EventsQueue", "Sessions", "Tenant", "load_partitions"]
+__all__ = ["AwsClients", "EventsQueue", "Sessions", "Tenant", "load_partitions"]

@@ -18,7 +18,7 @@ from reconciler.core.errors import CredentialsError, RateLimitedError, Throttled
 from reconciler.core.meters import UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
-__all__ = ["Aws", "Tenant"]
+__all__ = ["AwsClients", "Tenant"]
 
 _CREDENTIALS_PAUSE_S = 15.0
 
@@ -42,7 +42,7 @@ _SERVICE_OF = {
 }
 
 
-class Aws:
+class AwsClients:
     """`read` and `write` raise only errors of `core.errors`."""
 
     def __init__(

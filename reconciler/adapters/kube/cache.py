@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.adapters.kube.api import KindTable
 from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import KubeClient
-from reconciler.adapters.kube.informer import WATCH_S, BackoffFactory, Informer
+from reconciler.adapters.kube.informer import WATCH_S, BackoffFactory, Informer, Selection
 from reconciler.adapters.kube.store import Handler, Store
 from reconciler.core.health import Loop
 from reconciler.core.resource import Key, Resource
@@ -43,8 +43,7 @@ class KubeCache:
                 kind,
                 api,
                 self._store,
-                namespace=namespace,
-                label_selector=label_selector,
+                selection=Selection(namespace, label_selector),
                 watch_s=watch_s,
                 backoff=backoff(),
             )

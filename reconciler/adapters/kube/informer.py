@@ -28,6 +28,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.adapters.kube.api import Api
@@ -56,8 +57,20 @@ _PATIENCE_S = 2.0
 """How long a throttled list is waited for before the informer's own pause, which `stop` can end."""
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which objects of a kind are watched."""
+
+    namespace: str | None = None
+    """None: all namespaces."""
+    label_selector: str = ""
+
+
+EVERYTHING = Selection()
+
+
 class Informer:
-    """`namespace` None watches all. Runs from `start` to `stop`, once."""
+    """Runs from `start` to `stop`, once."""
 
     def __init__(
         self,
@@ -66,8 +79,7 @@ class Informer:
         api: Api,
         store: Store,
         *,
-        namespace: str | None = None,
-        label_selector: str = "",
+        selection: Selection = EVERYTHING,
         watch_s: float = WATCH_S,
         backoff: Backoff | None = None,
     ) -> None:
@@ -75,11 +87,13 @@ class Informer:
         self._kind = kind
         self._api = api
         self._store = store
-        self._namespace = namespace
-        self._selection: Query = {"labelSelector": label_selector} if label_selector else {}
+        self._namespace = selection.namespace
+        self._selection: Query = {"labelSelector": selection.label_selector} if selection.label_selector else {}
         self._watch_s = watch_s
         self._backoff = backoff or Backoff()
-        self._thread = threading.Thread(target=self._run, name=f"informer-{kind}-{namespace or 'all'}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"informer-{kind}-{selection.namespace or 'all'}", daemon=True
+        )
         self._stopping = threading.Event()
         self._guard = threading.Lock()
         self._stream: Stream | None = None

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.adapters.kube.api import LEASES
 from reconciler.adapters.kube.client import KubeClient
@@ -46,6 +46,29 @@ def boottime() -> float:
     """Seconds that pass whatever happens to this process."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux
     return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+class LeaseName(NamedTuple):
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class LeaseTimes:
+    """Raises ValueError unless retry_s < renew_s < lease_s: two could lead at once."""
+
+    lease_s: float = LEASE_S
+    renew_s: float = RENEW_S
+    retry_s: float = RETRY_S
+    seconds: Callable[[], float] = boottime
+    """What they are measured by."""
+
+    def __post_init__(self) -> None:
+        if not self.retry_s < self.renew_s < self.lease_s:
+            raise ValueError("retry_s < renew_s < lease_s must hold, or two could lead at once")
+
+
+USUAL = LeaseTimes()
 
 
 class AlwaysLeader:
@@ -81,33 +104,27 @@ class LeaderElector:
     def __init__(
         self,
         client: KubeClient,
-        namespace: str,
-        name: str,
+        lease: LeaseName,
         identity: str,
         clock: Clock,
         *,
-        lease_s: float = LEASE_S,
-        renew_s: float = RENEW_S,
-        retry_s: float = RETRY_S,
+        times: LeaseTimes = USUAL,
         on_started: Callback = lambda: None,
         on_stopped: Callback = lambda: None,
-        seconds: Callable[[], float] = boottime,
     ) -> None:
-        if not retry_s < renew_s < lease_s:
-            raise ValueError("retry_s < renew_s < lease_s must hold, or two could lead at once")
         self._client = client
-        self._namespace = namespace
-        self._name = name
+        self._namespace = lease.namespace
+        self._name = lease.name
         self._identity = identity
         self._clock = clock
-        self._lease_s = lease_s
-        self._renew_s = renew_s
-        self._retry_s = retry_s
+        self._lease_s = times.lease_s
+        self._renew_s = times.renew_s
+        self._retry_s = times.retry_s
         self._on_started = on_started
         self._on_stopped = on_stopped
-        self._seconds = seconds
+        self._seconds = times.seconds
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"leader-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"leader-{lease.name}", daemon=True)
         self._leader_until_s = float("-inf")
         """Written by the thread alone; a float is replaced in one step, so readers need no lock."""
         self._leading = False

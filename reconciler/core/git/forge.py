@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 from reconciler.core.git.rules import RemoteUrl, UrlPolicy, parse_url
 from reconciler.core.git.source import SourceError
 
+PAUSE_S = 60.0
+"""For a host that limits us and does not say for how long."""
 _POLICY = UrlPolicy(allow_file=True)
 """A token goes over https, or over plain http to the loopback."""
 _SSH_DOORS = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}

@@ -1,7 +1,7 @@
 """What notes tell of jobs that ran and of roll-outs that ended: so that a cluster whose status was lost does not pay for jobs
 again, and its endpoints have their history and go on counting.
 
-Read by `runtime/notes/trained.py`, asked by `kinds/jobs/starting.py` and `kinds/hosting/state.py`. Lines of other clusters,
+Read by `runtime/notes/run_memory.py`, asked by `kinds/jobs/starting.py` and `kinds/hosting/state.py`. Lines of other clusters,
 of other events and broken ones are passed over.
 """
 

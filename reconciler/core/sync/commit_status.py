@@ -56,7 +56,7 @@ Look = Callable[[Key], Resource | None]
 
 
 @dataclass(frozen=True)
-class Record:
+class CommitRecord:
     """What is to be said of one commit, and what was."""
 
     sha: str
@@ -72,7 +72,7 @@ class Record:
 class Ledger:
     """`status.commitStatus`: newest first."""
 
-    records: tuple[Record, ...] = ()
+    records: tuple[CommitRecord, ...] = ()
     open: tuple[str, ...] = ()
     """Commits since the last success; the newest answers for their objects too."""
 
@@ -88,7 +88,9 @@ class Ledger:
                 continue
             said, writes = str(entry.get("said", "")), int(entry.get("writes") or 0)
             text = str(entry.get("description", ""))
-            records.append(Record(str(entry.get("commit", "")), str(entry.get("ref", "")), state, text, said, writes))
+            records.append(
+                CommitRecord(str(entry.get("commit", "")), str(entry.get("ref", "")), state, text, said, writes)
+            )
         return cls(tuple(records[:RECORDS]), tuple(str(sha) for sha in kept.get("open") or ())[:OPEN])
 
     def write(self) -> dict[str, Any]:
@@ -109,7 +111,7 @@ class Ledger:
         ]
         return {key: value for key, value in (("records", records), ("open", list(self.open))) if value}
 
-    def with_record(self, record: Record) -> Self:
+    def with_record(self, record: CommitRecord) -> Self:
         """Put in the place of the one for the same commit."""
         return replace(self, records=tuple(record if old.sha == record.sha else old for old in self.records))
 
@@ -120,18 +122,18 @@ def context(cluster: str, sync: Key) -> str:
     return name if len(name) <= _CONTEXT_LIMIT else f"{name[: _CONTEXT_LIMIT - 13]}-{digest([name])}"
 
 
-def statement(record: Record, name: str, target: StatusTarget) -> Statement:
+def statement(record: CommitRecord, name: str, target: StatusTarget) -> Statement:
     return Statement(record.sha, record.ref, record.state, name, record.description, target.target_url)
 
 
-def identity(record: Record) -> str:
+def identity(record: CommitRecord) -> str:
     """Equal for a post that would say the same thing again. Neither context nor link is in it: a change of theirs is told
     with the next commit, not by writing old ones anew.
     """
     return digest([record.sha, record.state.value, record.description])
 
 
-def owed(ledger: Ledger) -> tuple[Record, ...]:
+def owed(ledger: Ledger) -> tuple[CommitRecord, ...]:
     """What the forge does not know yet, oldest first. The last write of a commit is kept for how it ends."""
     return tuple(
         record
@@ -140,17 +142,17 @@ def owed(ledger: Ledger) -> tuple[Record, ...]:
     )
 
 
-def told(record: Record) -> Record:
+def told(record: CommitRecord) -> CommitRecord:
     """After the forge took it, or refused this very status for ever."""
     return replace(record, said=identity(record), writes=record.writes + 1)
 
 
-def given_up(record: Record) -> Record:
+def given_up(record: CommitRecord) -> CommitRecord:
     """Nothing more is said of a commit that the forge does not know."""
     return replace(record, said=identity(record), writes=WRITES)
 
 
-def met(record: Record, found: Said, target: StatusTarget) -> Record | None:
+def met(record: CommitRecord, found: Said, target: StatusTarget) -> CommitRecord | None:
     """The record, when the forge already says it, or says that this commit succeeded; None when it is to be posted.
 
     So nothing is told twice after a lost answer or a crash, and a lost status paints no finished commit red.
@@ -193,7 +195,8 @@ def _begin(ledger: Ledger, sync: Resource, revision: Revision) -> Ledger:
         for record in (*skipped, *ledger.records)
     ]
     before = next(
-        (record for record in past if record.sha == revision.sha), Record(revision.sha, "", CommitState.PENDING, "")
+        (record for record in past if record.sha == revision.sha),
+        CommitRecord(revision.sha, "", CommitState.PENDING, ""),
     )
     this = replace(before, ref=revision.ref, state=CommitState.PENDING, description=_PENDING)
     others = [record for record in past if record.sha != revision.sha]
@@ -204,7 +207,7 @@ def _begin(ledger: Ledger, sync: Resource, revision: Revision) -> Ledger:
 _PENDING = "Applying; success follows when every object is ready and healthy"
 
 
-def _skipped(ledger: Ledger, sync: Resource, revision: Revision) -> Iterator[Record]:
+def _skipped(ledger: Ledger, sync: Resource, revision: Revision) -> Iterator[CommitRecord]:
     """Commits that were attempted and followed while nobody looked here. Without records there is nothing to catch up."""
     known = {record.sha for record in ledger.records}
     for entry in sync.status.get("history") or ():
@@ -212,10 +215,10 @@ def _skipped(ledger: Ledger, sync: Resource, revision: Revision) -> Iterator[Rec
         if not known or sha in known:
             return
         if sha != revision.sha and sha:
-            yield Record(sha, revision.ref, CommitState.PENDING, _PENDING)
+            yield CommitRecord(sha, revision.ref, CommitState.PENDING, _PENDING)
 
 
-def _superseded(record: Record, revision: Revision) -> Record:
+def _superseded(record: CommitRecord, revision: Revision) -> CommitRecord:
     return replace(
         record, state=CommitState.SUPERSEDED, description=f"Superseded by {revision.short} before it was finished"
     )

@@ -49,7 +49,7 @@ SWITCHES: dict[str, bool] = {
 
 
 @dataclass
-class Settings:
+class SimulatorSettings:
     durations: dict[str, float] = field(default_factory=lambda: dict(DURATIONS))
     switches: dict[str, bool] = field(default_factory=lambda: dict(SWITCHES))
     quotas: dict[str, int] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from reconciler.dev.simulator.clock import Clock
 from reconciler.dev.simulator.faults import Action, Faults, Subject
 from reconciler.dev.simulator.paging import Listing
 from reconciler.dev.simulator.scope import Scope
-from reconciler.dev.simulator.settings import Settings
+from reconciler.dev.simulator.settings import SimulatorSettings
 from reconciler.dev.simulator.store import Answer, Resource, Snapshot, Store
 
 _REORDER_PATIENCE_S = 30.0
@@ -100,7 +100,7 @@ class World:
         self.store = Store()
         self.scaling = Scaling()
         self.faults = Faults()
-        self.settings = Settings()
+        self.settings = SimulatorSettings()
         self.kinds = {kind.name: kind for kind in kinds}
         self.neighbours = neighbours
         self._parked: list[Callable[[float], None]] = []
@@ -111,7 +111,7 @@ class World:
             self.store.clear()
             self.scaling.clear()
             self.faults.clear()
-            self.settings = Settings()
+            self.settings = SimulatorSettings()
             self._parked.clear()
             self.neighbours.reset()
 

@@ -30,7 +30,7 @@ from reconciler.core.git import webhooks
 from reconciler.core.git.rules import UrlPolicy, parse_url
 from reconciler.core.git.source import SourceError
 from reconciler.core.git.webhooks import BODY_LIMIT, SHORTEST_TOKEN, MalformedError, WebhookProvider
-from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
+from reconciler.core.ports import ClusterPorts, Objects
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import KIND
 from reconciler.runtime.liveness import Pool
@@ -75,22 +75,19 @@ class _Door:
 class Hooks:
     """`receive` is what `Web` posts to, from many threads; `wake` is `SyncController.wake`."""
 
-    def __init__(
-        self, *, cache: Cache, objects: Objects, events: Events, leader: Leader, clock: Clock,
-        wake: Callable[[Key], None], gap_s: float = GAP_S,
-    ) -> None:  # fmt: skip
-        self._cache = cache
-        self._objects = objects
-        self._events = events
-        self._leader = leader
-        self._clock = clock
+    def __init__(self, cluster: ClusterPorts, wake: Callable[[Key], None], gap_s: float = GAP_S) -> None:
+        self._cache = cluster.cache
+        self._objects = cluster.objects
+        self._events = cluster.events
+        self._leader = cluster.leader
+        self._clock = cluster.clock
         self._wake = wake
         self._gap_s = gap_s
         self._lock = threading.Lock()
         self._doors: dict[str, _Door] = {}
         self._woken: dict[Key, float] = {}
         """Touched by the one thread that wakes."""
-        self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, lambda: 0.0)
+        self._queue: WorkQueue[Key] = WorkQueue(cluster.clock.monotonic, lambda: 0.0)
         self._pool = Pool("webhooks", self._queue, [], DEADLINE_S)
 
     def start(self) -> None:

@@ -19,10 +19,20 @@ from typing import Any
 
 from reconciler.core.conditions import Condition, clip, find, settle
 from reconciler.core.errors import ReconcileError, StaleError
-from reconciler.core.git.forge import Consequence, Forge, ForgeError, ForgeSecret, StatusTarget
-from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
+from reconciler.core.git.forge import PAUSE_S, Consequence, Forge, ForgeError, ForgeSecret, StatusTarget
+from reconciler.core.ports import Clock, ClusterPorts
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.commit_status import Ledger, Record, advance, context, given_up, met, owed, statement, told
+from reconciler.core.sync.commit_status import (
+    CommitRecord,
+    Ledger,
+    advance,
+    context,
+    given_up,
+    met,
+    owed,
+    statement,
+    told,
+)
 from reconciler.core.sync.spec import KIND, owner_key
 from reconciler.runtime.forge.hosts import Hosts
 from reconciler.runtime.liveness import Pool
@@ -55,20 +65,20 @@ class _Known:
 
 class Reports:
     def __init__(
-        self, *, cluster: str, cache: Cache, look: Callable[[Key], Resource | None], objects: Objects, forge: Forge,
-        events: Events, leader: Leader, clock: Clock, jitter: Callable[[], float], hosts: Hosts | None = None,
+        self, cluster: ClusterPorts, forge: Forge, look: Callable[[Key], Resource | None], *, cluster_name: str,
+        jitter: Callable[[], float], hosts: Hosts | None = None,
     ) -> None:  # fmt: skip
         """`look` answers with what is live ahead of the cache, as `LiveView.get` does."""
-        self._cluster = cluster
-        self._cache = cache
+        self._cluster_name = cluster_name
+        self._cache = cluster.cache
         self._look = look
-        self._objects = objects
+        self._objects = cluster.objects
         self._forge = forge
-        self._events = events
-        self._leader = leader
-        self._clock = clock
+        self._events = cluster.events
+        self._leader = cluster.leader
+        self._clock = cluster.clock
         self._hosts = hosts or Hosts()
-        self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
+        self._queue: WorkQueue[Key] = WorkQueue(cluster.clock.monotonic, jitter)
         self._lock = threading.Lock()
         self._known: dict[Key, _Known] = {}
         self._holds: dict[Key, float] = {}
@@ -141,7 +151,7 @@ class Reports:
     def _say_all(self, key: Key, sync: Resource, known: _Known, target: StatusTarget) -> float | None:
         place = target.place
         values = read_secret(self._objects, sync.namespace, target.secret, place.host, place.allowed_by)
-        desk = _Desk(self._forge, ForgeSecret.of(values), target, context(self._cluster, key))
+        desk = _Desk(self._forge, ForgeSecret.of(values), target, context(self._cluster_name, key))
         for record in owed(known.ledger):
             if not self._leader.is_leader():
                 return None
@@ -165,7 +175,7 @@ class Reports:
     def _failed(self, key: Key, known: _Known, host: str, error: ForgeError) -> float:
         match error.consequence:
             case Consequence.SLOW_DOWN:
-                wait_s = error.retry_after_s or 60.0
+                wait_s = error.retry_after_s or PAUSE_S
                 log.info("commit status of %s: %s holds us back for %.0f s", key, host, wait_s)
                 self._hosts.pause(host, self._clock.monotonic() + wait_s)
                 return wait_s
@@ -262,7 +272,7 @@ class _Desk:
     target: StatusTarget
     context: str
 
-    def say(self, record: Record, known: _Known) -> Record:
+    def say(self, record: CommitRecord, known: _Known) -> CommitRecord:
         """The record as the forge knows it now."""
         place = self.target.place
         if record.sha not in known.certain:

@@ -30,7 +30,7 @@ _MOST_UNSAVED = 2000
 _NAME_LIMIT = 253
 
 
-class Maps(Protocol):
+class NotesMaps(Protocol):
     """`adapters.kube.objects.KubeObjects` does this."""
 
     def get(self, key: Key) -> Resource | None: ...
@@ -46,7 +46,7 @@ class Maps(Protocol):
 class Box:
     def __init__(
         self,
-        maps: Maps,
+        maps: NotesMaps,
         sync: Key,
         cluster: str,
         owner: Callable[[Key], Resource | None],

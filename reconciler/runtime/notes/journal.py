@@ -16,7 +16,7 @@ from reconciler.runtime.notes.outbox import Outbox
 
 
 @dataclass(frozen=True)
-class Journal:
+class OutboxJournal:
     outbox: Outbox
     cluster: str
     heard: Callable[[Key, Iterable[Line]], None]

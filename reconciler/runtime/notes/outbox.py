@@ -6,7 +6,7 @@
 a crash after it loses nothing. A line leaves the ConfigMap only when the push was confirmed, and a crash in between is
 harmless too, because a note takes every id once.
 
-Notes never fail a pass: `put` raises nothing. What goes wrong is a `Problem` of the GitSync, told in one Warning as long
+Notes never fail a pass: `put` raises nothing. What goes wrong is a `NotesProblem` of the GitSync, told in one Warning as long
 as its reason stays the same, and tried again ever more slowly: a refused ref once an hour.
 """
 
@@ -16,7 +16,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError, is_sha
@@ -26,10 +26,12 @@ from reconciler.core.notes.target import Notes, NotesContendedError, NotesRefuse
 from reconciler.core.notes.text import MOST_AT_ONCE
 from reconciler.core.ports import Events
 from reconciler.core.resource import Key, Resource
+from reconciler.core.sync.spec import KIND
 from reconciler.runtime.liveness import Pool
-from reconciler.runtime.notes.box import Box, Maps
+from reconciler.runtime.notes.box import Box, NotesMaps
 from reconciler.runtime.notes.lease import Leases
 from reconciler.runtime.queue import WorkQueue
+from reconciler.runtime.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -53,16 +55,26 @@ class Targets(Protocol):
 
 
 @dataclass(frozen=True)
-class Problem:
+class OutboxPorts:
+    maps: NotesMaps
+    targets: Targets
+    notes: Notes
+    leases: Leases
+    events: Events
+    syncs: Callable[[Key], Resource | None]
+    """From the cache."""
+
+
+@dataclass(frozen=True)
+class NotesProblem:
     """Why the notes of a GitSync wait, fit for a condition."""
 
     reason: str
     message: str
 
 
-@dataclass
-class Stats:
-    """Counts for metrics and tests."""
+class OutboxCounts(NamedTuple):
+    """What was pushed since the start, and how often it failed: for metrics and tests."""
 
     pushes: int = 0
     lines: int = 0
@@ -73,26 +85,24 @@ class Outbox:
     """One for the whole process; `put` is safe for many threads."""
 
     def __init__(
-        self, *, maps: Maps, targets: Targets, notes: Notes, leases: Leases, events: Events,
-        syncs: Callable[[Key], Resource | None], cluster: str, monotonic: Callable[[], float],
-        jitter: Callable[[], float], batch_s: float = BATCH_S, refused_retry_s: float = REFUSED_RETRY_S,
+        self, ports: OutboxPorts, cluster: str, *, monotonic: Callable[[], float], jitter: Callable[[], float],
+        batch_s: float = BATCH_S, refused_retry_s: float = REFUSED_RETRY_S,
     ) -> None:  # fmt: skip
-        """`syncs` answers from the cache."""
-        self._maps = maps
-        self._targets = targets
-        self._notes = notes
-        self._leases = leases
-        self._events = events
-        self._syncs = syncs
+        self._maps = ports.maps
+        self._targets = ports.targets
+        self._notes = ports.notes
+        self._leases = ports.leases
+        self._events = ports.events
+        self._syncs = ports.syncs
         self._cluster = cluster
         self._batch_s = batch_s
         self._refused_retry_s = refused_retry_s
         self._queue: WorkQueue[Key] = WorkQueue(monotonic, jitter)
         self._lock = threading.Lock()
         self._boxes: dict[Key, Box] = {}
-        self._problems: dict[Key, Problem] = {}
+        self._problems: dict[Key, NotesProblem] = {}
         self._pool = Pool("notes", self._queue, [], DEADLINE_S)
-        self.stats = Stats()
+        self._tally = Tally(OutboxCounts())
 
     def start(self, syncs: Iterable[Key], threads: int = 2) -> None:
         """After this process became the leader: first what the one before left. No threads: `flush` is the caller's."""
@@ -134,6 +144,15 @@ class Outbox:
             self._queue.add(sync, self._batch_s)
         return True
 
+    def changed(self, key: Key, old: Resource | None, new: Resource | None) -> None:
+        """Informer events: a GitSync whose spec changed may say other things about notes; one that is gone keeps none."""
+        if key.kind != KIND:
+            return
+        if new is None:
+            self.drop(key)
+        elif old is None or old.generation != new.generation:
+            self.wake(key)
+
     def wake(self, sync: Key) -> None:
         """The GitSync, or its Secret, changed: what failed before may work now."""
         self._queue.forget(sync)
@@ -145,7 +164,11 @@ class Outbox:
             self._boxes.pop(sync, None)
             self._problems.pop(sync, None)
 
-    def problem(self, sync: Key) -> Problem | None:
+    @property
+    def stats(self) -> OutboxCounts:
+        return self._tally.read()
+
+    def problem(self, sync: Key) -> NotesProblem | None:
         with self._lock:
             return self._problems.get(sync)
 
@@ -177,8 +200,7 @@ class Outbox:
             box.release()
             raise
         box.remove({entry.id for entry in entries})
-        self.stats.pushes += written.pushed
-        self.stats.lines += len(entries)
+        self._tally.add(OutboxCounts(pushes=written.pushed, lines=len(entries)))
         for commit, why in sorted(written.skipped.items())[:1]:
             more = f" (and {len(written.skipped) - 1} more)" if len(written.skipped) > 1 else ""
             self._warn(sync, _SKIPPED, f"no note can be written on {commit[:12]}{more}: {why}")
@@ -218,8 +240,8 @@ class Outbox:
     def _failed(self, sync: Key, reason: str, message: str) -> None:
         with self._lock:
             before = self._problems.get(sync)
-            self._problems[sync] = Problem(reason, message)
-            self.stats.failures += 1
+            self._problems[sync] = NotesProblem(reason, message)
+        self._tally.add(OutboxCounts(failures=1))
         if before is None or before.reason != reason:
             self._warn(sync, reason, f"notes wait: {message}")
 

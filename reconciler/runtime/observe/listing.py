@@ -18,7 +18,7 @@ from reconciler.core.decision import Pace
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
-from reconciler.runtime.observe.sweep import Ask, Paces, Sweep, jitter
+from reconciler.runtime.observe.sweep import Paces, PageRequest, Sweep, jitter
 
 _LASTING = (CredentialsError, DeniedError)
 _PASSING_FAULTS = 3
@@ -39,7 +39,7 @@ class Watched:
 
 
 @dataclass
-class _Under:
+class _ListUnderWay:
     """A sweep under way."""
 
     began: float
@@ -71,7 +71,7 @@ class Listing(Sweep):
         self._fast_at = 0.0
         self._slow_at = 0.0
         self._hint_at = 0.0
-        self._under: _Under | None = None
+        self._under: _ListUnderWay | None = None
 
     # --- who waits for what ---------------------------------------------------------------------------------------
 
@@ -144,19 +144,19 @@ class Listing(Sweep):
             moments.append(self._hint_at)
         return max(self.not_before, min(moments)) if moments else None
 
-    def next_page(self) -> Ask:
+    def next_page(self) -> PageRequest:
         if self._under is None:
             self._under = self._begin()
         token = {"NextToken": self._under.token} if self._under.token else {}
-        return Ask(self.remote.list, {**self.remote.page, **token})
+        return PageRequest(self.remote.list, {**self.remote.page, **token})
 
-    def _begin(self) -> _Under:
+    def _begin(self) -> _ListUnderWay:
         now = self._clock.monotonic()
         meant = self._fast | (self._hinted & self.watched.keys())
         self._hinted = set()
         times = [self.summaries[name]["CreationTime"] for name in meant if name in self.summaries]
         oldest = min(times) if times and len(times) == len(meant) else None
-        return _Under(now, whole=not self.remote.over and now >= self._slow_at, meant=meant, oldest=oldest)
+        return _ListUnderWay(now, whole=not self.remote.over and now >= self._slow_at, meant=meant, oldest=oldest)
 
     def take(self, answer: Mapping[str, Any], asked_at: float) -> set[Key]:
         under = self._under
@@ -177,7 +177,7 @@ class Listing(Sweep):
             woken |= self._absent(under)
         return woken | self._end(under)
 
-    def _end(self, under: _Under) -> set[Key]:
+    def _end(self, under: _ListUnderWay) -> set[Key]:
         now = self._clock.monotonic()
         self._under = None
         self.sweeps += 1
@@ -218,7 +218,7 @@ class Listing(Sweep):
             return set()
         return set(watched.keys)
 
-    def _absent(self, under: _Under) -> set[Key]:
+    def _absent(self, under: _ListUnderWay) -> set[Key]:
         """The List was read to its end: what was watched before it began and is not in it, is unlisted."""
         woken: set[Key] = set()
         for name, watched in self.watched.items():

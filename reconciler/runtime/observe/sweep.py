@@ -29,7 +29,7 @@ class Paces(NamedTuple):
     """Between looks at the tags of everything."""
 
 
-class Ask(NamedTuple):
+class PageRequest(NamedTuple):
     operation: str
     params: Mapping[str, Any]
 
@@ -52,7 +52,7 @@ class Sweep(ABC):
         """The monotonic second from which the next page may be asked for; None: nobody needs one."""
 
     @abstractmethod
-    def next_page(self) -> Ask:
+    def next_page(self) -> PageRequest:
         """What to ask for; begins a sweep when none is under way."""
 
     @abstractmethod

@@ -21,7 +21,7 @@ from reconciler.core.errors import DeniedError, ReconcileError
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
-from reconciler.runtime.observe.sweep import Ask, Paces, Sweep, jitter
+from reconciler.runtime.observe.sweep import Paces, PageRequest, Sweep, jitter
 
 _OPERATION = "GetResources"
 _PAGE = 100
@@ -44,7 +44,7 @@ class _Tagged:
 
 
 @dataclass
-class _Under:
+class _TagsUnderWay:
     began: float
     types: list[str]
     seen: set[Thing] = field(default_factory=set)
@@ -58,7 +58,7 @@ class TagBook(Sweep):
         self.denied = False
         self._things: dict[Thing, _Tagged] = {}
         self._at = 0.0
-        self._under: _Under | None = None
+        self._under: _TagsUnderWay | None = None
 
     # --- who waits for what ---------------------------------------------------------------------------------------
 
@@ -115,16 +115,16 @@ class TagBook(Sweep):
             return self.not_before
         return max(self.not_before, self._at) if self._things else None
 
-    def next_page(self) -> Ask:
+    def next_page(self) -> PageRequest:
         if self._under is None:
             types = sorted({f"sagemaker:{REMOTES[each.remote].arn_type}" for each in self._things})
-            self._under = _Under(self._clock.monotonic(), types)
+            self._under = _TagsUnderWay(self._clock.monotonic(), types)
         params: dict[str, Any] = {
             "ResourcesPerPage": _PAGE,
             "TagFilters": [{"Key": OWNER_TAG}],
             "ResourceTypeFilters": self._under.types,
         }
-        return Ask(_OPERATION, params | ({"PaginationToken": self._under.token} if self._under.token else {}))
+        return PageRequest(_OPERATION, params | ({"PaginationToken": self._under.token} if self._under.token else {}))
 
     def take(self, answer: Mapping[str, Any], asked_at: float) -> set[Key]:
         del asked_at  # what counts is when the sweep began: pages of one sweep may be of one snapshot
@@ -150,7 +150,7 @@ class TagBook(Sweep):
         tagged.tags, tagged.unseen, tagged.seen_at = tags, False, self._clock.now()
         return set(tagged.keys) if news else set()
 
-    def _end(self, under: _Under) -> set[Key]:
+    def _end(self, under: _TagsUnderWay) -> set[Key]:
         self._under = None
         self.sweeps += 1
         self._failures = 0

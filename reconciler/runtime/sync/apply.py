@@ -16,14 +16,16 @@ from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import DeniedError, ReconcileError, StaleError, TransientError
 from reconciler.core.git.applied import Wanted, body, put_back
 from reconciler.core.manifests.parse import Rejection
-from reconciler.core.ports import Applier, Events, Leader, Objects
+from reconciler.core.ports import Applier
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.plan import Edited, Live, SyncPlan
 from reconciler.core.sync.prune import Blocked, Kept, held_by, survives
-from reconciler.runtime.sync.liveview import LiveView
+from reconciler.runtime.sync.ports import SyncPorts
 
 GIVE_UP_AFTER = 4
 """Unanswered calls in one pass after which the API server counts as away and the rest waits for the next pass."""
+PARALLEL = 8
+"""Calls at once."""
 _TRIES = 3
 
 
@@ -78,13 +80,12 @@ class Done:
 
 
 class Hands:
-    def __init__(self, live: LiveView, objects: Objects, events: Events, leader: Leader, parallel: int = 8) -> None:
-        self._live = live
-        self._objects = objects
-        self._events = events
-        self._leader = leader
-        self._parallel = parallel
-        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="sync-apply")
+    def __init__(self, ports: SyncPorts) -> None:
+        self._live = ports.live
+        self._objects = ports.cluster.objects
+        self._events = ports.cluster.events
+        self._leader = ports.cluster.leader
+        self._pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="sync-apply")
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

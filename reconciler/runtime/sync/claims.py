@@ -36,7 +36,7 @@ _KEPT = 20
 
 
 @dataclass(frozen=True)
-class Claim:
+class SyncClaim:
     sync: Key
     hash: str
     """What the spec must hash to. While a change is under way and either side may be live: the side that is."""
@@ -65,7 +65,7 @@ class _Sync:
     wanted: Mapping[Key, Wanted] = field(default_factory=dict)
 
 
-class Claims:
+class SyncClaims:
     """Safe for threads. One for the process, given to `SyncController` and to the workers."""
 
     def __init__(self, live: LiveView) -> None:
@@ -77,7 +77,7 @@ class Claims:
         self._on_edit: Callable[[Key], None] = lambda _sync: None
         self._on_news: Callable[[Key], None] = lambda _key: None
 
-    def claim(self, key: Key) -> Claim | None:
+    def claim(self, key: Key) -> SyncClaim | None:
         """None: no GitSync cares about this object."""
         live = self._live.get(key)
         with self._lock:
@@ -89,7 +89,7 @@ class Claims:
             leftover, ran, wanted = key in sync.leftovers, sync.ran, sync.wanted.get(key)
         ignore = spec.ignored(key) if spec else ()
         matching = self._matching(hashes, live, ignore)
-        return Claim(
+        return SyncClaim(
             sync=sync_key,
             hash=matching,
             mode=DriftMode.IGNORE if leftover else _mode(spec, key, live),
@@ -101,10 +101,10 @@ class Claims:
             settled=ran and len(hashes) == 1,
         )
 
-    def live_hash(self, resource: Resource, claim: Claim) -> str:
+    def live_hash(self, resource: Resource, claim: SyncClaim) -> str:
         return self._live.hash(resource, claim.ignore)
 
-    def edits(self, resource: Resource, claim: Claim) -> tuple[Difference, ...]:
+    def edits(self, resource: Resource, claim: SyncClaim) -> tuple[Difference, ...]:
         """What differs from Git, by whom; nothing where nothing does or nobody cares."""
         edited = self.live_hash(resource, claim) != claim.hash
         if claim.mode is DriftMode.IGNORE or not (edited or (claim.wanted and edited_metadata(claim.wanted, resource))):

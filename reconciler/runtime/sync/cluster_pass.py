@@ -5,7 +5,7 @@ that became ready. Never touches Git. Order, such that a crash between any two c
 
     plan -> inventory grows to old + new -> put back, apply -> prune -> inventory settles, with the rest of status
 
-so no object of ours is ever outside the inventory, and `Claims` knows the new hash before the object has it.
+so no object of ours is ever outside the inventory, and `SyncClaims` knows the new hash before the object has it.
 """
 
 from __future__ import annotations
@@ -22,40 +22,36 @@ from reconciler.core.git import inventory as inventories
 from reconciler.core.git.applied import Wanted, bookkeeping, kept_bookkeeping
 from reconciler.core.git.source import Provenance, SourceError
 from reconciler.core.manifests.parse import Rejection
-from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.plan import Edited, Live, SyncPlan, View, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
 from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
 from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders, refused_file
-from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.lag import SyncLag
-from reconciler.runtime.sync.liveview import LiveView, newer
-from reconciler.runtime.sync.memory import Memory, Result, Stats
+from reconciler.runtime.sync.liveview import newer
+from reconciler.runtime.sync.memory import Memory, Result, SyncCounts
 from reconciler.runtime.sync.notes import SyncNotes
-from reconciler.runtime.sync.ports import Appliers
+from reconciler.runtime.sync.ports import SyncPorts
 from reconciler.runtime.sync.source import Found
+from reconciler.runtime.tally import Tally
 
 _WRITES = 5
 
 
 class ClusterPass:
-    def __init__(
-        self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
-        leader: Leader, clock: Clock, notes: SyncNotes, lag: SyncLag, parallel: int = 8,
-    ) -> None:  # fmt: skip
-        self._cache = cache
-        self._live = live
-        self._claims = claims
-        self._objects = objects
-        self._appliers = appliers
-        self._events = events
-        self._leader = leader
-        self._clock = clock
+    def __init__(self, ports: SyncPorts, notes: SyncNotes, lag: SyncLag, tally: Tally[SyncCounts]) -> None:
+        self._cache = ports.cluster.cache
+        self._objects = ports.cluster.objects
+        self._events = ports.cluster.events
+        self._leader = ports.cluster.leader
+        self._clock = ports.cluster.clock
+        self._appliers = ports.appliers
+        self._live = ports.live
+        self._claims = ports.claims
         self._notes = notes
         self._lag = lag
-        self._hands = Hands(live, objects, events, leader, parallel)
-        self.stats = Stats()
+        self._tally = tally
+        self._hands = Hands(ports)
 
     def close(self) -> None:
         self._hands.close()
@@ -72,7 +68,7 @@ class ClusterPass:
         sync, spec, found = self.current(memory), memory.spec, memory.found
         if sync is None or spec is None or found is None or sync.deleting:
             return Result()
-        self.stats.passes += 1
+        self._tally.add(SyncCounts(passes=1))
         if retry_refused:
             memory.refused.clear()
         started = self._clock.now()
@@ -109,7 +105,7 @@ class ClusterPass:
                     raise
                 sync = fresh
                 continue
-            self.stats.status_writes += 1
+            self._tally.add(SyncCounts(status_writes=1))
             memory.status = written
             self._claims.hold(written)
             self._tell(sync, written, report)
@@ -182,9 +178,7 @@ class ClusterPass:
             self._claims.put_right(put.after.key, told)
         hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_put_back))}
         memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
-        self.stats.applied += len(done.applied)
-        self.stats.put_back += len(done.put_right)
-        self.stats.pruned += len(done.pruned)
+        self._tally.add(SyncCounts(applied=len(done.applied), put_back=len(done.put_right), pruned=len(done.pruned)))
         return done
 
     def _settle(self, memory: Memory, sync: Resource, this: _Pass) -> Result:

@@ -27,7 +27,7 @@ object that was made and deleted in between, and what we remember of it must not
 
 
 class LiveView:
-    """Safe for threads; shared by all syncs and by `Claims`."""
+    """Safe for threads; shared by all syncs and by `SyncClaims`."""
 
     def __init__(self, cache: Cache, as_written: AsWritten, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._cache = cache

@@ -13,29 +13,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
-from reconciler.core.git.source import CommitSnapshot, GitRemote, Repositories, Revision, SourceError
-from reconciler.core.manifests.parse import Validate
-from reconciler.core.manifests.render import Kustomizer, RenderCache
+from reconciler.core.git.source import CommitSnapshot, GitRemote, Revision, SourceError
+from reconciler.core.manifests.render import RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
-from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import KIND, GitSyncSpec, approves, requested
 from reconciler.core.sync.status import Outcome, Report, Verdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync.apply import NotLeaderError
-from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.cluster_pass import ClusterPass, summary
 from reconciler.runtime.sync.lag import SyncLag
-from reconciler.runtime.sync.liveview import LiveView
-from reconciler.runtime.sync.memory import Memory, Result, Stats
+from reconciler.runtime.sync.memory import Memory, Result, SyncCounts
 from reconciler.runtime.sync.notes import SyncNotes
-from reconciler.runtime.sync.ports import Appliers, Recall, Record, RefWatcher, Schedule
+from reconciler.runtime.sync.ports import Recall, SyncPorts, Triggers
 from reconciler.runtime.sync.source import ONLY_A_HUMAN_CAN_HELP, Found, SourceReader
+from reconciler.runtime.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -49,34 +46,23 @@ _SOURCES, _CLUSTERS = "sync-sources", "sync-clusters"
 
 class SyncController:
     def __init__(
-        self, *, cache: Cache, live: LiveView, claims: Claims, objects: Objects, appliers: Appliers, events: Events,
-        leader: Leader, clock: Clock, repositories: Repositories, kinds: Mapping[str, str], validate: Validate,
-        record: Record, recall: Recall, cluster: str, jitter: Callable[[], float], kustomizer: Kustomizer | None = None, schedule: Schedule | None = None,
-        watcher: RefWatcher | None = None, meter: LagMeter = UNMETERED, parallel: int = 8,
+        self, ports: SyncPorts, source: SourceReader, notes: SyncNotes, recall: Recall, triggers: Triggers, *,
+        jitter: Callable[[], float], meter: LagMeter = UNMETERED,
     ) -> None:  # fmt: skip
-        """`kinds` are the kinds a repository may hold, with the apiVersion of each. GitSync is never one of them."""
-        self._cache = cache
-        self._live = live
-        self._claims = claims
-        self._leader = leader
-        self._events = events
-        self._source = SourceReader(
-            repositories,
-            objects,
-            {kind: version for kind, version in kinds.items() if kind != KIND},
-            validate,
-            kustomizer,
-        )
-        self._lag = SyncLag(live.get, clock, meter)
-        self._pass = ClusterPass(
-            cache=cache, live=live, claims=claims, objects=objects, appliers=appliers, events=events, leader=leader,
-            clock=clock, notes=SyncNotes(record, cluster), lag=self._lag, parallel=parallel,
-        )  # fmt: skip
+        cluster = ports.cluster
+        self._cache = cluster.cache
+        self._leader = cluster.leader
+        self._live = ports.live
+        self._claims = ports.claims
+        self._source = source
         self._recall = recall
-        self._schedule = schedule
-        self._watcher = watcher
-        self._sources: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
-        self._clusters: WorkQueue[Key] = WorkQueue(clock.monotonic, jitter)
+        self._schedule = triggers.schedule
+        self._watcher = triggers.watcher
+        self._tally = Tally(SyncCounts())
+        self._lag = SyncLag(ports.live.get, cluster.clock, meter)
+        self._pass = ClusterPass(ports, notes, self._lag, self._tally)
+        self._sources: WorkQueue[Key] = WorkQueue(cluster.clock.monotonic, jitter)
+        self._clusters: WorkQueue[Key] = WorkQueue(cluster.clock.monotonic, jitter)
         self._memories: dict[Key, Memory] = {}
         self._memories_lock = threading.Lock()
         self._pools = (
@@ -84,18 +70,17 @@ class SyncController:
             Pool(_CLUSTERS, self._clusters, [], DEADLINE_S),
         )
 
-    def remote(self, sync: Resource, spec: GitSyncSpec) -> GitRemote:
-        """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
-        return self._source.remote(sync, spec)
-
     @property
-    def stats(self) -> Stats:
-        return self._pass.stats
+    def stats(self) -> SyncCounts:
+        return self._tally.read()
 
-    def start(self, workers: int = 2) -> None:
-        """Before the workers of loop 2, so that `Claims` answers from the first event on. No workers: no threads."""
+    def listen(self) -> None:
+        """Before the workers of loop 2 start, so that `SyncClaims` answers from the first event on."""
         self._claims.on_edit(self._clusters.add)
         self._cache.subscribe(self._changed)
+
+    def start(self, workers: int = 2) -> None:
+        """No workers: no threads."""
         sources, clusters = self._pools
         sources.start(partial(self._once, self._sources, self.look), *(f"sync-{number}" for number in range(workers)))
         if workers:
@@ -132,7 +117,7 @@ class SyncController:
         except TerminalError as error:
             return self._problem(memory, sync, Outcome(Verdict.STALLED, error.reason, str(error)))
         if self._schedule:
-            self._schedule.every(key, spec.interval)
+            self._schedule.every(key, spec.interval, self.wake)
         if spec.suspend:
             return self._suspended(memory, sync)
         return self._look(memory, sync, spec)
@@ -160,7 +145,7 @@ class SyncController:
         try:
             remote = self._source.remote(sync, spec)
             revision = self._source.resolve(remote, spec)
-            self.stats.resolves += 1
+            self._tally.add(SyncCounts(resolves=1))
             looked_at = _looked_at(sync, revision)
             if handled is None and memory.settled == looked_at:
                 return Result()

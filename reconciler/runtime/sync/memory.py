@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.manifests.render import RenderCache
@@ -47,9 +48,8 @@ class Result:
     again_s: float | None = None
 
 
-@dataclass
-class Stats:
-    """Counts since the start, for tests and for metrics."""
+class SyncCounts(NamedTuple):
+    """What the passes have done since the start, or what one more has: for metrics and tests."""
 
     resolves: int = 0
     passes: int = 0

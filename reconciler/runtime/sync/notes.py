@@ -17,12 +17,12 @@ from reconciler.core.notes.note import About, Line, commit_of
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.sync.status import shown
 from reconciler.runtime.sync.apply import Done
-from reconciler.runtime.sync.ports import Record
+from reconciler.runtime.sync.ports import CommitNotes
 from reconciler.runtime.sync.source import Found
 
 
 class SyncNotes:
-    def __init__(self, record: Record, cluster: str) -> None:
+    def __init__(self, record: CommitNotes, cluster: str) -> None:
         self._record = record
         self._cluster = cluster
 

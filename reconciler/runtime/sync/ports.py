@@ -1,14 +1,17 @@
-"""What the sync asks for beside `core.ports`: small enough to be a function or a handful of methods each."""
+"""What the sync asks for: `core.ports`, what it shares with the workers, and protocols of a method or two."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from reconciler.core.notes.note import Line
-from reconciler.core.ports import Applier
+from reconciler.core.ports import Applier, ClusterPorts
 from reconciler.core.resource import Key
+from reconciler.runtime.sync.claims import SyncClaims
+from reconciler.runtime.sync.liveview import LiveView
 
 
 class Appliers(Protocol):
@@ -17,7 +20,7 @@ class Appliers(Protocol):
     def __call__(self, namespace: str, service_account: str, /) -> Applier: ...
 
 
-class Record(Protocol):
+class CommitNotes(Protocol):
     """The record on commits. Never raises; an equal line is kept once."""
 
     def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...
@@ -30,7 +33,7 @@ Recall = Callable[[Key], None]
 class Schedule(Protocol):
     """Wakes a sync at its interval."""
 
-    def every(self, key: Key, interval: timedelta) -> None: ...
+    def every(self, key: Key, interval: timedelta, wake: Callable[[Key], None]) -> None: ...
     def remove(self, key: Key) -> None: ...
 
 
@@ -39,3 +42,21 @@ class RefWatcher(Protocol):
 
     def follow(self, name: str, url: str, wake: Callable[[], None]) -> None: ...
     def unfollow(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class SyncPorts:
+    """The cluster as a pass reads and changes it."""
+
+    cluster: ClusterPorts
+    appliers: Appliers
+    live: LiveView
+    claims: SyncClaims
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """What wakes a sync beside the informers and webhooks, where there is such a thing."""
+
+    schedule: Schedule | None = None
+    watcher: RefWatcher | None = None

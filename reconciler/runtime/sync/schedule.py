@@ -24,8 +24,7 @@ JITTER = 0.1
 class IntervalSchedule:
     """Implements `ports.Schedule`. `wake` must only enqueue."""
 
-    def __init__(self, wake: Callable[[Key], None], shortest: timedelta = SHORTEST) -> None:
-        self._wake = wake
+    def __init__(self, shortest: timedelta = SHORTEST) -> None:
         self._shortest = shortest
         self._lock = threading.Lock()
         self._intervals: dict[Key, timedelta] = {}
@@ -49,7 +48,7 @@ class IntervalSchedule:
     def loops(self) -> tuple[Loop, ...]:
         return (Loop("schedule", self._scheduler.running, time.monotonic() - self._beaten_at, DEADLINE_S),)
 
-    def every(self, key: Key, interval: timedelta) -> None:
+    def every(self, key: Key, interval: timedelta, wake: Callable[[Key], None]) -> None:
         """Told at every pass; an interval that stays the same must not push the next look away."""
         interval = max(interval, self._shortest)
         with self._lock:
@@ -57,7 +56,7 @@ class IntervalSchedule:
                 return
             self._intervals[key] = interval
         self._scheduler.add_job(
-            self._wake,
+            wake,
             "interval",
             args=[key],
             id=str(key),

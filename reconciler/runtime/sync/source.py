@@ -50,6 +50,7 @@ class SourceReader:
         validate: Validate,
         kustomizer: Kustomizer | None = None,
     ) -> None:
+        """`kinds` are the kinds a repository may hold, with the apiVersion of each: never GitSync itself."""
         self._repositories = repositories
         self._objects = objects
         self._kinds = kinds

@@ -40,8 +40,8 @@ class Story:
         """Another process: it knows what status knows."""
         cluster, self.cluster.handlers = self.cluster, []
         self.reports = Reports(
-            cluster="dev", cache=cluster, look=cluster.objects.get, objects=cluster, forge=Forges(self.clock, Http(self.clock, 2)),
-            events=cluster, leader=cluster, clock=self.clock, jitter=lambda: 0.5, **more,
+            cluster.ports(self.clock), Forges(self.clock, Http(self.clock, 2)), cluster.objects.get, cluster_name="dev",
+            jitter=lambda: 0.5, **more,
         )  # fmt: skip
         self.reports.start(workers=0)
         return self.reports
@@ -407,10 +407,7 @@ def test_with_threads_an_object_that_becomes_ready_is_enough(forge: FakeForge) -
     clock = RealClock()
     story.cluster.handlers = []
     cluster = story.cluster
-    reports = Reports(
-        cluster="dev", cache=cluster, look=cluster.objects.get, objects=cluster, forge=Forges(clock), events=cluster,
-        leader=cluster, clock=clock, jitter=lambda: 0.5,
-    )  # fmt: skip
+    reports = Reports(cluster.ports(clock), Forges(clock), cluster.objects.get, cluster_name="dev", jitter=lambda: 0.5)
     reports.start()
     try:
         story.model(NOT_READY)

@@ -40,10 +40,7 @@ class WebhookSender:
         self.cluster, self.clock, self.woken = SmallCluster(), SetClock(), list[Key]()
         self.cluster.secret("hook", "github.com", token=SECRET)
         self.sync()
-        self.hooks = Hooks(
-            cache=self.cluster, objects=self.cluster, events=self.cluster, leader=self.cluster, clock=self.clock,
-            wake=self.woken.append, gap_s=0,
-        )  # fmt: skip
+        self.hooks = Hooks(self.cluster.ports(self.clock), self.woken.append, gap_s=0)
         self.hooks.start()
         self.web = Web("127.0.0.1", 0, {"/healthz": list}, {"/hook/": self.hooks.receive}, request_s=1)
         self.web.start()
@@ -465,7 +462,7 @@ def test_a_named_provider_takes_no_other_proof(forge: WebhookSender) -> None:
 def test_many_pushes_are_two_looks() -> None:
     """A clock of its own: the second look is due when the gap is over, however many asked."""
     cluster, clock, woken = SmallCluster(), SetClock(), list[Key]()
-    hooks = Hooks(cache=cluster, objects=cluster, events=cluster, leader=cluster, clock=clock, wake=woken.append)
+    hooks = Hooks(cluster.ports(clock), woken.append)
     for _ in range(50):
         hooks._queue.add(KEY)
         if hooks._queue.get(0) is not None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from typing import Any
@@ -11,20 +12,20 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.kube.client import KubeClient
-from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector, boottime
+from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector, LeaseName, LeaseTimes, boottime
 from tests.integration.kube.kit import WallClock, Wire
 from tests.support.waiting import eventually, never
 
 Elect = Callable[..., LeaderElector]
-QUICK = {"lease_s": 3.0, "renew_s": 2.0, "retry_s": 0.1}
+QUICK = LeaseTimes(lease_s=3.0, renew_s=2.0, retry_s=0.1)
 
 
 @pytest.fixture
 def elect(client: KubeClient, namespace: str) -> Iterator[Elect]:
     electors = []
 
-    def elect(identity: str, via: KubeClient = client, **more: Any) -> LeaderElector:
-        elector = LeaderElector(via, namespace, "main", identity, WallClock(), **{**QUICK, **more})
+    def elect(identity: str, via: KubeClient = client, times: LeaseTimes = QUICK, **more: Any) -> LeaderElector:
+        elector = LeaderElector(via, LeaseName(namespace, "main"), identity, WallClock(), times=times, **more)
         electors.append(elector)
         elector.start()
         return elector
@@ -57,8 +58,7 @@ def test_a_graceful_stop_hands_over_at_once_and_after_the_work_ended(
     story: list[str] = []
     one = elect(
         "one",
-        lease_s=600.0,
-        renew_s=500.0,
+        times=replace(QUICK, lease_s=600.0, renew_s=500.0),
         on_started=lambda: story.append("started"),
         on_stopped=lambda: story.append(f"stopped, held by {lease(client, namespace)['holderIdentity']}"),
     )
@@ -86,7 +86,12 @@ def test_who_cannot_renew_steps_down_before_another_steps_up(elect: Elect, wire:
 
 def test_a_lost_reply_does_not_cost_the_lead(elect: Elect, wire: Wire) -> None:
     stopped: list[str] = []
-    one = elect("one", via=KubeClient(wire.kubeconfig), renew_s=2.9, on_stopped=lambda: stopped.append("stopped"))
+    one = elect(
+        "one",
+        via=KubeClient(wire.kubeconfig),
+        times=replace(QUICK, renew_s=2.9),
+        on_stopped=lambda: stopped.append("stopped"),
+    )
     eventually(one.is_leader)
     knocks = len(wire.knocks)
     wire.swallow_replies()
@@ -98,7 +103,7 @@ def test_a_lost_reply_does_not_cost_the_lead(elect: Elect, wire: Wire) -> None:
 
 def test_the_lead_ends_by_the_clock_without_the_electors_help(elect: Elect, client: KubeClient) -> None:
     slept = [0.0]
-    one = elect("one", lease_s=15.0, renew_s=10.0, retry_s=9.0, seconds=lambda: boottime() + slept[0])
+    one = elect("one", times=LeaseTimes(15.0, 10.0, 9.0, seconds=lambda: boottime() + slept[0]))
     eventually(one.is_leader)
     slept[0] = 10.0  # the machine was asleep; the elector's thread waits for its next renewal
     assert not one.is_leader()
@@ -113,9 +118,9 @@ def test_a_callback_that_fails_does_not_end_the_election(elect: Elect) -> None:
     never(lambda: not one.is_leader(), during=2.2)
 
 
-def test_deadlines_that_would_let_two_lead_are_refused(client: KubeClient, namespace: str) -> None:
+def test_deadlines_that_would_let_two_lead_are_refused() -> None:
     with pytest.raises(ValueError, match="renew_s"):
-        LeaderElector(client, namespace, "main", "one", WallClock(), lease_s=10, renew_s=10)
+        LeaseTimes(lease_s=10, renew_s=10)
 
 
 def test_a_single_replica_always_leads() -> None:
@@ -125,11 +130,12 @@ def test_a_single_replica_always_leads() -> None:
 CHILD = textwrap.dedent("""
     import sys
     from reconciler.adapters.kube.client import KubeClient
-    from reconciler.adapters.kube.leader import LeaderElector
+    from reconciler.adapters.kube.leader import LeaderElector, LeaseName, LeaseTimes
     from tests.integration.kube.kit import WallClock
 
     client = KubeClient(sys.argv[1])
-    elector = LeaderElector(client, sys.argv[2], "main", "child", WallClock(), lease_s=3.0, renew_s=2.0, retry_s=0.1)
+    lease, times = LeaseName(sys.argv[2], "main"), LeaseTimes(lease_s=3.0, renew_s=2.0, retry_s=0.1)
+    elector = LeaderElector(client, lease, "child", WallClock(), times=times)
     elector.start()
     for line in sys.stdin:
         print(elector.is_leader(), flush=True)

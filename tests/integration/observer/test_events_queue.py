@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant
-from reconciler.app import SystemClock
+from reconciler.adapters.aws import AwsClients, EventsQueue, Sessions, Tenant
+from reconciler.app.settings import SystemClock
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
@@ -38,7 +38,7 @@ class Watching:
         self.woken: SimpleQueue[str] = SimpleQueue()
         self.tenant = Tenant(REGION, simulator.url)
         self.observer = Observer(
-            Aws(Sessions(LOADER)), SystemClock(), lambda key: self.woken.put(key.name), Paces(3600, 3600, 3600)
+            AwsClients(Sessions(LOADER)), SystemClock(), lambda key: self.woken.put(key.name), Paces(3600, 3600, 3600)
         )
 
     def watch(self, remote: str, name: str) -> None:

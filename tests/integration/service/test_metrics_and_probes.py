@@ -14,7 +14,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.adapters import metrics
-from reconciler.app import Service, Settings
+from reconciler.app.service import Service
+from reconciler.app.settings import Settings
 from reconciler.dev import binaries
 from reconciler.kinds import SCHEMAS
 from reconciler.runtime.observe.observer import Paces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 import time
@@ -15,32 +14,33 @@ import yaml
 
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.git import GitRepositories
-from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.cache import KubeCache
 from reconciler.adapters.kube.client import KubeClient, Query
 from reconciler.adapters.kube.leader import AlwaysLeader
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
-from reconciler.adapters.service_model import load_shape
+from reconciler.app.kinds import LoadedKinds
+from reconciler.app.loops import common_ground, source_reader
+from reconciler.app.sides import apis
 from reconciler.core.conditions import find
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.manifests.parse import Manifest
 from reconciler.core.notes.note import Line, render
-from reconciler.core.ports import Applier
+from reconciler.core.ports import Applier, ClusterPorts
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.schema.problems import Problem, manifest_problems
 from reconciler.kinds import SCHEMAS
-from reconciler.runtime.sync.claims import Claim, Claims
-from reconciler.runtime.sync.liveview import LiveView
+from reconciler.runtime.sync.claims import SyncClaim
 from reconciler.runtime.sync.loop import SyncController
-from reconciler.runtime.sync.memory import Stats
+from reconciler.runtime.sync.memory import SyncCounts
+from reconciler.runtime.sync.notes import SyncNotes
+from reconciler.runtime.sync.ports import SyncPorts, Triggers
 from tests.support.cluster import Cluster
+from tests.support.lab_sessions import LOADER
 from tests.support.waiting import eventually
 
 GITOPS = "sagemaker-gitops.dev/v1alpha1"
 LEGACY = "sagemaker.aws.amazon.com/v1"
 NAME = "team"
-_SCHEMAS = {schema.kind: schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}}
-APIS = {kind: Api(schema.group, schema.version, schema.plural) for kind, schema in _SCHEMAS.items()}
+KINDS = LoadedKinds.load(LOADER, [schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}])
+APIS = apis(KINDS)
 
 
 class WallClock:
@@ -101,7 +101,7 @@ class ToldEvents:
 
 
 class ToldNotes:
-    """Implements `Record` by remembering: per line the commit, the event and the line as it would be written."""
+    """Implements `CommitNotes` by remembering: per line the commit, the event and the line as it would be written."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, dict[str, Any]]] = []
@@ -125,15 +125,6 @@ class Switch(AlwaysLeader):
         return self.leads
 
 
-@functools.cache
-def _shape(kind: str) -> Any:
-    return load_shape(_SCHEMAS[kind])
-
-
-def validate(manifest: Manifest) -> Sequence[Problem]:
-    return manifest_problems(_SCHEMAS[manifest.kind], _shape(manifest.kind), manifest.value)
-
-
 class Engine:
     """One controller process. `start(workers=0)` leaves the passes to the test: `look()` and `settle()`."""
 
@@ -148,26 +139,16 @@ class Engine:
         self.recalled: list[tuple[Key, int]] = []
         """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
-        live = LiveView(self.cache, lambda resource: resource.spec)
-        self.claims = Claims(live)
+        self.live, self.claims = common_ground(KINDS, self.cache, lambda _key: None, self.clock.monotonic)
         self.watcher = LocalRefWatcher()
+        self.ports = ClusterPorts(self.cache, KubeObjects(self.client, APIS), self.events, self.leader, self.clock)
         self.controller = SyncController(
-            cache=self.cache,
-            live=live,
-            claims=self.claims,
-            objects=KubeObjects(self.client, APIS),
-            appliers=self._applier,
-            events=self.events,
-            leader=self.leader,
-            clock=self.clock,
-            repositories=self.repositories,
-            kinds={kind: schema.api_version for kind, schema in _SCHEMAS.items()},
-            validate=validate,
-            record=self.record,
-            recall=self._recall,
-            cluster="prod",
+            SyncPorts(self.ports, self._applier, self.live, self.claims),
+            source_reader(KINDS, self.repositories, self.ports.objects),
+            SyncNotes(self.record, "prod"),
+            self._recall,
+            Triggers(watcher=self.watcher),
             jitter=lambda: 0.5,
-            watcher=self.watcher,
         )
         self._closed = threading.Event()
 
@@ -178,16 +159,17 @@ class Engine:
         return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)
 
     @property
-    def stats(self) -> Stats:
+    def stats(self) -> SyncCounts:
         return self.controller.stats
 
     def start(self, workers: int = 2) -> Engine:
+        self.controller.listen()
         self.controller.start(workers)
         self.cache.start()
         eventually(self.cache.synced)
         return self
 
-    def claim(self, key: Key) -> Claim:
+    def claim(self, key: Key) -> SyncClaim:
         """What a worker is told, as soon as it is told anything."""
         found = eventually(lambda: self.claims.claim(key))
         assert found

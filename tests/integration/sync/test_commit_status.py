@@ -46,12 +46,7 @@ def team(
 
 @pytest.fixture
 def reports(engine: Engine) -> Iterator[Reports]:
-    controller = engine.controller
-    reports = Reports(
-        cluster="dev", cache=engine.cache, look=controller._live.get, objects=controller._pass._objects,
-        forge=Forges(controller._pass._clock), events=engine.events, leader=engine.leader,
-        clock=controller._pass._clock, jitter=lambda: 0.0,
-    )  # fmt: skip
+    reports = Reports(engine.ports, Forges(engine.clock), engine.live.get, cluster_name="dev", jitter=lambda: 0.0)
     reports.start()
     yield reports
     reports.stop()

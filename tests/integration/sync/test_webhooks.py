@@ -42,11 +42,7 @@ def team(control_plane: Cluster, namespace: str, git_http_server: GitHttpServer,
 
 @pytest.fixture
 def web(engine: Engine) -> Iterator[Web]:
-    controller = engine.controller
-    hooks = Hooks(
-        cache=engine.cache, objects=controller._pass._objects, events=engine.events, leader=engine.leader,
-        clock=controller._pass._clock, wake=controller.wake,
-    )  # fmt: skip
+    hooks = Hooks(engine.ports, engine.controller.wake)
     hooks.start()
     web = Web("127.0.0.1", 0, {}, {"/hook/": hooks.receive})
     web.start()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.aws import Aws, Sessions
+from reconciler.adapters.aws import AwsClients, Sessions
 from reconciler.core.resource import Annotation
 from reconciler.core.tenancy import Tenant
 from reconciler.dev.envfile import REGION
@@ -130,7 +130,7 @@ def test_a_role_that_cannot_be_assumed_is_told_and_probed_once_for_all(lab: Lab)
 
 def test_credentials_are_refreshed_before_they_end(simulator: SimControl, credentials: None, monkeypatch: Any) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)
-    aws = Aws(Sessions(LOADER))
+    aws = AwsClients(Sessions(LOADER))
     tenant = Tenant(REGION, simulator.url, ROLE)
     for _ in range(3):
         aws.read(tenant, "ListModels", {})
@@ -143,7 +143,7 @@ def test_credentials_are_refreshed_before_they_end(simulator: SimControl, creden
 
 
 def test_roles_of_one_account_share_its_rate(simulator: SimControl, credentials: None) -> None:
-    aws = Aws(Sessions(LOADER))
+    aws = AwsClients(Sessions(LOADER))
     ours, twin, other = (Tenant(REGION, "", role) for role in (ROLE, f"{ROLE}-2", OTHER))
     assert aws._bucket(ours, "ListModels") is aws._bucket(twin, "ListModels")
     assert aws._bucket(ours, "ListModels") is not aws._bucket(other, "ListModels")
@@ -164,14 +164,14 @@ def test_an_unlisted_endpoint_is_refused_before_anything_is_signed(lab: Lab) -> 
 MEASURE = """
 import gc
 from botocore.loaders import Loader
-from reconciler.adapters.aws import Aws, Sessions, Tenant
+from reconciler.adapters.aws import AwsClients, Sessions, Tenant
 
 def resident() -> float:
     gc.collect()
     with open("/proc/self/statm") as told:
         return int(told.read().split()[1]) * 4096 / 2**20
 
-aws = Aws(Sessions(Loader()))
+aws = AwsClients(Sessions(Loader()))
 def use(number: int) -> None:
     tenant = Tenant("us-east-1", "", f"arn:aws:iam::222233334444:role/team-{number}")
     for service in ("sagemaker", "application-autoscaling"):

@@ -12,13 +12,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.adapters.metrics import PREFIX, Metrics
-from reconciler.core.meters import Reading
+from reconciler.core.meters import Sample
 from reconciler.core.resource import Key
-from reconciler.runtime import readings
+from reconciler.runtime import samples
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.observe.observer import Freshness
 from reconciler.runtime.queue import WorkQueue
-from reconciler.runtime.sync.memory import Stats
+from reconciler.runtime.sync.memory import SyncCounts
 from tests.support.small_cluster import SmallCluster
 
 ROOT = Path(__file__).parents[3]
@@ -44,14 +44,14 @@ def used() -> Metrics:
     cluster.put({"kind": "TrainingJob", "metadata": {"name": "a"}, "status": status})
     queue: WorkQueue[Key] = WorkQueue(lambda: 1.0, lambda: 0.0)
     queue.add(SYNC)
-    metrics.read(lambda: readings.objects(cluster, {"TrainingJob": True}))
-    metrics.read(lambda: readings.queues([Pool("notes", queue, [], 1.0)]))
-    metrics.read(lambda: readings.syncs(Stats(applied=3)))
+    metrics.read(lambda: samples.objects(cluster, {"TrainingJob": True}))
+    metrics.read(lambda: samples.queues([Pool("notes", queue, [], 1.0)]))
+    metrics.read(lambda: samples.syncs(SyncCounts(applied=3)))
     fresh = {"Endpoint": Freshness(5, 2, NOW - timedelta(seconds=90), 3, 7)}
-    metrics.read(lambda: readings.verified(fresh, NOW))
+    metrics.read(lambda: samples.verified(fresh, NOW))
     for name in ("notes_waiting_lines", "notes_lines", "notes_pushes", "notes_failures", "events_dropped", "leader"):
-        metrics.read(lambda name=name: [Reading(name, 1)])  # type: ignore[misc]
-    metrics.read(lambda: [Reading("stuck_loops", 0), Reading("build_info", 1, ("1.2.3",))])
+        metrics.read(lambda name=name: [Sample(name, 1)])  # type: ignore[misc]
+    metrics.read(lambda: [Sample("stuck_loops", 0), Sample("build_info", 1, ("1.2.3",))])
     return metrics
 
 
@@ -111,9 +111,9 @@ def test_a_gitsync_that_is_gone_leaves_no_series_behind() -> None:
 
 def test_a_value_that_cannot_be_looked_up_costs_no_other() -> None:
     metrics = Metrics()
-    metrics.read(lambda: (Reading("jobs", 1 // zero, ("a", "b")) for zero in (1, 0)))
-    metrics.read(lambda: [Reading("unheard_of", 1)])
-    metrics.read(lambda: [Reading("leader", 1)])
+    metrics.read(lambda: (Sample("jobs", 1 // zero, ("a", "b")) for zero in (1, 0)))
+    metrics.read(lambda: [Sample("unheard_of", 1)])
+    metrics.read(lambda: [Sample("leader", 1)])
     metrics.text()
     found = shown(metrics)
     assert found[f"{PREFIX}_leader"][2] == {(): 1}

@@ -14,8 +14,8 @@ from reconciler.core.sync.commit_status import (
     DESCRIPTION_LIMIT,
     RECORDS,
     WRITES,
+    CommitRecord,
     Ledger,
-    Record,
     advance,
     context,
     health,
@@ -246,9 +246,9 @@ def test_nothing_is_posted_twice_whatever_moves_between() -> None:
 
 
 def test_at_most_eight_writes_of_a_commit_and_the_last_one_is_its_end() -> None:
-    worn = Record(A, "main", CommitState.PENDING, "p", writes=WRITES - 1)
-    ended = Record(A, "main", CommitState.SUCCESS, "s", writes=WRITES - 1)
-    full = Record(A, "main", CommitState.SUCCESS, "s", writes=WRITES)
+    worn = CommitRecord(A, "main", CommitState.PENDING, "p", writes=WRITES - 1)
+    ended = CommitRecord(A, "main", CommitState.SUCCESS, "s", writes=WRITES - 1)
+    full = CommitRecord(A, "main", CommitState.SUCCESS, "s", writes=WRITES)
 
     assert [len(owed(Ledger((record,)))) for record in (worn, ended, full)] == [0, 1, 0]
 
@@ -275,7 +275,7 @@ def test_going_back_and_forth_is_bounded() -> None:
     ],
 )
 def test_what_the_forge_says_already(found: Said, expected: CommitState | None) -> None:
-    same = met(Record(A, "main", CommitState.PENDING, "p"), found, TARGET)
+    same = met(CommitRecord(A, "main", CommitState.PENDING, "p"), found, TARGET)
 
     assert (same.state if same else None) is expected
     assert same is None or owed(Ledger((same,))) == ()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.app import SystemClock
+from reconciler.app.settings import SystemClock
 from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import CredentialsError, RateLimitedError, TransientError
 from reconciler.core.ports import Clock

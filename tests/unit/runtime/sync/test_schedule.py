@@ -19,8 +19,8 @@ def woken() -> list[Key]:
 
 
 @pytest.fixture
-def schedule(woken: list[Key]) -> Iterator[IntervalSchedule]:
-    schedule = IntervalSchedule(woken.append, shortest=SHORT)
+def schedule() -> Iterator[IntervalSchedule]:
+    schedule = IntervalSchedule(shortest=SHORT)
     schedule.start()
     yield schedule
     schedule.stop()
@@ -28,8 +28,8 @@ def schedule(woken: list[Key]) -> Iterator[IntervalSchedule]:
 
 @pytest.mark.holds("D-19.3")
 def test_each_sync_is_woken_at_its_interval(schedule: IntervalSchedule, woken: list[Key]) -> None:
-    schedule.every(A, SHORT)
-    schedule.every(B, timedelta(hours=1))
+    schedule.every(A, SHORT, woken.append)
+    schedule.every(B, timedelta(hours=1), woken.append)
 
     eventually(lambda: woken.count(A) >= 3)
     assert B not in woken
@@ -37,24 +37,24 @@ def test_each_sync_is_woken_at_its_interval(schedule: IntervalSchedule, woken: l
 
 def test_saying_the_same_again_does_not_push_the_next_look_away(schedule: IntervalSchedule, woken: list[Key]) -> None:
     interval = timedelta(seconds=0.2)
-    schedule.every(A, interval)
+    schedule.every(A, interval, woken.append)
 
     def told_again() -> bool:
-        schedule.every(A, interval)
+        schedule.every(A, interval, woken.append)
         return bool(woken)
 
     eventually(told_again)
 
 
 def test_a_new_interval_counts_at_once(schedule: IntervalSchedule, woken: list[Key]) -> None:
-    schedule.every(A, timedelta(hours=1))
-    schedule.every(A, SHORT)
+    schedule.every(A, timedelta(hours=1), woken.append)
+    schedule.every(A, SHORT, woken.append)
 
     eventually(lambda: woken)
 
 
 def test_a_removed_sync_is_left_alone(schedule: IntervalSchedule, woken: list[Key]) -> None:
-    schedule.every(A, timedelta(seconds=0.2))
+    schedule.every(A, timedelta(seconds=0.2), woken.append)
     schedule.remove(A)
     schedule.remove(A)
 

@@ -13,7 +13,7 @@ from reconciler.core.git.source import GitRemote, SourceError
 from reconciler.core.notes.note import About, Rollout, job_started, render, rollout_ended
 from reconciler.core.notes.target import NotesRefusedError, NotesTarget
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.runtime.notes.trained import PATIENCE_S, Trained
+from reconciler.runtime.notes.run_memory import PATIENCE_S, RunMemory
 
 SYNC = Key("GitSync", "ml", "team")
 JOB = Key("TrainingJob", "ml", "train")
@@ -32,7 +32,7 @@ OWNED = resource("TrainingJob", "train", owner="ml/team")
 
 @dataclass
 class World:
-    """The ports of `Trained`, and the clock."""
+    """The ports of `RunMemory`, and the clock."""
 
     sync: Resource | None = field(default_factory=lambda: resource("GitSync", "team", {}))
     want: bool = True
@@ -54,8 +54,10 @@ class World:
     def append(self, *_: Any) -> Any:
         raise AssertionError("reading does not write")
 
-    def begin(self) -> Trained:
-        return Trained(targets=self, notes=self, syncs=lambda _: self.sync, cluster="prod", monotonic=lambda: self.now)
+    def begin(self) -> RunMemory:
+        return RunMemory(
+            targets=self, notes=self, syncs=lambda _: self.sync, cluster="prod", monotonic=lambda: self.now
+        )
 
 
 def refused() -> Sequence[str]:

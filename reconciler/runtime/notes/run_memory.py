@@ -40,7 +40,7 @@ class _Past(NamedTuple):
             self.rollouts[key] = tuple(by_id[number] for number in sorted(by_id, reverse=True)[:ROLLOUTS_KEPT])
 
 
-class Trained:
+class RunMemory:
     """One for the whole process, safe for threads: the sync's read, workers ask."""
 
     def __init__(

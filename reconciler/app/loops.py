@@ -1,0 +1,121 @@
+"""The parts of both loops and of the way back, put together. Nothing here knows which cluster, AWS or Git it works on: the
+service, the Lab and the tests of the sync build their workers with these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.app.kinds import LoadedKinds
+from reconciler.core.aws.partitions import Partitions
+from reconciler.core.git.source import Repositories
+from reconciler.core.kind import Identity
+from reconciler.core.manifests.render import Kustomizer
+from reconciler.core.ports import Cache, ClusterPorts, Objects
+from reconciler.core.resource import Key, Resource
+from reconciler.core.tenancy import Place
+from reconciler.runtime.notes.journal import OutboxJournal
+from reconciler.runtime.notes.outbox import Outbox, OutboxPorts
+from reconciler.runtime.notes.run_memory import RunMemory
+from reconciler.runtime.observe.observer import Aws, Observer, Paces
+from reconciler.runtime.reconcile.children import Children
+from reconciler.runtime.reconcile.dependents import Dependents
+from reconciler.runtime.reconcile.ports import Definitions, Journal, Ports, Trained
+from reconciler.runtime.reconcile.worker import Worker
+from reconciler.runtime.sync.claims import SyncClaims
+from reconciler.runtime.sync.liveview import LiveView
+from reconciler.runtime.sync.source import SourceReader
+
+Wake = Callable[[Key], None]
+"""Ask for a pass of loop 2; only enqueues."""
+
+
+class CommonGround(NamedTuple):
+    """What both loops know of the objects in the cluster: one for the process."""
+
+    live: LiveView
+    claims: SyncClaims
+
+
+def common_ground(kinds: LoadedKinds, cache: Cache, wake: Wake, monotonic: Callable[[], float]) -> CommonGround:
+    live = LiveView(cache, kinds.as_written, monotonic)
+    claims = SyncClaims(live)
+    claims.on_news(wake)
+    return CommonGround(live, claims)
+
+
+def source_reader(
+    kinds: LoadedKinds, repositories: Repositories, objects: Objects, kustomizer: Kustomizer | None = None
+) -> SourceReader:
+    return SourceReader(repositories, objects, kinds.versions, kinds.validate, kustomizer)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a worker asks and tells beside the other parts of the loops."""
+
+    cluster: ClusterPorts
+    aws: Aws
+    definitions: Definitions
+    children: Children
+    journal: Journal
+    trained: Trained
+    place_of: Callable[[Resource], Place]
+    partition_of: Partitions
+
+
+class ReconcileLoop(NamedTuple):
+    worker: Worker
+    observer: Observer
+
+
+def reconcile_loop(
+    kinds: LoadedKinds,
+    ground: CommonGround,
+    outside: Outside,
+    *,
+    identity: Identity,
+    replica: str,
+    wake: Wake,
+    paces: Paces,
+) -> ReconcileLoop:
+    """Loop 2 without the threads that call `worker.reconcile`. `replica` signs what is written before a call goes out."""
+    cluster = outside.cluster
+    observer = Observer(outside.aws, cluster.clock, wake, paces)
+    ports = Ports(
+        cache=cluster.cache,
+        objects=cluster.objects,
+        aws=outside.aws,
+        observer=observer,
+        claims=ground.claims,
+        events=cluster.events,
+        leader=cluster.leader,
+        clock=cluster.clock,
+        definitions=outside.definitions,
+        children=outside.children,
+        journal=outside.journal,
+        trained=outside.trained,
+    )
+    cluster.cache.subscribe(Dependents({kind: shape for kind, (_, shape) in kinds.table.items()}, wake).changed)
+    worker = Worker(kinds.table, ports, outside.place_of, identity, replica, partition_of=outside.partition_of)
+    return ReconcileLoop(worker, observer)
+
+
+class WayBack(NamedTuple):
+    """What happened, told at the commit, and what was told there before."""
+
+    outbox: Outbox
+    journal: OutboxJournal
+    memory: RunMemory
+
+
+def way_back(
+    ports: OutboxPorts, cluster_name: str, monotonic: Callable[[], float], jitter: Callable[[], float]
+) -> WayBack:
+    outbox = Outbox(ports, cluster_name, monotonic=monotonic, jitter=jitter)
+    memory = RunMemory(
+        targets=ports.targets, notes=ports.notes, syncs=ports.syncs, cluster=cluster_name, monotonic=monotonic
+    )
+    return WayBack(outbox, OutboxJournal(outbox, cluster_name, memory.hear), memory)
