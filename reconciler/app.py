@@ -21,7 +21,7 @@ from typing import Any
 from botocore.loaders import Loader
 
 from reconciler import __version__
-from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant, load_partitions
+from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.git import GitRepositories
@@ -37,6 +37,7 @@ from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.adapters.notes import GitNotes
+from reconciler.adapters.partitions import load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git import webhooks
@@ -51,7 +52,7 @@ from reconciler.core.schema.problems import problems
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.core.sync.spec import GitSyncSpec
 from reconciler.core.tenancy import Place, Tenancy
-from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.kinds import CATALOG
 from reconciler.runtime import readings
 from reconciler.runtime.aws_contact import AwsContact
 from reconciler.runtime.cluster_name import claim_cluster_name, identity_map
@@ -129,7 +130,7 @@ class Service:
         self._clock = clock = SystemClock()
         self._metrics = metrics = Metrics()
         self._contact = AwsContact(metrics)
-        kinds = {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in SCHEMAS}
+        kinds = {schema.kind: Api(schema.group, schema.version, schema.plural) for schema in CATALOG.schemas}
         self._client = KubeClient(settings.kubeconfig, meter=metrics)
         self._objects = KubeObjects(self._client, kinds)
         self._cache = KubeCache(self._client, kinds, namespaces=settings.namespaces)
@@ -138,11 +139,11 @@ class Service:
         self._queue: WorkQueue[Key] = WorkQueue(clock.monotonic, random.random)
         loader = Loader()
         self._aws = aws = Aws(Sessions(loader), clock.monotonic, meter=self._contact)
-        self._observer = Observer(aws, clock, self._queue.add, settings.paces)
+        self._observer = Observer(aws, clock, CATALOG.remotes, self._queue.add, settings.paces)
         queue = EventsQueue(loader, settings.events_queue, self._contact) if settings.events_queue else None
-        self._listener = EventsListener(queue, self._observer.hint) if queue else None
-        shapes = {schema.kind: load_shape(schema, loader) for schema in SCHEMAS}
-        reconciled = {kind.name: kind for kind in KINDS}
+        self._listener = EventsListener(queue, CATALOG.remotes, self._observer.hint) if queue else None
+        shapes = {schema.kind: load_shape(schema, loader) for schema in CATALOG.schemas}
+        reconciled = CATALOG.by_name
         live = LiveView(self._cache, lambda found: _as_written(reconciled, found))
         claims = Claims(live)
         claims.on_news(self._queue.add)
@@ -170,7 +171,7 @@ class Service:
             leader=self._leader,
             clock=clock,
             repositories=self._repositories,
-            kinds={schema.kind: schema.api_version for schema in SCHEMAS},
+            kinds={schema.kind: schema.api_version for schema in CATALOG.schemas},
             validate=lambda manifest: problems(shapes[manifest.kind], manifest.value.get("spec") or {}),
             record=self._outbox,
             recall=trained.read,
@@ -212,9 +213,9 @@ class Service:
             children=Children(self._cache, self._objects, KubeApplier(self._client, kinds)),
             journal=Journal(self._outbox, settings.cluster_name, trained.hear),
             trained=trained,
-            definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in SCHEMAS}),
+            definitions=KubeDefinitions(self._client, {schema.kind: schema.crd_name for schema in CATALOG.schemas}),
         )
-        self._cache.subscribe(Dependents({name: shapes[name] for name in reconciled}, self._queue.add).changed)
+        self._cache.subscribe(Dependents(CATALOG, {name: shapes[name] for name in reconciled}, self._queue.add).changed)
         table = {name: (kind, shapes[name]) for name, kind in reconciled.items()}
         partition_of = load_partitions(loader)
         self._namespaces = KubeNamespaces(self._client, clock.monotonic, required=bool(settings.allowed_roles))
@@ -399,14 +400,16 @@ class Service:
         return elector, elector
 
     def _place_of(self, resource: Resource) -> Place:
-        return self._tenancy.place(resource, self._namespaces.annotations(resource.namespace))
+        return self._tenancy.place(
+            CATALOG.by_name[resource.kind], resource, self._namespaces.annotations(resource.namespace)
+        )
 
     def _warn_of_neighbours(self) -> None:
         """Told on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
         settings = self._settings
         about = self._objects.get(identity_map(settings.controller_namespace))
         used = {found.namespace for kind in self._kinds for found in self._cache.items(kind)}
-        definitions = [schema.crd_name for schema in SCHEMAS]
+        definitions = [schema.crd_name for schema in CATALOG.schemas]
         try:
             for warned in neighbours(
                 self._client, definitions, {settings.controller_namespace, *settings.namespaces, *used}
@@ -419,7 +422,7 @@ class Service:
 
     def _look_up(self) -> None:
         """What metrics ask for, each by itself: a fault in one costs that one."""
-        metrics, jobs = self._metrics, {schema.kind: "run" in schema.status.by_key for schema in SCHEMAS}
+        metrics, jobs = self._metrics, {one.kind: one.kind in CATALOG.jobs for one in CATALOG.schemas}
         metrics.read(lambda: readings.objects(self._cache, jobs))
         metrics.read(lambda: readings.queues(self._pools()))
         metrics.read(lambda: readings.syncs(self._sync.stats))

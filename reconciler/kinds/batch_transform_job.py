@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Pass
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
+from reconciler.core.kind import Logs, Pass
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.status import RUNS, record, status, string, time
 from reconciler.kinds.jobs import job
@@ -51,7 +52,15 @@ def _legacy(this: Pass, _name: str, news: Mapping[str, Any], past: Mapping[str, 
 
 
 JOB = job.JobType(
-    remote=REMOTES["TransformJob"],
+    # Its description, unlike its summary, has no LastModifiedTime.
+    remote=RemoteKind(
+        "TransformJob",
+        "TransformJobSummaries",
+        "TransformJobStatus",
+        arn_type="transform-job",
+        over=JOB_OVER,
+        moved_by=("TransformJobStatus",),
+    ),
     spec_name="transformJobName",
     status_name="sageMakerTransformJobName",
     status_key="transformJobStatus",
@@ -62,4 +71,4 @@ JOB = job.JobType(
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 
-KIND = job.kind(SCHEMA, JOB)
+KIND = replace(job.kind(SCHEMA, JOB), logs=Logs("/aws/sagemaker/TransformJobs"))

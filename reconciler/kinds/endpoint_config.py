@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKind
+from reconciler.core.findings import named, twice
 from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field
 from reconciler.core.schema.status import boolean, internal, many, record, status, string, time
 from reconciler.kinds import immutable
+from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -91,15 +94,25 @@ def _as_written(resource: Resource) -> Mapping[str, Any]:
 
 
 ENDPOINT_CONFIG = immutable.ThingType(
-    remote=REMOTES["EndpointConfig"],
+    remote=RemoteKind("EndpointConfig", "EndpointConfigs", arn_type="endpoint-config"),
     status_name="sageMakerEndpointConfigName",
     status_arn="endpointConfigArn",
     records="configs",
-    user="Endpoint",
+    user=ENDPOINT,
     user_filter="LastModifiedTimeAfter",
     used=_configs_of,
     needs=immutable.models_of,
 )
+
+
+def variants_findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    production = named(spec, "productionVariants", "variantName")
+    shadow = named(spec, "shadowProductionVariants", "variantName")
+    yield from twice(production, "/spec/productionVariants", "variantName", "variant name")
+    if shadow and (len(shadow) != 1 or len(production) != 1):
+        message = "SageMaker takes one shadow variant beside one production variant"
+        yield Problem("/spec/shadowProductionVariants", "ShadowVariants", message)
+
 
 KIND = Kind(
     schema=SCHEMA,
@@ -107,4 +120,10 @@ KIND = Kind(
     decide=seen_in_pass(partial(immutable.decide, ENDPOINT_CONFIG)),
     failing=immutable.failing,
     as_written=_as_written,
+    remotes=(ENDPOINT_CONFIG.remote,),
+    keys=immutable.keys_of(ENDPOINT_CONFIG),
+    records=partial(immutable.records_of, ENDPOINT_CONFIG),
+    shown=partial(immutable.shown_of, ENDPOINT_CONFIG),
+    owners=lambda seen: seen.owners,
+    findings=variants_findings,
 )

@@ -14,22 +14,23 @@ SageMaker deletes a model that a configuration names, and a configuration that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
 from reconciler.core import references
-from reconciler.core.aws.remote import REMOTES, Remote
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
-from reconciler.core.kind import Pass, View
+from reconciler.core.kind import Pass, Shown, StatusKeys, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, generated_name, judge, may_adopt, own_tag, tags_for
 from reconciler.core.pointers import child
+from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.rollout import CHANGING
 from reconciler.core.schema.shapes import canonical, to_request
@@ -49,13 +50,13 @@ _KEPT = 20
 class ThingType:
     """What tells one of these kinds from another."""
 
-    remote: Remote
+    remote: RemoteKind
     status_name: str
     """Legacy status key of the name."""
     status_arn: str
     records: str
     """Status key of what was made, newest first."""
-    user: str
+    user: RemoteKind
     """Whose descriptions tell that it is used."""
     user_filter: Literal["CreationTimeAfter", "LastModifiedTimeAfter"]
     """List parameter that leaves out users too old to know it."""
@@ -208,25 +209,25 @@ def _used_inside(this: Pass, thing: Thing) -> str:
     """A transform job of ours that runs on it: SageMaker itself does not tell which jobs use a model."""
     for other in this.others.items("BatchTransformJob"):
         uses = any(one.get("value") == thing.name for one in other.status.get("references") or ())
-        if uses and other.status.get("transformJobStatus") not in REMOTES["TransformJob"].over:
+        if uses and other.status.get("transformJobStatus") not in JOB_OVER:
             return str(other.key)
     return ""
 
 
 def _used_outside(kind: ThingType, view: View, thing: Thing) -> str:
-    remote = REMOTES[kind.user]
+    user = kind.user
     if (
         thing.usedBy
         and " " not in thing.usedBy
-        and (known := view.describe(kind.user, thing.usedBy, fresh=True))
+        and (known := view.describe(kind.user.name, thing.usedBy, fresh=True))
         and _uses(kind, known, thing)
     ):
         return thing.usedBy
     # Whole seconds were recorded, and a user is never older than what it uses.
     since = moment(thing.creationTime) - timedelta(seconds=1) if thing.creationTime else None
-    for summary in view.listing(kind.user, {kind.user_filter: since} if since else {}):
-        name = str(summary[remote.name_key])
-        described = view.describe(kind.user, name, fresh=bool(remote.status_key))
+    for summary in view.listing(user.name, {kind.user_filter: since} if since else {}):
+        name = str(summary[user.name_key])
+        described = view.describe(user.name, name, fresh=bool(user.status_key))
         if described is not None and _uses(kind, described, thing):
             return name
     return ""
@@ -234,7 +235,7 @@ def _used_outside(kind: ThingType, view: View, thing: Thing) -> str:
 
 def _uses(kind: ThingType, user: Mapping[str, Any], thing: Thing) -> bool:
     """While an endpoint changes, it may still go back to what its description does not mention."""
-    status = user.get(REMOTES[kind.user].status_key or " ")
+    status = user.get(kind.user.status_key or " ")
     return thing.name in kind.used(user) or status in CHANGING - {"Creating", "Deleting"}
 
 
@@ -509,3 +510,19 @@ def _watches(kind: ThingType, made: Sequence[Thing]) -> tuple[Watch, ...]:
 def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
     """The archived operator's word while an error stands in the way; the name stays, whoever uses the thing needs it."""
     return {**past, "additional": message, "status": _ERROR}
+
+
+# --- what the rest of the project reads of its status ------------------------------------------------------------------
+
+
+def keys_of(kind: ThingType) -> StatusKeys:
+    return StatusKeys(kind.status_name, "status")
+
+
+def records_of(kind: ThingType, status: Mapping[str, Any]) -> tuple[ImmutableObject, ...]:
+    return tuple(ImmutableObject.parse(one) for one in status.get(kind.records) or ())
+
+
+def shown_of(kind: ThingType, status: Mapping[str, Any]) -> Iterator[Shown]:
+    if name := status.get(kind.status_name):
+        yield Shown(kind.remote.name, str(name), str(status.get("status") or ""))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.kind import Kind, seen_in_pass
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
+from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field
 from reconciler.core.schema.status import boolean, internal, many, record, status, string, time
 from reconciler.kinds import immutable
+from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -82,15 +85,39 @@ def _as_written(resource: Resource) -> Mapping[str, Any]:
 
 
 MODEL = immutable.ThingType(
-    remote=REMOTES["Model"],
+    remote=RemoteKind("Model", "Models", arn_type="model"),
     status_name="sageMakerModelName",
     status_arn="modelArn",
     records="models",
-    user="EndpointConfig",
+    user=ENDPOINT_CONFIG.remote,
     user_filter="CreationTimeAfter",
     used=immutable.models_of,
     content=_content,
 )
+
+
+def containers_findings(containers: Sequence[Mapping[str, Any]], at: str) -> Iterator[Problem]:
+    for index, container in enumerate(containers):
+        if not container.get("image") and not container.get("modelPackageName"):
+            message = "a container needs an image, or a modelPackageName"
+            yield Problem(f"{at}/{index}", "ContainerWithoutImage", message)
+
+
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    containers = spec.get("containers") or []
+    primary = spec.get("primaryContainer")
+    yield from containers_findings(containers, "/spec/containers")
+    if primary is not None:
+        for problem in containers_findings([primary], ""):
+            yield Problem("/spec/primaryContainer", problem.reason, problem.message)
+    if (primary is None) == (not containers):
+        yield Problem("/spec", "NoContainer", "a model needs either primaryContainer or containers")
+
+
+def _given(status: Mapping[str, Any]) -> Mapping[str, Given]:
+    name = str(status.get(MODEL.status_name) or "")
+    return {"": Given(name)} if name else {}
+
 
 KIND = Kind(
     schema=SCHEMA,
@@ -98,4 +125,11 @@ KIND = Kind(
     decide=seen_in_pass(partial(immutable.decide, MODEL)),
     failing=immutable.failing,
     as_written=_as_written,
+    remotes=(MODEL.remote,),
+    keys=immutable.keys_of(MODEL),
+    records=partial(immutable.records_of, MODEL),
+    shown=partial(immutable.shown_of, MODEL),
+    owners=lambda seen: seen.owners,
+    gives={"model": Provider(_given)},
+    findings=_findings,
 )

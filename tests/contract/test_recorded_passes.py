@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.core import deciding, tags
+from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision
 from reconciler.core.errors import ReconcileError
 from reconciler.kinds import KINDS
-from reconciler.runtime.reconcile import worker
 from tests.support import recorded
-from tests.support.lab import PARTITIONS, _shapes
+from tests.support.lab import PARTITIONS, shapes_of
 
 _KINDS = {kind.name: kind for kind in KINDS}
 
@@ -50,18 +51,20 @@ def test_it_is_decided_as_it_was(story: str) -> None:
 
 
 def _told_again(line: Mapping[str, Any]) -> Decision | None:
-    kind, shape = _KINDS[line["kind"]], _shapes()[line["kind"]]
+    kind, shape = _KINDS[line["kind"]], shapes_of()[line["kind"]]
     view: Any = recorded.RecordedView(line["view"])
     if line["mode"] == "follow":
-        this = recorded.the_pass(line, shape, PARTITIONS)
+        this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)
         followed = kind.follow(view, replace(this, refused=refusal))
         return followed.without_calls(refusal) if followed and refusal else followed
     given = recorded.at_look(line)
     refusal = recorded.refusal(given)
-    looking = recorded.the_pass({**given, "gets": line["gets"], "lists": line["lists"]}, shape, PARTITIONS)
-    looked = worker._looked(kind, view, replace(looking, refused=refusal, tags_seen=recorded.tags_before(given)))
-    this = recorded.the_pass(line, shape, PARTITIONS)
+    looking = recorded.the_pass(kind, {**given, "gets": line["gets"], "lists": line["lists"]}, shape, PARTITIONS)
+    looking = replace(looking, refused=refusal)
+    seen = kind.observe(view, looking)
+    looked = Look(seen, tags.look(view, looking, {}, recorded.tags_before(given)))
+    this = recorded.the_pass(kind, line, shape, PARTITIONS)
     refusal = recorded.refusal(line)
-    decision = worker._decide(kind, replace(this, seen=looked.seen, tags_seen=looked.tags_seen, refused=refusal))
+    decision = deciding.decide(kind, replace(this, seen=looked.seen, refused=refusal), looked)
     return decision.without_calls(refusal) if refusal else decision

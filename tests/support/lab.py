@@ -15,8 +15,10 @@ from typing import Any, Literal
 
 import yaml
 
-from reconciler.adapters.aws import Aws, load_partitions
+from reconciler.adapters.aws import Aws
+from reconciler.adapters.partitions import load_partitions
 from reconciler.adapters.service_model import load_shape
+from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, HeldBackError, NotFoundError, StaleError
@@ -28,7 +30,7 @@ from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
 from reconciler.dev.envfile import REGION
-from reconciler.kinds import KINDS
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
@@ -319,17 +321,23 @@ class Surroundings:
 
 
 @cache
-def _shapes() -> Mapping[str, Structure]:
-    return {kind.name: load_shape(kind.schema, LOADER) for kind in KINDS}
+def shapes_of(catalog: Catalog = CATALOG) -> Mapping[str, Structure]:
+    return {kind.name: load_shape(kind.schema, LOADER, catalog) for kind in catalog.kinds}
 
 
 class Lab:
     """`settle` runs passes while anything moves; `run` also lets time go by."""
 
     def __init__(
-        self, simulator: SimControl, *, cluster_name: str = "lab", cluster: MemoryCluster | None = None
+        self,
+        simulator: SimControl,
+        *,
+        cluster_name: str = "lab",
+        cluster: MemoryCluster | None = None,
+        catalog: Catalog = CATALOG,
     ) -> None:
         self.simulator = simulator
+        self.catalog = catalog
         self.cluster = cluster or MemoryCluster()
         self.clock = LabClock()
         self.around = Surroundings()
@@ -337,7 +345,7 @@ class Lab:
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = self._connect()
-        self.shapes = dict(_shapes())
+        self.shapes = dict(shapes_of(catalog))
         self.paces = Paces()
         """Of the next process."""
         self.sent: list[Sent] = []
@@ -362,9 +370,9 @@ class Lab:
         self._woken: set[Key] = set()
         self._seen: dict[Key, dict[str, Any] | None] = {}
         aws = _Aws(self.aws, self.boundaries, self._sending)
-        self.observer = Observer(aws, self.clock, self._woken.add, self.paces)
+        self.observer = Observer(aws, self.clock, self.catalog.remotes, self._woken.add, self.paces)
         around = self.around
-        as_written = {kind.name: kind.as_written for kind in KINDS}
+        as_written = {kind.name: kind.as_written for kind in self.catalog.kinds}
         live = LiveView(self.cluster, lambda found: as_written[found.kind](found), self.clock.monotonic)
         self.claims = Claims(live)
         self.claims.on_news(self._woken.add)
@@ -382,12 +390,14 @@ class Lab:
             trained=around,
             children=Children(self.cluster, self.cluster, _Deleter(self.cluster)),
         )
-        self.cluster.subscribe(Dependents(self.shapes, self._woken.add).changed)
-        table = {kind.name: (kind, self.shapes[kind.name]) for kind in KINDS}
+        self.cluster.subscribe(Dependents(self.catalog, self.shapes, self._woken.add).changed)
+        table = {kind.name: (kind, self.shapes[kind.name]) for kind in self.catalog.kinds}
         self.worker = Worker(table, ports, self._place_of, self.identity, "lab-replica", partition_of=PARTITIONS)
 
     def _place_of(self, resource: Resource) -> Place:
-        return self.tenancy.place(resource, self.around.namespaces.get(resource.namespace, {}))
+        return self.tenancy.place(
+            self.catalog.by_name[resource.kind], resource, self.around.namespaces.get(resource.namespace, {})
+        )
 
     def settle(self, passes: int = 40) -> None:
         """Passes over whatever moved, until nothing does; time stands still."""

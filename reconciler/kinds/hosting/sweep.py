@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference, Pace, Watch
 from reconciler.core.drift.policy import DriftMode, Verdict
@@ -82,19 +81,19 @@ def young_for(this: Pass, item: Made) -> timedelta | None:
 
 
 def _part(view: View, this: Pass, part: Part) -> PartSeen | None:
-    item, remote = part.made, REMOTES[part.remote]
+    item, remote = part.made, part.remote
     if not item.arn:
         return None
-    summary = _summary(view, remote.name, item.name)
+    summary = _summary(view, remote, item.name)
     if summary is not None:
         return _identified(view, this, part, summary)
     known = _known(this, part.gone)
-    listed_not = view.unlisted(remote.name, item.name)
+    listed_not = view.unlisted(remote, item.name)
     if not (known or listed_not) or young_for(this, item):
         return None
     if known and this.drift.verdict(part.gone) is not Verdict.CORRECT:
         return PartSeen()
-    described = view.describe(remote.name, item.name, fresh=True)
+    described = view.describe(remote, item.name, fresh=True)
     return PartSeen() if described is None else _identified(view, this, part, described)
 
 
@@ -105,7 +104,7 @@ def _identified(view: View, this: Pass, part: Part, found: Mapping[str, Any]) ->
         return PartSeen(created)
     if item.replaced and not may_adopt(this):
         return PartSeen(created, replaced=True)
-    owner = judge(this, item.name, view.tags(str(found[REMOTES[part.remote].arn_key])), identity=item.hash)
+    owner = judge(this, item.name, view.tags(str(found[f"{part.remote}Arn"])), identity=item.hash)
     ours = owner is Owner.US or (may_adopt(this) and owner in (Owner.NOBODY, Owner.UNKNOWN))
     return PartSeen(created, replaced=not ours)
 

@@ -35,6 +35,7 @@ from reconciler.core.resource import Annotation
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.shapes import to_request
 from reconciler.kinds import awaited
+from reconciler.kinds.jobs import declaration
 from reconciler.kinds.jobs.runs import MISSING, JobType, Run, as_written, kept, runs_of, same_content, wanted
 
 __all__ = [
@@ -522,5 +523,11 @@ def kind(schema: Schema, job: JobType) -> Kind[Any]:
         decide=seen_in_pass(partial(decide, job)),
         failing=partial(failing, job),
         as_written=partial(as_written, job),
+        remotes=(job.remote,),
+        keys=job.keys,
+        records=declaration.records,
+        earlier=declaration.earlier,
+        shown=partial(declaration.shown, job.remote.name, job.keys),
+        owners=lambda seen: seen.owners,
         follow=partial(follow, job),
     )

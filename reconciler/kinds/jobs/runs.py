@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.aws.remote import Remote
+from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.conditions import clip, stamp
-from reconciler.core.kind import Pass
+from reconciler.core.kind import Pass, StatusKeys
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import uid_suffix
 from reconciler.core.resource import Annotation, Resource
@@ -30,7 +30,7 @@ _OF_THE_SERVICE = frozenset({"InProgress", "Completed", "Failed", "Stopping", "S
 class JobType:
     """What tells one job kind from another."""
 
-    remote: Remote
+    remote: RemoteKind
     spec_name: str
     """Spec key of an explicit job name; the archived operator wrote generated names back into it."""
     status_name: str
@@ -47,6 +47,12 @@ class JobType:
     unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """Whether a finished job still has something running that only Describe shows."""
     needs: awaited.Needs = lambda _request: ()
+    secondary_key: str = ""
+    """Legacy status key of the secondary status."""
+
+    @property
+    def keys(self) -> StatusKeys:
+        return StatusKeys(self.status_name, self.status_key, self.secondary_key, self.spec_name)
 
     @property
     def kind(self) -> str:

@@ -12,9 +12,8 @@ from reconciler.core.git.inventory import read
 from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_id
 from reconciler.plugins.sagemaker.health import Health, look
-from reconciler.plugins.sagemaker.kinds import SYNC, every_kind
+from reconciler.plugins.sagemaker.kinds import SYNC, every_kind, shown
 from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision
-from reconciler.plugins.sagemaker.remote import things
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _object_lines(resource: Resource, how: Looks, children: Sequence[Resource] =
     lines = ["   ".join(filter(None, parts)), *_said(seen.health, seen.message, how)]
     told = [
         "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
-        for one in things(resource)
+        for one in shown(resource)
     ]
     blocks = [[line] for line in told] + [_object_lines(child, how) for child in children]
     return lines + list(_grown(blocks, paint))
@@ -214,7 +213,7 @@ def record(resource: Resource, children: Sequence[Resource] = ()) -> dict[str, A
         "author": source.get("author"),
         "subject": source.get("subject"),
         "drift": drift.get("state"),
-        "sageMaker": [thing.record() for thing in things(resource)],
+        "sageMaker": [{key: value for key, value in one._asdict().items() if value} for one in shown(resource)],
         "trainingJobs": [record(child) for child in children],
     }
     return {key: value for key, value in told.items() if value not in (None, "", [])}

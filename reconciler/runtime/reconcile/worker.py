@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from reconciler.core import tags
+from reconciler.core import deciding, tags
 from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.conditions import DRIFTED, find, stamp
+from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision, Notice, Phase, Refusal, sooner
 from reconciler.core.drift import record
 from reconciler.core.errors import (
@@ -35,15 +36,15 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
+from reconciler.core.findings import foreign_arns
 from reconciler.core.git.applied import put_back
-from reconciler.core.kind import Failure, Identity, Kind, Pass, View
+from reconciler.core.kind import Failure, Identity, Kind, Pass
 from reconciler.core.notes.past import Started
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import FINALIZER, Annotation, Key, Resource
-from reconciler.core.schema.findings import foreign_arns
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import render, suspended
-from reconciler.core.tenancy import Place, untouched
+from reconciler.core.tenancy import Place
 from reconciler.runtime.observe.observer import Aws, Observer
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.execute import NotLeadingError, execute, label
@@ -206,6 +207,7 @@ class Worker:
             # As if it were put back already, so that what runs or serves is still followed.
             resource = put_back(stand.wanted, resource, kind.as_written(resource), {})
         this = Pass(
+            kind=kind,
             resource=resource,
             identity=self._identity,
             spec=kind.as_written(resource),
@@ -226,7 +228,7 @@ class Worker:
         try:
             place = self._place_of(resource)
         except (TerminalError, DeniedError) as error:
-            if resource.deleting and untouched(resource.status):
+            if resource.deleting and kind.untouched(resource.status):
                 return self._release(resource, ())
             return self._failed(kind, this, None, None, error)
         except ReconcileError as error:
@@ -236,7 +238,7 @@ class Worker:
             if place.conflict and not resource.deleting:
                 return self._held(kind, this, place.tenant, place.conflict)
             if mismatch := _mismatch(this):
-                if untouched(resource.status):
+                if kind.untouched(resource.status):
                     return self._failed(kind, this, None, None, mismatch)
                 return self._held(kind, this, place.tenant, Refusal(mismatch.reason, str(mismatch)))
             if stand.hold:
@@ -268,15 +270,17 @@ class Worker:
 
     def _rounds(self, kind: Kind[Any], this: Pass, tenant: Any) -> Next:
         doubted: set[str] = set()
+        found: Look[Any] | None = None
         if tags.asked(this):
             self._ports.observer.look_soon(this.resource.key)
         for _ in range(_ROUNDS):
-            this = _looked(kind, self._ports.observer.view(tenant), this)
-            decision = _decide(kind, this)
+            found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
+            this = replace(this, seen=found.seen)
+            decision = deciding.decide(kind, this, found)
             refusal = refused_before(decision, this)
             if refusal:
                 this = replace(this, refused=refusal)
-                decision = _decide(kind, this).without_calls(refusal)
+                decision = deciding.decide(kind, this, found).without_calls(refusal)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._release(this.resource, decision.notices)
@@ -299,13 +303,15 @@ class Worker:
                 doubted.add(failure.call.identity)
                 this = replace(this, doubt=True)
             else:
-                return self._failed(kind, this, tenant, failure, failure.error)
+                return self._failed(kind, this, tenant, failure, failure.error, found=found)
         return Next(after=timedelta(seconds=1))
 
     def _held(self, kind: Kind[Any], this: Pass, tenant: Any, conflict: Refusal, phase: Phase = Phase.STALLED) -> Next:
         """Follow what there is and change nothing, whatever is wanted."""
-        this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=conflict))
-        followed = _decide(kind, this).without_calls(conflict)
+        this = replace(this, refused=conflict)
+        found = deciding.look(kind, self._ports.observer.view(tenant), this)
+        this = replace(this, seen=found.seen)
+        followed = deciding.decide(kind, this, found).without_calls(conflict)
         shown = replace(followed, phase=phase, reason=conflict.reason, message=conflict.message)
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._record(this, shown)
@@ -380,7 +386,16 @@ class Worker:
         self._written[written.key] = written.resource_version
         return written
 
-    def _failed(self, kind: Kind[Any], this: Pass, tenant: Any, failure: Failure | None, error: ReconcileError) -> Next:
+    def _failed(
+        self,
+        kind: Kind[Any],
+        this: Pass,
+        tenant: Any,
+        failure: Failure | None,
+        error: ReconcileError,
+        *,
+        found: Look[Any] | None = None,
+    ) -> Next:
         """Say what is in the way, in conditions and in the archived operator's words, and when to try again."""
         if isinstance(error, NotLeadingError):
             return Next()
@@ -389,9 +404,10 @@ class Worker:
         text = str(error)
         before = as_before(this.past)
         status, watches, healthy, again = this.past, None, before.healthy, None
-        if failure is not None:
+        if failure is not None and found is not None:
             refusal = Refusal(error.reason, text)
-            folded = _decide(kind, replace(this, failure=failure, refused=refusal)).without_calls(refusal)
+            failed = replace(this, failure=failure, refused=refusal)
+            folded = deciding.decide(kind, failed, found).without_calls(refusal)
             status, watches, healthy, again = folded.status, folded.watches, folded.healthy, folded.look_again
             if folded.phase is Phase.RELEASED:
                 status = this.past
@@ -475,11 +491,3 @@ def _mismatch(this: Pass) -> TerminalError | None:
         return None
     found = next(foreign_arns(this.partition.name, this.spec), None)
     return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
-
-
-def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
-    return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
-
-
-def _decide(kind: Kind[Any], this: Pass) -> Decision:
-    return tags.with_tags(this, kind.decide(this, this.seen))

@@ -28,7 +28,7 @@ from reconciler.core.notes.note import Line, render
 from reconciler.core.ports import Applier
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.schema.problems import Problem, manifest_problems
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from reconciler.runtime.sync.claims import Claim, Claims
 from reconciler.runtime.sync.liveview import LiveView
 from reconciler.runtime.sync.loop import SyncController
@@ -39,7 +39,7 @@ from tests.support.waiting import eventually
 GITOPS = "sagemaker-gitops.dev/v1alpha1"
 LEGACY = "sagemaker.aws.amazon.com/v1"
 NAME = "team"
-_SCHEMAS = {schema.kind: schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}}
+_SCHEMAS = {schema.kind: schema for schema in CATALOG.schemas if schema.kind in {"GitSync", "Model", "TrainingJob"}}
 APIS = {kind: Api(schema.group, schema.version, schema.plural) for kind, schema in _SCHEMAS.items()}
 
 
