@@ -27,7 +27,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.resource import Key
-from reconciler.kinds import CATALOG
+from tests.contract.throwaway_kind import WITH_IT
 from tests.support.account import AccountLab, Fault
 from tests.support.bench import credentials
 from tests.support.lab import LOADER, manifest
@@ -69,7 +69,7 @@ def _decided_twice(kind: Kind[Any]) -> Kind[Any]:
     return replace(kind, decide=twice)
 
 
-KINDS = Catalog(tuple(_decided_twice(kind) for kind in CATALOG.kinds))
+KINDS = Catalog(tuple(_decided_twice(kind) for kind in WITH_IT.kinds))
 BY_NAME = KINDS.by_name
 
 
@@ -130,7 +130,7 @@ def _name(random: Random) -> str:
 
 
 def _spec(name: str, random: Random) -> Any:
-    return value(load_shape(BY_NAME[name].schema, LOADER), random, 4)
+    return value(load_shape(BY_NAME[name].schema, LOADER, KINDS), random, 4)
 
 
 def _object(kind: Kind[Any], name: str, spec: Any, annotations: dict[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from reconciler.core.schema.patterns import matches
 from reconciler.core.schema.problems import api_problems, manifest_problems
 from reconciler.core.schema.shapes import Structure
 from reconciler.kinds import CATALOG
+from tests.contract.throwaway_kind import WITH_IT
 from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
 from tests.support.lab import PARTITIONS
 
@@ -42,7 +43,7 @@ LEGACY_COLUMNS = {
     "EndpointConfig": ["Status", "Sage-Maker-EndpointConfig-Name"],
 }
 
-each_kind = pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
+each_kind = pytest.mark.parametrize("schema", WITH_IT.schemas, ids=lambda schema: schema.kind)
 
 
 def manifests(directory: Path) -> list[Any]:
@@ -63,7 +64,7 @@ def test_nine_kinds_have_nine_names() -> None:
 
 @each_kind
 def test_a_crd_is_structural_without_defaults_and_small_enough_to_apply(schema: Schema) -> None:
-    body = crd(schema, load_shape(schema))
+    body = crd(schema, load_shape(schema, catalog=WITH_IT))
     assert len(json.dumps(body)) < APPLY_LIMIT_BYTES
     for at, node in _nodes(body["spec"]["versions"][0]["schema"]["openAPIV3Schema"], ""):
         assert "default" not in node, at
@@ -91,13 +92,15 @@ def test_columns_are_the_archived_operators_and_then_ours(schema: Schema) -> Non
         legacy = LEGACY_COLUMNS[schema.kind]
         wide = ["Rollout", "Message"] if schema.kind == "HostingDeployment" else ["Message"]
         assert names == [*legacy, "Ready", "Drift", "Revision", "Age", *wide]
+    elif schema.kind in WITH_IT.by_name:
+        assert names[-5:] == ["Ready", "Drift", "Revision", "Age", "Message"]
     else:
         assert names == ["Ready", "Revision", "Objects", "Failed", "Drifted", "Age", "Status"]
 
 
 @each_kind
 def test_conditions_merge_by_type(schema: Schema) -> None:
-    body = crd(schema, load_shape(schema))
+    body = crd(schema, load_shape(schema, catalog=WITH_IT))
     status = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
     assert "observedGeneration" in status
@@ -105,13 +108,15 @@ def test_conditions_merge_by_type(schema: Schema) -> None:
 
 @each_kind
 def test_every_pattern_compiles_and_matches_in_full(schema: Schema) -> None:
-    for at, node in _nodes(crd(schema, load_shape(schema))["spec"]["versions"][0]["schema"]["openAPIV3Schema"], ""):
+    for at, node in _nodes(
+        crd(schema, load_shape(schema, catalog=WITH_IT))["spec"]["versions"][0]["schema"]["openAPIV3Schema"], ""
+    ):
         if pattern := node.get("pattern"):
             assert pattern.startswith("^(?:"), at
             matches(pattern.removeprefix("^(?:").removesuffix(")$"), "x")
 
 
-@each_kind
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 def test_a_kind_has_an_example(schema: Schema) -> None:
     assert (EXAMPLES / f"{schema.singular}.yaml").is_file()
 

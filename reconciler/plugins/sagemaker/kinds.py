@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from reconciler.core.catalog import Catalog
 from reconciler.core.kind import Shown, StatusKeys
 from reconciler.core.resource import Resource
 from reconciler.core.sync.spec import KIND as SYNC
@@ -30,10 +31,10 @@ class KnownKind:
         return (self.kind.lower(), self.plural, *self.short_names)
 
 
-@lru_cache(maxsize=1)
-def every_kind() -> tuple[KnownKind, ...]:
+@lru_cache(maxsize=2)
+def every_kind(catalog: Catalog = CATALOG) -> tuple[KnownKind, ...]:
     """Syncs first, as they come first in every view."""
-    found = [KnownKind(one.kind, one.plural, one.group, one.version, one.short_names) for one in CATALOG.schemas]
+    found = [KnownKind(one.kind, one.plural, one.group, one.version, one.short_names) for one in catalog.schemas]
     return tuple(sorted(found, key=lambda one: one.kind != SYNC))
 
 
@@ -52,7 +53,7 @@ def known(kind: str) -> KnownKind:
     return next(one for one in every_kind() if one.kind == kind)
 
 
-def shown(resource: Resource) -> tuple[Shown, ...]:
+def shown(resource: Resource, catalog: Catalog = CATALOG) -> tuple[Shown, ...]:
     """What an object stands for in SageMaker, as its status tells."""
-    kind = CATALOG.by_name.get(resource.kind)
+    kind = catalog.by_name.get(resource.kind)
     return tuple(kind.shown(resource.status)) if kind else ()
