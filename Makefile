@@ -13,10 +13,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test endurance check fix bench lock clean
+.PHONY: help setup demo test endurance coverage check requirements fix reference style bench lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(STAMP) ## the virtual environment, the reconciler command and the control-plane binaries
 	@.ci/system-packages
@@ -48,17 +48,34 @@ test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
 endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, whole environments, the demo
 	@$(PYTEST) --dist load -m endurance $(ARGS)
 
+# A run of its own and not part of `make test`: tracing makes these tests take a third longer, and twice the processor.
+coverage: setup ## how much of core, kinds and the reconcile loop the quick tests reach; fails below the floor in pyproject.toml
+	@$(PYTEST) --dist loadfile --no-loadscope-reorder -m "not endurance" --cov --cov-report=term --quiet \
+		tests/unit tests/contract $(addprefix tests/integration/,reconcile takeover tenancy) $(ARGS)
+
 check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports, stale files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m tests.support.evidence
 	$(BIN)/python -m tests.support.requirements
 	$(BIN)/python -m reconciler crds --check crds
+	$(BIN)/python -m tests.support.reference --check
+
+requirements: $(STAMP) ## each contract of docs/design.md with the tests that hold it
+	@$(BIN)/python -m tests.support.requirements --table
 
 fix: $(STAMP) ## let ruff put right what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(STAMP) ## write docs/reference anew from the kinds, their docstrings and docs/reference/reasons.yaml
+	@$(BIN)/python -m tests.support.reference
+
+# Counting needs no requirements; where they are installed it also follows a change through the running code.
+style: ## how long, wide and ambiguous the code is; ARGS=--list names the places. Figures, never a gate
+	@python=$(BIN)/python; [ -x "$$python" ] || python="$(PYTHON)"; "$$python" -m tests.support.style $(ARGS)
 
 bench: setup ## the figures of ARCHITECTURE.md, measured here
 	@$(BIN)/python -m tests.bench
@@ -70,5 +87,5 @@ lock: ## pin the requirements anew from pyproject.toml (needs uv)
 
 clean: ## remove the virtual environment, caches and ./.dev; the control-plane binaries stay cached
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m reconciler dev down; fi
-	rm -rf $(VENV) .dev .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .dev .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

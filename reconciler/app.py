@@ -24,7 +24,7 @@ from reconciler import __version__
 from reconciler.adapters.aws import Aws, EventsQueue, Sessions, Tenant
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.forges import Forges
-from reconciler.adapters.git import GitRepositories
+from reconciler.adapters.git import GitNotes, GitRepositories
 from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.cache import KubeCache
 from reconciler.adapters.kube.client import KubeClient
@@ -36,13 +36,12 @@ from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
-from reconciler.adapters.notes import GitNotes
 from reconciler.adapters.partitions import load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git import webhooks
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Remote
+from reconciler.core.git.source import GitRemote
 from reconciler.core.health import Loop
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.meters import Reading
@@ -70,7 +69,8 @@ from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
 from reconciler.runtime.reconcile.loop import Reconciler
-from reconciler.runtime.reconcile.worker import Ports, Worker
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.rollouts import Rollouts
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.liveview import LiveView
@@ -360,7 +360,7 @@ class Service:
             jitter=random.random,
         )
 
-    def _remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
+    def _remote(self, sync: Resource, spec: GitSyncSpec) -> GitRemote:
         """As the sync reads it; asked for when lines are pushed, long after both are there."""
         return self._sync.remote(sync, spec)
 

@@ -36,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "simulator(speed=60, clock='scaled', throttle=False): how the `simulator` fixture is started"
     )
+    config.addinivalue_line(
+        "markers", "holds(*ids): contracts of docs/design.md that the test holds; `make requirements` lists them"
+    )
     config.addinivalue_line("markers", "endurance: long by nature; `make endurance` runs it, `make test` does not")
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.adapters.forge_http import Http
-from reconciler.core.git.forge import Consequence, ForgeError, ForgeSecret, Place
+from reconciler.core.git.forge import Consequence, ForgeError, ForgeRepository, ForgeSecret
 from reconciler.core.ports import Clock
 
 _MARGIN = timedelta(minutes=5)
@@ -38,7 +38,7 @@ class AppTokens:
         self._lock = threading.Lock()
         self._tokens: dict[tuple[str, ...], _Token] = {}
 
-    def token(self, place: Place, secret: ForgeSecret) -> str:
+    def token(self, place: ForgeRepository, secret: ForgeSecret) -> str:
         """A token for this repository's statuses and nothing else."""
         key = _key(place, secret)
         with self._lock:
@@ -52,12 +52,12 @@ class AppTokens:
             self._tokens[key] = fresh
         return fresh.value
 
-    def forget(self, place: Place, secret: ForgeSecret) -> None:
+    def forget(self, place: ForgeRepository, secret: ForgeSecret) -> None:
         """The forge no longer takes it."""
         with self._lock:
             self._tokens.pop(_key(place, secret), None)
 
-    def _ask(self, place: Place, secret: ForgeSecret) -> _Token:
+    def _ask(self, place: ForgeRepository, secret: ForgeSecret) -> _Token:
         jwt = _jwt(secret, self._clock.now())
         installation = secret.app_installation or self._installation(place, secret, jwt)
         wanted = {"repositories": [place.project.rpartition("/")[2]], "permissions": {"statuses": "write"}}
@@ -78,7 +78,7 @@ class AppTokens:
         life = expires - self._http.now(reply) - _MARGIN
         return _Token(value, self._clock.monotonic() + life.total_seconds())
 
-    def _installation(self, place: Place, secret: ForgeSecret, jwt: str) -> str:
+    def _installation(self, place: ForgeRepository, secret: ForgeSecret, jwt: str) -> str:
         """The installation of an owner: organisations and people stand under different addresses."""
         for kind in ("orgs", "users"):
             url = f"{place.api}/{kind}/{secret.app_owner}/installation"
@@ -141,6 +141,6 @@ def _moment(text: Any) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def _key(place: Place, secret: ForgeSecret) -> tuple[str, ...]:
+def _key(place: ForgeRepository, secret: ForgeSecret) -> tuple[str, ...]:
     key = hashlib.sha256(secret.app_key.encode()).hexdigest()
     return (place.api, place.project, secret.app_id, secret.app_installation, secret.app_owner, key)

@@ -1,7 +1,7 @@
 """Conditions as metav1.Condition, such that kstatus (Flux, Argo CD, `kubectl wait`) reads them right.
 
-`Ready` is always there. `Reconciling`, `Stalled` and `Drifted` are abnormal-true: absent when false (facts of
-kstatus: Stalled=True means failed, Reconciling=True means in progress, otherwise Ready decides).
+`Ready` is always there. `Reconciling`, `Stalled` and `Drifted` are abnormal-true: absent when false (K8S-2).
+Stalled=True means failed, Reconciling=True means in progress, otherwise Ready decides (K8S-1, K8S-3).
 """
 
 from __future__ import annotations

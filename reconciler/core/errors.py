@@ -7,7 +7,7 @@ ReconcileError
 ├── BusyError           the remote thing is changing; ask again when it settled
 ├── TransientError      passing fault, network, 5xx
 │   ├── ThrottledError  slow down, for the whole account and operation
-│   │   └── HeldBackError  our own limiter kept the request back: nothing was sent, and a place in the line is kept
+│   │   └── RateLimitedError  our own limiter kept the request back: nothing was sent, and a place in the line is kept
 │   ├── CredentialsError  expired or unknown credentials: pause the whole account
 │   └── LostReplyError  nobody knows whether the request was carried out
 ├── PreconditionError   the user must act outside the spec: role, bucket, a dependency just made
@@ -55,7 +55,7 @@ class ThrottledError(TransientError):
     """When the one who throttles (or our own limiter) says how long to hold back."""
 
 
-class HeldBackError(ThrottledError):
+class RateLimitedError(ThrottledError):
     """`retry_after_s` is when to ask again."""
 
     retry_after_s: float

@@ -1,6 +1,6 @@
 """What a schema lets through and a review should not: mistakes that become a status error or a failed job.
 
-The archived operator accepted all of this, so the API server does too (design 4, "Schema"); `reconciler validate` says it
+The archived operator accepted all of this, so the API server does too (D-11.2); `reconciler validate` says it
 before anything is applied. Each finding names the field, and none shows a value that may hold a secret. What is a mistake in
 one kind alone is said by its declaration (`Kind.findings`).
 """

@@ -166,7 +166,7 @@ class StatusKeys:
 
 @dataclass(frozen=True)
 class Logs:
-    """Where what a kind runs writes its logs (facts of the SageMaker API, 6): streams are `<job>/<host>` or, in a group of the
+    """Where what a kind runs writes its logs (SM-163): streams are `<job>/<host>` or, in a group of the
     endpoint's own, `<variant>/<instance>`.
     """
 

@@ -1,4 +1,4 @@
-"""Names and digests (design 4, "Names and identity"). The test vectors are frozen for ever: a change here
+"""Names and digests (D-1). The test vectors are frozen for ever: a change here
 would train somebody's whole fleet again.
 """
 

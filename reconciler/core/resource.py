@@ -36,7 +36,9 @@ TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
 
 
 class Annotation:
-    """Annotation keys (design 3.3). The first group is written by the sync, the second by people."""
+    """Annotation keys (design 3.3). The sync writes the first group. The others are for people; what is said of them here is
+    their reference for users (docs/reference).
+    """
 
     REPO = _PREFIX + "repo"
     REVISION = _PREFIX + "revision"
@@ -49,20 +51,37 @@ class Annotation:
     APPROXIMATE = _PREFIX + "approximate"
 
     REQUESTED_AT = _PREFIX + "requestedAt"
+    """Any new value: look at this object, or at this GitSync's repository, now."""
     FLUX_REQUESTED_AT = "reconcile.fluxcd.io/requestedAt"
+    """The same, as `flux reconcile` writes it."""
     RETRY = _PREFIX + "retry"
+    """Once per value: send a refused request again (any new token), or release content from quarantine (its hash)."""
     RUN = _PREFIX + "run"
+    """On a job, once per value: run the same spec once more, under a new name."""
     DRIFT_MODE = _PREFIX + "drift-mode"
+    """`Correct`, `Warn` or `Ignore`, for this object instead of its GitSync's `spec.drift.mode`."""
     ON_CHANGE = _PREFIX + "on-change"
+    """On a job: `Run` or `Reject`, what a changed spec means, instead of its GitSync's `spec.jobs.onChange`."""
     DELETION_POLICY = _PREFIX + "deletion-policy"
+    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`."""
     ADOPT = _PREFIX + "adopt"
+    """`"true"`: take over what exists in SageMaker under this object's name and has no owner tag."""
     ROLE = _PREFIX + "role-arn"
     """On a Namespace: the role to assume for its objects."""
     SUSPEND = _PREFIX + "suspend"
+    """`"true"`: do nothing about this object until the annotation is gone."""
     ROLLBACK_TO = _PREFIX + "rollback-to"
+    """On a HostingDeployment: the `id` of an entry of `status.history` whose content is to serve instead of Git's."""
     ROLLBACK_UNTIL = _PREFIX + "rollback-until"
+    """When that ends by itself, as RFC 3339 with a zone. It also ends when Git's content changes."""
     PRUNE = _PREFIX + "prune"
+    """`disabled`: keep this object when its file leaves Git."""
     APPROVE_PRUNE = _PREFIX + "approve-prune"
+    """On a GitSync: the commit whose pruning is meant, although it is more than `spec.prune.maxDeletePercent`."""
+    ALLOW_REWIND = _PREFIX + "allow-rewind"
+    """On a GitSync: the commit to follow, although it does not follow the one that was applied."""
+    ALLOWED_HOSTS = _PREFIX + "allowed-hosts"
+    """On a Secret: the hosts, separated by commas, to which a GitSync may send its credentials."""
 
 
 class Key(NamedTuple):

@@ -1,11 +1,16 @@
-"""The whole status of a custom resource, rendered from a decision. We own status alone, so it is written whole.
+"""The whole status of a custom resource, rendered in one place. We own status alone, so it is written whole.
 
-Legacy rule: empty strings and nulls are absent keys (facts of the archived operator, 2.11). Times are RFC 3339 UTC.
+    decision (phase, reason, the kind's own fields)  ┐
+    drift on both sides (core/drift/record.py)       ├──> render ──> status
+    what the worker remembers (`Bookkeeping`)        ┘
+
+Legacy rule: empty strings and nulls are absent keys. Times are RFC 3339 UTC.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +19,35 @@ from reconciler.core.decision import Decision, Phase
 from reconciler.core.drift import record
 from reconciler.core.drift.git_plane import GitPlane
 from reconciler.core.drift.policy import Policy
+from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
 
 SUSPENDED = "Suspended"
+RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
+"""Members that are rendered here for every kind; all others are the kind's own, and `roleArn`."""
 _AS_GIT_SAYS = GitPlane()
 
 
+@dataclass(frozen=True)
+class Bookkeeping:
+    """What the worker remembers in status beside the decision."""
+
+    handled: Handled = field(default_factory=Handled)
+    intent: Intent | None = None
+    """Of calls that are about to go out. None: what status says stays."""
+    refused: RefusedRequest | None = None
+    role: str | None = None
+    """ARN of the role under which the pass works; "" the controller's own, None: not known, what status says stays."""
+    verified: datetime | None = None
+    """When all that the decision is about was seen in SageMaker last."""
+
+
+_NOTHING = Bookkeeping()
+
+
 def conditions(decision: Decision) -> list[Condition]:
+    """Ready, Reconciling, Stalled and Healthy of a decision; Drifted comes from the drift record."""
     reason, message = decision.reason, decision.message
     match decision.phase:
         case Phase.READY:
@@ -39,31 +65,41 @@ def conditions(decision: Decision) -> list[Condition]:
 def render(
     resource: Resource,
     decision: Decision,
+    books: Bookkeeping = _NOTHING,
     *,
     policy: Policy,
     shape: Shape,
-    handled: Mapping[str, str],
     now: datetime,
     git: GitPlane = _AS_GIT_SAYS,
 ) -> dict[str, Any]:
+    """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
     drifted = record.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, git=git)
     rendered = conditions(decision)
     if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
-    kept = pruned(
+    status = pruned(
         {
             **decision.status,
             "source": source(resource),
             "drift": drifted,
-            "handled": dict(handled),
+            "handled": books.handled.record(),
+            "intent": books.intent.record() if books.intent else past.get("intent"),
+            "roleArn": past.get("roleArn") if books.role is None else books.role,
         }
     )
-    kept["observedGeneration"] = resource.generation
+    if books.refused:
+        status["refused"] = books.refused.record()
+    status["observedGeneration"] = resource.generation
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
-    kept["conditions"] = settle(before, rendered, resource.generation, now)
-    return dict(kept)
+    status["conditions"] = settle(before, rendered, resource.generation, now)
+    return record.verified(status, past, books.verified)
+
+
+def kept(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A kind's own members, without those that are rendered for all."""
+    return {key: value for key, value in status.items() if key not in RENDERED}
 
 
 def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitPlane, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Tags of what exists already: one step for every kind, beside what its own decision asks for (design 3.3).
+"""Tags of what exists already: one step for every kind, beside what its own decision asks for (D-18).
 
 What is created carries its tags from the create. Afterwards the tags that SageMaker shows are compared with those that the
 spec wants, on everything that the kind calls its own: an edit of the spec is carried out, and what differs without one is

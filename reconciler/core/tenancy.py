@@ -1,4 +1,4 @@
-"""Whose SageMaker an object may use (design 4, "Trust"): region, endpoint and role, each against what the installer allows.
+"""Whose SageMaker an object may use (D-14): region, endpoint and role, each against what the installer allows.
 
 Regions are open unless listed. Endpoints are a map allowed -> effective; without one only SageMaker's own hosts over https
 pass, so that nobody who can write to the repository makes this controller sign requests for a host of theirs. A role is

@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 from reconciler.core.errors import DeniedError
 from reconciler.core.ports import Objects
-from reconciler.core.resource import GITOPS_GROUP, Key
-
-ALLOWED_HOSTS = f"{GITOPS_GROUP}/allowed-hosts"
+from reconciler.core.resource import Annotation, Key
 
 
 class SecretError(Exception):
@@ -37,9 +35,9 @@ def read_secret(
         raise SecretError("SecretNotAllowed", f"the controller may not read Secret {name}; see its RBAC") from None
     if secret is None:
         raise SecretError("SecretNotFound", f"Secret {name} does not exist in namespace {namespace}")
-    hosts = frozenset(part.strip().lower() for part in secret.annotations.get(ALLOWED_HOSTS, "").split(","))
+    hosts = frozenset(part.strip().lower() for part in secret.annotations.get(Annotation.ALLOWED_HOSTS, "").split(","))
     if host and not allowed(hosts):
-        text = f"Secret {name} may not be used for {host}: name the host in its annotation {ALLOWED_HOSTS}"
+        text = f"Secret {name} may not be used for {host}: name the host in its annotation {Annotation.ALLOWED_HOSTS}"
         raise SecretError("SecretNotAllowed", text)
     try:
         data = secret.body.get("data") or {}

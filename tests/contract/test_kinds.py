@@ -102,6 +102,7 @@ def test_every_planned_call_is_what_botocore_takes(lab: Lab, kind: Kind[Any]) ->
         assert ParamValidator().validate(dict(call.params), shape).generate_report() == "", call.operation
 
 
+@pytest.mark.holds("D-16.4")
 @each_kind
 def test_it_reaches_ready_and_then_plans_and_writes_nothing(lab: Lab, kind: Kind[Any]) -> None:
     key = ready(lab, kind)
@@ -161,6 +162,7 @@ def test_a_deleted_object_ends(lab: Lab, kind: Kind[Any], moment: str, trouble: 
     assert running <= kept
 
 
+@pytest.mark.holds("D-16.6")
 @each_kind
 def test_every_status_is_stored_as_it_was_written(
     lab: Lab, kind: Kind[Any], control_plane: Cluster, namespace: str

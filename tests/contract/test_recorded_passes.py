@@ -38,8 +38,8 @@ def test_it_is_decided_as_it_was(story: str) -> None:
         try:
             came = _told_again(line)
         except ReconcileError as error:
-            found = {"raises": type(error).__name__}
-            expected = {"raises": (line.get("raises") or {}).get("type")}
+            found: dict[str, Any] = {"raises": type(error).__name__}
+            expected = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
         else:
             found = recorded.shown(came) if came else {}
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}

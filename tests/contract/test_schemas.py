@@ -54,6 +54,7 @@ def manifests(directory: Path) -> list[Any]:
     ]
 
 
+@pytest.mark.holds("D-11.1")
 def test_the_crds_in_the_repository_are_fresh() -> None:
     assert stale_files(ROOT / "crds", rendered()) == []
 
@@ -62,6 +63,7 @@ def test_nine_kinds_have_nine_names() -> None:
     assert len({schema.crd_name for schema in CATALOG.schemas}) == len(CATALOG.schemas) == 9
 
 
+@pytest.mark.holds("D-11.1")
 @each_kind
 def test_a_crd_is_structural_without_defaults_and_small_enough_to_apply(schema: Schema) -> None:
     body = crd(schema, load_shape(schema, catalog=WITH_IT))
@@ -85,6 +87,7 @@ def _nodes(node: dict[str, Any], at: str) -> Iterator[tuple[str, dict[str, Any]]
             yield from _nodes(node[key], f"{at}/*")
 
 
+@pytest.mark.holds("D-11.8")
 @each_kind
 def test_columns_are_the_archived_operators_and_then_ours(schema: Schema) -> None:
     names = [column.name for column in schema.columns]
@@ -106,6 +109,7 @@ def test_conditions_merge_by_type(schema: Schema) -> None:
     assert "observedGeneration" in status
 
 
+@pytest.mark.holds("D-11.5")
 @each_kind
 def test_every_pattern_compiles_and_matches_in_full(schema: Schema) -> None:
     for at, node in _nodes(

@@ -40,6 +40,7 @@ def service(other: Site) -> Iterator[ServiceProcess]:
         yield process
 
 
+@pytest.mark.holds("D-3.3")
 def test_deleted_definitions_stop_nothing_and_what_comes_back_is_taken_over(
     other: Site, service: ServiceProcess, own_control_plane: ControlPlane
 ) -> None:
@@ -71,6 +72,7 @@ def test_deleted_definitions_stop_nothing_and_what_comes_back_is_taken_over(
     assert service.alive
 
 
+@pytest.mark.holds("D-1.11", "D-2.5")
 def test_two_clusters_with_one_repository_never_touch_each_others_things(
     site: Site, other: Site, bare_repository: BareRepository
 ) -> None:

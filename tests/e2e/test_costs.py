@@ -1,6 +1,8 @@
-"""What fifty objects cost from push to Completed and at rest, counted on the real parts (design 5); and the cluster's name."""
+"""What fifty objects cost from push to Completed and at rest, counted on the real parts (D-15); and the cluster's name."""
 
 from __future__ import annotations
+
+import pytest
 
 from tests.e2e.kit import GITOPS, HOSTING, JOB, V1, WITHIN_S, Site, files
 from tests.support.git_repository import BareRepository
@@ -24,6 +26,7 @@ def ready(site: Site) -> int:
     return counted
 
 
+@pytest.mark.holds("D-1.9", "D-15.1")
 def test_fifty_jobs_cost_a_create_each_and_nothing_at_rest(
     site: Site, service: ServiceProcess, bare_repository: BareRepository
 ) -> None:
@@ -87,6 +90,7 @@ def test_fifty_jobs_cost_a_create_each_and_nothing_at_rest(
     assert site.effects(mark) == []
 
 
+@pytest.mark.holds("D-1.10")
 def test_another_cluster_name_refuses_to_start(site: Site, service: ServiceProcess) -> None:
     recorded = site.cluster.get("v1", "ConfigMap", "sagemaker-gitops", site.namespace)["data"]
     assert recorded == {"clusterName": "dev"}

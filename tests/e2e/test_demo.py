@@ -9,6 +9,7 @@ import pytest
 from reconciler.dev.demo.story import STORY
 
 
+@pytest.mark.holds("D-21.4")
 @pytest.mark.endurance
 def test_every_step_of_the_demo_is_seen() -> None:
     ended = subprocess.run(

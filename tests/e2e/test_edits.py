@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from tests.e2e.kit import HOSTING, JOB, WITHIN_S, Site, files
 from tests.support.git_repository import BareRepository
 from tests.support.lab import hosting, job
@@ -42,6 +44,7 @@ def settled(site: Site, specs: Mapping[str, Any]) -> None:
     site.wait_ready(*BOTH)
 
 
+@pytest.mark.holds("D-7.3")
 def test_nothing_that_git_never_held_reaches_sagemaker(site: Site, bare_repository: BareRepository) -> None:
     commit = bare_repository.commit(files(*manifests()))
     process, page = site.service()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.e2e.kit import JOB, V1, WITHIN_S, Site, files
@@ -73,6 +74,7 @@ def _add(repository: BareRepository, *entries: tuple[str, str, str]) -> None:
     repository.git("update-ref", "refs/heads/main", commit)
 
 
+@pytest.mark.holds("D-10.7")
 def test_each_is_refused_by_name_and_the_honest_rest_runs(
     site: Site, service: ServiceProcess, bare_repository: BareRepository, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.e2e.kit import HOSTING, JOB, WITHIN_S, Site, files
@@ -63,6 +64,7 @@ def serving(name: str, image: str = "team:1") -> dict[str, object]:
     return manifest
 
 
+@pytest.mark.holds("D-14.5", "D-14.11")
 def test_a_secret_value_shows_in_no_log_event_status_or_argument(site: Site, git_http_server: GitHttpServer) -> None:
     """Accepted, refused by the schema, refused by SageMaker in words that repeat it, edited in the cluster, drifted."""
     git_http_server.password = f"{CANARY}-git"

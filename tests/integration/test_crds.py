@@ -50,12 +50,14 @@ def test_an_example_is_accepted(control_plane: Cluster, manifest: dict[str, Any]
     assert dry_run(control_plane, manifest)["spec"] == manifest["spec"]
 
 
+@pytest.mark.holds("D-11.8")
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the archived operator's samples are not beside this checkout")
 @pytest.mark.parametrize("manifest", read(SAMPLES))
 def test_a_manifest_of_the_archived_operator_is_accepted(control_plane: Cluster, manifest: dict[str, Any]) -> None:
     assert dry_run(control_plane, manifest)["spec"] == manifest["spec"]
 
 
+@pytest.mark.holds("D-11.2")
 @pytest.mark.parametrize("lenient", LENIENT, ids=lambda lenient: lenient.sentence)
 def test_what_the_archived_operator_accepted_is_accepted(control_plane: Cluster, lenient: Lenient) -> None:
     dry_run(control_plane, lenient.manifest())
@@ -68,6 +70,7 @@ def test_a_bad_manifest_is_refused_at_its_field(control_plane: Cluster, bad: Bad
     assert (bad.path, bad.reason) in verdicts(refused.value.body)
 
 
+@pytest.mark.holds("D-11.5")
 @pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS)
@@ -134,6 +137,7 @@ def test_status_keeps_what_a_newer_controller_wrote_into_its_own_records_only(
     assert written == status
 
 
+@pytest.mark.holds("D-11.8")
 def test_columns_show_what_scripts_look_for(control_plane: Cluster, namespace: str) -> None:
     manifest = yaml.safe_load((EXAMPLES / "trainingjob.yaml").read_text(encoding="utf-8"))
     manifest["metadata"]["namespace"] = namespace

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from reconciler.adapters.git import GitLimits, GitRepositories
-from reconciler.core.git.source import Credentials, Ref, Remote, SourceError
+from reconciler.core.git.source import Credentials, GitRemote, Ref, SourceError
 from tests.support.git_http import GitHttpServer
 from tests.support.git_ssh import GitSshServer
 from tests.support.waiting import eventually
@@ -30,7 +30,7 @@ def repositories(tmp_path: Path) -> Iterator[GitRepositories]:
         yield made
 
 
-def fails(repositories: GitRepositories, remote: Remote, reason: str, *secrets: str) -> SourceError:
+def fails(repositories: GitRepositories, remote: GitRemote, reason: str, *secrets: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
         repositories.resolve(remote, Ref(branch="main"))
     assert caught.value.reason == reason, caught.value
@@ -43,7 +43,7 @@ class TestHttp:
     def test_a_password(self, repositories: GitRepositories, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
         sha = repository.commit({"a.yaml": "1"})
-        remote = Remote(
+        remote = GitRemote(
             git_http_server.url(repository),
             Credentials(username=git_http_server.user, password=git_http_server.password),
         )
@@ -57,24 +57,24 @@ class TestHttp:
         git_http_server.ask_password = False
         repository = git_http_server.repository()
         repository.commit({"a.yaml": "1"})
-        remote = Remote(git_http_server.url(repository))
+        remote = GitRemote(git_http_server.url(repository))
         assert repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
 
     def test_a_wrong_password(self, repositories: GitRepositories, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
-        remote = Remote(git_http_server.url(repository), Credentials(username="git-user", password=CANARY))
+        remote = GitRemote(git_http_server.url(repository), Credentials(username="git-user", password=CANARY))
         fails(repositories, remote, "AuthenticationFailed")
 
     def test_no_password_where_one_is_needed(
         self, repositories: GitRepositories, git_http_server: GitHttpServer
     ) -> None:
-        fails(repositories, Remote(git_http_server.url(git_http_server.repository())), "AuthenticationFailed")
+        fails(repositories, GitRemote(git_http_server.url(git_http_server.repository())), "AuthenticationFailed")
 
     def test_a_wrong_token_is_sent_as_a_header_and_not_shown(
         self, repositories: GitRepositories, git_http_server: GitHttpServer
     ) -> None:
         repository = git_http_server.repository()
-        remote = Remote(git_http_server.url(repository), Credentials(bearer_token=CANARY))
+        remote = GitRemote(git_http_server.url(repository), Credentials(bearer_token=CANARY))
         fails(repositories, remote, "AuthenticationFailed")
         assert git_http_server.requests
 
@@ -83,7 +83,7 @@ class TestHttp:
     ) -> None:
         repository = git_http_server.repository()
         repository.commit({"a.yaml": "1"})
-        good = Remote(
+        good = GitRemote(
             git_http_server.url(repository),
             Credentials(username=git_http_server.user, password=git_http_server.password),
         )
@@ -100,7 +100,7 @@ class TestHttp:
         thief = GitHttpServer(tmp_path)
         with thief.serving():
             git_http_server.redirect_to = thief.base_url
-            remote = Remote(git_http_server.url(repository), Credentials(username="u", password=CANARY))
+            remote = GitRemote(git_http_server.url(repository), Credentials(username="u", password=CANARY))
             error = fails(repositories, remote, "GitOperationFailed")
         assert "redirect" in error.message
         assert thief.requests == []
@@ -117,14 +117,16 @@ class TestHttp:
     def test_what_the_server_answers(
         self, repositories: GitRepositories, git_http_server: GitHttpServer, status: HTTPStatus, reason: str
     ) -> None:
-        remote = Remote(git_http_server.url(git_http_server.repository()), Credentials(username="u", password=CANARY))
+        remote = GitRemote(
+            git_http_server.url(git_http_server.repository()), Credentials(username="u", password=CANARY)
+        )
         git_http_server.answer = status
         fails(repositories, remote, reason)
 
     def test_a_server_that_is_not_there(self, repositories: GitRepositories) -> None:
         fails(
             repositories,
-            Remote("http://127.0.0.1:9/x", Credentials(username="u", password=CANARY)),
+            GitRemote("http://127.0.0.1:9/x", Credentials(username="u", password=CANARY)),
             "GitOperationFailed",
         )
 
@@ -166,8 +168,8 @@ def test_https_with_an_authority_of_one_s_own(
     repository.commit({"a.yaml": "1"})
     url = git_http_server.url(repository).replace("http:", "https:")
     login = Credentials(username=git_http_server.user, password=git_http_server.password)
-    fails(repositories, Remote(url, login), "CertificateInvalid", git_http_server.password)
-    known = Remote(url, replace(login, ca_crt=pem.read_text().partition("-----END PRIVATE KEY-----\n")[2]))
+    fails(repositories, GitRemote(url, login), "CertificateInvalid", git_http_server.password)
+    known = GitRemote(url, replace(login, ca_crt=pem.read_text().partition("-----END PRIVATE KEY-----\n")[2]))
     assert repositories.fetch(known, repositories.resolve(known, Ref())).files("")
 
 
@@ -179,7 +181,7 @@ class TestSsh:
         credentials = Credentials(
             identity=git_ssh_server.identity.rstrip("\n"), known_hosts=git_ssh_server.known_hosts.rstrip("\n")
         )
-        remote = Remote(git_ssh_server.url(repository), credentials)
+        remote = GitRemote(git_ssh_server.url(repository), credentials)
         assert [file.path for file in repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")] == [
             "a.yaml"
         ]
@@ -191,7 +193,7 @@ class TestSsh:
             git_ssh_server.wrong_known_hosts,
             "elsewhere.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA\n",
         ):
-            remote = Remote(
+            remote = GitRemote(
                 git_ssh_server.url(repository), Credentials(identity=git_ssh_server.identity, known_hosts=known_hosts)
             )
             fails(repositories, remote, "HostKeyMismatch", secret)
@@ -203,7 +205,7 @@ class TestSsh:
     def test_a_key_that_is_none(
         self, repositories: GitRepositories, git_ssh_server: GitSshServer, identity: str
     ) -> None:
-        remote = Remote(
+        remote = GitRemote(
             git_ssh_server.url(git_ssh_server.repository()),
             Credentials(identity=identity, known_hosts=git_ssh_server.known_hosts),
         )
@@ -221,7 +223,7 @@ class TestSsh:
             ["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", key], check=True, stdout=subprocess.DEVNULL
         )
         login = Credentials(identity=key.read_text(), known_hosts=git_ssh_server.known_hosts, password="open sesame")
-        remote = Remote(git_ssh_server.url(repository), login)
+        remote = GitRemote(git_ssh_server.url(repository), login)
         assert repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
         for password in (CANARY, ""):
             fails(
@@ -234,7 +236,7 @@ class TestSsh:
     def test_the_user_s_own_keys_are_not_used(
         self, repositories: GitRepositories, git_ssh_server: GitSshServer
     ) -> None:
-        fails(repositories, Remote(git_ssh_server.url(git_ssh_server.repository())), "InvalidCredentials")
+        fails(repositories, GitRemote(git_ssh_server.url(git_ssh_server.repository())), "InvalidCredentials")
 
 
 @dataclass
@@ -253,6 +255,7 @@ class Spy:
                 continue
 
 
+@pytest.mark.holds("D-14.5")
 @pytest.mark.parametrize("secret", ["password", "bearer_token"])
 def test_the_secret_is_in_no_argument_no_environment_and_no_file_left(
     tmp_path: Path, git_http_server: GitHttpServer, monkeypatch: pytest.MonkeyPatch, secret: str
@@ -264,7 +267,7 @@ def test_the_secret_is_in_no_argument_no_environment_and_no_file_left(
         return permits(server, header)
 
     monkeypatch.setattr(GitHttpServer, "permits", watched)
-    remote = Remote(
+    remote = GitRemote(
         git_http_server.url(git_http_server.repository()), Credentials(username="git-user", **{secret: CANARY})
     )
     with GitRepositories(tmp_path / "cache") as repositories:
@@ -296,7 +299,7 @@ def test_a_server_that_never_answers_is_given_up_and_its_processes_die(
     url = git_http_server.url(git_http_server.repository())
     with GitRepositories(tmp_path / "cache", limits=GitLimits(resolve_s=0.5)) as repositories:
         try:
-            fails(repositories, Remote(url), "TimedOut")
+            fails(repositories, GitRemote(url), "TimedOut")
         finally:
             release.set()
 
@@ -319,7 +322,7 @@ def test_a_repository_that_is_too_large_is_not_downloaded_to_its_end(
     repository.commit({"big.bin": noise})
     limits = replace(GitLimits(), repository_bytes=1_000)
     with GitRepositories(tmp_path / "cache", limits=limits) as repositories:
-        remote = Remote(git_http_server.url(repository))
+        remote = GitRemote(git_http_server.url(repository))
         revision = repositories.resolve(remote, Ref())
         with pytest.raises(SourceError, match="RepositoryTooLarge"):
             repositories.fetch(remote, revision)

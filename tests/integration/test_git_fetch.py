@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters import processes
-from reconciler.adapters.git import GitLimits, GitRepositories
-from reconciler.adapters.git_store import ReadLimits
+from reconciler.adapters.git import GitLimits, GitRepositories, ReadLimits, bare_cache, remotes
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Ref, Remote, Revision, SourceError
+from reconciler.core.git.source import GitRemote, Ref, Revision, SourceError
 from reconciler.core.manifests.parse import ParseOptions
 from reconciler.core.manifests.render import RenderCache, RenderOptions, render
 from tests.support.git_http import GitHttpServer
@@ -30,8 +29,8 @@ def repositories(tmp_path: Path) -> Iterator[GitRepositories]:
 
 
 @pytest.fixture
-def remote(bare_repository: BareRepository) -> Remote:
-    return Remote(bare_repository.url)
+def remote(bare_repository: BareRepository) -> GitRemote:
+    return GitRemote(bare_repository.url)
 
 
 @pytest.fixture
@@ -44,8 +43,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(next(word for word in arguments if word in ("ls-remote", "fetch", "init")))
         return real(arguments, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("reconciler.adapters.git.run", recording)
-    monkeypatch.setattr("reconciler.adapters.git_remote.run", recording)
+    monkeypatch.setattr(bare_cache, "run", recording)
+    monkeypatch.setattr(remotes, "run", recording)
     return seen
 
 
@@ -54,7 +53,8 @@ def store_of(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_kind_of_ref(repositories: GitRepositories, remote: Remote, bare_repository: BareRepository) -> None:
+@pytest.mark.holds("D-19.1")
+def test_every_kind_of_ref(repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository) -> None:
     first = bare_repository.commit({"a": "1"})
     bare_repository.tag("v1.2.0", message="annotated")
     second = bare_repository.commit({"a": "2"})
@@ -77,30 +77,33 @@ def test_every_kind_of_ref(repositories: GitRepositories, remote: Remote, bare_r
 
 @pytest.mark.parametrize("ref", [Ref(branch="none"), Ref(tag="none"), Ref(semver="9.x")])
 def test_a_ref_that_is_not_there(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository, ref: Ref
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository, ref: Ref
 ) -> None:
     bare_repository.commit({"a": "1"})
     with pytest.raises(SourceError, match="RefNotFound"):
         repositories.resolve(remote, ref)
 
 
-def test_an_empty_repository_and_no_repository(repositories: GitRepositories, remote: Remote, tmp_path: Path) -> None:
+def test_an_empty_repository_and_no_repository(
+    repositories: GitRepositories, remote: GitRemote, tmp_path: Path
+) -> None:
     with pytest.raises(SourceError, match="RefNotFound"):
         repositories.resolve(remote, Ref())
     with pytest.raises(SourceError, match="RepositoryNotFound"):
-        repositories.resolve(Remote(f"file://{tmp_path}/nowhere"), Ref())
+        repositories.resolve(GitRemote(f"file://{tmp_path}/nowhere"), Ref())
 
 
 def test_a_commit_that_nobody_has(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     bare_repository.commit({"a": "1"})
     with pytest.raises(SourceError, match="RefNotFound"):
         repositories.fetch(remote, Revision("", UNKNOWN))
 
 
+@pytest.mark.holds("D-14.12")
 def test_a_snapshot_shows_one_commit(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     bare_repository.commit(
         {"a.yaml": "1", "d/b.yaml": "2", "d/e/c.yaml": "33"},
@@ -127,7 +130,7 @@ def test_a_snapshot_shows_one_commit(
 
 
 def test_an_idle_look_is_one_ls_remote(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository, commands: list[str]
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository, commands: list[str]
 ) -> None:
     bare_repository.commit({"a": "1"})
     repositories.fetch(remote, repositories.resolve(remote, Ref()))
@@ -137,7 +140,7 @@ def test_an_idle_look_is_one_ls_remote(
 
 
 def test_many_at_once_fetch_once(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository, commands: list[str]
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository, commands: list[str]
 ) -> None:
     bare_repository.commit({"a": "1"})
     revision = repositories.resolve(remote, Ref())
@@ -156,7 +159,7 @@ def test_many_at_once_fetch_once(
 
 
 def test_a_cached_commit_is_shown_only_to_who_may_read_the_repository(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository, tmp_path: Path
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository, tmp_path: Path
 ) -> None:
     sha = bare_repository.commit({"a": "1"})
     repositories.fetch(remote, repositories.resolve(remote, Ref()))
@@ -167,7 +170,7 @@ def test_a_cached_commit_is_shown_only_to_who_may_read_the_repository(
 
 
 def test_a_one_file_commit_among_a_thousand_reads_one_blob(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     def model(name: str) -> str:
         return f"apiVersion: sagemaker.aws.amazon.com/v1\nkind: Model\nmetadata: {{name: {name}}}\n"
@@ -186,7 +189,7 @@ def test_a_one_file_commit_among_a_thousand_reads_one_blob(
     assert parses == [1000, 0, 1]
 
 
-def test_ancestry(repositories: GitRepositories, remote: Remote, bare_repository: BareRepository) -> None:
+def test_ancestry(repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository) -> None:
     first = bare_repository.commit({"a": "1"})
     second = bare_repository.commit({"a": "2"})
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
@@ -201,7 +204,7 @@ def test_ancestry(repositories: GitRepositories, remote: Remote, bare_repository
 
 
 def test_a_commit_that_left_its_branch_meanwhile_is_still_found(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     bare_repository.git("config", "uploadpack.allowAnySHA1InWant", "false")
     bare_repository.commit({"a": "1"})
@@ -211,7 +214,7 @@ def test_a_commit_that_left_its_branch_meanwhile_is_still_found(
 
 
 def test_branches_that_cannot_exist_at_once(
-    repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     bare_repository.commit({"a": "1"})
     bare_repository.branch("x")
@@ -223,8 +226,9 @@ def test_branches_that_cannot_exist_at_once(
 
 
 class TestProvenance:
+    @pytest.mark.holds("D-13.1")
     def test_the_newest_commit_that_changed_each_file(
-        self, repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+        self, repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
     ) -> None:
         first = bare_repository.commit({"a": "1", "b": "1", "odd\nname": "1"}, "First", author="Ada <a@x>")
         second = bare_repository.commit({"a": "2", f":100644 {first}": "x"}, "Second", author="Bob <b@x>")
@@ -241,8 +245,9 @@ class TestProvenance:
         assert found["a"].commit.author == "Bob"
         assert not any(each.approximate for each in found.values())
 
+    @pytest.mark.holds("D-13.1")
     def test_the_commit_and_not_its_merge(
-        self, repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+        self, repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
     ) -> None:
         base = bare_repository.commit({"a": "1", "b": "1"})
         bare_repository.branch("side")
@@ -253,7 +258,7 @@ class TestProvenance:
         assert snapshot.provenance(base, ["a"])["a"].commit.sha == side
 
     def test_what_did_not_change_since_is_found_before(
-        self, repositories: GitRepositories, remote: Remote, bare_repository: BareRepository
+        self, repositories: GitRepositories, remote: GitRemote, bare_repository: BareRepository
     ) -> None:
         first = bare_repository.commit({"a": "1", "b": "1"})
         second = bare_repository.commit({"b": "2"})
@@ -263,8 +268,9 @@ class TestProvenance:
         assert (found["a"].commit.sha, found["b"].commit.sha) == (first, third)
         assert snapshot.provenance(UNKNOWN, ["b"])["b"].commit.sha == third
 
+    @pytest.mark.holds("D-13.1")
     def test_beyond_the_bound_it_is_the_head_and_approximate(
-        self, tmp_path: Path, remote: Remote, bare_repository: BareRepository
+        self, tmp_path: Path, remote: GitRemote, bare_repository: BareRepository
     ) -> None:
         bare_repository.commit({"old": "1", **{f"f{n}": "" for n in range(200)}})
         for n in range(5):
@@ -318,7 +324,7 @@ def _empty_refs(store: Path) -> None:
 @pytest.mark.parametrize("damage", [_locks, _truncated, _no_objects, _lost_objects, _half_made, _empty_refs])
 @pytest.mark.parametrize("restart", [True, False], ids=["after a restart", "while running"])
 def test_a_damaged_cache_mends_itself(
-    tmp_path: Path, remote: Remote, bare_repository: BareRepository, damage: Callable[[Path], None], restart: bool
+    tmp_path: Path, remote: GitRemote, bare_repository: BareRepository, damage: Callable[[Path], None], restart: bool
 ) -> None:
     bare_repository.commit({"a.yaml": "1", "d/b.yaml": "2"})
     repositories = GitRepositories(tmp_path / "cache", POLICY)
@@ -341,7 +347,7 @@ def test_a_damaged_cache_mends_itself(
 
 
 def test_a_cache_that_somebody_cleared_is_made_anew(
-    repositories: GitRepositories, tmp_path: Path, remote: Remote, bare_repository: BareRepository
+    repositories: GitRepositories, tmp_path: Path, remote: GitRemote, bare_repository: BareRepository
 ) -> None:
     bare_repository.commit({"a": "1"})
     repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
@@ -363,7 +369,7 @@ def test_a_sha256_repository(repositories: GitRepositories, tmp_path: Path) -> N
     (work / "a.yaml").write_text("1")
     subprocess.run(["git", "-C", work, "add", "."], check=True)
     subprocess.run(["git", "-C", work, "-c", "user.name=A", "-c", "user.email=a@x", "commit", "-qm", "One"], check=True)
-    remote = Remote(f"file://{work}")
+    remote = GitRemote(f"file://{work}")
     revision = repositories.resolve(remote, Ref())
     snapshot = repositories.fetch(remote, revision)
     assert str(revision).startswith("main@sha256:")
@@ -372,7 +378,7 @@ def test_a_sha256_repository(repositories: GitRepositories, tmp_path: Path) -> N
 
 def test_settings_of_the_machine_do_not_matter(
     repositories: GitRepositories,
-    remote: Remote,
+    remote: GitRemote,
     bare_repository: BareRepository,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -392,7 +398,7 @@ def test_settings_of_the_machine_do_not_matter(
     assert [file.path for file in snapshot.files("")] == ["a"]
 
 
-def test_a_cache_inside_somebody_s_checkout(tmp_path: Path, remote: Remote, bare_repository: BareRepository) -> None:
+def test_a_cache_inside_somebody_s_checkout(tmp_path: Path, remote: GitRemote, bare_repository: BareRepository) -> None:
     bare_repository.commit({"a": "1"})
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     subprocess.run(["git", "-C", tmp_path, "config", "url.file:///nowhere.insteadOf", bare_repository.url], check=True)
@@ -400,7 +406,7 @@ def test_a_cache_inside_somebody_s_checkout(tmp_path: Path, remote: Remote, bare
         assert repositories.fetch(remote, repositories.resolve(remote, Ref())).files("")
 
 
-def test_a_cache_that_cannot_be_written(tmp_path: Path, remote: Remote, bare_repository: BareRepository) -> None:
+def test_a_cache_that_cannot_be_written(tmp_path: Path, remote: GitRemote, bare_repository: BareRepository) -> None:
     bare_repository.commit({"a": "1"})
     with GitRepositories(tmp_path / "cache", POLICY) as repositories:
         revision = repositories.resolve(remote, Ref())
@@ -410,7 +416,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, remote: Remote, bare_rep
             repositories.fetch(remote, revision)
 
 
-def test_git_that_is_not_installed(tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_that_is_not_installed(tmp_path: Path, remote: GitRemote, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         GitRepositories(tmp_path / "cache", POLICY) as repositories,
@@ -423,9 +429,9 @@ _FETCHING = """
 import sys
 from pathlib import Path
 from reconciler.adapters.git import GitRepositories
-from reconciler.core.git.source import Ref, Remote, Revision
+from reconciler.core.git.source import Ref, GitRemote, Revision
 repositories = GitRepositories(Path(sys.argv[1]))
-remote = Remote(sys.argv[2])
+remote = GitRemote(sys.argv[2])
 revision = repositories.resolve(remote, Ref())
 print("fetching", flush=True)
 repositories.fetch(remote, revision)
@@ -454,7 +460,7 @@ def test_kill_9_in_a_fetch(tmp_path: Path, git_http_server: GitHttpServer, monke
         child.kill()
     release.set()
     with GitRepositories(tmp_path / "cache") as repositories:
-        remote = Remote(url)
+        remote = GitRemote(url)
         snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
         assert [data for _, data in snapshot.read(file.blob for file in snapshot.files(""))] == [b"1"]
         assert len(list((tmp_path / "cache").glob("home-*"))) == 1

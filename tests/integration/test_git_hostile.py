@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.adapters.git import GitRepositories
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Ref, Remote, RepositoryRejectedError, Revision, SourceError
+from reconciler.core.git.source import GitRemote, Ref, RepositoryRejectedError, Revision, SourceError
 from reconciler.core.manifests.parse import ParseOptions
 from reconciler.core.manifests.render import RenderCache, Rendered, RenderOptions, render
 from tests.support.git_repository import BareRepository
@@ -30,7 +30,7 @@ def repositories(tmp_path: Path) -> Iterator[GitRepositories]:
 
 
 def rendered(repositories: GitRepositories, repository: BareRepository, path: str = "") -> Rendered:
-    remote = Remote(repository.url)
+    remote = GitRemote(repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     return render(snapshot, path, OPTIONS, RenderCache(), validate=lambda _: ())
 
@@ -71,6 +71,7 @@ def plumbing(bare_repository: BareRepository) -> Plumbing:
     return Plumbing(bare_repository)
 
 
+@pytest.mark.holds("D-14.1")
 @pytest.mark.parametrize(
     "target", ["good.yaml", "../../../../../../etc/passwd", "/etc/passwd", "link.yaml", "{outside}"]
 )
@@ -92,6 +93,7 @@ def test_symbolic_links_are_not_followed(
         rendered(repositories, bare_repository, "directory/x")
 
 
+@pytest.mark.holds("D-14.1")
 def test_submodules_are_not_fetched(
     repositories: GitRepositories, plumbing: Plumbing, bare_repository: BareRepository
 ) -> None:
@@ -168,10 +170,11 @@ def test_odd_names_do_not_disturb_provenance(
 ) -> None:
     names = ["-rf.yaml", "--output=x", ":(top)x.yaml", ":!x", "a*"]
     sha = plumbing.commit(plumbing.tree([("100644", name.encode(), plumbing.blob(name)) for name in names]))
-    snapshot = repositories.fetch(Remote(bare_repository.url), Revision("main", sha))
+    snapshot = repositories.fetch(GitRemote(bare_repository.url), Revision("main", sha))
     assert {each.commit.sha for each in snapshot.provenance(None, names).values()} == {sha}
 
 
+@pytest.mark.holds("D-14.2")
 def test_a_tree_that_unfolds_without_end(
     repositories: GitRepositories, plumbing: Plumbing, bare_repository: BareRepository
 ) -> None:
@@ -194,6 +197,7 @@ def test_a_tree_without_a_floor(
         rendered(repositories, bare_repository)
 
 
+@pytest.mark.holds("D-14.2")
 def test_a_huge_blob_is_refused_unread(
     repositories: GitRepositories, bare_repository: BareRepository, tmp_path: Path
 ) -> None:
@@ -205,7 +209,7 @@ def test_a_huge_blob_is_refused_unread(
     inner = bare_repository.git("rev-parse", "main:a.yaml")
     plumbing = Plumbing(bare_repository)
     plumbing.commit(plumbing.tree([("100644", b"a.yaml", inner), ("100644", b"big.yaml", blob)]))
-    remote = Remote(bare_repository.url)
+    remote = GitRemote(bare_repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     result = render(snapshot, "", OPTIONS, RenderCache(), validate=lambda _: ())
     assert [manifest.name for manifest in result.manifests] == ["a"]
@@ -240,6 +244,7 @@ def test_hostile_files_beside_a_good_one(repositories: GitRepositories, bare_rep
     ]
 
 
+@pytest.mark.holds("D-14.1")
 def test_no_filter_and_no_hook_runs(
     repositories: GitRepositories, bare_repository: BareRepository, tmp_path: Path
 ) -> None:
@@ -264,7 +269,7 @@ def test_no_filter_and_no_hook_runs(
         "filter.evil.smudge",
     ):
         bare_repository.git("config", key, str(script))
-    remote = Remote(bare_repository.url)
+    remote = GitRemote(bare_repository.url)
     snapshot = repositories.fetch(remote, repositories.resolve(remote, Ref()))
     assert (
         dict(snapshot.read(file.blob for file in snapshot.files("") if file.path == "a.yaml")).popitem()[1]
@@ -313,7 +318,7 @@ def test_commit_texts(
     subject: str,
 ) -> None:
     sha = plumbing.commit(plumbing.tree([]), extra=extra, who=who, text=text)
-    commit = repositories.fetch(Remote(bare_repository.url), Revision("main", sha)).commit
+    commit = repositories.fetch(GitRemote(bare_repository.url), Revision("main", sha)).commit
     assert (commit.author, commit.subject) == (author, subject)
     assert commit.when == datetime.fromtimestamp(1, UTC)
 
@@ -336,5 +341,5 @@ def test_what_is_refused_starts_no_process(
     trap = tmp_path / "trap"
     with pytest.raises(SourceError, match="Invalid"):
         repositories.resolve(
-            Remote(url.format(trap=trap)), Ref(ref.branch.format(trap=trap), ref.tag, ref.semver, ref.commit)
+            GitRemote(url.format(trap=trap)), Ref(ref.branch.format(trap=trap), ref.tag, ref.semver, ref.commit)
         )

@@ -42,6 +42,7 @@ def rendered(kustomizer: KubectlKustomizer, files: dict[str, str], cache: Render
     )
 
 
+@pytest.mark.holds("D-13.2")
 def test_an_overlay_and_where_its_objects_come_from(kubectl: Path) -> None:
     result = rendered(KubectlKustomizer(kubectl), FILES)
     assert not result.rejections
@@ -79,6 +80,7 @@ def test_other_kinds_are_refused_where_they_were_made(kubectl: Path) -> None:
     assert len(result.manifests) == 3
 
 
+@pytest.mark.holds("D-13.2")
 def test_an_origin_cannot_be_forged(kubectl: Path) -> None:
     forged = model("a").replace(
         "  name: a\n", "  name: a\n  annotations: {config.kubernetes.io/origin: 'path: ../../../etc/passwd'}\n"
@@ -112,6 +114,7 @@ def fake(directory: Path, script: str) -> Path:
     return path
 
 
+@pytest.mark.holds("D-14.3")
 def test_the_program_has_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     report = tmp_path / "report"
@@ -127,6 +130,7 @@ def test_the_program_has_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not wrapper.exists()
 
 
+@pytest.mark.holds("D-14.3")
 def test_a_program_that_never_ends_is_killed_with_its_children(tmp_path: Path) -> None:
     script = fake(tmp_path, f"/bin/sleep 300 & echo $! > {tmp_path}/child; wait")
     result = rendered(KubectlKustomizer(script, timeout_s=0.5), FILES)

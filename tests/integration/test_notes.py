@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import git_remote, notes_store, processes
-from reconciler.adapters.git import GitRepositories
-from reconciler.adapters.notes import GitNotes, NotesLimits
+from reconciler.adapters import processes
+from reconciler.adapters.git import GitNotes, GitRepositories, NotesLimits, bare_cache, object_store, remotes
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Credentials, Ref, Remote, SourceError
-from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
+from reconciler.core.git.source import Credentials, GitRemote, Ref, SourceError
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, note_ref
 from reconciler.core.notes.text import parse
 from tests.support.git_http import GitHttpServer
 from tests.support.git_repository import BareRepository
@@ -60,8 +60,8 @@ def ids(repository: BareRepository, commit: str, ref: str = REF) -> list[str]:
     return [record.id for record in parse(repository.note(ref, commit))]
 
 
-def local(repository: BareRepository, ref: str = REF) -> Target:
-    return Target(Remote(repository.url), ref)
+def local(repository: BareRepository, ref: str = REF) -> NotesTarget:
+    return NotesTarget(GitRemote(repository.url), ref)
 
 
 class TestNotes:
@@ -167,7 +167,7 @@ class TestNotes:
         """Its look asks for its own ref, and the read cache is not written to."""
         sha = bare_repository.commit({"a.yaml": "1"})
         with GitRepositories(tmp_path / "cache-0", FILES) as repositories:
-            remote = Remote(bare_repository.url)
+            remote = GitRemote(bare_repository.url)
             before = repositories.resolve(remote, Ref())
             repositories.fetch(remote, before)
             cached = sorted(tmp_path.glob("cache-0/repositories/*/**"))
@@ -190,6 +190,7 @@ class TestOtherWriters:
         for cluster, sha in itertools.product(["prod", "dev"], shas):
             assert ids(bare_repository, sha, note_ref(cluster)) == [f"id-{cluster}-{number}" for number in range(5)]
 
+    @pytest.mark.holds("D-20.3")
     def test_two_writers_on_one_ref_lose_none_and_write_none_twice(
         self, another: Open, bare_repository: BareRepository
     ) -> None:
@@ -233,12 +234,12 @@ class TestOtherWriters:
             notes.append(local(bare_repository), {sha: [line("a")]})
 
 
-def over_http(server: GitHttpServer, repository: BareRepository, password: str | None = None) -> Target:
+def over_http(server: GitHttpServer, repository: BareRepository, password: str | None = None) -> NotesTarget:
     login = Credentials(username=server.user, password=server.password if password is None else password)
-    return Target(Remote(server.url(repository), login), REF)
+    return NotesTarget(GitRemote(server.url(repository), login), REF)
 
 
-def fails(notes: GitNotes, target: Target, sha: str, reason: str, *secrets: str) -> SourceError:
+def fails(notes: GitNotes, target: NotesTarget, sha: str, reason: str, *secrets: str) -> SourceError:
     with pytest.raises(SourceError) as caught:
         notes.append(target, {sha: [line("not taken")]})
     assert caught.value.reason == reason, caught.value
@@ -256,7 +257,7 @@ class TestHttp:
         for name in ("a", "b"):
             notes.append(target, {sha: [line(name)]})
         assert ids(repository, sha) == ["id-a", "id-b"]
-        fails(notes, Target(Remote(target.remote.url), REF), sha, "AuthenticationFailed")
+        fails(notes, NotesTarget(GitRemote(target.remote.url), REF), sha, "AuthenticationFailed")
 
     def test_a_wrong_password(self, notes: GitNotes, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
@@ -308,13 +309,13 @@ class TestSsh:
         repository = git_ssh_server.repository()
         sha = repository.commit({"a.yaml": "1"})
         login = Credentials(identity=git_ssh_server.identity, known_hosts=git_ssh_server.known_hosts)
-        target = Target(Remote(git_ssh_server.url(repository), login), REF)
+        target = NotesTarget(GitRemote(git_ssh_server.url(repository), login), REF)
         notes.append(target, {sha: [line("a")]})
         assert ids(repository, sha) == ["id-a"]
         secret = git_ssh_server.identity.splitlines()[1]
         other = replace(login, known_hosts=git_ssh_server.wrong_known_hosts)
         fails(notes, replace(target, remote=replace(target.remote, credentials=other)), sha, "HostKeyMismatch", secret)
-        fails(notes, Target(Remote(target.remote.url), REF), sha, "InvalidCredentials")
+        fails(notes, NotesTarget(GitRemote(target.remote.url), REF), sha, "InvalidCredentials")
 
 
 def hook(repository: BareRepository, script: str) -> None:
@@ -342,6 +343,7 @@ class KilledError(BaseException):
     """Not an Exception: nothing of the service may catch it."""
 
 
+@pytest.mark.holds("D-20.3")
 @pytest.mark.parametrize(
     "answered",
     [
@@ -370,8 +372,8 @@ def test_a_crash_between_any_two_commands_loses_and_doubles_nothing(
 
         ours: Mapping[str, Sequence[str]] = {sha: [line(f"ours-{step}")]}
         with GitNotes(tmp_path / "cache", FILES) as notes, monkeypatch.context() as patch:
-            patch.setattr(git_remote, "run", run)
-            patch.setattr(notes_store, "run", run)
+            for module in (bare_cache, object_store, remotes):
+                patch.setattr(module, "run", run)
             try:
                 notes.append(local(bare_repository), ours)
                 crashed = False
@@ -423,6 +425,49 @@ def test_a_cache_that_somebody_cleared_is_made_anew(
     shutil.rmtree(tmp_path / "cache-0")
     assert notes.append(local(bare_repository), {sha: [line("b")]}).pushed
     assert ids(bare_repository, sha) == ["id-a", "id-b"]
+
+
+def test_notes_are_found_again_once_their_damaged_cache_was_seen(
+    notes: GitNotes, bare_repository: BareRepository, tmp_path: Path
+) -> None:
+    sha = bare_repository.commit({"a.yaml": "1"})
+    notes.append(local(bare_repository), {sha: [line("a")]})
+    (store,) = (path for path in (tmp_path / "cache-0/notes").iterdir() if (path / "objects").exists())
+    _empty_objects(store)
+    with pytest.raises(SourceError, match="CacheCorrupted"):
+        notes.find(local(bare_repository), "id-a")
+    assert notes.find(local(bare_repository), "id-a") == [line("a")]
+
+
+def test_notes_that_are_too_large_are_downloaded_once_and_take_no_disk(
+    git_http_server: GitHttpServer, tmp_path: Path
+) -> None:
+    repository = git_http_server.repository()
+    sha = repository.commit({"a.yaml": "1"})
+    repository.git("notes", f"--ref={REF}", "add", "-m", random.Random(1).randbytes(60_000).hex(), sha)  # noqa: S311
+    target = over_http(git_http_server, repository)
+    with GitNotes(tmp_path / "cache", limits=NotesLimits(store_bytes=20_000)) as notes:
+        fails(notes, target, sha, "RepositoryTooLarge")
+        before = len(git_http_server.requests)
+        assert sum(file.stat().st_size for file in (tmp_path / "cache/notes").rglob("objects/**/*")) < 20_000
+        fails(notes, target, sha, "RepositoryTooLarge")
+        asked = [request for request in git_http_server.requests[before:] if request.startswith("POST")]
+        assert len(asked) == 1  # the look
+
+
+def test_a_thread_waits_for_its_turn_no_longer_than_a_push_may_take(
+    bare_repository: BareRepository, tmp_path: Path
+) -> None:
+    sha = bare_repository.commit({"a.yaml": "1"})
+    with GitNotes(tmp_path / "cache", FILES, NotesLimits(push_s=0.5)) as impatient, ThreadPoolExecutor() as pool:
+
+        def meanwhile() -> bool:
+            with pytest.raises(NotesContendedError):
+                pool.submit(impatient.append, local(bare_repository), {sha: [line("b")]}).result()
+            return True
+
+        assert impatient.append(local(bare_repository), {sha: [line("a")]}, meanwhile).pushed
+    assert ids(bare_repository, sha) == ["id-a"]
 
 
 def test_the_lease_is_asked_before_the_push(notes: GitNotes, bare_repository: BareRepository) -> None:

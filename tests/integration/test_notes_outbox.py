@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters import git_remote, notes_store, processes
+from reconciler.adapters import processes
+from reconciler.adapters.git import GitNotes, bare_cache, object_store, remotes
 from reconciler.adapters.kube.leader import LeaderElector
 from reconciler.adapters.kube.objects import KubeObjects
-from reconciler.adapters.notes import GitNotes
 from reconciler.core.errors import TransientError
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.git.source import Credentials, Remote, SourceError
+from reconciler.core.git.source import Credentials, GitRemote, SourceError
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About, Line
 from reconciler.core.notes.pending import PENDING_BYTES, decode
-from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, Target, note_ref
+from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, note_ref
 from reconciler.core.notes.text import parse
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.notes.lease import HeldLeases, Leases, NoLeases
@@ -50,7 +50,7 @@ class Replica:
     cluster: Cluster
     namespace: str
     directory: Path
-    target_: Target | None
+    target_: NotesTarget | None
     leases: Leases = field(default_factory=NoLeases)
     batch_s: float = 0.0
 
@@ -77,7 +77,7 @@ class Replica:
     def wanted(self, _: Key) -> bool:
         return self.target_ is not None
 
-    def target(self, _: Key) -> Target | None:
+    def target(self, _: Key) -> NotesTarget | None:
         return self.target_
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ def begin(control_plane: Cluster, namespace: str, tmp_path: Path, bare_repositor
     opened: list[Replica] = []
 
     def start(**given: Any) -> Replica:
-        given.setdefault("target_", Target(Remote(bare_repository.url), REF))
+        given.setdefault("target_", NotesTarget(GitRemote(bare_repository.url), REF))
         opened.append(Replica(control_plane, namespace, tmp_path / f"cache-{len(opened)}", **given))
         return opened[-1]
 
@@ -112,6 +112,7 @@ def told(repository: BareRepository, sha: str) -> list[str]:
     return [str(record.data["job"]) for record in parse(repository.note(REF, sha))]
 
 
+@pytest.mark.holds("D-12.4")
 def test_a_line_is_stored_then_pushed_then_removed(begin: Begin, bare_repository: BareRepository) -> None:
     one, two = (bare_repository.commit({"a.yaml": str(number)}) for number in range(2))
     replica = begin()
@@ -153,6 +154,7 @@ def test_nothing_is_written_where_nobody_wants_notes(begin: Begin, bare_reposito
     assert replica.client.requests == wanting.client.requests == []
 
 
+@pytest.mark.holds("D-12.4")
 def test_what_was_put_is_pushed_by_itself_and_after_a_restart(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
     before = begin()
@@ -180,6 +182,7 @@ def test_two_replicas_that_store_at_once_lose_none(begin: Begin, bare_repository
     assert replicas[0].stored() == {f"job-{number}" for number in range(30)}
 
 
+@pytest.mark.holds("D-12.5")
 def test_two_replicas_that_push_at_once_take_turns(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
     replicas: list[Replica] = []
@@ -212,6 +215,7 @@ def test_two_replicas_that_push_at_once_take_turns(begin: Begin, bare_repository
     assert not lease["spec"].get("holderIdentity")
 
 
+@pytest.mark.holds("D-12.5")
 def test_a_lease_that_another_keeps_is_waited_for(begin: Begin, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit({"a.yaml": "1"})
 
@@ -237,7 +241,7 @@ class TestTrouble:
         hook.write_text("#!/bin/sh\necho >&2 'no notes here'; exit 1\n")
         hook.chmod(0o755)
         login = Credentials(username=git_http_server.user, password=git_http_server.password)
-        replica = begin(target_=Target(Remote(git_http_server.url(repository), login), REF))
+        replica = begin(target_=NotesTarget(GitRemote(git_http_server.url(repository), login), REF))
         replica.outbox.start([replica.sync])
         replica.outbox.put(replica.sync, sha, job(0))
         eventually(lambda: replica.outbox.problem(replica.sync))
@@ -261,8 +265,8 @@ class TestTrouble:
     def test_a_wrong_password_is_said_without_it(self, begin: Begin, git_http_server: GitHttpServer) -> None:
         repository = git_http_server.repository()
         sha = repository.commit({"a.yaml": "1"})
-        wrong = Remote(git_http_server.url(repository), Credentials(username="git-user", password=CANARY))
-        replica = begin(target_=Target(wrong, REF))
+        wrong = GitRemote(git_http_server.url(repository), Credentials(username="git-user", password=CANARY))
+        replica = begin(target_=NotesTarget(wrong, REF))
         replica.outbox.start([replica.sync])
         replica.outbox.put(replica.sync, sha, job(1))
         problem = eventually(lambda: replica.outbox.problem(replica.sync))
@@ -270,13 +274,13 @@ class TestTrouble:
         assert problem.reason == "AuthenticationFailed"
         assert CANARY not in f"{problem} {replica.events.told}"
         right = Credentials(username=git_http_server.user, password=git_http_server.password)
-        replica.target_ = Target(Remote(wrong.url, right), REF)
+        replica.target_ = NotesTarget(GitRemote(wrong.url, right), REF)
         replica.outbox.wake(replica.sync)
         eventually(lambda: told(repository, sha) == ["job-1"])
 
     def test_a_repository_that_is_away_keeps_lines_waiting(self, begin: Begin, bare_repository: BareRepository) -> None:
         sha = bare_repository.commit({"a.yaml": "1"})
-        replica = begin(target_=Target(Remote("http://127.0.0.1:9/x"), REF))
+        replica = begin(target_=NotesTarget(GitRemote("http://127.0.0.1:9/x"), REF))
         replica.outbox.put(replica.sync, sha, job(1))
         with pytest.raises(SourceError, match="GitOperationFailed"):
             replica.outbox.flush(replica.sync)
@@ -383,8 +387,8 @@ def _dies_at(replica: Replica, step: int, monkeypatch: pytest.MonkeyPatch, *, an
 
     replica.client.before, replica.client.after = before, after
     with monkeypatch.context() as patch:
-        patch.setattr(git_remote, "run", run)
-        patch.setattr(notes_store, "run", run)
+        for module in (bare_cache, object_store, remotes):
+            patch.setattr(module, "run", run)
         try:
             replica.outbox.put(replica.sync, sha, job(step, NOW + timedelta(days=step)))
             replica.outbox.flush(replica.sync)

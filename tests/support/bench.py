@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.lab import Lab
+from tests.support.reference import explained
 from tests.support.simulator_control import SimControl
 
 
@@ -17,7 +20,11 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lab(simulator: SimControl, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(simulator: SimControl, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """The bench; whatever reason its story shows has to have a sentence in the reference."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)  # for what is beside SageMaker: STS, Application Auto Scaling
     simulator.clock("manual")
-    return Lab(simulator)
+    lab = Lab(simulator)
+    yield lab
+    shown = {condition["reason"] for _, status in lab.cluster.written for condition in status.get("conditions") or ()}
+    assert shown | {reason for _, reason, _ in lab.around.emitted} <= explained()

@@ -1,5 +1,5 @@
 """A big account at rest: models, configurations, endpoints and jobs that ended, all tagged by us, and an observer that
-watches them as the kinds would. For budgets, which are counted (design 5).
+watches them as the kinds would. For budgets, which are counted (D-15).
 """
 
 from __future__ import annotations

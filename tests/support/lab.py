@@ -21,7 +21,7 @@ from reconciler.adapters.service_model import load_shape
 from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
-from reconciler.core.errors import ConflictError, HeldBackError, NotFoundError, StaleError
+from reconciler.core.errors import ConflictError, NotFoundError, RateLimitedError, StaleError
 from reconciler.core.kind import Identity
 from reconciler.core.notes.note import render
 from reconciler.core.notes.past import Started
@@ -34,8 +34,10 @@ from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
-from reconciler.runtime.reconcile.loop import is_echo
-from reconciler.runtime.reconcile.worker import Next, Ports, Worker
+from reconciler.runtime.reconcile.loop import is_our_status
+from reconciler.runtime.reconcile.outcome import Next
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.sync.claims import Claims
 from reconciler.runtime.sync.liveview import LiveView
 from tests.support.clock import LabClock
@@ -239,7 +241,7 @@ class _Aws:
         left = True
         try:
             answer = self.real.write(tenant, call)
-        except HeldBackError:
+        except RateLimitedError:
             left = False
             raise
         finally:
@@ -460,7 +462,7 @@ class Lab:
 
     def _moved(self, key: Key) -> bool:
         now, before = self.cluster.objects[key], self._seen.get(key)
-        changed = before is None or (now is not before and not is_echo(Resource(before), Resource(now)))
+        changed = before is None or (now is not before and not is_our_status(Resource(before), Resource(now)))
         due = self._due.get(key, float("inf")) <= self.clock.elapsed_s
         return changed or key in self._woken or due
 

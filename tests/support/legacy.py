@@ -1,5 +1,5 @@
 """A cluster and an account as the archived operator left them: its names, write-backs, finalizers, labels and status fields
-(facts of that operator, 2.2 to 2.11). Nothing here is read from the project's own rules, or it would prove nothing.
+(LO-1 to LO-17). Nothing here is read from the project's own rules, or it would prove nothing.
 """
 
 from __future__ import annotations

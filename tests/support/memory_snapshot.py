@@ -1,4 +1,4 @@
-"""A commit in memory: `core.git.source.Snapshot` without git, for rules that only read."""
+"""A commit in memory: `core.git.source.CommitSnapshot` without git, for rules that only read."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

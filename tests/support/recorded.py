@@ -102,15 +102,20 @@ def _failure(one: Mapping[str, Any] | None) -> Failure | None:
     return Failure(_call(one), _error(one["error"])) if one else None
 
 
+def name_now(error: str) -> str:
+    """Of an error class, as it is called by now."""
+    return {"HeldBackError": "RateLimitedError"}.get(error, error)
+
+
 def _error(one: Mapping[str, Any]) -> errors.ReconcileError:
-    name = one["type"]
-    known = next(found for home in (errors, aws_errors) if (found := getattr(home, name, None)))
-    if one["type"] == "HeldBackError":
-        return known(one["message"], one["retryAfter"])  # type: ignore[no-any-return]
-    found: errors.ReconcileError = known(one["message"])
+    name = name_now(one["type"])
+    if name == "RateLimitedError":
+        return errors.RateLimitedError(one["message"], one["retryAfter"])
+    known: type[errors.ReconcileError] = vars(errors).get(name) or vars(aws_errors)[name]
+    found = known(one["message"])
     found.reason = one["reason"]
-    if one["retryAfter"] is not None:
-        found.retry_after_s = one["retryAfter"]  # type: ignore[attr-defined]
+    if isinstance(found, errors.ThrottledError):
+        found.retry_after_s = one["retryAfter"]
     return found
 
 

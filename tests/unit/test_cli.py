@@ -34,6 +34,7 @@ def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(main, arguments).exit_code == 2
 
 
+@pytest.mark.holds("D-21.2")
 @pytest.mark.parametrize(
     ("flag", "value", "said"),
     [
@@ -58,6 +59,7 @@ def test_a_value_that_run_cannot_use_is_refused_before_anything_starts(flag: str
     assert said in result.output
 
 
+@pytest.mark.holds("D-21.2")
 @pytest.mark.parametrize(
     ("flags", "env", "text", "said"),
     [

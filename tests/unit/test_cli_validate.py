@@ -40,6 +40,7 @@ def test_valid_files_exit_0_and_say_how_many() -> None:
     assert "valid" in result.stderr
 
 
+@pytest.mark.holds("D-21.1")
 def test_a_problem_exits_1_and_names_file_line_field_and_reason(model: Path) -> None:
     model.write_text(MODEL.replace("    image:", "    imagee:"), encoding="utf-8")
     result = run(model)
@@ -140,6 +141,7 @@ def test_nulls_mean_not_set(model: Path) -> None:
     assert run(model).exit_code == 0
 
 
+@pytest.mark.holds("D-11.2")
 def test_what_becomes_a_status_error_is_a_finding(tmp_path: Path) -> None:
     manifest = yaml.safe_load((EXAMPLES / "hostingdeployment.yaml").read_text(encoding="utf-8"))
     manifest["spec"]["productionVariants"][0]["modelName"] = "other"

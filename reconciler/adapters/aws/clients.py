@@ -14,7 +14,7 @@ from reconciler.adapters.aws.limiter import Bucket
 from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
-from reconciler.core.errors import CredentialsError, HeldBackError, ThrottledError
+from reconciler.core.errors import CredentialsError, RateLimitedError, ThrottledError
 from reconciler.core.meters import UNMETERED, AwsMeter
 from reconciler.core.tenancy import Tenant
 
@@ -73,7 +73,7 @@ class Aws:
     def admit(self, tenant: Tenant, call: Call) -> None:
         """Keep a token for the call, so that what is written down about it is followed by it.
 
-        Raises HeldBackError when it could not go now.
+        Raises RateLimitedError when it could not go now.
         """
         with self._limited(call.operation):
             self._bucket(tenant, call.operation).admit(_request(tenant, call.params))
@@ -115,7 +115,7 @@ class Aws:
         """Tell of what the limiter holds back."""
         try:
             yield
-        except HeldBackError:
+        except RateLimitedError:
             self._meter.aws_held_back(_service(operation), operation)
             raise
 

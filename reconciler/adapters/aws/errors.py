@@ -1,4 +1,4 @@
-"""boto3's exceptions to ours, once (facts of the SageMaker API, section 2).
+"""boto3's exceptions to ours, once (SM-72 to SM-100).
 
 SageMaker answers ValidationException for absent, taken, busy and wrong alike; only the text tells them apart, and
 the texts are matched by their stable beginning. Nothing that leaves here carries a request id or a header.
@@ -38,7 +38,7 @@ _IN_USE_BUT_BUSY = "not in a terminal state"
 _NOT_IN_SERVICE = "The status should be in 'InService'"
 _SCALED = "scalable target"
 _UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
-"""DeleteEndpoint takes scalable targets with it, if the caller may (facts, section 2)."""
+"""DeleteEndpoint takes scalable targets with it, if the caller may (SM-93)."""
 
 _REGISTERED = "TagResource"
 """Only a new scalable target takes tags along; of one that exists the refusal names the operation that sets them."""
@@ -90,7 +90,7 @@ class RoleNotAssumableError(errors.CredentialsError):
 
 
 class NotInServiceError(errors.DependencyError):
-    """An endpoint that is changing takes no scalable target (facts, section 4)."""
+    """An endpoint that is changing takes no scalable target (SM-140)."""
 
     reason = "DependencyNotReady"
 
@@ -188,6 +188,6 @@ def _from_answer(
 
 
 def _missing(noun: str, operation: str, text: str) -> errors.ReconcileError:
-    # Created moments ago, a dependency may still be "missing" (facts, section 2): a slow retry, never terminal.
+    # Created moments ago, a dependency may still be "missing" (SM-97): a slow retry, never terminal.
     own = _OWN_NOUN.get(re.sub(r"^(Create|Update|Describe|Delete)", "", operation))
     return errors.NotFoundError(text) if noun == own else errors.DependencyError(text)

@@ -1,6 +1,6 @@
 """One token bucket per account, region and operation: starts high, learns down from throttling, creeps up again.
 
-SageMaker's quotas are per API and unpublished (facts, section 2), so the rate is learned: halved on a throttle,
+SageMaker's quotas are per API and unpublished (SM-98), so the rate is learned: halved on a throttle,
 a little more on each success (additive increase, multiplicative decrease).
 
 Nobody sleeps here. A request that cannot go now gets a place in the line and is told when to ask again; who asks later
@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from reconciler.core.errors import HeldBackError
+from reconciler.core.errors import RateLimitedError
 
 _START_PER_S = 25.0
 _FLOOR_PER_S = 0.2
@@ -52,7 +52,7 @@ class Bucket:
         self._filled_at = self.monotonic()
 
     def admit(self, who: Hashable) -> None:
-        """Keep a token for a request that will be sent soon. Raises HeldBackError as `take` does."""
+        """Keep a token for a request that will be sent soon. Raises RateLimitedError as `take` does."""
         with self._lock:
             now = self.monotonic()
             if who not in self._kept:
@@ -60,7 +60,7 @@ class Bucket:
             self._kept = {each: at for each, at in self._kept.items() if at + _KEPT_S > now} | {who: now}
 
     def take(self, who: Hashable) -> None:
-        """Let a request go. Raises HeldBackError when others are before it, or the rate does not allow it yet."""
+        """Let a request go. Raises RateLimitedError when others are before it, or the rate does not allow it yet."""
         with self._lock:
             if self._kept.pop(who, None) is None:
                 self._take(who, self.monotonic())
@@ -100,7 +100,7 @@ class Bucket:
         if wait > _FAR_S:
             wait = max(_FAR_S, wait / 2)
         self._line[who] = now + wait
-        raise HeldBackError("held back to stay under SageMaker's rate limit for this operation", wait)
+        raise RateLimitedError("held back to stay under SageMaker's rate limit for this operation", wait)
 
     def _fill(self, now: float) -> None:
         full = max(_SMALLEST_BURST, self.rate_per_s * _BURST_S)

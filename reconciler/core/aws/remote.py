@@ -1,4 +1,4 @@
-"""How objects in SageMaker are listed, described and recognised as moved (facts of the SageMaker API, 1.1 to 1.4)."""
+"""How objects in SageMaker are listed, described and recognised as moved (SM-60, SM-67)."""
 
 from __future__ import annotations
 

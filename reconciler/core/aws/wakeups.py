@@ -1,4 +1,4 @@
-"""What an event of SageMaker's says moved (facts of the SageMaker API, 5): a reason to look, and nothing more.
+"""What an event of SageMaker's says moved (SM-157 to SM-161): a reason to look, and nothing more.
 
 Events come twice, late, in any order or not at all, and whoever can write to the queue can forge one. So only the names
 are read, in whatever case they are; the states in them are not even looked at. Anything else is no hint.

@@ -1,4 +1,4 @@
-"""What drift may lead to (design 4, "Drift, two planes").
+"""What drift may lead to (D-7).
 
     found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
       └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is

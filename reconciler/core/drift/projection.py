@@ -1,4 +1,4 @@
-"""A spec against what Describe says of the thing that it became (facts of the SageMaker API, 1.3).
+"""A spec against what Describe says of the thing that it became (SM-37 to SM-57).
 
 Describe is not lossless: the service fills in defaults, injects what nobody asked for and keeps some of what was sent to
 itself. So the comparison is a projection: only what the user set is looked for in the answer, both in the resource's

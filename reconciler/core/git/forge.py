@@ -20,14 +20,16 @@ _SSH_DOORS = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 """Hosts that speak ssh on port 443 for a forge of another name."""
 
 
-class Provider(StrEnum):
+class ForgeProvider(StrEnum):
+    """Who takes commit statuses."""
+
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
     """Forgejo too."""
 
 
-class State(StrEnum):
+class CommitState(StrEnum):
     """What a status says, in the order in which it may move: never back (see `core/sync/commit_status.py`)."""
 
     PENDING = "pending"
@@ -37,28 +39,28 @@ class State(StrEnum):
     SUCCESS = "success"
 
 
-WORDS: Mapping[Provider, Mapping[State, str]] = {
-    Provider.GITHUB: {
-        State.PENDING: "pending",
+WORDS: Mapping[ForgeProvider, Mapping[CommitState, str]] = {
+    ForgeProvider.GITHUB: {
+        CommitState.PENDING: "pending",
         # Nothing closer exists; `success` would claim what never happened.
-        State.SUPERSEDED: "error",
-        State.ERROR: "error",
-        State.FAILURE: "failure",
-        State.SUCCESS: "success",
+        CommitState.SUPERSEDED: "error",
+        CommitState.ERROR: "error",
+        CommitState.FAILURE: "failure",
+        CommitState.SUCCESS: "success",
     },
-    Provider.GITLAB: {
-        State.PENDING: "pending",
-        State.SUPERSEDED: "canceled",
-        State.ERROR: "failed",
-        State.FAILURE: "failed",
-        State.SUCCESS: "success",
+    ForgeProvider.GITLAB: {
+        CommitState.PENDING: "pending",
+        CommitState.SUPERSEDED: "canceled",
+        CommitState.ERROR: "failed",
+        CommitState.FAILURE: "failed",
+        CommitState.SUCCESS: "success",
     },
-    Provider.GITEA: {
-        State.PENDING: "pending",
-        State.SUPERSEDED: "warning",
-        State.ERROR: "error",
-        State.FAILURE: "failure",
-        State.SUCCESS: "success",
+    ForgeProvider.GITEA: {
+        CommitState.PENDING: "pending",
+        CommitState.SUPERSEDED: "warning",
+        CommitState.ERROR: "error",
+        CommitState.FAILURE: "failure",
+        CommitState.SUCCESS: "success",
     },
 }
 
@@ -116,10 +118,10 @@ class ForgeSecret:
             app_key=values.get("githubAppPrivateKey", ""),
         )
 
-    def check(self, provider: Provider) -> None:
+    def check(self, provider: ForgeProvider) -> None:
         """Say which key is missing, never what another holds."""
         if self.app_key or self.app_id:
-            if provider is not Provider.GITHUB:
+            if provider is not ForgeProvider.GITHUB:
                 raise _wrong("InvalidCredentials", "the Secret has githubApp keys, which only GitHub knows")
             if not (self.app_id.isascii() and self.app_id.isdigit()) or not self.app_key:
                 raise _wrong("InvalidCredentials", "the Secret needs githubAppID (a number) and githubAppPrivateKey")
@@ -136,10 +138,10 @@ class ForgeSecret:
 
 
 @dataclass(frozen=True)
-class Place:
+class ForgeRepository:
     """A repository at a forge."""
 
-    provider: Provider
+    provider: ForgeProvider
     api: str
     """Root of the API, without a slash at the end."""
     project: str
@@ -168,7 +170,7 @@ class Statement:
     sha: str
     ref: str
     """Branch or tag, for GitLab, which otherwise picks a pipeline of its own choice; empty when not known."""
-    state: State
+    state: CommitState
     context: str
     description: str
     target_url: str = ""
@@ -177,18 +179,18 @@ class Statement:
 class Forge(Protocol):
     """Both raise ForgeError and nothing else."""
 
-    def post(self, place: Place, secret: ForgeSecret, statement: Statement) -> None: ...
+    def post(self, place: ForgeRepository, secret: ForgeSecret, statement: Statement) -> None: ...
 
-    def latest(self, place: Place, secret: ForgeSecret, sha: str, context: str) -> Said | None:
+    def latest(self, place: ForgeRepository, secret: ForgeSecret, sha: str, context: str) -> Said | None:
         """What the commit says in this context now."""
         ...
 
 
 @dataclass(frozen=True)
-class Target:
+class StatusTarget:
     """`spec.writeBack.commitStatus`, parsed."""
 
-    place: Place
+    place: ForgeRepository
     secret: str
     target_url: str = ""
 
@@ -201,13 +203,13 @@ class Target:
             return None
         url = str(_mapping(spec, "repo").get("url") or "")
         return cls(
-            place=place(Provider(provider), url, str(wanted.get("apiUrl") or "")),
+            place=place(ForgeProvider(provider), url, str(wanted.get("apiUrl") or "")),
             secret=str(_mapping(wanted, "secretRef").get("name") or ""),
             target_url=str(wanted.get("targetUrl") or ""),
         )
 
 
-def place(provider: Provider, url: str, api_url: str = "") -> Place:
+def place(provider: ForgeProvider, url: str, api_url: str = "") -> ForgeRepository:
     """Where the repository's statuses go: derived from its URL, or below `api_url`."""
     try:
         repository = parse_url(url, _POLICY)
@@ -219,32 +221,32 @@ def place(provider: Provider, url: str, api_url: str = "") -> Place:
     parts = [part for part in unquote(urlsplit(repository.text).path).split("/") if part]
     parts[-1] = parts[-1].removesuffix(".git")
     prefix: list[str] = []
-    if provider is not Provider.GITLAB:
+    if provider is not ForgeProvider.GITLAB:
         # An owner and a name, always; what stands before is where the forge is mounted.
         prefix, parts = parts[:-2], parts[-2:]
     if len(parts) < 2 or not parts[-1]:
         raise _wrong("InvalidURL", "spec.repo.url does not end in owner/repository")
     if api_url:
         api, api_host = _given_api(api_url)
-        parts = _below(parts, api, api_host, host) if provider is Provider.GITLAB else parts
+        parts = _below(parts, api, api_host, host) if provider is ForgeProvider.GITLAB else parts
     else:
         api = _derived_api(provider, repository, host, prefix)
         api_host = urlsplit(api).hostname or ""
-    return Place(provider, api, "/".join(parts), api_host, host)
+    return ForgeRepository(provider, api, "/".join(parts), api_host, host)
 
 
-def _derived_api(provider: Provider, repository: RemoteUrl, host: str, prefix: list[str]) -> str:
+def _derived_api(provider: ForgeProvider, repository: RemoteUrl, host: str, prefix: list[str]) -> str:
     # Of an ssh remote only the host tells of the forge: its port is sshd's.
     web = repository.scheme in ("https", "http")
     root = f"{repository.scheme}://{urlsplit(repository.text).netloc}" if web else f"https://{host}"
     match provider:
-        case Provider.GITHUB if public := _public_api(host):
+        case ForgeProvider.GITHUB if public := _public_api(host):
             return f"https://{public}"
-        case Provider.GITHUB:
+        case ForgeProvider.GITHUB:
             path = "/api/v3"
-        case Provider.GITLAB:
+        case ForgeProvider.GITLAB:
             path = "/api/v4"
-        case Provider.GITEA:
+        case ForgeProvider.GITEA:
             path = "/api/v1"
     # An ssh path may begin with a directory of the server; it says nothing about the web.
     mount = "".join(f"/{part}" for part in prefix) if web else ""

@@ -1,6 +1,6 @@
 """Where manifests come from: the words of a Git source, and the port the sync loop reads it through.
 
-Knows what a ref, a revision and a commit are to us. Does not know how they are fetched (`adapters/git.py`) nor what the
+Knows what a ref, a revision and a commit are to us. Does not know how they are fetched (`adapters/git`) nor what the
 files mean (`core/manifests/parse.py`). What may be asked for at all is in `core/git/rules.py`.
 """
 
@@ -84,7 +84,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class GitRemote:
     """One repository as one sync reaches it."""
 
     url: str
@@ -153,7 +153,7 @@ class TreeFile:
         return self.mode not in (SYMLINK, SUBMODULE)
 
 
-class Snapshot(Protocol):
+class CommitSnapshot(Protocol):
     """One commit, immutable: everything is read from the object store by id, never from a work tree.
 
     Any method raises SourceError; with `RepositoryRejected` and `RepositoryTooLarge` as RepositoryRejectedError.
@@ -195,11 +195,11 @@ class Snapshot(Protocol):
 class Repositories(Protocol):
     """All Git sources, shared by all syncs and safe for many threads."""
 
-    def resolve(self, remote: Remote, ref: Ref) -> Revision:
+    def resolve(self, remote: GitRemote, ref: Ref) -> Revision:
         """Ask the remote once where the ref stands."""
         ...
 
-    def fetch(self, remote: Remote, revision: Revision) -> Snapshot:
+    def fetch(self, remote: GitRemote, revision: Revision) -> CommitSnapshot:
         """Have the commit here; no network when it already is and this remote was reached before."""
         ...
 

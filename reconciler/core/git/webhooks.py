@@ -41,7 +41,9 @@ Headers = Mapping[str, str]
 """Names in lower case."""
 
 
-class Provider(StrEnum):
+class WebhookProvider(StrEnum):
+    """Who sends deliveries, as `spec.webhook` names them."""
+
     GITHUB = "github"
     GITLAB = "gitlab"
     GITEA = "gitea"
@@ -74,50 +76,50 @@ def path_of(sync: Resource) -> str:
     return PREFIX + hashlib.sha256(text.encode()).hexdigest()
 
 
-def provider_of(headers: Headers) -> Provider:
+def provider_of(headers: Headers) -> WebhookProvider:
     """By the headers. Gitea also sends GitHub's, so it is asked for first."""
     for provider, names in _TELLS.items():
         if any(name in headers for name in names):
             return provider
-    return Provider.GENERIC
+    return WebhookProvider.GENERIC
 
 
 _TELLS = {
-    Provider.GITEA: ("x-gitea-event", "x-forgejo-event"),
-    Provider.GITLAB: ("x-gitlab-event",),
-    Provider.GITHUB: ("x-github-event",),
-    Provider.BITBUCKET: ("x-event-key",),
+    WebhookProvider.GITEA: ("x-gitea-event", "x-forgejo-event"),
+    WebhookProvider.GITLAB: ("x-gitlab-event",),
+    WebhookProvider.GITHUB: ("x-github-event",),
+    WebhookProvider.BITBUCKET: ("x-event-key",),
 }
 
 _DELIVERIES = {
-    Provider.GITEA: ("x-gitea-delivery", "x-forgejo-delivery"),
-    Provider.GITLAB: ("idempotency-key", "x-gitlab-event-uuid"),
-    Provider.GITHUB: ("x-github-delivery",),
-    Provider.BITBUCKET: ("x-request-uuid", "x-request-id"),
-    Provider.GENERIC: ("x-delivery-id",),
+    WebhookProvider.GITEA: ("x-gitea-delivery", "x-forgejo-delivery"),
+    WebhookProvider.GITLAB: ("idempotency-key", "x-gitlab-event-uuid"),
+    WebhookProvider.GITHUB: ("x-github-delivery",),
+    WebhookProvider.BITBUCKET: ("x-request-uuid", "x-request-id"),
+    WebhookProvider.GENERIC: ("x-delivery-id",),
 }
 
 
-def verify(provider: Provider, headers: Headers, body: bytes, secret: str) -> bool:
+def verify(provider: WebhookProvider, headers: Headers, body: bytes, secret: str) -> bool:
     """Whether the sender knows the secret. Compares in constant time, over the bytes as they came."""
     if len(secret) < SHORTEST_TOKEN:
         return False
     key = secret.encode()
     match provider:
-        case Provider.GITLAB:
+        case WebhookProvider.GITLAB:
             return _same(headers.get("x-gitlab-token", ""), key)
-        case Provider.GITEA:
+        case WebhookProvider.GITEA:
             bare = headers.get("x-gitea-signature") or headers.get("x-forgejo-signature")
             return _signed(f"sha256={bare}" if bare else headers.get("x-hub-signature-256", ""), key, body)
-        case Provider.GITHUB:
+        case WebhookProvider.GITHUB:
             return _signed(headers.get("x-hub-signature-256", ""), key, body)
-        case Provider.BITBUCKET:
+        case WebhookProvider.BITBUCKET:
             return _signed(headers.get("x-hub-signature", ""), key, body)
-        case Provider.GENERIC:
+        case WebhookProvider.GENERIC:
             return _signed(headers.get("x-signature", ""), key, body)
 
 
-def delivery_ids(provider: Provider, headers: Headers, body: bytes) -> tuple[str, ...]:
+def delivery_ids(provider: WebhookProvider, headers: Headers, body: bytes) -> tuple[str, ...]:
     """By which a repetition is known. The id is not signed, so the body counts as well: two pushes never have the same."""
     given = next((headers[name] for name in _DELIVERIES[provider] if headers.get(name)), "")
     return tuple(
@@ -127,34 +129,34 @@ def delivery_ids(provider: Provider, headers: Headers, body: bytes) -> tuple[str
     )
 
 
-def read(provider: Provider, headers: Headers, body: bytes) -> Push | None:
+def read(provider: WebhookProvider, headers: Headers, body: bytes) -> Push | None:
     """What a verified delivery is about; None for a ping and for events that move no ref. MalformedError otherwise."""
     event = _event(provider, headers)
-    if provider is not Provider.GENERIC and event not in _PUSHES[provider]:
+    if provider is not WebhookProvider.GENERIC and event not in _PUSHES[provider]:
         return None
-    if provider is Provider.GENERIC and not body.strip():
+    if provider is WebhookProvider.GENERIC and not body.strip():
         return Push()
     value = _parsed(headers, body)
     match provider:
-        case Provider.BITBUCKET:
+        case WebhookProvider.BITBUCKET:
             return _bitbucket(event, value)
-        case Provider.GITLAB:
+        case WebhookProvider.GITLAB:
             project = _object(value, "project")
             return Push(_ref(value), _text(project, "path_with_namespace"), _text(project, "default_branch"))
-        case Provider.GITHUB | Provider.GITEA:
+        case WebhookProvider.GITHUB | WebhookProvider.GITEA:
             refs = (_created(value),) if event in ("create", "delete") else _ref(value)
             repository = _object(value, "repository")
             return Push(refs, _text(repository, "full_name"), _text(repository, "default_branch"))
-        case Provider.GENERIC:
+        case WebhookProvider.GENERIC:
             repository = _object(value, "repository") if isinstance(value.get("repository"), Mapping) else {}
             return Push(_ref(value) if "ref" in value else None, _text(repository, "full_name"))
 
 
 _PUSHES = {
-    Provider.GITHUB: frozenset({"push", "create", "delete"}),
-    Provider.GITEA: frozenset({"push", "create", "delete"}),
-    Provider.GITLAB: frozenset({"push hook", "tag push hook"}),
-    Provider.BITBUCKET: frozenset({"repo:push", "repo:refs_changed"}),
+    WebhookProvider.GITHUB: frozenset({"push", "create", "delete"}),
+    WebhookProvider.GITEA: frozenset({"push", "create", "delete"}),
+    WebhookProvider.GITLAB: frozenset({"push hook", "tag push hook"}),
+    WebhookProvider.BITBUCKET: frozenset({"repo:push", "repo:refs_changed"}),
 }
 
 
@@ -209,7 +211,7 @@ def _signed(given: str, key: bytes, body: bytes) -> bool:
     return hmac.compare_digest(signature.lower().encode("latin-1", "replace"), wanted.encode())
 
 
-def _event(provider: Provider, headers: Headers) -> str:
+def _event(provider: WebhookProvider, headers: Headers) -> str:
     name = next((headers[name] for name in _TELLS.get(provider, ()) if name in headers), "")
     return name.strip().lower()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from reconciler.core.git.rules import clean_path
-from reconciler.core.git.source import SUBMODULE, SYMLINK, RepositoryRejectedError, Snapshot, TreeFile
+from reconciler.core.git.source import SUBMODULE, SYMLINK, CommitSnapshot, RepositoryRejectedError, TreeFile
 from reconciler.core.lru import Lru
 from reconciler.core.manifests.ignore import IGNORE_FILE, Ignore, IgnoreError
 from reconciler.core.manifests.kustomization import KUSTOMIZATIONS
@@ -45,7 +45,7 @@ class Rendered:
 class Kustomizer(Protocol):
     """Builds overlays. Faults come back as rejections."""
 
-    def build(self, snapshot: Snapshot, path: str, options: ParseOptions, validate: Validate) -> Parsed:
+    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> Parsed:
         """Render `path`; each manifest carries the path of the file it comes from."""
         ...
 
@@ -62,7 +62,7 @@ class RenderCache:
 
 
 def render(
-    snapshot: Snapshot,
+    snapshot: CommitSnapshot,
     path: str,
     options: RenderOptions,
     cache: RenderCache,
@@ -80,7 +80,7 @@ def render(
 class _Render:
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: CommitSnapshot,
         path: str,
         options: RenderOptions,
         cache: RenderCache,

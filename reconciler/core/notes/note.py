@@ -1,7 +1,7 @@
 """The record on the commit: one JSON line for each event, kept in a git note.
 
 Knows what a line says, what makes two renderings the same event, and how lines join what a note holds already. Does not
-know how notes travel (`adapters/notes.py`) nor where they wait (`runtime/notes/outbox.py`). The format is described for
+know how notes travel (`adapters/git/notes.py`) nor where they wait (`runtime/notes/outbox.py`). The format is described for
 people in `docs/notes.md`, and its version stands in every line.
 
 A line's id is a digest of what makes the event that event, never of when or in which words it was told: the same event

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 from reconciler.core.git.rules import UrlPolicy, check_ref, parse_url
-from reconciler.core.git.source import Ref, Remote, SourceError
+from reconciler.core.git.source import GitRemote, Ref, SourceError
 from reconciler.core.naming import digest
 
 _ROOT = "refs/notes/"
@@ -73,10 +73,10 @@ def note_ref(cluster: str, asked: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Target:
+class NotesTarget:
     """One note ref of one repository, with the credentials to write it."""
 
-    remote: Remote
+    remote: GitRemote
     ref: str
 
     @property
@@ -99,7 +99,7 @@ class Notes(Protocol):
     """Writes to note refs, and looks through them; safe for many threads."""
 
     def append(
-        self, target: Target, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
+        self, target: NotesTarget, lines: Mapping[str, Sequence[str]], may_write: Callable[[], bool] = lambda: True
     ) -> Written:
         """Add rendered lines to the notes of commits, in one push; lines that are there already are left alone.
 
@@ -108,6 +108,6 @@ class Notes(Protocol):
         """
         ...
 
-    def find(self, target: Target, *texts: str) -> Sequence[str]:
+    def find(self, target: NotesTarget, *texts: str) -> Sequence[str]:
         """The lines with one of these texts in the notes of all commits, bounded in number. SourceError: they cannot be read."""
         ...

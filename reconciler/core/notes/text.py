@@ -1,7 +1,7 @@
 """What a git note holds as a whole: our lines, each once and in order of time, beside what others wrote.
 
 `merge` is the only way lines get into a note. It is idempotent, and of two writers' merges each contains both: so a push
-that is repeated after a crash, and one that lost a race, change nothing twice. `adapters/notes.py` calls it.
+that is repeated after a crash, and one that lost a race, change nothing twice. `adapters/git/notes.py` calls it.
 """
 
 from __future__ import annotations

@@ -162,4 +162,4 @@ CLOSED_ENUMS = frozenset(
 )
 
 SECRET_MEMBERS = frozenset({"Environment", "HyperParameters", "StaticHyperParameters"})
-"""API members whose values may hold secrets wherever they occur (design 3.3)."""
+"""API members whose values may hold secrets wherever they occur (D-14.11)."""

@@ -58,7 +58,7 @@ class Scalar:
     """The closed set of values. An enum that AWS grows is not closed and stays an open string."""
     format: str | None = None
     secret: bool = False
-    """Leaves the cluster only as a digest (design 3.3)."""
+    """Leaves the cluster only as a digest (D-14.11)."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _resource(shape: Shape, value: Any) -> Any:
 
 
 def canonical(shape: Shape, value: Any) -> Any:
-    """What digests are made of (design 4, "Names and identity"): equal for every way of writing the same thing.
+    """What digests are made of (D-1.4): equal for every way of writing the same thing.
 
     A key that the shape does not know is kept: dropping it would give two contents one digest.
     """

@@ -28,7 +28,7 @@ from reconciler.core.conditions import HEALTHY, READY, STALLED, clip, find
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.git import inventory
-from reconciler.core.git.forge import WORDS, Said, State, Statement, Target
+from reconciler.core.git.forge import WORDS, CommitState, Said, Statement, StatusTarget
 from reconciler.core.git.source import Revision
 from reconciler.core.naming import digest
 from reconciler.core.resource import Annotation, Key, Resource
@@ -50,7 +50,7 @@ _COMMIT_FAULTS = _UNREAD_FAULTS | {
 """Reasons of a stalled sync that the commit itself brought about; see `core/sync/status.py`."""
 _OWN_FAULTS = frozenset({"AccessDenied"})
 
-_ORDER = tuple(State)
+_ORDER = tuple(CommitState)
 
 Look = Callable[[Key], Resource | None]
 
@@ -61,7 +61,7 @@ class Record:
 
     sha: str
     ref: str
-    state: State
+    state: CommitState
     description: str
     said: str = ""
     """Digest of what the forge knows; equal to that of the record: nothing is owed."""
@@ -83,7 +83,7 @@ class Ledger:
         records = []
         for entry in kept.get("records") or ():
             try:
-                state = State(entry["state"])
+                state = CommitState(entry["state"])
             except (KeyError, ValueError):
                 continue
             said, writes = str(entry.get("said", "")), int(entry.get("writes") or 0)
@@ -120,7 +120,7 @@ def context(cluster: str, sync: Key) -> str:
     return name if len(name) <= _CONTEXT_LIMIT else f"{name[: _CONTEXT_LIMIT - 13]}-{digest([name])}"
 
 
-def statement(record: Record, name: str, target: Target) -> Statement:
+def statement(record: Record, name: str, target: StatusTarget) -> Statement:
     return Statement(record.sha, record.ref, record.state, name, record.description, target.target_url)
 
 
@@ -136,7 +136,7 @@ def owed(ledger: Ledger) -> tuple[Record, ...]:
     return tuple(
         record
         for record in reversed(ledger.records)
-        if record.said != identity(record) and record.writes < WRITES - (record.state is State.PENDING)
+        if record.said != identity(record) and record.writes < WRITES - (record.state is CommitState.PENDING)
     )
 
 
@@ -150,7 +150,7 @@ def given_up(record: Record) -> Record:
     return replace(record, said=identity(record), writes=WRITES)
 
 
-def met(record: Record, found: Said, target: Target) -> Record | None:
+def met(record: Record, found: Said, target: StatusTarget) -> Record | None:
     """The record, when the forge already says it, or says that this commit succeeded; None when it is to be posted.
 
     So nothing is told twice after a lost answer or a crash, and a lost status paints no finished commit red.
@@ -158,8 +158,8 @@ def met(record: Record, found: Said, target: Target) -> Record | None:
     words = WORDS[target.place.provider]
     if (found.word, found.description) == (words[record.state], record.description):
         return replace(record, said=identity(record))
-    if found.word == words[State.SUCCESS]:
-        done = replace(record, state=State.SUCCESS, description=found.description)
+    if found.word == words[CommitState.SUCCESS]:
+        done = replace(record, state=CommitState.SUCCESS, description=found.description)
         return replace(done, said=identity(done))
     return None
 
@@ -174,28 +174,28 @@ def advance(ledger: Ledger, sync: Resource, look: Look) -> Ledger:
     if newest is None or newest.sha != revision.sha:
         ledger = _begin(ledger, sync, revision)
         newest = ledger.records[0]
-    if newest.state is State.SUCCESS:
+    if newest.state is CommitState.SUCCESS:
         return ledger
     verdict = _judge(sync, revision, frozenset({revision.sha, *ledger.open}), look)
     if verdict is None or _ORDER.index(verdict[0]) <= _ORDER.index(newest.state):
         return ledger
     state, description = verdict
     ledger = ledger.with_record(replace(newest, state=state, description=clip(description, DESCRIPTION_LIMIT)))
-    return replace(ledger, open=()) if state is State.SUCCESS else ledger
+    return replace(ledger, open=()) if state is CommitState.SUCCESS else ledger
 
 
 def _begin(ledger: Ledger, sync: Resource, revision: Revision) -> Ledger:
     """Another commit is attempted: the one before is closed, this one is judged from the start."""
-    unfinished = tuple(record.sha for record in ledger.records[:1] if record.state is not State.SUCCESS)
+    unfinished = tuple(record.sha for record in ledger.records[:1] if record.state is not CommitState.SUCCESS)
     skipped = tuple(_skipped(ledger, sync, revision))
     past = [
-        _superseded(record, revision) if record.state is State.PENDING else record
+        _superseded(record, revision) if record.state is CommitState.PENDING else record
         for record in (*skipped, *ledger.records)
     ]
     before = next(
-        (record for record in past if record.sha == revision.sha), Record(revision.sha, "", State.PENDING, "")
+        (record for record in past if record.sha == revision.sha), Record(revision.sha, "", CommitState.PENDING, "")
     )
-    this = replace(before, ref=revision.ref, state=State.PENDING, description=_PENDING)
+    this = replace(before, ref=revision.ref, state=CommitState.PENDING, description=_PENDING)
     others = [record for record in past if record.sha != revision.sha]
     opened = (*unfinished, *(record.sha for record in skipped), *ledger.open)
     return Ledger((this, *others)[:RECORDS], tuple(dict.fromkeys(sha for sha in opened if sha != revision.sha))[:OPEN])
@@ -212,14 +212,16 @@ def _skipped(ledger: Ledger, sync: Resource, revision: Revision) -> Iterator[Rec
         if not known or sha in known:
             return
         if sha != revision.sha and sha:
-            yield Record(sha, revision.ref, State.PENDING, _PENDING)
+            yield Record(sha, revision.ref, CommitState.PENDING, _PENDING)
 
 
 def _superseded(record: Record, revision: Revision) -> Record:
-    return replace(record, state=State.SUPERSEDED, description=f"Superseded by {revision.short} before it was finished")
+    return replace(
+        record, state=CommitState.SUPERSEDED, description=f"Superseded by {revision.short} before it was finished"
+    )
 
 
-def _judge(sync: Resource, revision: Revision, shas: frozenset[str], look: Look) -> tuple[State, str] | None:
+def _judge(sync: Resource, revision: Revision, shas: frozenset[str], look: Look) -> tuple[CommitState, str] | None:
     """State and description; None when nothing is known of the commit."""
     if sync.status.get("lastAppliedRevision") == str(revision):
         return _judge_objects(sync, shas, look)
@@ -227,9 +229,9 @@ def _judge(sync: Resource, revision: Revision, shas: frozenset[str], look: Look)
     reason = str((find(conditions, READY) or {}).get("reason", ""))
     if (find(conditions, STALLED) or {}).get("status") == "True":
         if reason in _OWN_FAULTS:
-            return State.ERROR, _fault(sync, reason)
+            return CommitState.ERROR, _fault(sync, reason)
         if reason in _COMMIT_FAULTS:
-            return State.FAILURE, _fault(sync, reason)
+            return CommitState.FAILURE, _fault(sync, reason)
     return None
 
 
@@ -245,7 +247,7 @@ def _fault(sync: Resource, reason: str) -> str:
     return f"{reason}: {text}" + (f"; {total - 1} more" if total > 1 else "")
 
 
-def _judge_objects(sync: Resource, shas: frozenset[str], look: Look) -> tuple[State, str] | None:
+def _judge_objects(sync: Resource, shas: frozenset[str], look: Look) -> tuple[CommitState, str] | None:
     try:
         spec = GitSyncSpec.parse(sync.spec, sync.namespace)
     except TerminalError:
@@ -270,12 +272,12 @@ def _judge_objects(sync: Resource, shas: frozenset[str], look: Look) -> tuple[St
             case None:
                 waiting = True
     if failed:
-        return State.FAILURE, failed[0] + (f"; {len(failed) - 1} more" if len(failed) > 1 else "")
+        return CommitState.FAILURE, failed[0] + (f"; {len(failed) - 1} more" if len(failed) > 1 else "")
     if waiting:
-        return State.PENDING, _PENDING
+        return CommitState.PENDING, _PENDING
     if not healthy:
-        return State.SUCCESS, "Applied; no object had to change"
-    return State.SUCCESS, f"Applied; {healthy} object{'s are' if healthy > 1 else ' is'} healthy"
+        return CommitState.SUCCESS, "Applied; no object had to change"
+    return CommitState.SUCCESS, f"Applied; {healthy} object{'s are' if healthy > 1 else ' is'} healthy"
 
 
 def health(resource: Resource) -> bool | None:

@@ -16,10 +16,9 @@ from typing import Any, Self
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.git.source import Ref, Revision
-from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
+from reconciler.core.resource import Annotation, Key, Resource
 
 KIND = "GitSync"
-ALLOW_REWIND = f"{GITOPS_GROUP}/allow-rewind"
 MIN_INTERVAL = timedelta(seconds=10)
 _LONGEST_S = 365 * 24 * 3600.0
 DEFAULT_INTERVAL = timedelta(minutes=1)

@@ -1,10 +1,10 @@
 """Application Auto Scaling for variants of endpoints, with the checks that moto leaves out.
 
-An own core and not moto wrapped: of moto's, nothing but the shapes would be left (facts 8: no endpoint, no order, no
+An own core and not moto wrapped: of moto's, nothing but the shapes would be left (PY-7: no endpoint, no order, no
 capacity, no alarm is checked there, ARNs and error codes differ), and only in here do clock, faults, scopes and endpoints
 agree. Alarms do live in moto's CloudWatch, where a client looks for them.
 
-The service's order: unknown operation, rate, shape, then what facts 4 lists. Texts that nobody recorded are `unverified`.
+The service's order: unknown operation, rate, shape, then what is known of it (SM-137 to SM-152). Texts that nobody recorded are `unverified`.
 """
 
 import base64
@@ -32,7 +32,7 @@ _CONCURRENCY = "sagemaker:variant:DesiredProvisionedConcurrency"
 _TRACKING, _STEPS = "TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration"
 _CONFIGURATION_OF = {"TargetTrackingScaling": _TRACKING, "StepScaling": _STEPS}
 _DEFAULTS: Mapping[str, Answer] = {
-    # What Describe fills in [?]: no client may need it or be disturbed by it.
+    # What Describe fills in, partly assumed (SM-151): no client may need it or be disturbed by it.
     _TRACKING: {"ScaleOutCooldown": 300, "ScaleInCooldown": 300, "DisableScaleIn": False},
     _STEPS: {"Cooldown": 300, "MetricAggregationType": "Average"},
 }
@@ -111,7 +111,7 @@ def _scalable(call: _Call, where: Where) -> tuple[Resource, Variant]:
     if endpoint is None:
         raise errors.missing("endpoint", call.scope.arn("endpoint", where.endpoint))
     if endpoint.status != "InService":
-        raise errors.invalid(  # the second sentence is recorded (facts 4), the first is ours
+        raise errors.invalid(  # the second sentence is recorded (SM-140), the first is ours
             f"The status of endpoint {endpoint.arn} is '{endpoint.status}'. "
             "The status should be in 'InService' to register it as a scalable target"
         )

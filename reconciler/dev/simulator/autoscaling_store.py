@@ -1,5 +1,5 @@
 """Scalable targets and scaling policies, as Application Auto Scaling keeps them: what `autoscaling.py` changes and what
-endpoints ask before they change a variant (facts 4).
+endpoints ask before they change a variant (SM-152).
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What SageMaker answers when it refuses, word for word.
 
-The texts are those of section 2 of the API facts; a text nobody has recorded carries `unverified` beside it, and
+The texts are those that are known (SM-72 to SM-97); a text nobody has recorded carries `unverified` beside it, and
 no client may depend on its wording.
 """
 
@@ -77,7 +77,7 @@ def job_name_taken(subject: str, noun: str, arn: str) -> ApiError:
 
 
 def in_progress(arn: str) -> ApiError:
-    """DeleteEndpoint says *update* too (facts 2)."""
+    """DeleteEndpoint says *update* too (SM-80)."""
     return invalid(f'Cannot update in-progress endpoint "{arn}".')
 
 

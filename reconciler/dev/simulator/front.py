@@ -139,7 +139,7 @@ class Front:
         return code, effect, [answer]
 
     def _filter_by_prefix(self, arrival: Arrival, body: bytes) -> bytes:
-        """Give moto, which ignores logStreamNamePrefix and returns every stream (facts 8), the streams' names instead."""
+        """Give moto, which ignores logStreamNamePrefix and returns every stream (PY-8), the streams' names instead."""
         request = json.loads(body)
         prefix = request.pop("logStreamNamePrefix", None)
         if prefix is not None:

@@ -107,7 +107,7 @@ def mend_moto() -> None:
 
 
 def _speed_up_moto() -> None:
-    """For every request moto scans a directory and inspects a class: two thirds of its time (facts 8.1)."""
+    """For every request moto scans a directory and inspects a class: two thirds of its time (PY-9)."""
     modules: Any = moto.backends
     names = tuple(moto.backends.list_of_moto_modules())
     modules.list_of_moto_modules = lambda: names

@@ -1,4 +1,4 @@
-"""The List operations: filters, sort orders, and pages as the service cuts them (facts 1.4).
+"""The List operations: filters, sort orders, and pages as the service cuts them (SM-58 to SM-63).
 
 A page is cut from what the name and creation filters leave, and only *then* filtered by status and modification:
 pages may be short, or empty with a NextToken. Tokens hold the sort key of the last row looked at, so rows that come

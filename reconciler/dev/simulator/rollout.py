@@ -1,4 +1,4 @@
-"""What an UpdateEndpoint does, step by step, from its DeploymentConfig: a pure plan (facts 3).
+"""What an UpdateEndpoint does, step by step, from its DeploymentConfig: a pure plan (SM-120 to SM-130).
 
     all at once   launch N · activate N · bake (TerminationWait) · terminate the old
     canary        launch N · activate c · bake (WaitInterval) · activate N-c · bake (TerminationWait) · terminate

@@ -16,5 +16,5 @@ class Scope:
         return next((name for prefix, name in _PARTITIONS.items() if self.region.startswith(prefix)), "aws")
 
     def arn(self, kind: str, name: str) -> str:
-        """The service lower-cases the name in ARNs, and only there (facts 1.1)."""
+        """The service lower-cases the name in ARNs, and only there (SM-4)."""
         return f"arn:{self.partition}:sagemaker:{self.region}:{self.account}:{kind}/{name.lower()}"

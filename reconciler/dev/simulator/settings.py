@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DURATIONS: dict[str, float] = {
-    # The recorded run of facts 1.2, rounded.
+    # The recorded run (SM-36), rounded.
     "training.Pending": 60,
     "training.Starting": 180,
     "training.Downloading": 50,

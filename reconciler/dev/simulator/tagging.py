@@ -1,4 +1,4 @@
-"""The Resource Groups Tagging API over our resources: the cheap way to find everything one owns (facts 1.4).
+"""The Resource Groups Tagging API over our resources: the cheap way to find everything one owns (SM-69).
 
 Hooked into moto's backend, below its protocols (botocore speaks CBOR to this service). Ours come first, then moto's.
 """

@@ -1,7 +1,7 @@
 """Token buckets per account and operation, on wall time: a client's rate is real whatever the speed of the clock. Only a
 test whose client runs on the simulator's own time asks for that time here too.
 
-Only ListTrainingJobs' 2 a second is known; the other rates are assumptions of the same order (facts 2).
+Only ListTrainingJobs' 2 a second is known; the other rates are assumptions of the same order (SM-98).
 """
 
 import fnmatch

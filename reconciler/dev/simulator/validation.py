@@ -1,7 +1,7 @@
 """Checks a request against the service model, and says what is wrong in the service's own words.
 
-botocore sends maxima, patterns and enums unchecked: they are the server's job (facts 2). The text is that of the
-"constraint" row: lowerCamel path, list members as `.N.member`, all violations in one answer.
+botocore sends maxima, patterns and enums unchecked: they are the server's job (SM-99). The text (SM-84) has a
+lowerCamel path, list members as `.N.member`, all violations in one answer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,7 +44,7 @@ def check(shape: Any, request: Mapping[str, Any]) -> None:
 
 
 def check_partition(partition: str, request: Any, name: str = "") -> None:
-    """Roles and keys of another partition are of no use (facts 7)."""
+    """Roles and keys of another partition are of no use (SM-100)."""
     if isinstance(request, Mapping):
         for member, value in request.items():
             check_partition(partition, value, member)

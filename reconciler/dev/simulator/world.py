@@ -202,7 +202,7 @@ class World:
     # Events
 
     def emit(self, resource: Resource, detail_type: str, at: float) -> None:
-        """To EventBridge; an events rule may drop, delay, repeat or reorder it (facts 5: all of that is normal)."""
+        """To EventBridge; an events rule may drop, delay, repeat or reorder it (all of that is normal, SM-158)."""
         scope = resource.scope
         if not self.neighbours.wants_events(scope):
             return

@@ -1,6 +1,6 @@
 """Which resources have logs, and where: names, log groups and streams, what status says. Pure.
 
-Streams (facts of the SageMaker API, 6): `<job>/<host>` for jobs, `<variant>/<instance>` in a group of its own for an endpoint.
+Streams (SM-163): `<job>/<host>` for jobs, `<variant>/<instance>` in a group of its own for an endpoint.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from reconciler.core.errors import ReconcileError
 from reconciler.core.git import webhooks
 from reconciler.core.git.rules import UrlPolicy, parse_url
 from reconciler.core.git.source import SourceError
-from reconciler.core.git.webhooks import BODY_LIMIT, SHORTEST_TOKEN, MalformedError, Provider
+from reconciler.core.git.webhooks import BODY_LIMIT, SHORTEST_TOKEN, MalformedError, WebhookProvider
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import KIND
@@ -146,7 +146,7 @@ class Hooks:
             door.allowance -= 1.0
             return True
 
-    def _verified(self, door: _Door, sync: Resource, provider: Provider, request: Request, body: bytes) -> bool:
+    def _verified(self, door: _Door, sync: Resource, provider: WebhookProvider, request: Request, body: bytes) -> bool:
         if webhooks.verify(provider, request.headers, body, self._token(door, sync, SECRET_S)):
             return True
         # The Secret may have been changed since it was read.
@@ -216,9 +216,9 @@ class Hooks:
         self._wake(key)
 
 
-def _provider(sync: Resource, request: Request) -> Provider:
+def _provider(sync: Resource, request: Request) -> WebhookProvider:
     named = sync.spec["webhook"].get("provider")
-    return Provider(named) if named else webhooks.provider_of(request.headers)
+    return WebhookProvider(named) if named else webhooks.provider_of(request.headers)
 
 
 def _token_of(objects: Objects, sync: Resource) -> str:

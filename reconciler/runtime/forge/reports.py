@@ -19,7 +19,7 @@ from typing import Any
 
 from reconciler.core.conditions import Condition, clip, find, settle
 from reconciler.core.errors import ReconcileError, StaleError
-from reconciler.core.git.forge import Consequence, Forge, ForgeError, ForgeSecret, Target
+from reconciler.core.git.forge import Consequence, Forge, ForgeError, ForgeSecret, StatusTarget
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.commit_status import Ledger, Record, advance, context, given_up, met, owed, statement, told
@@ -93,7 +93,7 @@ class Reports:
             return None
         known = self._remember(sync)
         try:
-            target = Target.of(sync.spec)
+            target = StatusTarget.of(sync.spec)
         except ForgeError as error:
             self._complain(known, error.reason, error.message)
             self._save(sync, known)
@@ -116,7 +116,7 @@ class Reports:
         known.certain &= shas
         known.looked = True
 
-    def _say(self, key: Key, sync: Resource, known: _Known, target: Target) -> float | None:
+    def _say(self, key: Key, sync: Resource, known: _Known, target: StatusTarget) -> float | None:
         """Post what is owed, as far as the host and the last failure allow."""
         if not owed(known.ledger):
             self._queue.forget(key)
@@ -138,7 +138,7 @@ class Reports:
         finally:
             self._hosts.release(host)
 
-    def _say_all(self, key: Key, sync: Resource, known: _Known, target: Target) -> float | None:
+    def _say_all(self, key: Key, sync: Resource, known: _Known, target: StatusTarget) -> float | None:
         place = target.place
         values = read_secret(self._objects, sync.namespace, target.secret, place.host, place.allowed_by)
         desk = _Desk(self._forge, ForgeSecret.of(values), target, context(self._cluster, key))
@@ -259,7 +259,7 @@ class _Desk:
 
     forge: Forge
     secret: ForgeSecret
-    target: Target
+    target: StatusTarget
     context: str
 
     def say(self, record: Record, known: _Known) -> Record:

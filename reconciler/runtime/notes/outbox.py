@@ -22,7 +22,7 @@ from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError, is_sha
 from reconciler.core.notes.note import Line
 from reconciler.core.notes.pending import Entry, by_commit
-from reconciler.core.notes.target import Notes, NotesContendedError, NotesRefusedError, Target
+from reconciler.core.notes.target import Notes, NotesContendedError, NotesRefusedError, NotesTarget
 from reconciler.core.notes.text import MOST_AT_ONCE
 from reconciler.core.ports import Events
 from reconciler.core.resource import Key, Resource
@@ -47,7 +47,7 @@ class Targets(Protocol):
         """Whether it has notes at all: answered from memory, at every event."""
         ...
 
-    def target(self, sync: Key) -> Target | None:
+    def target(self, sync: Key) -> NotesTarget | None:
         """Read credentials now. None: no notes (any more); SourceError: not as things are."""
         ...
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from reconciler.core.git.source import Remote, SourceError
-from reconciler.core.notes.target import NotesSpec, Target
+from reconciler.core.git.source import GitRemote, SourceError
+from reconciler.core.notes.target import NotesSpec, NotesTarget
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
 
@@ -19,7 +19,7 @@ class GitSyncTargets:
     def __init__(
         self,
         syncs: Callable[[Key], Resource | None],
-        remote: Callable[[Resource, GitSyncSpec], Remote],
+        remote: Callable[[Resource, GitSyncSpec], GitRemote],
         cluster: str,
     ) -> None:
         self._syncs = syncs
@@ -36,7 +36,7 @@ class GitSyncTargets:
         except SourceError:
             return True
 
-    def target(self, sync: Key) -> Target | None:
+    def target(self, sync: Key) -> NotesTarget | None:
         resource = self._syncs(sync)
         if resource is None or resource.deleting:
             return None
@@ -44,4 +44,4 @@ class GitSyncTargets:
         if not notes.enabled:
             return None
         spec = GitSyncSpec.parse(resource.spec, resource.namespace)
-        return Target(self._remote(resource, replace(spec, secret=notes.secret)), notes.ref)
+        return NotesTarget(self._remote(resource, replace(spec, secret=notes.secret)), notes.ref)

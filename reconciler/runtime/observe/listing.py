@@ -1,4 +1,4 @@
-"""What one tenant's List of one remote kind told (design 5).
+"""What one tenant's List of one remote kind told (D-15.2).
 
 A sweep asks for pages of 100, newest first, and stops as soon as all that may still move was seen; it names the objects
 whose thing moved. Jobs: nothing watched runs, no page is asked for. What has no end is swept whole at the slow pace, and

@@ -1,4 +1,4 @@
-"""SageMaker seen in bulk: List pages instead of one Describe per object (design 5).
+"""SageMaker seen in bulk: List pages instead of one Describe per object (D-15.2, D-15.3).
 
 Per tenant, one `Listing` for each remote kind that somebody watches and one `TagBook`; the `Sweeper` reads their pages and
 wakes the objects whose thing moved. A Describe is made only when a worker asks for it and the summary moved since the
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Watch
-from reconciler.core.errors import DeniedError, HeldBackError, NotFoundError
+from reconciler.core.errors import DeniedError, NotFoundError, RateLimitedError
 from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
@@ -40,7 +40,7 @@ class Aws(Protocol):
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]: ...
     def write(self, tenant: Any, call: Call) -> Mapping[str, Any]: ...
     def admit(self, tenant: Any, call: Call) -> None:
-        """Raises HeldBackError when the limiter would not let the call go now; else its token is kept for it."""
+        """Raises RateLimitedError when the limiter would not let the call go now; else its token is kept for it."""
 
     def rate(self, tenant: Any, operation: str) -> float:
         """Calls a second that the operation is believed to allow."""
@@ -241,7 +241,7 @@ class Observer:
         while True:
             try:
                 answer = self._aws.read(tenant, operation, params)
-            except HeldBackError:
+            except RateLimitedError:
                 with self._lock:
                     self._unfinished[asked] = _Unfinished(begun.until, found, params)
                 raise

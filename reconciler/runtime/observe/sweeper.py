@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from reconciler.core.errors import HeldBackError, ReconcileError
+from reconciler.core.errors import RateLimitedError, ReconcileError
 from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
@@ -131,7 +131,7 @@ class Sweeper:
             answer = self._aws.read(lane.tenant, ask.operation, ask.params)
             with self._changed:
                 woken |= sweep.take(answer, asked_at)
-        except HeldBackError as error:
+        except RateLimitedError as error:
             with self._changed:
                 sweep.hold(error.retry_after_s)
         except ReconcileError as error:

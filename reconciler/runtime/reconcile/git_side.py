@@ -1,9 +1,9 @@
-"""What a worker asks before it acts on a spec: is this what Git holds, and if not, what is to be said and done about it?
+"""What a worker asks before it acts on a spec: is this what Git holds, and if not, what follows from that?
 
-    as Git says, or no GitSync cares     act
-    edited, mode Warn or Ignore          act, and in Warn tell what differs
-    edited, mode Correct                 wait a moment: the sync puts it back
-    ... and still there after that       hold: act on nothing of it, and the object says why
+    as Git says, or no GitSync owns it   act
+    edited, mode Warn or Ignore          act, and in Warn report what differs
+    edited, mode Correct                 wait a moment: the sync reverts the edit
+    ... and still there after that       blocked: act on nothing of it, and the object says why
 
 Answered from memory alone: claims, the informers' cache and the object's own status. Writes nothing.
 """
@@ -25,7 +25,7 @@ from reconciler.core.status import SUSPENDED
 from reconciler.core.sync.spec import owner_id
 
 _PATIENCE = timedelta(seconds=10)
-"""An edit in the cluster is put back within a second as a rule; later than this the object says that it is not."""
+"""An edit in the cluster is reverted within a second as a rule; later than this the object says that it is not."""
 
 
 class Claim(Protocol):
@@ -60,15 +60,15 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True)
-class Stand:
-    """How an object stands to Git."""
+class GitVerdict:
+    """Whether the spec of an object may be acted on, by what Git holds of it."""
 
     git: GitPlane
     policy: Policy
     on_change: str
-    wait: timedelta | None = None
-    """For so long nothing is said or done: it is being put back."""
-    hold: Refusal | None = None
+    reverting: timedelta | None = None
+    """For so long nothing is said or done: the sync is about to revert an edit."""
+    blocked: Refusal | None = None
     """Why nothing of the spec is acted on."""
     wanted: Wanted | None = None
     """What Git holds, where that is known."""
@@ -85,20 +85,20 @@ class GitSide:
     def forget(self, key: Key) -> None:
         self._edited.pop(key, None)
 
-    def stand(self, resource: Resource, now: datetime) -> Stand:
+    def verdict(self, resource: Resource, now: datetime) -> GitVerdict:
         claim = self._claims.claim(resource.key)
         git = self._plane(resource, claim, now)
         policy = _policy(resource, claim, git, now)
         on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
-        if claim is None or resource.deleting or not self._is_held(resource, claim):
+        if claim is None or resource.deleting or not self._is_edited(resource, claim):
             self.forget(resource.key)
-            return Stand(git, policy, on_change)
+            return GitVerdict(git, policy, on_change)
         self._claims.report_edit(resource.key)
         if wait := self._wait(resource, git, policy):
-            return Stand(git, policy, on_change, wait=wait)
-        return Stand(git, policy, on_change, hold=self._hold(git, policy, claim), wanted=claim.wanted)
+            return GitVerdict(git, policy, on_change, reverting=wait)
+        return GitVerdict(git, policy, on_change, blocked=self._blocked(git, policy, claim), wanted=claim.wanted)
 
-    def _is_held(self, resource: Resource, claim: Claim) -> bool:
+    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
         return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
 
     def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitPlane:
@@ -118,7 +118,7 @@ class GitSide:
         left = _PATIENCE - timedelta(seconds=now - since)
         return left if left > timedelta(0) else None
 
-    def _hold(self, git: GitPlane, policy: Policy, claim: Claim) -> Refusal:
+    def _blocked(self, git: GitPlane, policy: Policy, claim: Claim) -> Refusal:
         sync = self._cache.get(claim.sync)
         ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
         trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from reconciler.core.meters import UNMETERED, PassMeter
 from reconciler.core.ports import Cache
 from reconciler.core.resource import Key, Resource
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
-from reconciler.runtime.reconcile.worker import Next
+from reconciler.runtime.reconcile.outcome import Next
 
 log = logging.getLogger(__name__)
 
@@ -20,18 +19,15 @@ DEADLINE_S = 900.0
 """Of one pass: a few dozen calls of AWS and Kubernetes, each with a time-out below half a minute."""
 
 
-def is_echo(old: Resource, new: Resource) -> bool:
-    """Whether the change is a status of our own writing. Woken by it, an object that meets an error, and tells so, would be
-    tried again at once instead of later. A status that was wiped is somebody else's doing.
+def is_our_status(old: Resource | None, new: Resource | None) -> bool:
+    """Whether a change is a status of our own writing: a pass for each would end the backoff of what keeps failing.
+
+    A status that somebody wiped has no conditions: that one is worth a pass.
     """
-    return _ours_apart(old) == _ours_apart(new) and "conditions" in new.status
-
-
-def _ours_apart(resource: Resource) -> dict[str, Any]:
-    """Everything but status and what the API server counts."""
-    counted = ("resourceVersion", "managedFields")
-    metadata = {name: value for name, value in resource.metadata.items() if name not in counted}
-    return {**resource.body, "metadata": metadata, "status": None}
+    if old is None or new is None or not new.status.get("conditions"):
+        return False
+    said = ("generation", "annotations", "labels", "finalizers", "deletionTimestamp", "uid")
+    return all(old.metadata.get(member) == new.metadata.get(member) for member in said)
 
 
 class Reconciler:
@@ -57,9 +53,7 @@ class Reconciler:
         """Call once the cache is synced: before that, absence means nothing."""
 
         def changed(key: Key, old: Resource | None, new: Resource | None) -> None:
-            if key.kind not in kinds or _only_our_status(old, new):
-                return
-            if old is not None and new is not None and is_echo(old, new):
+            if key.kind not in kinds or is_our_status(old, new):
                 return
             if old is None or new is None or old.generation != new.generation:
                 # A corrected spec is tried at once, however often the old one failed.
@@ -103,14 +97,3 @@ class Reconciler:
             return "done"
         self._queue.add(key, then.after.total_seconds())
         return "again"
-
-
-def _only_our_status(old: Resource | None, new: Resource | None) -> bool:
-    """Our own status writes come back as events; a pass for each would end the backoff of what keeps failing.
-
-    A status that somebody wiped has no conditions: that one is worth a pass.
-    """
-    if old is None or new is None or not new.status.get("conditions"):
-        return False
-    told = ("generation", "annotations", "labels", "finalizers", "deletionTimestamp", "uid")
-    return all(old.metadata.get(member) == new.metadata.get(member) for member in told)

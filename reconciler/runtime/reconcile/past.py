@@ -1,6 +1,6 @@
 """What the status before says to a pass: tokens that were not acted on yet, a request that stays refused, health as it was.
 
-Pure. Called by `worker`, which writes these records down.
+Pure. Called by the worker, which writes these records down.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.conditions import HEALTHY, find
+from reconciler.core.conditions import HEALTHY, READY, find
 from reconciler.core.decision import Decision, Phase, Refusal
 from reconciler.core.drift.policy import HELD
-from reconciler.core.errors import HeldBackError, ReconcileError
+from reconciler.core.errors import RateLimitedError, ReconcileError
 from reconciler.core.kind import Pass
+from reconciler.core.records.request import Handled, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
@@ -28,31 +29,31 @@ def new_tokens(resource: Resource) -> dict[str, str]:
     return {name: token for name, token in said.items() if token and token != before.get(name)}
 
 
-def handled(this: Pass, *, decided: bool) -> dict[str, str]:
+def handled(this: Pass, *, decided: bool) -> Handled:
     """The tokens that were acted on. An error before anything was decided leaves those that act once for the next pass."""
-    annotations = this.resource.annotations
-    before = this.resource.status.get("handled") or {}
-    tokens = {
-        "requestedAt": annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT),
-        "run": annotations.get(Annotation.RUN),
+    annotations, before = this.resource.annotations, this.resource.status.get("handled") or {}
+    once = {
+        name: str((before.get(name) if name in this.tokens and not decided else annotations.get(key)) or "")
+        for name, key in _ONCE.items()
     }
-    for name, key in _ONCE.items():
-        tokens[name] = before.get(name) if name in this.tokens and not decided else annotations.get(key)
-    return {name: token for name, token in tokens.items() if token}
+    requested_at = annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT) or ""
+    return Handled(requested_at, once["retry"], annotations.get(Annotation.RUN, ""), once["rollbackTo"])
 
 
-def still_refused(this: Pass) -> Mapping[str, Any] | None:
+def still_refused(this: Pass, *, decided: bool) -> RefusedRequest | None:
     """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it."""
     refused = this.past.get("refused")
-    if not refused or this.resource.deleting or (this.tokens.get("retry") and this.seen is not None):
+    if not refused or this.resource.deleting or (this.tokens.get("retry") and decided):
         return None
-    return refused if refused.get("generation") == this.resource.generation else None
+    found = RefusedRequest.parse(refused)
+    return found if found.generation == this.resource.generation else None
 
 
 def refused_before(decision: Decision, this: Pass) -> Refusal | None:
-    refused = still_refused(this)
-    if refused and any(call.identity == refused["call"] for call in decision.calls):
-        return Refusal(str(refused["reason"]), str(refused["message"]))
+    """Why the decision's calls may not go out: one of them was refused for good already."""
+    refused = still_refused(this, decided=True)
+    if refused and any(call.identity == refused.call for call in decision.calls):
+        return Refusal(refused.reason, refused.message)
     return None
 
 
@@ -68,15 +69,9 @@ def as_before(past: Mapping[str, Any]) -> Decision:
     )
 
 
-_RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
-
-
-def kept(status: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key not in _RENDERED}
-
-
-def is_news(resource: Resource, error: ReconcileError) -> bool:
-    if isinstance(error, HeldBackError):
+def is_new(resource: Resource, error: ReconcileError) -> bool:
+    """Whether an error is worth an Event: the Ready condition does not name it yet."""
+    if isinstance(error, RateLimitedError):
         return False  # our own doing, and over by itself
     conditions = resource.status.get("conditions") or ()
-    return not any(c["type"] == "Ready" and c["reason"] == error.reason for c in conditions)
+    return not any(c["type"] == READY and c["reason"] == error.reason for c in conditions)

@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
-from reconciler.core.git.source import Remote, Repositories, Revision, Snapshot, SourceError
+from reconciler.core.git.source import CommitSnapshot, GitRemote, Repositories, Revision, SourceError
 from reconciler.core.manifests.parse import Validate
 from reconciler.core.manifests.render import Kustomizer, RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.spec import ALLOW_REWIND, KIND, GitSyncSpec, approves, requested
+from reconciler.core.sync.spec import KIND, GitSyncSpec, approves, requested
 from reconciler.core.sync.status import Outcome, Report, Verdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
@@ -84,7 +84,7 @@ class SyncController:
             Pool(_CLUSTERS, self._clusters, [], DEADLINE_S),
         )
 
-    def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
+    def remote(self, sync: Resource, spec: GitSyncSpec) -> GitRemote:
         """Where a GitSync's repository is, with the credentials of the Secret that `spec` names."""
         return self._source.remote(sync, spec)
 
@@ -181,7 +181,7 @@ class SyncController:
         return result
 
     def _found(
-        self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: Remote, revision: Revision
+        self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: GitRemote, revision: Revision
     ) -> Found | Outcome:
         snapshot = self._source.fetch(remote, revision)
         refusal = _rewind(sync, spec, revision, snapshot)
@@ -299,11 +299,11 @@ class SyncController:
 
 def _looked_at(sync: Resource, revision: Revision) -> tuple[object, ...]:
     """Everything that could make another pass over an unchanged cluster come out differently."""
-    said = (sync.annotations.get(name) for name in (Annotation.APPROVE_PRUNE, ALLOW_REWIND))
+    said = (sync.annotations.get(name) for name in (Annotation.APPROVE_PRUNE, Annotation.ALLOW_REWIND))
     return (sync.uid, sync.generation, str(revision), *said)
 
 
-def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: Snapshot) -> Outcome | None:
+def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: CommitSnapshot) -> Outcome | None:
     """A branch that no longer holds what was applied was rewritten: a silent rollback, unless someone says it is meant."""
     try:
         applied = Revision.parse(str(sync.status.get("lastAppliedRevision") or ""))
@@ -313,13 +313,13 @@ def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: Sna
         return None  # another ref, or a commit, was asked for in so many words
     if applied.sha == revision.sha or snapshot.contains(applied.sha):
         return None
-    if approves(sync.annotations.get(ALLOW_REWIND), revision):
+    if approves(sync.annotations.get(Annotation.ALLOW_REWIND), revision):
         return None
     return Outcome(
         Verdict.STALLED,
         "NonFastForward",
         f"{revision} does not follow the applied {applied.short}: annotate the GitSync with "
-        f"{ALLOW_REWIND}={revision.short} if the branch was rewritten on purpose",
+        f"{Annotation.ALLOW_REWIND}={revision.short} if the branch was rewritten on purpose",
     )
 
 

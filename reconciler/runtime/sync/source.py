@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from reconciler.core.git.applied import Wanted
 from reconciler.core.git.inventory import written_hash
 from reconciler.core.git.rules import UrlPolicy, parse_url
-from reconciler.core.git.source import Credentials, Remote, Repositories, Revision, Snapshot, SourceError
+from reconciler.core.git.source import CommitSnapshot, Credentials, GitRemote, Repositories, Revision, SourceError
 from reconciler.core.manifests.parse import Manifest, ParseOptions, Validate
 from reconciler.core.manifests.render import Kustomizer, RenderCache, Rendered, RenderOptions, render
 from reconciler.core.ports import Objects
@@ -37,7 +37,7 @@ class Found:
     """What Git holds at one revision."""
 
     revision: Revision
-    snapshot: Snapshot
+    snapshot: CommitSnapshot
     rendered: Rendered
 
 
@@ -56,16 +56,16 @@ class SourceReader:
         self._validate = validate
         self._kustomizer = kustomizer
 
-    def remote(self, sync: Resource, spec: GitSyncSpec) -> Remote:
-        return Remote(spec.url, self._credentials(sync.namespace, spec) if spec.secret else None)
+    def remote(self, sync: Resource, spec: GitSyncSpec) -> GitRemote:
+        return GitRemote(spec.url, self._credentials(sync.namespace, spec) if spec.secret else None)
 
-    def resolve(self, remote: Remote, spec: GitSyncSpec) -> Revision:
+    def resolve(self, remote: GitRemote, spec: GitSyncSpec) -> Revision:
         return self._repositories.resolve(remote, spec.ref)
 
-    def fetch(self, remote: Remote, revision: Revision) -> Snapshot:
+    def fetch(self, remote: GitRemote, revision: Revision) -> CommitSnapshot:
         return self._repositories.fetch(remote, revision)
 
-    def render(self, snapshot: Snapshot, spec: GitSyncSpec, cache: RenderCache) -> Rendered:
+    def render(self, snapshot: CommitSnapshot, spec: GitSyncSpec, cache: RenderCache) -> Rendered:
         parse = ParseOptions(namespace=spec.target_namespace, kinds=self._kinds, substitute=spec.substitute)
         options = RenderOptions(parse=parse, ignore=spec.ignore)
         return render(snapshot, spec.path, options, cache, validate=self._validate, kustomizer=self._kustomizer)

@@ -26,6 +26,7 @@ VARIABLES = [
 ]
 
 
+@pytest.mark.holds("D-21.3")
 @pytest.mark.endurance
 def test_up_is_ready_when_it_returns_and_down_leaves_no_process(directory: Path) -> None:
     up = dev("up", "--detach", "--dir", str(directory))

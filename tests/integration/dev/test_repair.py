@@ -20,6 +20,7 @@ def repaired(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return kept == {"etcd"} and set(after["pids"]) == set(before["pids"])
 
 
+@pytest.mark.holds("D-21.3")
 @pytest.mark.endurance
 def test_what_dies_comes_back_and_a_killed_owner_takes_all_with_it(directory: Path) -> None:
     up = dev("up", "--detach", "--run", "--dir", str(directory))

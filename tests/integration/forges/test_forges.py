@@ -18,13 +18,13 @@ from reconciler.adapters.forge_http import Http
 from reconciler.adapters.forges import Forges
 from reconciler.core.git.forge import (
     WORDS,
+    CommitState,
     Consequence,
     ForgeError,
+    ForgeProvider,
+    ForgeRepository,
     ForgeSecret,
-    Place,
-    Provider,
     Said,
-    State,
     Statement,
     place,
 )
@@ -67,17 +67,17 @@ def forges(clock: Clock) -> Forges:
     return Forges(clock, Http(clock, timeout_s=30))
 
 
-def at(forge: FakeForge) -> Place:
+def at(forge: FakeForge) -> ForgeRepository:
     """From the repository's URL alone."""
     path = {"github": "org/team.git", "gitlab": "group/sub%20group/team.git", "gitea": "git/org/team"}[forge.kind]
-    return place(Provider(forge.kind), f"{forge.url}/{path}")
+    return place(ForgeProvider(forge.kind), f"{forge.url}/{path}")
 
 
 def secret(forge: FakeForge) -> ForgeSecret:
     return ForgeSecret.of({"token": forge.token})
 
 
-def saying(state: State = State.PENDING, description: str = "Applying", **more: Any) -> Statement:
+def saying(state: CommitState = CommitState.PENDING, description: str = "Applying", **more: Any) -> Statement:
     return replace(Statement(SHA, "main", state, CONTEXT, description), **more)
 
 
@@ -88,15 +88,17 @@ def failure(act: Callable[[], object]) -> ForgeError:
 
 
 @each_forge
-@pytest.mark.parametrize("state", list(State))
-def test_every_state_is_taken_and_can_be_looked_up(forge: FakeForge, forges: Forges, state: State) -> None:
+@pytest.mark.parametrize("state", list(CommitState))
+def test_every_state_is_taken_and_can_be_looked_up(forge: FakeForge, forges: Forges, state: CommitState) -> None:
     statement = saying(state, "x" * 140, target_url="https://example.com/x")
     forges.post(at(forge), secret(forge), statement)
 
     posted = forge.statuses[SHA, CONTEXT][0]
     assert posted["target_url"] == "https://example.com/x"
     assert posted.get("ref") == ("main" if forge.kind == "gitlab" else None)
-    assert forges.latest(at(forge), secret(forge), SHA, CONTEXT) == Said(WORDS[Provider(forge.kind)][state], "x" * 140)
+    assert forges.latest(at(forge), secret(forge), SHA, CONTEXT) == Said(
+        WORDS[ForgeProvider(forge.kind)][state], "x" * 140
+    )
 
 
 @each_forge
@@ -106,7 +108,7 @@ def test_nothing_was_said_yet(forge: FakeForge, forges: Forges) -> None:
 
 def test_gitlab_refuses_to_repeat_a_state_and_that_is_no_fault(clock: Clock) -> None:
     with FakeForge("gitlab", "/api/v4").serving() as forge:
-        forges, where = Forges(clock), place(Provider.GITLAB, f"{forge.url}/org/team")
+        forges, where = Forges(clock), place(ForgeProvider.GITLAB, f"{forge.url}/org/team")
         forges.post(where, secret(forge), saying())
         forges.post(where, secret(forge), saying(description="again"))
 
@@ -227,7 +229,7 @@ def test_the_limits_of_github(forge: FakeForge, forges: Forges) -> None:
 )
 def test_a_server_that_is_none(forges: Forges, answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        where = place(Provider.GITEA, f"http://127.0.0.1:{server.getsockname()[1]}/org/team")
+        where = place(ForgeProvider.GITEA, f"http://127.0.0.1:{server.getsockname()[1]}/org/team")
 
         def serve() -> None:
             connection, _ = server.accept()
@@ -244,7 +246,7 @@ def test_a_server_that_is_none(forges: Forges, answer: bytes) -> None:
 
 
 def test_nobody_listens(forges: Forges) -> None:
-    where = place(Provider.GITEA, "http://127.0.0.1:1/org/team")
+    where = place(ForgeProvider.GITEA, "http://127.0.0.1:1/org/team")
 
     assert failure(lambda: forges.post(where, ForgeSecret(token="t0ken"), saying())).reason == "ForgeUnavailable"
 
@@ -311,7 +313,7 @@ def test_a_revoked_token_is_replaced_once(forge: FakeForge, forges: Forges, key:
     forges.post(at(forge), app(key), saying())
     forge.revoked.add("ghs-installation-1")
 
-    forges.post(at(forge), app(key), saying(State.SUCCESS))
+    forges.post(at(forge), app(key), saying(CommitState.SUCCESS))
     assert forge.words(SHA) == ["pending", "success"]
 
     forge.revoked |= {f"ghs-installation-{number}" for number in range(10)}

@@ -118,6 +118,7 @@ def test_a_commit_from_attempt_to_end(story: Story, words: list[str]) -> None:
     assert set(story.forge.statuses) == {(A, "sagemaker-gitops/dev/team/models")}
 
 
+@pytest.mark.holds("D-20.4")
 @pytest.mark.parametrize(
     ("forge", "word"), [("github", "error"), ("gitlab", "canceled"), ("gitea", "warning")], indirect=["forge"]
 )

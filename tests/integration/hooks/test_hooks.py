@@ -33,7 +33,7 @@ def sign(body: bytes, secret: str = SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-class Forge:
+class WebhookSender:
     """Sends deliveries to a service's port."""
 
     def __init__(self) -> None:
@@ -94,13 +94,13 @@ class Forge:
 
 
 @pytest.fixture
-def forge() -> Iterator[Forge]:
-    forge = Forge()
+def forge() -> Iterator[WebhookSender]:
+    forge = WebhookSender()
     yield forge
     forge.stop()
 
 
-def test_a_push_wakes_the_sync(forge: Forge) -> None:
+def test_a_push_wakes_the_sync(forge: WebhookSender) -> None:
     assert forge.send() == (202, "the sync will look\n")
     eventually(lambda: forge.woken == [KEY])
 
@@ -115,7 +115,9 @@ def test_a_push_wakes_the_sync(forge: Forge) -> None:
         pytest.param(lambda f: f.send({**PUSH, "repository": {"full_name": "evil/team"}}), "not the watched", id="another repository"),
     ],
 )  # fmt: skip
-def test_fine_and_nothing_to_do(forge: Forge, send: Callable[[Forge], tuple[int, str]], says: str) -> None:
+def test_fine_and_nothing_to_do(
+    forge: WebhookSender, send: Callable[[WebhookSender], tuple[int, str]], says: str
+) -> None:
     status, text = send(forge)
 
     assert (status, forge.woken) == (200, [])
@@ -152,9 +154,13 @@ ATTACKS = [
 ]  # fmt: skip
 
 
+@pytest.mark.holds("D-14.6")
 @pytest.mark.parametrize(("attack", "status"), ATTACKS)
 def test_attacks(
-    forge: Forge, attack: Callable[[Forge], tuple[int, str]], status: int, caplog: pytest.LogCaptureFixture
+    forge: WebhookSender,
+    attack: Callable[[WebhookSender], tuple[int, str]],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
@@ -167,7 +173,7 @@ def test_attacks(
     assert forge.send()[0] == 202
 
 
-def test_an_unknown_path_is_answered_as_any_other_page(forge: Forge) -> None:
+def test_an_unknown_path_is_answered_as_any_other_page(forge: WebhookSender) -> None:
     known_absent = forge.send(path="/hook/" + "0" * 64)
 
     assert known_absent == forge.send(path="/nothing/here") == (404, "Not Found\n")
@@ -182,7 +188,7 @@ def test_an_unknown_path_is_answered_as_any_other_page(forge: Forge) -> None:
         pytest.param(b"", id="nothing"),
     ],
 )
-def test_what_hangs_is_cut(forge: Forge, data: bytes) -> None:
+def test_what_hangs_is_cut(forge: WebhookSender, data: bytes) -> None:
     start = time.monotonic()
 
     forge.raw(data.replace(b"%s", forge.path.encode()))
@@ -191,7 +197,7 @@ def test_what_hangs_is_cut(forge: Forge, data: bytes) -> None:
     assert forge.lives()
 
 
-def test_a_drip_of_bytes_gains_no_time(forge: Forge) -> None:
+def test_a_drip_of_bytes_gains_no_time(forge: WebhookSender) -> None:
     with socket.create_connection(("127.0.0.1", forge.web.port), timeout=10) as connection:
         connection.sendall(b"POST %s HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" % forge.path.encode())
         start, answer = time.monotonic(), b""
@@ -224,14 +230,14 @@ def test_a_drip_of_bytes_gains_no_time(forge: Forge) -> None:
         pytest.param(b"POST %s\r\n\r\n", b"400", id="no version"),
     ],
 )
-def test_requests_that_are_none(forge: Forge, data: bytes, status: bytes) -> None:
+def test_requests_that_are_none(forge: WebhookSender, data: bytes, status: bytes) -> None:
     answer = forge.raw(data.replace(b"%s", forge.path.encode()))
 
     assert status in answer[:400]
     assert forge.lives()
 
 
-def test_an_address_that_is_taken_is_named_with_the_way_out(forge: Forge) -> None:
+def test_an_address_that_is_taken_is_named_with_the_way_out(forge: WebhookSender) -> None:
     port = forge.web.port
     with pytest.raises(
         CannotListenError, match=f"127.0.0.1:{port}: Address already in use; choose another --listen or"
@@ -269,7 +275,7 @@ def test_more_connections_than_the_bound_are_closed_and_the_rest_is_served() -> 
         web.stop()
 
 
-def test_a_fault_in_a_handler_is_a_500_and_the_process_lives(forge: Forge) -> None:
+def test_a_fault_in_a_handler_is_a_500_and_the_process_lives(forge: WebhookSender) -> None:
     def broken(_: Request) -> Answer:
         raise ZeroDivisionError
 
@@ -312,7 +318,7 @@ def test_probes_and_pages_answer_as_they_find() -> None:
     }
 
 
-def test_a_repetition_is_seen(forge: Forge) -> None:
+def test_a_repetition_is_seen(forge: WebhookSender) -> None:
     body = json.dumps(PUSH).encode()
 
     assert [forge.send(body)[0], forge.send(body)[0], forge.send(X_GitHub_Delivery="1")[0]] == [202, 200, 200]
@@ -321,14 +327,14 @@ def test_a_repetition_is_seen(forge: Forge) -> None:
     assert forge.send(body)[0] == 202
 
 
-def test_a_refused_delivery_is_not_remembered(forge: Forge) -> None:
+def test_a_refused_delivery_is_not_remembered(forge: WebhookSender) -> None:
     body = json.dumps(PUSH).encode()
 
     assert forge.send(body, X_Hub_Signature_256="sha256=0")[0] == 401
     assert forge.send(body)[0] == 202
 
 
-def test_the_memory_of_deliveries_is_bounded(forge: Forge) -> None:
+def test_the_memory_of_deliveries_is_bounded(forge: WebhookSender) -> None:
     door = next(iter(forge.hooks._doors.values()))
     for number in range(SEEN * 2):
         forge.hooks._first(door, (f"id-{number}", f"body-{number}"))
@@ -336,7 +342,7 @@ def test_the_memory_of_deliveries_is_bounded(forge: Forge) -> None:
     assert len(door.seen) <= SEEN + 2
 
 
-def test_a_rate_limit_per_path(forge: Forge) -> None:
+def test_a_rate_limit_per_path(forge: WebhookSender) -> None:
     answers = [forge.send(X_Hub_Signature_256="")[0] for _ in range(BURST + 5)]
     assert answers.count(429) == 5
 
@@ -344,7 +350,7 @@ def test_a_rate_limit_per_path(forge: Forge) -> None:
     assert [forge.send()[0] for _ in range(3)] == [202, 202, 429]
 
 
-def test_a_changed_secret_is_taken_up(forge: Forge) -> None:
+def test_a_changed_secret_is_taken_up(forge: WebhookSender) -> None:
     assert forge.send()[0] == 202
     forge.cluster.secret("hook", "github.com", token="another-secret-of-length\n")
     body = json.dumps({**PUSH, "n": 1}).encode()
@@ -354,7 +360,7 @@ def test_a_changed_secret_is_taken_up(forge: Forge) -> None:
     assert forge.send()[0] == 401
 
 
-def test_another_secret_in_spec_counts_at_once(forge: Forge) -> None:
+def test_another_secret_in_spec_counts_at_once(forge: WebhookSender) -> None:
     assert forge.send()[0] == 202
     forge.cluster.secret("other", "github.com", token="another-secret-of-length")
     forge.sync(webhook={"secretRef": {"name": "other"}})
@@ -364,7 +370,7 @@ def test_another_secret_in_spec_counts_at_once(forge: Forge) -> None:
     assert forge.send()[0] == 401
 
 
-def test_a_stranger_makes_us_read_the_secret_seldom(forge: Forge) -> None:
+def test_a_stranger_makes_us_read_the_secret_seldom(forge: WebhookSender) -> None:
     for _ in range(20):
         forge.send(X_Hub_Signature_256="sha256=0")
 
@@ -381,7 +387,7 @@ def test_a_stranger_makes_us_read_the_secret_seldom(forge: Forge) -> None:
     ],
 )  # fmt: skip
 def test_a_secret_that_cannot_be_used_lets_nobody_in_and_is_said_once(
-    forge: Forge, spoil: Callable[[SmallCluster], None], reason: str
+    forge: WebhookSender, spoil: Callable[[SmallCluster], None], reason: str
 ) -> None:
     spoil(forge.cluster)
 
@@ -390,7 +396,7 @@ def test_a_secret_that_cannot_be_used_lets_nobody_in_and_is_said_once(
     assert "canary" not in str(forge.cluster.events)
 
 
-def test_what_is_switched_off_is_not_there(forge: Forge) -> None:
+def test_what_is_switched_off_is_not_there(forge: WebhookSender) -> None:
     path = forge.path
     forge.sync(webhook=None)
     assert forge.send(path=path)[0] == 404
@@ -403,7 +409,7 @@ def test_what_is_switched_off_is_not_there(forge: Forge) -> None:
     assert forge.woken == []
 
 
-def test_a_gitsync_made_anew_has_another_path(forge: Forge) -> None:
+def test_a_gitsync_made_anew_has_another_path(forge: WebhookSender) -> None:
     path = forge.path
     forge.cluster.drop(KEY)
     forge.sync()
@@ -414,13 +420,13 @@ def test_a_gitsync_made_anew_has_another_path(forge: Forge) -> None:
     assert forge.send()[0] == 202
 
 
-def test_a_replica_that_does_not_lead_says_so(forge: Forge) -> None:
+def test_a_replica_that_does_not_lead_says_so(forge: WebhookSender) -> None:
     forge.cluster.leads = False
 
     assert [forge.send()[0], forge.send(path="/hook/x")[0]] == [503, 503]
 
 
-def test_an_api_server_that_is_away_is_503(forge: Forge) -> None:
+def test_an_api_server_that_is_away_is_503(forge: WebhookSender) -> None:
     def away(_: Key) -> None:
         raise TransientError("away")
 
@@ -438,13 +444,13 @@ def test_an_api_server_that_is_away_is_503(forge: Forge) -> None:
         pytest.param({"X_Event_Key": "diagnostics:ping", "X_Hub_Signature": sign(b'{"ref": "refs/heads/main"}')}, 200, id="Bitbucket's ping"),
     ],
 )  # fmt: skip
-def test_the_other_forges(forge: Forge, headers: dict[str, Any], status: int) -> None:
+def test_the_other_forges(forge: WebhookSender, headers: dict[str, Any], status: int) -> None:
     none: dict[str, Any] = {"X_GitHub_Event": "", "X_GitHub_Delivery": "", "X_Hub_Signature_256": ""}
 
     assert forge.send(b'{"ref": "refs/heads/main"}', **none, **headers)[0] == status
 
 
-def test_a_named_provider_takes_no_other_proof(forge: Forge) -> None:
+def test_a_named_provider_takes_no_other_proof(forge: WebhookSender) -> None:
     forge.sync(webhook={"secretRef": {"name": "hook"}, "provider": "github"})
     headers: dict[str, Any] = {
         "X_GitHub_Event": "",

@@ -84,6 +84,7 @@ def test_a_name_cannot_reach_another_path(applier: KubeApplier, namespace: str) 
         applier.apply(model(namespace, ".."))
 
 
+@pytest.mark.holds("D-7.4")
 def test_replace_takes_foreign_fields_away(applier: KubeApplier, client: KubeClient, namespace: str) -> None:
     ours = applier.apply(model(namespace, "mine"))
     theirs = edit(client, ours, "kubectl-edit", enableNetworkIsolation=True, region="eu-west-1")
@@ -99,6 +100,7 @@ def test_what_was_put_back_still_leaves_with_git(applier: KubeApplier, client: K
     assert "enableNetworkIsolation" not in applier.apply(model(namespace, "later")).spec
 
 
+@pytest.mark.holds("D-7.4")
 def test_replace_of_an_old_look_is_refused(applier: KubeApplier, client: KubeClient, namespace: str) -> None:
     ours = applier.apply(model(namespace, "old-look"))
     edit(client, ours, "kubectl-edit", region="eu-west-1")

@@ -224,6 +224,7 @@ def test_a_silent_server_is_given_up(puppeteer: Callable[..., KubeClient]) -> No
         client.request("PUT", "/x", None, {}, timeout_s=0.1)
 
 
+@pytest.mark.holds("D-11.7")
 def test_an_old_server_is_refused_with_both_versions(puppeteer: Callable[..., KubeClient]) -> None:
     old = json.dumps({"major": "1", "minor": "29+"}).encode()
     with pytest.raises(PreconditionError, match=r"1\.29 is too old: 1\.30"):

@@ -17,6 +17,7 @@ def test_absence_is_an_answer(objects: KubeObjects, namespace: str) -> None:
     assert objects.get(key(namespace, "absent")) is None
 
 
+@pytest.mark.holds("D-16.2")
 def test_status_is_written_whole_and_leaves_the_spec_alone(
     objects: KubeObjects, applier: KubeApplier, namespace: str
 ) -> None:
@@ -26,6 +27,7 @@ def test_status_is_written_whole_and_leaves_the_spec_alone(
     assert objects.replace_status(wrote, {"status": "Created"}).status == {"status": "Created"}
 
 
+@pytest.mark.holds("D-16.2")
 def test_only_one_of_two_who_saw_the_same_writes_status(
     objects: KubeObjects, applier: KubeApplier, namespace: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""What a big account at rest costs, by the simulator's own counters (design 5)."""
+"""What a big account at rest costs, by the simulator's own counters (D-15)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch, simulator: SimControl) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)
 
 
+@pytest.mark.holds("D-15.2")
 @pytest.mark.endurance
 @pytest.mark.simulator(clock="manual")
 def test_a_sweep_of_everything_at_rest_costs_its_pages_and_no_describe(

@@ -1,4 +1,4 @@
-"""Events of EventBridge through SQS as wake-ups: soon, never trusted, and nothing is lost with them (design 5)."""
+"""Events of EventBridge through SQS as wake-ups: soon, never trusted, and nothing is lost with them (D-8.4)."""
 
 from __future__ import annotations
 
@@ -150,6 +150,7 @@ def test_a_deleted_model_is_seen_and_what_is_not_watched_is_not_looked_at(
     assert watching.observer.view(watching.tenant).unlisted("Model", "ours")
 
 
+@pytest.mark.holds("D-8.4")
 @pytest.mark.simulator(clock="manual")
 def test_lies_duplicates_and_garbage_wake_nobody_and_are_deleted(
     watching: Watching, listener: EventsListener, queue: str

@@ -35,6 +35,7 @@ def owned(person: Person) -> dict[str, str]:
     return {"owner": f"{person.namespace}/models"}
 
 
+@pytest.mark.holds("D-21.5")
 def test_status_is_a_tree_from_the_sync_to_sagemaker(person: Person) -> None:
     inventory = [f"{kind}/{person.namespace}/{name}@x" for kind, name in [("TrainingJob", "churn"), ("Model", "gone")]]
     person.sync(**ready("ReconciliationSucceeded"), lastAppliedRevision=f"main@sha1:{A}", inventory=inventory)
@@ -203,6 +204,7 @@ def test_annotations_of_strangers_steer_neither_git_nor_the_terminal(
     assert (ended.returncode, "holds no such object in a [2Jb at --textc" in ended.stderr) == (0, True), ended.stderr
 
 
+@pytest.mark.holds("D-21.5")
 def test_a_commit_is_traced_to_what_it_caused(person: Person, bare_repository: BareRepository) -> None:
     commit = bare_repository.commit({"prod/churn.yaml": "a: 1\n"}, "Raise the threshold")
     about = {"kind": "HostingDeployment", "namespace": person.namespace, "name": "churn", "v": 1}

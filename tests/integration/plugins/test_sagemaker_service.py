@@ -60,6 +60,7 @@ class Person:
         return text, err.getvalue()
 
 
+@pytest.mark.holds("D-21.5")
 def test_a_bad_push_and_the_way_back(site: Site, service: ServiceProcess, bare_repository: BareRepository) -> None:
     person = Person(site)
     first = bare_repository.commit(files(job(), hosting(image="team:1")), "Serve one")

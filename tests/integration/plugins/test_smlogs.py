@@ -27,6 +27,7 @@ def test_a_training_job_reads_as_with_the_archived_plugin(desk: Desk) -> None:
     assert hidden.stdout.splitlines() == [line.removeprefix("job1/algo-1-1574811673 ") for line in lines]
 
 
+@pytest.mark.holds("D-21.6")
 @pytest.mark.parametrize(
     ("kind", "status", "group", "stream", "foreign", "header"),
     [

@@ -1,4 +1,4 @@
-"""Status is bounded, and what counts as serving content (design 4, "Jobs cost money" and "Rollouts")."""
+"""Status is bounded, and what counts as serving content (D-4, D-5)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ CAPTURE = {
 }
 
 
+@pytest.mark.holds("D-4.6")
 def test_the_newest_ten_runs_are_kept(lab: Lab) -> None:
     key = lab.cluster.apply(job())
     names = []
@@ -31,6 +32,7 @@ def _made(lab: Lab) -> list[str]:
     return [row["key"] for row in lab.simulator.requests(op="CreateTrainingJob") if row["effect"]]
 
 
+@pytest.mark.holds("D-5.2")
 @pytest.mark.parametrize(
     "change",
     [{"dataCaptureConfig": CAPTURE}, {"kmsKeyId": "alias/lab"}],
@@ -71,6 +73,7 @@ def test_quarantine_outlives_the_history_that_told_of_it(lab: Lab) -> None:
     assert lab.effects(mark)["UpdateEndpoint"] == 0
 
 
+@pytest.mark.holds("D-7.6")
 def test_a_finished_job_that_is_gone_is_no_drift(lab: Lab) -> None:
     key = lab.cluster.apply(job())
     lab.run(until=lambda: lab.is_ready(key), step_s=60)

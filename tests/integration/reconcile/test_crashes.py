@@ -88,6 +88,7 @@ def run_mode(story: Story) -> Story:
     return story._replace(before=annotated(story.before), after=annotated(story.after))
 
 
+@pytest.mark.holds("D-5.5", "D-10.10")
 @pytest.mark.parametrize(
     "story",
     [
@@ -111,6 +112,7 @@ def test_a_crash_at_any_boundary_does_nothing_twice(lab: Lab, story: Story) -> N
         assert key in lab.cluster.objects or story.after is None
 
 
+@pytest.mark.holds("D-5.7", "D-10.9")
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 def test_a_lost_request_is_sent_again_and_a_lost_reply_is_not(lab: Lab, story: Story, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""A deletion ends whatever state AWS is in, and leaves nothing that runs (design 4, "Deletion and prune")."""
+"""A deletion ends whatever state AWS is in, and leaves nothing that runs (D-9.7)."""
 
 from __future__ import annotations
 
@@ -102,6 +102,7 @@ def ends(lab: Lab, key: Key) -> None:
     assert set(lab.exists()) <= {"TrainingJob"}
 
 
+@pytest.mark.holds("D-9.7")
 @pytest.mark.parametrize("throttled", [False, True], ids=["", "and throttled"])
 @pytest.mark.parametrize("state", ENDPOINTS)
 def test_a_deployment_ends_in_every_state(lab: Lab, state: str, throttled: bool) -> None:
@@ -115,6 +116,7 @@ def test_a_deployment_ends_in_every_state(lab: Lab, state: str, throttled: bool)
     ends(lab, key)
 
 
+@pytest.mark.holds("D-4.9", "D-9.7")
 @pytest.mark.parametrize("throttled", [False, True], ids=["", "and throttled"])
 @pytest.mark.parametrize("state", JOBS)
 def test_a_job_ends_in_every_state(lab: Lab, state: str, throttled: bool) -> None:
@@ -126,6 +128,7 @@ def test_a_job_ends_in_every_state(lab: Lab, state: str, throttled: bool) -> Non
     assert lab.effects()["StopTrainingJob"] <= (2 if state == "stopping" else 1)  # one of them the console's
 
 
+@pytest.mark.holds("D-9.7")
 @pytest.mark.parametrize(("manifest", "operation"), [(job(), "CreateTrainingJob"), (hosting(), "CreateEndpoint")])
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
 def test_what_a_lost_reply_made_is_not_left_behind(

@@ -164,6 +164,7 @@ def running(lab: Lab, kind: str, mode: str) -> Key:
     return key
 
 
+@pytest.mark.holds("D-7.7")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", STOPS)
 def test_a_job_stopped_by_somebody_else(lab: Lab, kind: str, mode: str) -> None:

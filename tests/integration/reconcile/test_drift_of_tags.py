@@ -82,6 +82,7 @@ EVERY_KIND = [
 ]
 
 
+@pytest.mark.holds("D-18.1")
 @pytest.mark.parametrize("build", EVERY_KIND)
 def test_a_changed_tag_and_a_missing_owner_tag_are_put_back(lab: Lab, build: Callable[[Lab], dict[str, Any]]) -> None:
     key = there(lab, build(lab))
@@ -131,6 +132,7 @@ def test_by_mode(lab: Lab, change: Any, told: list[str], left: Mapping[str, str]
     assert left.items() <= changed.items()
 
 
+@pytest.mark.holds("D-18.2")
 def test_tags_of_others_are_no_drift(lab: Lab) -> None:
     key = there(lab, model())
     (arn,) = arns(lab, key)
@@ -178,6 +180,7 @@ def test_an_ignored_tag_is_left_alone_when_another_is_put_back(lab: Lab) -> None
     assert live(lab, arn)["cost/centre"] == "7"
 
 
+@pytest.mark.holds("D-18.3")
 def test_no_right_to_read_tags_is_unknown_and_stops_nothing(lab: Lab) -> None:
     lab.simulator.rules({"match": {"service": "*", "op": "GetResources"}, "action": DENIED})
     key = lab.cluster.apply(annotated(tagged(model()), drift_mode="Correct"))
@@ -193,6 +196,7 @@ def test_no_right_to_read_tags_is_unknown_and_stops_nothing(lab: Lab) -> None:
     assert lab.status(key)["drift"]["state"] == "InSync"
 
 
+@pytest.mark.holds("D-18.3")
 def test_a_refused_correction_is_told_and_not_tried_again(lab: Lab) -> None:
     key = there(lab, model())
     (arn,) = arns(lab, key)

@@ -34,6 +34,7 @@ def git(lab: Lab) -> LabGit:
     return git
 
 
+@pytest.mark.holds("D-7.12")
 @pytest.mark.parametrize("told_first", [True, False], ids=["told before it is seen", "seen before it is told"])
 def test_an_edit_that_was_put_back_shows_corrected_for_an_hour(lab: Lab, git: LabGit, told_first: bool) -> None:
     mark = lab.simulator.mark()
@@ -249,6 +250,7 @@ def test_what_is_missing_while_git_is_away_is_said_when_git_is_back(lab: Lab, gi
     lab.run(until=lambda: lab.reason(git.key) == "ExternallyDeleted", step_s=30)
 
 
+@pytest.mark.holds("D-7.8")
 def test_a_fight_ends_in_a_hold_that_a_restart_remembers(lab: Lab, git: LabGit) -> None:
     mark = lab.simulator.mark()
     for _ in range(3):
@@ -282,6 +284,7 @@ def test_puts_back_that_no_status_tells_of_yet_count_too(lab: Lab, git: LabGit) 
     assert drift(lab, git)["corrected"]["count"] == 3
 
 
+@pytest.mark.holds("D-7.5")
 def test_warn_acts_on_what_is_live_and_tells_it(lab: Lab, git: LabGit) -> None:
     git.begin(drift={"mode": "Warn"})
     git.edit(hyperParameters=EVIL)
@@ -319,6 +322,7 @@ def test_what_nobody_cares_about_is_not_told(lab: Lab, git: LabGit, spec: dict[s
     assert "Drifted" not in lab.types(git.key)
 
 
+@pytest.mark.holds("D-7.10")
 @pytest.mark.parametrize("whole", [True, False], ids=["of the sync", "of the object"])
 def test_in_a_freeze_nothing_of_an_edit_is_acted_on(lab: Lab, git: LabGit, whole: bool) -> None:
     mark = lab.simulator.mark()

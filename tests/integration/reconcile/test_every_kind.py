@@ -1,4 +1,4 @@
-"""What people set on any object means the same for every kind (design 3.3): suspend, retain, adopt, retry, run."""
+"""What people set on any object means the same for every kind (D-17.3): suspend, retain, adopt, retry, run."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def test_the_table_holds_every_kind(lab: Lab) -> None:
     assert set(KINDS) | {"HostingAutoscalingPolicy"} >= set(lab.shapes)
 
 
+@pytest.mark.holds("D-17.3")
 @each_kind
 def test_suspended_nothing_is_made_and_resumed_it_is(account: Lab, build: Build) -> None:
     lab, mark = account, account.simulator.mark()
@@ -70,6 +71,7 @@ def test_suspended_nothing_is_made_and_resumed_it_is(account: Lab, build: Build)
     lab.run(until=lambda: lab.is_ready(key), step_s=30)
 
 
+@pytest.mark.holds("D-9.8", "D-17.3")
 @each_kind
 def test_retained_everything_stays(account: Lab, build: Build) -> None:
     lab = account
@@ -81,6 +83,7 @@ def test_retained_everything_stays(account: Lab, build: Build) -> None:
     assert (lab.exists(), lab.effects(mark)) == (before, {})
 
 
+@pytest.mark.holds("D-2.2", "D-18.1")
 @each_kind
 def test_a_rebuilt_cluster_makes_nothing_twice(account: Lab, build: Build) -> None:
     lab = account
@@ -93,6 +96,7 @@ def test_a_rebuilt_cluster_makes_nothing_twice(account: Lab, build: Build) -> No
     assert FINALIZER in lab.cluster.objects[key]["metadata"]["finalizers"]
 
 
+@pytest.mark.holds("D-2.4")
 @each_kind
 def test_a_namesake_without_our_tag_is_taken_only_when_asked_and_then_tagged(account: Lab, build: Build) -> None:
     lab = account
@@ -113,6 +117,7 @@ def test_a_namesake_without_our_tag_is_taken_only_when_asked_and_then_tagged(acc
         assert OWNER in {tag["Key"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
 
 
+@pytest.mark.holds("D-2.5")
 @each_kind
 def test_another_owners_is_always_refused(account: Lab, build: Build) -> None:
     lab = account
@@ -130,6 +135,7 @@ def test_another_owners_is_always_refused(account: Lab, build: Build) -> None:
     assert (key in lab.cluster.objects, lab.effects(mark)) == (False, {})
 
 
+@pytest.mark.holds("D-10.4", "D-17.3")
 @each_kind
 def test_a_refused_request_waits_for_retry_or_another_spec(account: Lab, build: Build) -> None:
     lab = account
@@ -144,6 +150,7 @@ def test_a_refused_request_waits_for_retry_or_another_spec(account: Lab, build: 
     lab.run(until=lambda: lab.is_ready(key), step_s=30)
 
 
+@pytest.mark.holds("D-10.3")
 @each_kind
 def test_missing_rights_are_tried_again_slowly(account: Lab, build: Build) -> None:
     lab = account
@@ -156,6 +163,7 @@ def test_missing_rights_are_tried_again_slowly(account: Lab, build: Build) -> No
     lab.run(until=lambda: lab.is_ready(key), step_s=30)
 
 
+@pytest.mark.holds("D-4.1", "D-17.2")
 @each_job
 def test_a_token_runs_a_job_once_more_and_only_once(account: Lab, build: Build) -> None:
     lab = account
@@ -170,6 +178,7 @@ def test_a_token_runs_a_job_once_more_and_only_once(account: Lab, build: Build) 
     assert [run["name"] for run in lab.status(key)["runs"]] == [first]
 
 
+@pytest.mark.holds("D-4.7")
 @each_job
 def test_a_changed_job_is_refused_where_nobody_reviewed_it(account: Lab, build: Build) -> None:
     lab = account

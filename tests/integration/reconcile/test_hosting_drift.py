@@ -154,6 +154,7 @@ def reads(lab: Lab, since: int) -> dict[str, int]:
     return {op: n for op, n in lab.simulator.counts(since).items() if not op.startswith("List")}
 
 
+@pytest.mark.holds("D-7.1")
 @pytest.mark.parametrize("name", CHANGES)
 def test_in_every_mode(lab: Lab, name: str) -> None:
     change = CHANGES[name]
@@ -329,6 +330,7 @@ def test_a_way_back_that_was_deleted_is_no_drift_and_not_counted_on(lab: Lab) ->
 # --- a correction that goes wrong -------------------------------------------------------------------------------------
 
 
+@pytest.mark.holds("D-7.9")
 @pytest.mark.parametrize(
     ("action", "effects"),
     [

@@ -1,4 +1,4 @@
-"""Jobs cost money: what starts a run, and above all what does not (design 4, "Jobs cost money")."""
+"""Jobs cost money: what starts a run, and above all what does not (D-4)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def created(lab: Lab) -> int:
     return lab.effects()["CreateTrainingJob"]
 
 
+@pytest.mark.holds("D-15.4")
 def test_a_new_job_costs_one_create_and_no_look(lab: Lab) -> None:
     key = lab.cluster.apply(job())
     lab.settle()
@@ -38,6 +39,7 @@ def test_a_new_job_costs_one_create_and_no_look(lab: Lab) -> None:
     assert lab.status(key)["trainingJobStatus"] == "InProgress"
 
 
+@pytest.mark.holds("D-15.3")
 def test_running_jobs_cost_pages_and_one_describe_each_at_the_end(lab: Lab) -> None:
     keys = [lab.cluster.apply(job(f"train-{number}")) for number in range(7)]
     lab.settle()
@@ -59,6 +61,7 @@ def test_finished_jobs_cost_nothing(lab: Lab) -> None:
     assert lab.cluster.status_writes[key] == written
 
 
+@pytest.mark.holds("D-15.7")
 def test_each_observed_change_is_written_once(lab: Lab) -> None:
     key = lab.cluster.apply(job())
     lab.run(until=lambda: lab.is_ready(key))
@@ -69,6 +72,7 @@ def test_each_observed_change_is_written_once(lab: Lab) -> None:
     assert lab.cluster.status_writes[key] == len(told)
 
 
+@pytest.mark.holds("D-4.6")
 def test_changed_content_runs_under_its_own_name_and_the_old_run_is_kept(lab: Lab) -> None:
     key = completed(lab, reviewed())
     first = lab.status(key)["sageMakerTrainingJobName"]
@@ -79,6 +83,7 @@ def test_changed_content_runs_under_its_own_name_and_the_old_run_is_kept(lab: La
     assert [run["name"] for run in status["runs"]] == [first]
 
 
+@pytest.mark.holds("D-4.7")
 def test_changed_content_is_refused_where_nobody_reviewed_it(lab: Lab) -> None:
     key = completed(lab, job())
     legacy = {name: value for name, value in lab.status(key).items() if not isinstance(value, (dict, list))}
@@ -102,6 +107,7 @@ def test_a_refused_edit_that_is_taken_back_is_ready_again(lab: Lab) -> None:
     assert created(lab) == 1
 
 
+@pytest.mark.holds("D-4.2")
 def test_going_back_to_trained_content_starts_nothing(lab: Lab) -> None:
     key = completed(lab, reviewed())
     first = lab.status(key)
@@ -130,6 +136,7 @@ def test_tags_and_the_way_of_writing_are_no_content(lab: Lab) -> None:
     assert lab.is_ready(key)
 
 
+@pytest.mark.holds("D-1.7")
 def test_an_explicit_name_serves_the_first_run_and_later_ones_add_their_digest(lab: Lab) -> None:
     key = completed(lab, reviewed(trainingJobName="Chosen"))
     assert lab.status(key)["sageMakerTrainingJobName"] == "Chosen"
@@ -138,6 +145,7 @@ def test_an_explicit_name_serves_the_first_run_and_later_ones_add_their_digest(l
     assert status["sageMakerTrainingJobName"] == f"chosen-{status['run']['digest']}"
 
 
+@pytest.mark.holds("D-4.1")
 def test_a_run_token_runs_equal_content_once_more_even_where_changes_are_refused(lab: Lab) -> None:
     key = completed(lab, job())
     lab.cluster.annotate(key, run="monday")
@@ -153,6 +161,7 @@ def test_a_run_token_runs_equal_content_once_more_even_where_changes_are_refused
     assert lab.status(key)["run"]["name"] == second
 
 
+@pytest.mark.holds("D-4.8")
 def test_a_failed_job_is_never_retried_and_says_what_would(lab: Lab) -> None:
     rule = {
         "match": {"op": "CreateTrainingJob"},
@@ -179,6 +188,7 @@ def test_a_job_stopped_in_the_console_is_stalled(lab: Lab) -> None:
     assert created(lab) == 1
 
 
+@pytest.mark.holds("D-4.5", "D-7.7")
 @pytest.mark.parametrize("when", ["running", "moments old"])
 def test_a_job_deleted_in_the_console_is_not_run_again(lab: Lab, when: str) -> None:
     key = lab.cluster.apply(job())
@@ -224,6 +234,7 @@ def test_an_older_run_that_goes_missing_is_not_waited_for(lab: Lab) -> None:
     assert lab.simulator.counts(mark) == {}
 
 
+@pytest.mark.holds("D-8.2")
 def test_an_early_read_does_not_make_a_young_job_missing(lab: Lab) -> None:
     key = lab.cluster.apply(job())
     lab.simulator.rules(
@@ -234,6 +245,7 @@ def test_an_early_read_does_not_make_a_young_job_missing(lab: Lab) -> None:
     assert created(lab) == 1
 
 
+@pytest.mark.holds("D-4.3")
 @pytest.mark.parametrize("spec", [{}, {"trainingJobName": "Chosen"}], ids=["a made-up name", "an explicit name"])
 def test_a_rebuilt_cluster_trains_nothing(lab: Lab, spec: dict[str, Any]) -> None:
     completed(lab, reviewed(**spec))
@@ -259,6 +271,7 @@ def rebuilt(lab: Lab, manifest: dict[str, Any]) -> Key:
     return lab.cluster.apply(manifest)
 
 
+@pytest.mark.holds("D-4.3")
 @pytest.mark.parametrize("spec", [{}, {"trainingJobName": "Chosen"}], ids=["a made-up name", "an explicit name"])
 def test_a_rebuilt_cluster_does_not_train_what_notes_tell_of_and_aws_forgot(lab: Lab, spec: dict[str, Any]) -> None:
     key = lab.cluster.apply(job(**spec))
@@ -288,6 +301,7 @@ def test_a_rebuilt_cluster_follows_what_notes_tell_of_without_asking_for_it(lab:
     assert "CreateTrainingJob" not in lab.simulator.counts(mark)
 
 
+@pytest.mark.holds("D-4.3")
 def test_nothing_is_started_before_the_notes_are_read(lab: Lab) -> None:
     lab.around.trained = None
     key = lab.cluster.apply(job())
@@ -298,6 +312,7 @@ def test_nothing_is_started_before_the_notes_are_read(lab: Lab) -> None:
     assert lab.effects() == {"CreateTrainingJob": 1}
 
 
+@pytest.mark.holds("D-4.4")
 def test_content_that_changes_while_a_create_may_be_under_way_waits_for_certainty(lab: Lab) -> None:
     key = lab.cluster.apply(reviewed())
     lab.simulator.rules(
@@ -346,6 +361,7 @@ def test_going_back_while_a_refused_run_is_on_record_starts_nothing(lab: Lab) ->
     assert lab.status(key)["run"]["name"] == first
 
 
+@pytest.mark.holds("D-1.8")
 def test_changing_the_region_of_a_run_is_refused_and_the_run_is_still_followed(lab: Lab) -> None:
     key = lab.cluster.apply(reviewed())
     lab.settle()
@@ -358,6 +374,7 @@ def test_changing_the_region_of_a_run_is_refused_and_the_run_is_still_followed(l
     lab.run(until=lambda: key not in lab.cluster.objects)
 
 
+@pytest.mark.holds("D-4.9")
 def test_deleting_stops_every_run_that_still_goes(lab: Lab) -> None:
     key = lab.cluster.apply(reviewed())
     lab.settle()
@@ -371,6 +388,7 @@ def test_deleting_stops_every_run_that_still_goes(lab: Lab) -> None:
     assert {row["status"] for row in lab.simulator.state()["resources"]} == {"Stopped"}
 
 
+@pytest.mark.holds("D-10.7")
 def test_edits_to_other_kinds_do_not_matter(lab: Lab) -> None:
     """One bad object never stops another."""
     bad = hosting("bad")

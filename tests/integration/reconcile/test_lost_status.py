@@ -39,6 +39,7 @@ LOSSES: dict[str, Callable[[Lab, Key, Mapping[str, Any]], object]] = {
 }
 
 
+@pytest.mark.holds("D-5.16")
 @pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES.keys())
 def test_what_serves_is_told_with_the_commit_that_it_was_made_for(
     lab: Lab, lose: Callable[[Lab, Key, Mapping[str, Any]], object]
@@ -103,6 +104,7 @@ def test_a_configuration_of_somebody_else_is_no_history_of_ours(lab: Lab) -> Non
     assert lab.exists()["EndpointConfig"] == 3
 
 
+@pytest.mark.holds("D-5.16")
 def test_a_rebuilt_cluster_has_the_history_that_notes_tell_and_goes_on_counting(lab: Lab) -> None:
     key = in_service(lab, pushed(MADE))
     lab.cluster.apply(pushed(LATER, "lab:2"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from reconciler.core.conditions import moment
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
@@ -93,6 +95,7 @@ def test_a_model_that_a_configuration_names_is_kept_until_that_is_gone(lab: Lab)
     assert lab.exists() == {}
 
 
+@pytest.mark.holds("D-10.5")
 def test_a_configuration_waits_for_a_model_that_is_only_named(lab: Lab) -> None:
     key = lab.cluster.apply(config(modelName="absent"))
     lab.run(30)

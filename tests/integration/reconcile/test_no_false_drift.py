@@ -284,12 +284,14 @@ def busy(lab: Lab) -> Lab:
     return lab
 
 
+@pytest.mark.holds("D-7.6")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", LEAST)
 def test_nothing_drifts(busy: Lab, kind: str) -> None:
     sweep(busy, at_rest(busy, apply(busy, kind, LEAST[kind])))
 
 
+@pytest.mark.holds("D-7.6")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_endpoints_and_their_scaling_do_not_drift(busy: Lab, batch: int) -> None:

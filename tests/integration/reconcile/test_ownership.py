@@ -1,4 +1,4 @@
-"""Whose is it? Clusters that share an account, things made by hand, and the archived operator's objects (design 4)."""
+"""Whose is it? Clusters that share an account, things made by hand, and the archived operator's objects (D-2, D-3)."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def theirs(lab: Lab) -> list[tuple[str, str, str]]:
     return [(row["kind"], row["name"], row["status"]) for row in rows if row["name"] in ("chosen", "theirs")]
 
 
+@pytest.mark.holds("D-2.4")
 @pytest.mark.parametrize(("manifest", "operation"), THINGS)
 def test_an_untagged_thing_of_our_name_is_left_alone_until_it_is_adopted(
     lab: Lab, manifest: dict[str, Any], operation: str
@@ -69,6 +70,7 @@ def test_an_untagged_thing_of_our_name_is_left_alone_until_it_is_adopted(
     assert lab.effects(mark)[operation] == 0
 
 
+@pytest.mark.holds("D-2.6")
 @pytest.mark.parametrize("forbidden", ["team", "*"], ids=["this namespace", "every namespace"])
 @pytest.mark.parametrize(("manifest", "operation"), THINGS)
 def test_where_the_installer_forbids_adoption_the_annotation_takes_nothing(
@@ -87,6 +89,7 @@ def test_where_the_installer_forbids_adoption_the_annotation_takes_nothing(
     assert theirs(lab) == before
 
 
+@pytest.mark.holds("D-2.5")
 @pytest.mark.parametrize("tag", ["lab/team/Other/name", "elsewhere/team/TrainingJob/train"])
 @pytest.mark.parametrize(("manifest", "operation"), THINGS)
 def test_another_owners_tag_is_always_refused(lab: Lab, manifest: dict[str, Any], operation: str, tag: str) -> None:
@@ -122,6 +125,7 @@ def test_a_name_that_is_anothers_can_be_changed(lab: Lab) -> None:
     assert lab.status(key)["endpointName"] == "free"
 
 
+@pytest.mark.holds("D-2.1")
 def test_an_endpoint_made_anew_behind_our_back_is_not_ours(lab: Lab) -> None:
     key = lab.cluster.apply(hosting(endpointName="chosen"))
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
@@ -146,6 +150,7 @@ def test_no_right_to_read_tags_does_not_block_what_only_we_can_have_made(lab: La
     assert (lab.effects()["CreateTrainingJob"], lab.effects()["CreateEndpoint"]) == (1, 1)
 
 
+@pytest.mark.holds("D-1.11")
 def test_two_clusters_with_equal_manifests_never_touch_each_other(simulator: SimControl, credentials: None) -> None:
     simulator.clock("manual")
     labs = [Lab(simulator, cluster_name=name) for name in ("east", "west")]
@@ -165,6 +170,7 @@ def test_two_clusters_with_equal_manifests_never_touch_each_other(simulator: Sim
     assert all(labs[1].is_ready(key) for key in keys)
 
 
+@pytest.mark.holds("D-2.2")
 def test_a_rebuilt_cluster_makes_no_endpoint(lab: Lab) -> None:
     manifests = [job(), hosting(models=2), hosting("named", endpointName="chosen")]
     keys = [lab.cluster.apply(manifest) for manifest in manifests]
@@ -229,6 +235,7 @@ def legacy_endpoint(lab: Lab) -> tuple[Key, str]:
     return legacy(lab, hosting("host"), status), config
 
 
+@pytest.mark.holds("D-1.1", "D-2.3")
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "InProgress"])
 def test_a_legacy_job_is_taken_over_and_not_run(lab: Lab, status: str) -> None:
     if status == "InProgress":
@@ -273,6 +280,7 @@ def test_a_changed_legacy_job_is_refused_or_run_again_under_another_name(lab: La
     assert [run["name"] for run in lab.status(key)["runs"]] == [f"xgboost-mnist-{SUFFIX}"]
 
 
+@pytest.mark.holds("D-1.1", "D-2.3")
 def test_a_legacy_endpoint_is_taken_over_without_a_call(lab: Lab) -> None:
     key, config = legacy_endpoint(lab)
     mark = lab.simulator.mark()

@@ -108,6 +108,7 @@ def converged(team: Team) -> None:
         eventually(team.both_ready, _WITHIN_S)
 
 
+@pytest.mark.holds("D-4.2", "D-4.4")
 def test_a_process_killed_at_every_create_makes_each_thing_once(team: Team) -> None:
     team.simulator.clock("manual")
     for operation in ("CreateTrainingJob", "CreateModel", "CreateEndpointConfig", "CreateEndpoint"):
@@ -118,6 +119,7 @@ def test_a_process_killed_at_every_create_makes_each_thing_once(team: Team) -> N
     assert len(team.simulator.state()["resources"]) == 4
 
 
+@pytest.mark.holds("D-10.10")
 @pytest.mark.endurance
 def test_a_process_killed_at_every_call_of_an_update_does_nothing_twice(team: Team) -> None:
     process, page = team.service()
@@ -145,6 +147,7 @@ def test_a_process_killed_at_every_call_of_an_update_does_nothing_twice(team: Te
     assert [(entry["id"], entry["result"]) for entry in history] == [(2, "Succeeded"), (1, "Succeeded")]
 
 
+@pytest.mark.holds("D-16.3")
 def test_a_replica_that_slept_through_an_update_sends_nothing_and_wipes_nothing(team: Team) -> None:
     with ExitStack() as stack:
         first, page = team.service("first", "--leader-election")
@@ -203,6 +206,7 @@ def test_expired_credentials_leave_the_process_idle_and_end_by_themselves(team: 
     assert team.effects().count("CreateTrainingJob") == 10
 
 
+@pytest.mark.holds("D-15.7")
 def test_each_observed_change_is_one_version(team: Team, service: ServiceProcess) -> None:
     """Counted on the API server itself: finalizer, intent, the reply, and then what the sweep tells."""
     team.simulator.clock("manual")

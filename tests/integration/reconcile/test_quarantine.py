@@ -1,4 +1,4 @@
-"""Content that was rolled back stays away, however long, whoever leads and whatever is forgotten (design 4, "Rollouts")."""
+"""Content that was rolled back stays away, however long, whoever leads and whatever is forgotten (D-5.9, D-5.10)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ COMMITS: tuple[Callable[[Lab], object], ...] = (
 )
 
 
+@pytest.mark.holds("D-5.10")
 def test_a_thousand_passes_send_it_no_second_time(lab: Lab) -> None:
     alarm(lab)
     key = rolled_back(lab)
@@ -97,6 +98,7 @@ LOSSES: Mapping[str, tuple[Callable[[Lab, Key], object], ...]] = {
 }
 
 
+@pytest.mark.holds("D-5.9")
 @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES.keys())
 def test_it_is_known_again_by_the_mark_on_its_configuration(
     lab: Lab, losses: tuple[Callable[[Lab, Key], object], ...]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
+
 from reconciler.core.resource import Key
 from tests.support.lab import IMAGE, Lab, annotated, hosting, job
 from tests.support.lab_kinds import config, model, transform, tuning
@@ -90,6 +92,7 @@ def test_training_model_configuration_and_transform_are_one_chain(lab: Lab) -> N
     assert described["ProductionVariants"][0]["ModelName"] == name
 
 
+@pytest.mark.holds("D-1.6")
 def test_a_models_new_name_scores_nothing_again_but_is_another_configuration(lab: Lab) -> None:
     net = lab.cluster.apply(model())
     split = lab.cluster.apply(config(modelRef={"kind": "Model", "name": "net"}))

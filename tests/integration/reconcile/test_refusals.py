@@ -1,4 +1,4 @@
-"""Errors: what SageMaker refuses, when it is asked again, and what nobody may read in the texts (design 4, "Errors")."""
+"""Errors: what SageMaker refuses, when it is asked again, and what nobody may read in the texts (D-10)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def refused(lab: Lab, manifest: dict[str, Any], operation: str, action: dict[str
     return key
 
 
+@pytest.mark.holds("D-10.4")
 @pytest.mark.parametrize(("manifest", "operation"), CREATES)
 def test_a_refused_request_is_not_sent_again_by_itself(lab: Lab, manifest: dict[str, Any], operation: str) -> None:
     key = refused(lab, manifest, operation, REFUSED)
@@ -51,6 +52,7 @@ def test_a_refused_request_is_not_sent_again_by_itself(lab: Lab, manifest: dict[
     assert "nonsense" in lab.status(key)["additional"]
 
 
+@pytest.mark.holds("D-10.4")
 @pytest.mark.parametrize(("manifest", "operation"), CREATES)
 @pytest.mark.parametrize("way_out", ["retry", "tags", "spec"])
 def test_retry_or_another_spec_asks_again(lab: Lab, manifest: dict[str, Any], operation: str, way_out: str) -> None:
@@ -109,6 +111,7 @@ MISMATCHED = [
 ]
 
 
+@pytest.mark.holds("D-11.3")
 @pytest.mark.parametrize(("manifest", "path"), MISMATCHED, ids=[manifest["kind"] for manifest, _ in MISMATCHED])
 def test_an_arn_of_another_partition_is_refused_before_any_call(lab: Lab, manifest: dict[str, Any], path: str) -> None:
     elsewhere = copy.deepcopy(manifest)
@@ -199,6 +202,7 @@ def test_a_job_that_was_created_is_known_when_the_object_moves_meanwhile(
     assert lab.status(key)["run"]["startedAt"]
 
 
+@pytest.mark.holds("D-10.3")
 @pytest.mark.parametrize(("manifest", "operation"), CREATES)
 def test_what_the_user_must_mend_elsewhere_is_tried_slowly_until_it_works(
     lab: Lab, manifest: dict[str, Any], operation: str
@@ -212,6 +216,7 @@ def test_what_the_user_must_mend_elsewhere_is_tried_slowly_until_it_works(
     assert len(lab.status(key).get("history", [{}])) == 1
 
 
+@pytest.mark.holds("D-10.3")
 def test_a_quota_is_tried_slowly(lab: Lab) -> None:
     quota = {"type": "error", "code": "ResourceLimitExceeded", "message": "The account-level service limit is 0"}
     key = refused(lab, job(), "CreateTrainingJob", quota)
@@ -220,6 +225,7 @@ def test_a_quota_is_tried_slowly(lab: Lab) -> None:
     assert lab.simulator.counts()["CreateTrainingJob"] <= 12
 
 
+@pytest.mark.holds("D-10.5")
 def test_a_dependency_made_moments_ago_is_waited_for(lab: Lab) -> None:
     early = {"match": {"op": "CreateEndpoint", "window": [0, 10]}, "action": {"type": "stale_read", "seconds": 60}}
     lab.simulator.rules(early)
@@ -228,6 +234,7 @@ def test_a_dependency_made_moments_ago_is_waited_for(lab: Lab) -> None:
     assert lab.effects() == {"CreateModel": 1, "CreateEndpointConfig": 1, "CreateEndpoint": 1}
 
 
+@pytest.mark.holds("D-10.2")
 def test_throttled_sweeps_are_no_news_and_a_lasting_fault_is(lab: Lab) -> None:
     keys = [lab.cluster.apply(job(f"train-{number}")) for number in range(3)]
     lab.settle()
@@ -271,6 +278,7 @@ def test_an_error_says_nothing_new_of_health_and_drift(lab: Lab) -> None:
     assert lab.status(key)["endpointStatus"] == "InService"
 
 
+@pytest.mark.holds("D-16.3")
 def test_an_old_look_makes_no_call(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     key = lab.cluster.apply(hosting())
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
@@ -359,17 +367,16 @@ def test_a_suspended_object_says_so_and_nothing_happens_to_it(lab: Lab, manifest
 SECRET = "hunter2-canary-8f3a"
 
 
-def test_the_log_names_what_a_call_is_about(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+def test_an_intent_names_what_its_calls_are_about(lab: Lab) -> None:
     manifest = hosting()
     key = lab.cluster.apply(manifest)
     lab.run(until=lambda: lab.is_ready(key))
     lab.cluster.apply({**manifest, "spec": {**manifest["spec"], "tags": [{"key": "team", "value": "x"}]}})
     lab.settle()
-    told = [message.split(" because ")[0] for message in caplog.messages if " because " in message]
+    intended = [call for _, status in lab.cluster.written for call in (status.get("intent") or {}).get("calls", ())]
     endpoint = lab.status(key)["endpointName"]
-    assert f"CreateEndpoint {endpoint}" in told
-    assert f"AddTags endpoint/{endpoint}" in told
+    assert f"CreateEndpoint {endpoint}" in intended
+    assert f"AddTags endpoint/{endpoint}" in intended
 
 
 def leaks(lab: Lab, caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -378,6 +385,7 @@ def leaks(lab: Lab, caplog: pytest.LogCaptureFixture) -> list[str]:
     return [text for text in told if SECRET in text]
 
 
+@pytest.mark.holds("D-14.11")
 @pytest.mark.parametrize(
     "message",
     [

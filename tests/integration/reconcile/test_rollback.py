@@ -1,4 +1,4 @@
-"""A roll-back held against Git (design 4, "Rollback"): one call there, one back, and nothing in between."""
+"""A roll-back held against Git (D-6): one call there, one back, and nothing in between."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def told(lab: Lab, reason: str) -> list[str]:
     return [message for _, of, message in lab.around.emitted if of == reason]
 
 
+@pytest.mark.holds("D-6.2")
 def test_a_hold_is_one_call_and_reads_as_one(lab: Lab) -> None:
     key = two(lab)
     spec, mark = lab.cluster.objects[key]["spec"], lab.simulator.mark()
@@ -81,6 +82,7 @@ WAYS_BACK: dict[str, Callable[[Lab, Key], object]] = {
 }
 
 
+@pytest.mark.holds("D-6.4")
 @pytest.mark.parametrize("go_back", WAYS_BACK.values(), ids=WAYS_BACK.keys())
 def test_the_way_back_works_while_the_alarm_rings(lab: Lab, go_back: Callable[[Lab, Key], object]) -> None:
     key = ringing(lab)
@@ -115,6 +117,7 @@ def test_forward_again_is_guarded(lab: Lab) -> None:
     assert "AutoRollbackConfiguration" in guards_sent(lab)[-1]
 
 
+@pytest.mark.holds("D-6.2")
 def test_a_hold_survives_restarts_and_passes_for_nothing(lab: Lab) -> None:
     key = two(lab, revisionHistoryLimit=2)
     hold(lab, key)
@@ -143,6 +146,7 @@ def test_commits_that_are_no_content_leave_the_hold_alone(lab: Lab) -> None:
     assert (lab.reason(key), updates(lab)) == ("RollbackHeld", before)
 
 
+@pytest.mark.holds("D-6.3")
 def test_other_content_in_git_ends_the_hold_for_good(lab: Lab) -> None:
     key = two(lab)
     hold(lab, key)
@@ -170,6 +174,7 @@ def test_reverting_in_git_to_what_is_held_costs_nothing(lab: Lab) -> None:
     assert (lab.reason(key), lab.status(key)["rollout"]["phase"]) == ("InService", "Complete")
 
 
+@pytest.mark.holds("D-6.3")
 def test_a_hold_ends_by_time(lab: Lab) -> None:
     key = two(lab)
     until = stamp(lab.clock.now() + timedelta(hours=2))

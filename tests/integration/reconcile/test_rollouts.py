@@ -1,4 +1,4 @@
-"""Rollouts of an endpoint: what they cost, one at a time, and what was rolled back stays away (design 4, "Rollouts")."""
+"""Rollouts of an endpoint: what they cost, one at a time, and what was rolled back stays away (D-5)."""
 
 from __future__ import annotations
 
@@ -80,12 +80,14 @@ def rolled_back(lab: Lab, action: Mapping[str, Any] = SILENT) -> Key:
 # costs
 
 
+@pytest.mark.holds("D-5.1", "D-15.5")
 @pytest.mark.parametrize("models", [1, 3])
 def test_a_first_rollout_costs_a_create_per_part(lab: Lab, models: int) -> None:
     in_service(lab, hosting(models=models))
     assert lab.effects() == {"CreateModel": models, "CreateEndpointConfig": 1, "CreateEndpoint": 1}
 
 
+@pytest.mark.holds("D-15.5")
 def test_an_update_costs_what_changed_and_one_move(lab: Lab) -> None:
     in_service(lab, hosting(models=2))
     mark = lab.simulator.mark()
@@ -95,6 +97,7 @@ def test_an_update_costs_what_changed_and_one_move(lab: Lab) -> None:
     assert lab.effects(mark) == {"CreateModel": 1, "CreateEndpointConfig": 1, "UpdateEndpoint": 1}
 
 
+@pytest.mark.holds("D-6.1", "D-15.5")
 def test_a_revert_is_one_call_and_is_known_as_such(lab: Lab) -> None:
     in_service(lab, hosting())
     in_service(lab, hosting(image="lab:2"))
@@ -105,6 +108,7 @@ def test_a_revert_is_one_call_and_is_known_as_such(lab: Lab) -> None:
     assert (newest["id"], newest["rollbackOf"], newest["result"]) == (3, 1, "Succeeded")
 
 
+@pytest.mark.holds("D-5.2")
 @pytest.mark.parametrize(
     "change",
     [{"tags": [{"key": "team", "value": "x"}]}, {"revisionHistoryLimit": 3}, {"retainAllVariantProperties": True}],
@@ -117,6 +121,7 @@ def test_what_is_no_content_starts_no_rollout(lab: Lab, change: dict[str, Any]) 
     assert lab.effects(mark).keys() <= {"AddTags"}
 
 
+@pytest.mark.holds("D-5.4")
 def test_what_the_console_set_is_retained_where_the_spec_says_so(lab: Lab) -> None:
     retaining: dict[str, Any] = {
         "retainAllVariantProperties": True,
@@ -168,6 +173,7 @@ _BAKED = "all 4 instances, baking until {} before the old ones go"
 _QUICK = {"endpoint.launch": 30, "endpoint.activate": 30, "endpoint.terminate": 30, "endpoint.Creating": 30}
 
 
+@pytest.mark.holds("D-5.4", "D-5.17")
 @pytest.mark.parametrize(
     ("config", "stages"),
     [
@@ -240,6 +246,7 @@ def test_each_stage_of_a_plan_is_shown_and_told_once(lab: Lab, config: dict[str,
 # one at a time
 
 
+@pytest.mark.holds("D-5.3")
 def test_a_commit_during_an_update_is_queued_and_the_newest_wins(lab: Lab) -> None:
     key = in_service(lab, hosting())
     for version in ("2", "3", "4"):
@@ -267,6 +274,7 @@ def test_nothing_is_sent_while_aws_patches_the_endpoint(lab: Lab) -> None:
     assert (updates(lab), results(lab, key)) == (1, ["Succeeded", "Succeeded"])
 
 
+@pytest.mark.holds("D-5.6")
 def test_patching_while_a_request_was_lost_is_no_rollback(lab: Lab) -> None:
     """LastModifiedTime moves by SystemUpdating: no evidence of what became of the request."""
     key = in_service(lab, hosting())
@@ -279,6 +287,7 @@ def test_patching_while_a_request_was_lost_is_no_rollback(lab: Lab) -> None:
     assert "quarantine" not in lab.status(key)
 
 
+@pytest.mark.holds("D-10.2")
 def test_a_throttled_update_keeps_its_place_in_history(lab: Lab) -> None:
     key = in_service(lab, hosting())
     throttle = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
@@ -317,6 +326,7 @@ def test_going_back_before_a_throttled_update_was_taken_on(lab: Lab) -> None:
 # rolled back
 
 
+@pytest.mark.holds("D-5.9", "D-5.11")
 def test_a_rollback_by_alarm_is_quarantined_and_never_tried_again(lab: Lab) -> None:
     watch = alarm(lab)
     guarded: dict[str, Any] = {"deploymentConfig": CANARY}
@@ -364,6 +374,7 @@ def test_the_quarantine_names_the_commit_of_the_bad_content_though_a_newer_one_w
     assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
 
 
+@pytest.mark.holds("D-5.6")
 def test_a_silent_rollback_between_two_looks_is_seen(lab: Lab) -> None:
     """No FailureReason, no RollingBack, no Updating ever seen: LastModifiedTime moved, and the old content serves."""
     key = in_service(lab, hosting())
@@ -376,6 +387,7 @@ def test_a_silent_rollback_between_two_looks_is_seen(lab: Lab) -> None:
     assert updates(lab) == 1
 
 
+@pytest.mark.holds("D-5.10")
 @pytest.mark.parametrize("change", ["other content and back", "a guardrail", "a commit", "time", "a foreign token"])
 def test_quarantine_holds(lab: Lab, change: str) -> None:
     key = rolled_back(lab)
@@ -398,6 +410,7 @@ def test_quarantine_holds(lab: Lab, change: str) -> None:
     assert lab.condition(key, "Healthy")["status"] == "True"
 
 
+@pytest.mark.holds("D-5.10")
 def test_a_retry_that_names_the_content_releases_it_once(lab: Lab) -> None:
     key = rolled_back(lab)
     quarantined = lab.status(key)["quarantine"][0]["hash"]
@@ -425,6 +438,7 @@ def test_a_retry_during_an_outage_is_not_lost(lab: Lab) -> None:
     assert updates(lab) == 2
 
 
+@pytest.mark.holds("D-5.9")
 def test_quarantine_survives_the_loss_of_the_cluster(lab: Lab) -> None:
     key = rolled_back(lab)
     lab.cluster.forget(key)
@@ -444,6 +458,7 @@ def test_no_right_to_tag_does_not_hide_a_quarantine(lab: Lab) -> None:
     assert lab.simulator.counts()["AddTags"] == 1
 
 
+@pytest.mark.holds("D-5.8")
 def test_faults_of_the_service_are_tried_again_a_bounded_number_of_times(lab: Lab) -> None:
     key = in_service(lab, hosting())
     fault = {**SILENT, "reason": "Request to service failed. Please try again."}
@@ -499,6 +514,7 @@ def test_a_retry_after_a_failed_first_create_makes_it_anew(lab: Lab) -> None:
 # what is kept
 
 
+@pytest.mark.holds("D-5.12")
 def test_history_never_loses_the_entry_of_what_serves(lab: Lab) -> None:
     key = in_service(lab, hosting(revisionHistoryLimit=2))
     lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": SILENT})
@@ -516,6 +532,7 @@ def test_history_never_loses_the_entry_of_what_serves(lab: Lab) -> None:
     in_service(lab, hosting(revisionHistoryLimit=2))
 
 
+@pytest.mark.holds("D-5.13")
 def test_what_no_retained_entry_names_is_collected(lab: Lab) -> None:
     for version in ("1", "2", "3", "4"):
         key = in_service(lab, hosting(image=f"lab:{version}", revisionHistoryLimit=2))
@@ -590,6 +607,7 @@ def test_parts_deleted_in_the_console_are_made_again_when_they_are_needed(lab: L
     assert lab.effects()["UpdateEndpoint"] == 2
 
 
+@pytest.mark.holds("D-1.8")
 def test_changing_region_or_endpoint_name_of_something_that_exists_is_refused(lab: Lab) -> None:
     key = in_service(lab, hosting(endpointName="chosen"))
     mark = lab.simulator.mark()

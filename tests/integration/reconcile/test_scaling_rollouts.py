@@ -1,4 +1,4 @@
-"""Autoscaling and the rollouts and deletions of its endpoint: neither may stand in the other's way (API facts, section 4)."""
+"""Autoscaling and the rollouts and deletions of its endpoint: neither may stand in the other's way (D-5.15, SM-152)."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def _scale_out(lab: Lab, count: int, variant: str = "variant-model-0") -> None:
     lab.run(120, step_s=30)
 
 
+@pytest.mark.holds("D-5.15")
 def test_another_instance_type_takes_scaling_off_updates_and_puts_it_on_again(scaled: Lab, console: Console) -> None:
     lab = scaled
     _scale_out(lab, 3)
@@ -74,6 +75,7 @@ def test_while_the_endpoint_moves_the_policy_waits_and_says_so(scaled: Lab) -> N
     assert lab.status(HAP)["hostingAutoscalingPolicyStatus"] == "Reconciling"
 
 
+@pytest.mark.holds("D-5.15")
 def test_a_rollback_puts_scaling_on_again(scaled: Lab, console: Console) -> None:
     lab = scaled
     outcome = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "did not start"}
@@ -100,6 +102,7 @@ def test_a_second_rollout_takes_it_off_again(scaled: Lab, console: Console) -> N
     assert [op for op in console.changes() if op == "DeregisterScalableTarget"] == ["DeregisterScalableTarget"] * 2
 
 
+@pytest.mark.holds("D-5.14")
 def test_another_image_leaves_scaling_alone_and_keeps_the_count(scaled: Lab, console: Console) -> None:
     lab = scaled
     _scale_out(lab, 4)

@@ -1,4 +1,4 @@
-"""An account that allows one call a second of each operation, on the bench's time (design 5: fair between objects)."""
+"""An account that allows one call a second of each operation, on the bench's time (D-15.8)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.support.lab_kinds import model
 N = 500
 
 
+@pytest.mark.holds("D-15.8")
 @pytest.mark.endurance
 def test_five_hundred_objects_converge_at_one_call_a_second_and_none_starves(
     lab: Lab, monkeypatch: pytest.MonkeyPatch

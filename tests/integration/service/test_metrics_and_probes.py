@@ -89,6 +89,7 @@ def start(
         yield begin
 
 
+@pytest.mark.holds("D-22.2")
 def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     start: Callable[[str], Replica], simulator: SimControl, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:

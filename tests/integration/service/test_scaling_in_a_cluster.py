@@ -62,6 +62,7 @@ def service(control_plane: Cluster, simulator: SimControl, namespace: str, tmp_p
 
 @pytest.mark.usefixtures("service")
 class TestScaling:
+    @pytest.mark.holds("D-1.9")
     def test_the_sample_is_created_updated_in_place_and_deleted(
         self, control_plane: Cluster, simulator: SimControl, namespace: str
     ) -> None:

@@ -1,4 +1,4 @@
-"""Application Auto Scaling of endpoint variants: section 4 of the API facts, row by row.
+"""Application Auto Scaling of endpoint variants: row by row of what is known (SM-137 to SM-152).
 
 Refusals whose words nobody has recorded are asserted by their code alone.
 """

@@ -1,4 +1,4 @@
-"""Section 1.3 of the API facts: what describe echoes, and what the service adds to it."""
+"""What describe echoes, and what the service adds to it (SM-37 to SM-57)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -424,7 +424,7 @@ def test_profiler_noise_can_be_switched_off(aws: Aws) -> None:
 
 
 def test_the_source_beside_the_url_is_a_switch(aws: Aws) -> None:
-    """[?] in the facts: reported, never seen by us."""
+    """Reported, never seen by us (SM-53)."""
     url = "s3://bucket/model.tar.gz"
     aws.sm.create_model(**given.model(PrimaryContainer={"Image": "a", "ModelDataUrl": url}))
     assert "ModelDataSource" not in aws.sm.describe_model(ModelName="model")["PrimaryContainer"]

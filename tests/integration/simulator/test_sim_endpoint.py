@@ -1,4 +1,4 @@
-"""The life of an Endpoint: sections 1.2 and 3 of the API facts, on a clock moved by hand."""
+"""The life of an Endpoint (SM-101 to SM-134), on a clock moved by hand."""
 
 from typing import Any
 

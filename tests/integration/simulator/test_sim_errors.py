@@ -1,6 +1,6 @@
-"""Section 2 of the API facts, row by row: each refusal in the service's own words.
+"""Each refusal in the service's own words (SM-72 to SM-100).
 
-Rows marked [?] there, and refusals whose words nobody has recorded, are asserted by their code alone.
+Refusals whose words are assumed, because nobody has recorded them, are asserted by their code alone.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sections 5 and 6 of the API facts: EventBridge through SQS, and CloudWatch Logs."""
+"""EventBridge through SQS, and CloudWatch Logs (SM-157 to SM-165)."""
 
 import json
 import re

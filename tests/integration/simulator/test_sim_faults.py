@@ -246,7 +246,7 @@ def test_a_deleted_resource_is_seen_for_a_while(aws: Aws) -> None:
 
 
 def test_an_endpoint_may_not_see_its_new_config_yet(aws: Aws) -> None:
-    """The service warns of it: CreateEndpoint reads the config eventually-consistently (facts 2)."""
+    """The service warns of it: CreateEndpoint reads the config eventually-consistently (SM-97)."""
     aws.rule({"type": "stale_read", "seconds": 30}, op="CreateEndpoint")
     aws.config("config")
     call = {"EndpointName": "endpoint", "EndpointConfigName": "config"}

@@ -1,4 +1,4 @@
-"""The life of transform and processing jobs: section 1.2 of the API facts, on a clock moved by hand."""
+"""The life of transform and processing jobs (SM-23 to SM-33), on a clock moved by hand."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Section 1.4 of the API facts: pages, filters, orders and the fields of a summary."""
+"""Pages, filters, orders and the fields of a summary (SM-58 to SM-63)."""
 
 from typing import Any
 

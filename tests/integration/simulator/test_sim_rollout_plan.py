@@ -1,4 +1,4 @@
-"""The pure plan of an update: section 3 of the API facts without a server."""
+"""The pure plan of an update (SM-120 to SM-126), without a server."""
 
 from typing import Any
 

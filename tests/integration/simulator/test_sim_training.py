@@ -1,4 +1,4 @@
-"""The life of a TrainingJob: section 1.2 of the API facts, on a clock moved by hand."""
+"""The life of a TrainingJob (SM-22 to SM-36), on a clock moved by hand."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The "constraint" row of section 2: the service model's limits, in the service's words."""
+"""The service model's limits, in the service's words (SM-84, SM-99)."""
 
 from typing import Any
 
@@ -96,6 +96,7 @@ def test_tags_may_hold_any_letter(aws: Aws) -> None:
     assert error(lambda: aws.train("other", Tags=[{"Key": "a!", "Value": ""}]))[0] == "ValidationException"
 
 
+@pytest.mark.holds("D-11.4")
 def test_an_instance_type_newer_than_botocore_is_accepted(aws: Aws) -> None:
     aws.train(ResourceConfig={"InstanceType": "ml.z99.huge", "InstanceCount": 1, "VolumeSizeInGB": 1})
     assert aws.job()["ResourceConfig"]["InstanceType"] == "ml.z99.huge"

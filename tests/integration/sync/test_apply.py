@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.sync.kit import Engine, Team, files, model
 from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually
@@ -9,6 +11,7 @@ from tests.support.waiting import eventually
 P = "sagemaker-gitops.dev/"
 
 
+@pytest.mark.holds("D-17.1")
 def test_objects_appear_with_their_provenance(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     metadata = {"labels": {"app": "fraud"}, "annotations": {"docs": "wiki"}}
     sha = bare_repository.commit({"prod/a.yaml": model("a", metadata)}, "Add a\n\nlong text")
@@ -55,6 +58,7 @@ def test_a_commit_touches_only_the_objects_it_changed(
     assert engine.stats.applied == 3
 
 
+@pytest.mark.holds("D-13.3")
 def test_a_renamed_file_is_told_on_its_objects_alone(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

@@ -10,6 +10,7 @@ from tests.integration.sync.kit import LEGACY, Engine, Team, files, model
 from tests.support.git_repository import BareRepository
 
 
+@pytest.mark.holds("D-10.8", "D-19.4")
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -52,6 +53,7 @@ def test_it_recovers_when_the_file_is_put_right(engine: Engine, team: Team, bare
     assert team.condition("Stalled") == {}
 
 
+@pytest.mark.holds("D-10.8")
 def test_what_the_api_server_refuses_is_told_with_its_file(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -65,6 +67,7 @@ def test_what_the_api_server_refuses_is_told_with_its_file(
     assert team.models() == {"a"}
 
 
+@pytest.mark.holds("D-14.7")
 def test_a_gitsync_in_git_is_never_applied(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     nested = (
         "apiVersion: sagemaker-gitops.dev/v1alpha1\nkind: GitSync\n"
@@ -79,6 +82,7 @@ def test_a_gitsync_in_git_is_never_applied(engine: Engine, team: Team, bare_repo
     assert team.cluster.find("sagemaker-gitops.dev/v1alpha1", "GitSync", "more", team.namespace) is None
 
 
+@pytest.mark.holds("D-9.1")
 def test_a_missing_path_stalls_and_prunes_nothing(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     sha = bare_repository.commit(files("a"))
     team.sync()

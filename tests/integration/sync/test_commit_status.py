@@ -75,6 +75,7 @@ def become(team: Team, name: str, ready: str, stalled: str = "") -> None:
     team.cluster.merge(LEGACY, "Model", name, team.namespace, status, subresource="status")
 
 
+@pytest.mark.holds("D-20.4")
 @pytest.mark.usefixtures("reports")
 def test_a_commit_is_pending_until_its_objects_are_healthy_and_then_stays_green(
     engine: Engine, team: Team, repository: BareRepository, forge: FakeForge
@@ -113,6 +114,7 @@ def test_a_forge_that_is_down_stops_no_sync_and_gets_what_is_owed(
     assert forge.words(first)[-1:] != ["pending"]
 
 
+@pytest.mark.holds("D-20.4")
 @pytest.mark.usefixtures("reports")
 def test_a_rejected_file_fails_its_commit(team: Team, repository: BareRepository, forge: FakeForge) -> None:
     sha = repository.commit({**files("a"), "prod/bad.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n"})

@@ -38,6 +38,7 @@ def kill_at(engine: Engine, call: int, *, answered: bool) -> None:
     engine.client.before, engine.client.after = before, after
 
 
+@pytest.mark.holds("D-10.10")
 @pytest.mark.parametrize(
     "answered",
     [

@@ -97,6 +97,7 @@ def test_writes_end_with_the_leadership(engine: Engine, team: Team, bare_reposit
     team.wait_applied(sha)
 
 
+@pytest.mark.holds("D-12.1")
 def test_more_objects_than_fit_stall(
     engine: Engine, team: Team, bare_repository: BareRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_commit_may_rename_every_object(
     assert team.models() == team.inventory() == {"d", "e", "f"}
 
 
+@pytest.mark.holds("D-12.1")
 def test_what_left_git_and_stays_is_bounded_as_well(
     engine: Engine, team: Team, bare_repository: BareRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_a_commit_wins_over_a_reported_edit(engine: Engine, team: Team, bare_rep
     assert team.condition("Drifted") == {}
 
 
+@pytest.mark.holds("D-7.1")
 def test_the_objects_own_mode_goes_first(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     metadata = {"annotations": {"sagemaker-gitops.dev/drift-mode": "Warn"}}
@@ -175,6 +176,7 @@ def test_ignored_labels_and_annotations_belong_to_others(
     assert engine.stats.put_back == 1
 
 
+@pytest.mark.holds("D-7.10")
 def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
@@ -208,6 +210,7 @@ def test_an_edit_is_put_back_while_git_is_away(engine: Engine, team: Team, bare_
     assert team.condition()["reason"] == "RepositoryNotFound"
 
 
+@pytest.mark.holds("D-7.8")
 def test_a_fight_over_an_object_ends_in_a_hold(start: Start, team: Team, bare_repository: BareRepository) -> None:
     engine = start()
     team.sync()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import LEGACY, Engine, Team, files, model
 from tests.support.git_repository import BareRepository
@@ -16,6 +18,7 @@ def lines(engine: Engine, event: str) -> list[tuple[str, dict[str, Any]]]:
     return [(commit, line) for commit, of, line in engine.record.told if of == event]
 
 
+@pytest.mark.holds("D-20.1")
 def test_a_rejected_file_is_told_once_on_the_commit_that_made_it_so(
     start: Start, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -62,6 +65,7 @@ def test_what_the_api_server_refuses_is_told_too(engine: Engine, team: Team, bar
     assert (commit, line["object"]) == (sha, "Model/bad")
 
 
+@pytest.mark.holds("D-20.1")
 def test_a_pruned_object_is_told_on_the_commit_that_removed_it(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import GITOPS, LEGACY, Engine, Team, files, model
 from tests.support.cluster import Cluster
@@ -30,6 +32,7 @@ def rival_inventory(team: Team) -> set[str]:
     return {entry.split("@")[0].split("/")[2] for entry in rival_status(team).get("inventory", [])}
 
 
+@pytest.mark.holds("D-9.5")
 def test_the_second_sync_is_refused_while_the_first_exists(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -84,6 +87,7 @@ def test_an_object_made_by_hand_is_taken_over(engine: Engine, team: Team, bare_r
     assert team.model("a")["spec"]["primaryContainer"] == {"image": "team:1"}
 
 
+@pytest.mark.holds("D-14.8")
 def test_another_namespace_needs_an_account(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     bare_repository.commit(files("a"))
 
@@ -103,6 +107,7 @@ def test_a_manifest_of_another_namespace_is_refused(
     assert team.status()["rejected"][0]["reason"] == "ForeignNamespace"
 
 
+@pytest.mark.holds("D-14.8")
 def test_an_account_without_rights_applies_nothing(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     bare_repository.commit(files("a"))
 

@@ -23,6 +23,7 @@ def test_an_object_that_left_git_is_deleted(engine: Engine, team: Team, bare_rep
     assert status["history"][0]["pruned"] == 1
 
 
+@pytest.mark.holds("D-9.1")
 def test_an_empty_render_prunes_nothing(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a")))
@@ -33,6 +34,7 @@ def test_an_empty_render_prunes_nothing(engine: Engine, team: Team, bare_reposit
     assert team.models() == team.inventory() == {"a"}
 
 
+@pytest.mark.holds("D-9.1")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -63,6 +65,7 @@ def test_beside_a_bad_file_nothing_is_pruned(
     assert team.models() == team.inventory() == {"a", "c"}
 
 
+@pytest.mark.holds("D-9.2")
 def test_many_deletions_wait_for_an_approval_of_their_revision(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -82,6 +85,7 @@ def test_many_deletions_wait_for_an_approval_of_their_revision(
     assert status["handled"]["approvePrune"] == sha[:7]
 
 
+@pytest.mark.holds("D-9.4")
 def test_an_annotation_on_the_live_object_keeps_it(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files("a", "b")))
@@ -92,6 +96,7 @@ def test_an_annotation_on_the_live_object_keeps_it(engine: Engine, team: Team, b
     assert team.models() == team.inventory() == {"a", "b"}
 
 
+@pytest.mark.holds("D-9.3")
 def test_an_object_without_our_owner_annotation_is_kept(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -120,6 +125,7 @@ def test_pruning_can_be_switched_off(engine: Engine, team: Team, bare_repository
     assert "spec.prune.enabled is false" in status["conditions"][0]["message"]
 
 
+@pytest.mark.holds("D-9.4")
 def test_a_finalizer_keeps_the_object_in_the_inventory_until_it_is_gone(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -151,6 +157,7 @@ def test_an_object_that_comes_back_to_git_while_it_is_deleted_is_made_anew(
     eventually(lambda: (team.find_model("b") or {"metadata": {"uid": uid}})["metadata"]["uid"] != uid)
 
 
+@pytest.mark.holds("D-9.6")
 def test_deleting_the_gitsync_leaves_what_it_applied(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import Engine, Team, files
 from tests.support.git_repository import BareRepository
@@ -21,6 +23,7 @@ def rewritten(team: Team, repository: BareRepository) -> tuple[str, str]:
     return applied, forced
 
 
+@pytest.mark.holds("D-6.5")
 def test_nothing_is_applied_until_somebody_allows_it(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from http import HTTPStatus
 
+import pytest
+
 from tests.integration.sync.kit import Engine, Team, files
 from tests.support.cluster import Cluster
 from tests.support.git_http import GitHttpServer
@@ -26,6 +28,7 @@ def secret(cluster: Cluster, namespace: str, hosts: str | None = "127.0.0.1", **
     cluster.apply(body)
 
 
+@pytest.mark.holds("D-19.1")
 def test_https_with_a_password(
     engine: Engine, control_plane: Cluster, namespace: str, git_http_server: GitHttpServer
 ) -> None:
@@ -39,6 +42,7 @@ def test_https_with_a_password(
     team.wait_applied(sha)
 
 
+@pytest.mark.holds("D-19.1")
 def test_ssh_with_a_key(engine: Engine, control_plane: Cluster, namespace: str, git_ssh_server: GitSshServer) -> None:
     repository = git_ssh_server.repository()
     sha = repository.commit(files("a"))
@@ -69,6 +73,7 @@ def test_wrong_credentials_stall_until_the_secret_is_right_and_are_never_shown(
     team.wait_applied(sha)
 
 
+@pytest.mark.holds("D-14.9")
 def test_a_secret_goes_only_to_hosts_it_names(
     engine: Engine, control_plane: Cluster, namespace: str, git_http_server: GitHttpServer
 ) -> None:

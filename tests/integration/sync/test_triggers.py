@@ -10,6 +10,7 @@ from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually
 
 
+@pytest.mark.holds("D-17.2")
 @pytest.mark.parametrize("annotation", ["sagemaker-gitops.dev/requestedAt", "reconcile.fluxcd.io/requestedAt"])
 def test_a_token_starts_a_pass_once_and_is_recorded(
     engine: Engine, team: Team, bare_repository: BareRepository, annotation: str
@@ -46,6 +47,7 @@ def test_two_annotations_do_not_trigger_one_another(
     assert team.status()["lastHandledReconcileAt"] == "flux"
 
 
+@pytest.mark.holds("D-15.1")
 def test_an_idle_pass_asks_git_once_and_kubernetes_nothing(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:
@@ -76,6 +78,7 @@ def test_a_start_over_what_is_there_writes_nothing(start: Start, team: Team, bar
     assert team.seen()["metadata"]["resourceVersion"] == version
 
 
+@pytest.mark.holds("D-12.2", "D-15.6", "D-17.1")
 def test_a_commit_of_k_files_costs_k_applies(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     team.sync()
     team.wait_applied(bare_repository.commit(files(*(f"m{number}" for number in range(20)))))
@@ -114,6 +117,7 @@ def test_the_spec_may_change_at_any_time(engine: Engine, team: Team, bare_reposi
     eventually(lambda: team.models() == {"b"} and team.status().get("observedGeneration") == 2)
 
 
+@pytest.mark.holds("D-19.2")
 def test_substitution_takes_declared_names_only(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     role = "arn:aws:iam::${ACCOUNT_ID}:role/service-role/team"
     team.sync(substitute={"ACCOUNT_ID": "210987654321"})

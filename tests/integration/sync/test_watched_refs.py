@@ -21,6 +21,7 @@ def watcher() -> Iterator[LocalRefWatcher]:
     watcher.stop()
 
 
+@pytest.mark.holds("D-19.3")
 def test_a_push_is_one_hint(watcher: LocalRefWatcher, bare_repository: BareRepository) -> None:
     woken: list[int] = []
     watcher.follow("a", bare_repository.url, lambda: woken.append(1))

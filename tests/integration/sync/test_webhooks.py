@@ -68,6 +68,7 @@ def deliver(web: Web, path: str, sha: str, number: int) -> int:
         connection.close()
 
 
+@pytest.mark.holds("D-14.6", "D-19.3")
 def test_fifty_pushes_in_a_second_are_at_most_two_fetches(
     engine: Engine, web: Web, team: Team, repository: BareRepository, git_http_server: GitHttpServer
 ) -> None:
@@ -93,6 +94,7 @@ def test_fifty_pushes_in_a_second_are_at_most_two_fetches(
     assert team.model("m")["spec"]["primaryContainer"]["image"] == "team:49"
 
 
+@pytest.mark.holds("D-14.6")
 def test_a_commit_named_by_a_delivery_is_never_trusted(
     engine: Engine, web: Web, team: Team, repository: BareRepository
 ) -> None:

@@ -45,6 +45,7 @@ def populated(lab: Lab) -> Legacy:
     return left
 
 
+@pytest.mark.holds("D-3.1")
 def test_a_hundred_objects_are_taken_over_without_a_create_or_an_update(lab: Lab) -> None:
     left = populated(lab)
     told = left.finish()
@@ -156,6 +157,7 @@ def test_deleting_the_deployment_deletes_all_of_it(lab: Lab, first_look: bool) -
     assert lab.simulator.state()["resources"] == []
 
 
+@pytest.mark.holds("D-3.3")
 def test_while_the_definitions_go_everything_is_kept(lab: Lab) -> None:
     left = Legacy(lab)
     key = left.endpoint("host")
@@ -218,6 +220,7 @@ def test_what_was_edited_and_carried_out_is_no_edit(lab: Lab, name: str, generat
     assert lab.is_ready(key)
 
 
+@pytest.mark.holds("D-3.1")
 @pytest.mark.parametrize("kind", ["Model", "EndpointConfig"])
 @pytest.mark.parametrize("first_looks_fail", [False, True], ids=["at the first look", "after an outage"])
 def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str, first_looks_fail: bool) -> None:
@@ -243,6 +246,7 @@ def test_a_name_that_an_error_blanked_is_found_again(lab: Lab, kind: str, first_
     assert _carried(key, lab.status(key)) == _carried(key, told[key])
 
 
+@pytest.mark.holds("D-3.5")
 @pytest.mark.parametrize("kind", ["Model", "EndpointConfig"])
 def test_a_childs_name_that_an_error_blanked_is_deleted_with_its_deployment(lab: Lab, kind: str) -> None:
     left = Legacy(lab)
@@ -274,6 +278,7 @@ def test_a_child_that_made_nothing_is_no_record(lab: Lab) -> None:
     assert (lab.status(key).get("models"), len(lab.status(key)["configs"])) == (None, 1)
 
 
+@pytest.mark.holds("D-3.5")
 def test_what_served_while_an_update_was_under_way_is_a_way_back(lab: Lab) -> None:
     left = Legacy(lab)
     key = left.endpoint("host")

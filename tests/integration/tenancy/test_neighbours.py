@@ -73,6 +73,7 @@ def reasons(client: KubeClient, *namespaces: str) -> list[str]:
     return [warned.reason for warned in neighbours(client, [DEFINITION], namespaces)]
 
 
+@pytest.mark.holds("D-3.4")
 def test_the_archived_operator_is_told_of_until_it_is_scaled_to_nothing(
     control_plane: Cluster, namespace: str, client: KubeClient
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_archived_operator_is_told_of_until_it_is_scaled_to_nothing(
     assert reasons(client, namespace) == []
 
 
+@pytest.mark.holds("D-3.4")
 def test_definitions_of_a_helm_release_are_told_of_unless_helm_keeps_them(
     control_plane: Cluster, client: KubeClient
 ) -> None:

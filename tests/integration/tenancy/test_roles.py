@@ -48,6 +48,7 @@ def test_what_a_namespace_makes_is_in_the_account_of_its_role(lab: Lab) -> None:
     assert accounts(lab)["222233334444"] == {"TrainingJob"}
 
 
+@pytest.mark.holds("D-14.10")
 def test_a_role_that_is_not_allowed_is_not_assumed(lab: Lab) -> None:
     allow(lab, OTHER)
     key = lab.cluster.apply(job())
@@ -73,6 +74,7 @@ def test_a_refused_object_that_made_nothing_goes_when_it_is_deleted(lab: Lab) ->
     assert lab.simulator.requests() == []
 
 
+@pytest.mark.holds("D-1.8")
 @pytest.mark.parametrize(("before", "now"), [(ROLE, OTHER), (ROLE, None), (None, ROLE)])
 def test_another_role_for_what_exists_changes_nothing(lab: Lab, before: str | None, now: str | None) -> None:
     allow(lab, "*", role=before)
@@ -147,6 +149,7 @@ def test_roles_of_one_account_share_its_rate(simulator: SimControl, credentials:
     assert aws._bucket(ours, "ListModels") is not aws._bucket(other, "ListModels")
 
 
+@pytest.mark.holds("D-14.10")
 def test_an_unlisted_endpoint_is_refused_before_anything_is_signed(lab: Lab) -> None:
     url = "https://sagemaker.us-west-2.amazonaws.com"
     lab.tenancy = replace(lab.tenancy, endpoints={url: lab.simulator.url})

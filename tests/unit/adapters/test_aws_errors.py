@@ -1,4 +1,4 @@
-"""SageMaker's errors, row by row of what is known of its texts (facts of the SageMaker API, section 2)."""
+"""SageMaker's errors, row by row of what is known of its texts (SM-72 to SM-100)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
     return boto.ClientError(body, "Operation")
 
 
+@pytest.mark.holds("D-10.1", "D-10.6")
 @pytest.mark.parametrize(
     ("operation", "code", "message", "meaning"),
     [
@@ -130,6 +131,7 @@ def test_the_text_tells_the_class(operation: str, code: str, message: str, meani
     assert "id-1" not in str(found)
 
 
+@pytest.mark.holds("D-10.9")
 @pytest.mark.parametrize(
     ("fault", "operation", "meaning"),
     [

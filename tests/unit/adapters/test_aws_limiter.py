@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from reconciler.adapters.aws.limiter import Bucket
-from reconciler.core.errors import HeldBackError
+from reconciler.core.errors import RateLimitedError
 from tests.support.clock import LabClock
 
 
@@ -22,7 +22,7 @@ class Line:
         """0 when it went."""
         try:
             self.bucket.take(who)
-        except HeldBackError as held:
+        except RateLimitedError as held:
             return held.retry_after_s
         return 0.0
 
@@ -36,6 +36,7 @@ class Line:
         self.clock.elapsed_s += seconds
 
 
+@pytest.mark.holds("D-15.8")
 def test_the_rate_is_learned_down_from_throttles_and_creeps_up() -> None:
     line = Line(25.0)
     bucket = line.bucket

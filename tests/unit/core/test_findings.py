@@ -34,6 +34,7 @@ def test_what_is_right_has_no_findings(kind: str, spec: dict[str, Any]) -> None:
     assert findings(CATALOG.by_name[kind], spec, PARTITIONS) == ()
 
 
+@pytest.mark.holds("D-11.2", "D-18.4")
 @pytest.mark.parametrize(
     ("kind", "spec", "path", "reason"),
     [

@@ -1,7 +1,7 @@
 """Names and digests. The vectors are FROZEN FOR EVER: whoever changes one trains somebody's whole fleet again.
 
 They are computed through the real shapes, so a botocore upgrade or a change of a kind's differences that would move a digest
-fails here (design 4, "Names and identity").
+fails here (D-1).
 """
 
 from __future__ import annotations
@@ -100,6 +100,7 @@ def changed(spec: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
 # frozen
 
 
+@pytest.mark.holds("D-1.3")
 @pytest.mark.parametrize(
     ("parts", "frozen"),
     [
@@ -112,6 +113,7 @@ def test_digests_are_frozen(parts: list[Any], frozen: str) -> None:
     assert digest(parts) == frozen
 
 
+@pytest.mark.holds("D-1.2")
 @pytest.mark.parametrize(
     ("name", "frozen"),
     [
@@ -135,6 +137,7 @@ def test_names_are_frozen(name: str, frozen: str) -> None:
     assert name == frozen
 
 
+@pytest.mark.holds("D-1.3")
 def test_the_hash_of_an_applied_spec_is_frozen() -> None:
     assert spec_hash(TRAINING) == "biocnxwsevxa"
     assert spec_hash({**TRAINING, "tags": None, "x": 1.0}) == spec_hash({**TRAINING, "x": 1})
@@ -165,11 +168,13 @@ OTHER_TRAINING = {
 }
 
 
+@pytest.mark.holds("D-1.4")
 @pytest.mark.parametrize("change", SAME_TRAINING)
 def test_the_same_content_is_the_same_run(change: str) -> None:
     assert run_name(changed(TRAINING, *SAME_TRAINING[change])) == run_name(TRAINING)
 
 
+@pytest.mark.holds("D-1.4")
 @pytest.mark.parametrize("change", OTHER_TRAINING)
 def test_other_content_is_another_run(change: str) -> None:
     assert run_name(changed(TRAINING, *OTHER_TRAINING[change])) != run_name(TRAINING)
@@ -203,6 +208,7 @@ def test_the_same_serving_content_has_the_same_names(change: str) -> None:
     assert part_names(changed(HOSTING, *SAME_HOSTING[change])) == part_names(HOSTING)
 
 
+@pytest.mark.holds("D-1.2")
 def test_the_name_of_an_endpoint_hangs_on_nothing_but_its_object() -> None:
     other = changed(HOSTING, "models/0/containers/0/image", "other:1")
     assert part_names(other)[0] == part_names(HOSTING)[0]
@@ -227,6 +233,7 @@ def test_a_later_run_of_an_explicit_name_adds_its_digest() -> None:
 # form
 
 
+@pytest.mark.holds("D-1.5")
 @pytest.mark.parametrize(
     ("prefix", "limit", "name"),
     [

@@ -27,6 +27,7 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
     return Live(status, config.config, modified, failure)
 
 
+@pytest.mark.holds("D-5.6", "D-5.7", "D-8.3")
 @pytest.mark.parametrize(
     ("attempt", "seen", "when", "outcome"),
     [
@@ -219,6 +220,7 @@ def test_what_to_do_when_no_attempt_is_open(now: Situation, step: Step) -> None:
     assert next_step(now) is step
 
 
+@pytest.mark.holds("D-8.3")
 def test_a_moment_is_the_same_in_every_time_zone() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=UTC)
     answer = {"EndpointStatus": "InService", "EndpointConfigName": "c"}

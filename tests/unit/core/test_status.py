@@ -26,7 +26,7 @@ def resource(status: Mapping[str, Any] | None = None, generation: int = 3, **ann
 
 
 def rendered(decision: Decision, before: Mapping[str, Any] | None = None, now: datetime = NOW) -> dict[str, Any]:
-    return render(resource(before), decision, policy=Policy(), shape=Structure(()), handled={}, now=now)
+    return render(resource(before), decision, policy=Policy(), shape=Structure(()), now=now)
 
 
 def kstatus(found: Resource) -> str:
@@ -44,6 +44,7 @@ def kstatus(found: Resource) -> str:
     return {"True": "Current", None: "Current"}.get(conditions.get("Ready"), "InProgress")
 
 
+@pytest.mark.holds("D-16.1")
 @pytest.mark.parametrize(
     ("decision", "word"),
     [
@@ -75,6 +76,7 @@ def test_an_edit_nobody_looked_at_is_in_progress() -> None:
     assert kstatus(resource(rendered(Decision(Phase.READY, "InService")), generation=4)) == "InProgress"
 
 
+@pytest.mark.holds("D-16.4")
 def test_a_pass_that_tells_nothing_new_renders_what_is_there() -> None:
     decision = Decision(Phase.READY, "InService", "serves", {"a": 1}, healthy=True)
     first = rendered(decision)
@@ -121,6 +123,7 @@ def _suspended(found: Resource, *edits: Difference) -> dict[str, Any]:
     return suspended(found, policy=policy, shape=Structure(()), git=GitPlane(edits), now=LATER)
 
 
+@pytest.mark.holds("D-16.5")
 def test_empty_values_are_absent_keys_and_zero_is_a_value() -> None:
     value: dict[str, Any] = {
         "a": "",
@@ -135,6 +138,7 @@ def test_empty_values_are_absent_keys_and_zero_is_a_value() -> None:
     assert pruned(value) == {"f": 0, "g": False, "h": [{}], "t": "2026-03-01T12:00:00Z"}
 
 
+@pytest.mark.holds("D-14.12")
 def test_texts_are_cut_and_carry_no_control_characters() -> None:
     assert clip("a\x1b[31m\nb") == "a [31m b"
     assert len(clip("x" * 1000)) == 300

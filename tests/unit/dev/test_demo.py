@@ -14,6 +14,7 @@ from reconciler.dev.demo.table import Table
 HEAD = "NAME    STATUS     AGE"
 
 
+@pytest.mark.holds("D-21.4")
 def test_a_step_that_is_not_seen_ends_the_demo_with_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     played: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Names that were given once are given for ever: a change here would run and make everything anew (design 4)."""
+"""Names that were given once are given for ever: a change here would run and make everything anew (D-1.3)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ SEEN: dict[str, Any] = {
 REF = {"kind": "Model", "name": "net"}
 
 
+@pytest.mark.holds("D-1.2")
 @pytest.mark.parametrize(
     ("manifest", "name"),
     [
@@ -44,6 +45,7 @@ def test_the_name_is_frozen(manifest: dict[str, Any], name: str) -> None:
     assert call.params[f"{call.operation.removeprefix('Create')}Name"] == name
 
 
+@pytest.mark.holds("D-1.6")
 @pytest.mark.parametrize(
     ("written", "resolved"),
     [

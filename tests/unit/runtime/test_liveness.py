@@ -42,6 +42,7 @@ def test_idle_for_days_is_healthy(site: Site) -> None:
     assert site.vitals.problems() == []
 
 
+@pytest.mark.holds("D-22.2")
 def test_a_pass_that_does_not_end_is_named_and_forgiven_when_it_ends(site: Site) -> None:
     site.queue.add(A)
     site.queue.get(0)

@@ -2,46 +2,80 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.requirements import main, problems
+from tests.support.requirements import Mark, main, marks_below, problems, table
 
-HEAD = "| requirement | test |\n|---|---|\n"
+CONTRACTS = "## D-1 Names\n\n- **D-1.1** A name stays.\n- **D-1.2** A name fits.\n"
+HEAD = "import pytest\n"
 
 
 @pytest.fixture
 def top(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "design.md").write_text(CONTRACTS)
     (tmp_path / "tests" / "unit").mkdir(parents=True)
-    (tmp_path / "tests" / "unit" / "test_a.py").write_text(
-        "class TestIt:\n    def test_real(self): ...\ndef helper(): ...\n"
-    )
     return tmp_path
 
 
+def told(top: Path, code: str) -> list[str]:
+    (top / "tests" / "unit" / "test_a.py").write_text(HEAD + code)
+    return [*problems(CONTRACTS, [*marks_below(top)])]
+
+
+BOTH = '@pytest.mark.holds("D-1.1", "D-1.2")\n'
+
+
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("code", "found"),
     [
-        pytest.param("| x | `tests/unit/test_a.py::test_real` |", [], id="a test that exists"),
+        pytest.param(BOTH + "def test_a(): ...", [], id="every contract is held"),
+        pytest.param(f"class TestIt:\n    {BOTH}    def test_a(self): ...", [], id="by a test in a class"),
         pytest.param(
-            "| x | `unit/test_a.py::TestIt::test_real[id]` |", [], id="from tests/, in a class, with parameters"
+            f'@pytest.mark.parametrize("x", [1])\n{BOTH}@pytest.mark.endurance\ndef test_a(x): ...',
+            [],
+            id="among other marks",
         ),
-        pytest.param("| x | `tests/unit/test_a.py::test_gone` |", ["no such test"], id="a test that is gone"),
-        pytest.param("| x | `tests/unit/test_a.py::helper` |", ["no such test"], id="a function that is no test"),
-        pytest.param("| x | `tests/unit/test_b.py::test_real` |", ["no such file"], id="a file that is gone"),
-        pytest.param("| x | later |", ["names no test"], id="a requirement without a test"),
-        pytest.param(f"## Later\n\n{HEAD}| x | issue 5 |", [], id="a later issue brings the test"),
-        pytest.param(f"## Later\n\n{HEAD}| x | some day |", ["names neither"], id="nobody brings the test"),
         pytest.param(
-            f"## Later\n\n{HEAD}| x | issue 5 |\n\n## Now\n\n{HEAD}| x | issue 5 |",
-            ["names no test"],
-            id="an issue is no test under another heading",
+            '@pytest.mark.holds("D-1.1")\ndef test_a(): ...', ["no test holds D-1.2"], id="a contract without a test"
         ),
-        pytest.param("Outside: `unit/test_a.py::test_gone`", ["no such test"], id="names outside the table count too"),
+        pytest.param("def test_a(): ...", ["no test holds D-1.1", "no test holds D-1.2"], id="no mark at all"),
+        pytest.param(
+            BOTH + "def helper(): ...", ["no test holds D-1.1", "no test holds D-1.2"], id="a helper is no test"
+        ),
+        pytest.param(
+            BOTH + '@pytest.mark.holds("D-1.3")\ndef test_a(): ...',
+            ["test_a.py:3: test_a: no contract has the id D-1.3"],
+            id="a contract that is not there",
+        ),
+        pytest.param(
+            BOTH + '@pytest.mark.holds("D-1")\ndef test_a(): ...',
+            ["no contract has the id D-1"],
+            id="a section is no contract",
+        ),
+        pytest.param(BOTH + "@pytest.mark.holds()\ndef test_a(): ...", ["takes ids"], id="no id"),
+        pytest.param(BOTH + "@pytest.mark.holds\ndef test_a(): ...", ["takes ids"], id="not called"),
+        pytest.param(BOTH + "@pytest.mark.holds(ID)\ndef test_a(): ...", ["takes ids"], id="an id by name"),
     ],
 )
-def test_problems(top: Path, text: str, found: list[str]) -> None:
-    problem = [said for _, said in problems(HEAD + text + "\n", top)]
+def test_problems(top: Path, code: str, found: list[str]) -> None:
+    problem = told(top, code)
     assert len(problem) == len(found)
-    assert all(start in said for start, said in zip(found, problem, strict=True))
+    assert all(part in said for part, said in zip(found, problem, strict=True))
 
 
-def test_a_missing_page_fails(tmp_path: Path) -> None:
-    assert main(tmp_path / "tests" / "requirements.md") == 1
+def test_the_table_has_each_contract_with_its_tests() -> None:
+    file = Path("tests/unit/test_a.py")
+    marks = [Mark("D-1.1", file, 1, "test_a"), Mark("D-1.1", file, 9, "test_b")]
+    assert [*table(CONTRACTS, marks)] == [
+        "\n## D-1 Names",
+        "D-1.1 A name stays.",
+        "    tests/unit/test_a.py::test_a",
+        "    tests/unit/test_a.py::test_b",
+        "D-1.2 A name fits.",
+    ]
+
+
+@pytest.mark.parametrize(("held", "code"), [("D-1.2", 0), ("D-1.1", 1)])
+def test_what_is_wrong_fails(top: Path, held: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    told(top, f'@pytest.mark.holds("D-1.1", "{held}")\ndef test_a(): ...')
+    assert main([], top) == code
+    assert bool(capsys.readouterr().err) == bool(code)

@@ -1,4 +1,4 @@
-"""The metric definitions the service injects for its own images (facts 1.3): noise a drift check must ignore."""
+"""The metric definitions the service injects for its own images (SM-40): noise a drift check must ignore."""
 
 from typing import Final
 

@@ -2,7 +2,7 @@
 
 An update walks the pure plan of `rollout.py`. Until it has succeeded the endpoint keeps the old config name; while
 it runs, PendingDeploymentSummary tells the new fleet. A roll-back ends InService on the old config, with
-FailureReason set or, when the rule says so, empty: both are seen in practice (facts 3).
+FailureReason set or, when the rule says so, empty: both are seen in practice (SM-106, SM-107).
 """
 
 import copy

@@ -38,7 +38,7 @@ def _update(call: Call) -> Answer:
     endpoint = KIND.existing(call)
     hosting: Hosting = endpoint.state
     config = _config(call, request["EndpointConfigName"])
-    # "Nasty" (facts 2): with the current config deleted, any further update fails on *its* name.
+    # With the current config deleted, any further update fails on *its* name (SM-96).
     if call.world.switch("lost_config_breaks_update") and call.find("EndpointConfig", hosting.config) is None:
         raise errors.missing(CONFIG_NOUN, call.scope.arn("endpoint-config", hosting.config))
     _check_quota(call, config, endpoint_view.instances_by_type(hosting))
@@ -103,12 +103,12 @@ def _config(call: Call, name: str) -> Resource:
 def _check_idle(endpoint: Resource) -> None:
     if endpoint.status in BUSY:
         raise errors.in_progress(endpoint.arn)
-    if endpoint.status == "Failed":  # only DeleteEndpoint is allowed now (facts 1.2)
+    if endpoint.status == "Failed":  # only DeleteEndpoint is allowed now (SM-102)
         raise errors.unverified(f'Cannot update endpoint "{endpoint.arn}" in status Failed.')
 
 
 def _check_scaling(call: Call, endpoint: Resource, fleet: Fleet) -> None:
-    """A variant that is a scalable target neither goes nor changes its instance type (facts 4)."""
+    """A variant that is a scalable target neither goes nor changes its instance type (SM-152)."""
     hosting: Hosting = endpoint.state
     types = {variant.name: variant.given.get("InstanceType") for variant in fleet.variants}
     live = {found.name: found.given.get("InstanceType") for found in (hosting.fleet.variants if hosting.fleet else ())}

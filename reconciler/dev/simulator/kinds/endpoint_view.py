@@ -1,4 +1,4 @@
-"""What DescribeEndpoint, the list summary and the events say of an endpoint (facts 1.3 and 3)."""
+"""What DescribeEndpoint, the list summary and the events say of an endpoint (SM-62, SM-64, SM-104, SM-117, SM-118)."""
 
 import hashlib
 import re
@@ -90,7 +90,7 @@ def summarize(endpoint: Resource) -> Answer:
 
 
 def detail(world: World, endpoint: Resource) -> Answer:
-    """As describe, but statuses are SCREAMING_SNAKE (facts 5)."""
+    """As describe, but statuses are SCREAMING_SNAKE (SM-159)."""
     told: Answer = event_times(describe(world, endpoint))
     told["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.status).upper()
     return told

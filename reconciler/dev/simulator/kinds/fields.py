@@ -26,7 +26,7 @@ def named(kind: str, resource: Resource, *, modified: bool = True) -> Answer:
 
 
 def event_times(value: Any) -> Any:
-    """Events carry epoch milliseconds where answers carry seconds (facts 5)."""
+    """Events carry epoch milliseconds where answers carry seconds (SM-160)."""
     if isinstance(value, dict):
         return {
             key: int(inner * 1000) if key.endswith("Time") and isinstance(inner, float) else event_times(inner)

@@ -1,4 +1,4 @@
-"""Model: created at once, never changed; deleted even while an endpoint uses it (facts 2, "In use?")."""
+"""Model: created at once, never changed; deleted even while an endpoint uses it (SM-95)."""
 
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults

@@ -19,7 +19,7 @@ def check(tags: Iterable[Answer] | None) -> None:
 
 
 def change(resource: Resource, tags: Mapping[str, str], removed: Iterable[str] = ()) -> None:
-    """LastModifiedTime does not move: tag drift is invisible there (facts 1.4)."""
+    """LastModifiedTime does not move: tag drift is invisible there (SM-66)."""
     _refuse_reserved([*tags, *removed])
     if len(resource.tags | dict(tags)) > _MOST:
         raise errors.unverified(f"A resource can have at most {_MOST} tags.")

@@ -1,4 +1,4 @@
-"""TrainingJob: the checks of its calls, and the walk through its secondary statuses (facts 1.2)."""
+"""TrainingJob: the checks of its calls, and the walk through its secondary statuses (SM-22 to SM-30)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,7 +76,7 @@ def launch(call: Call, metrics: Mapping[str, float] | None = None) -> Resource:
 
 
 def check_request(request: Mapping[str, Any]) -> None:
-    """The model requires less than the service since serverless jobs came (facts 1.1)."""
+    """The model requires less than the service since serverless jobs came (SM-12)."""
     if not request.get("ServerlessJobConfig"):
         for needed in ("AlgorithmSpecification", "ResourceConfig"):
             if not request.get(needed):
@@ -266,7 +266,7 @@ def _update(call: Call) -> Answer:
 
 
 def _delete(call: Call) -> Answer:
-    """Frees the name. Terminal jobs only, and none whose warm pool waits (facts 1.1)."""
+    """Frees the name. Terminal jobs only, and none whose warm pool waits (SM-6)."""
     job = KIND.existing(call)
     if job.status in _RUNNING:
         raise errors.ApiError("ResourceInUse", f"The training job {job.arn} is not in a terminal state.")

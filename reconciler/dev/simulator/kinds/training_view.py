@@ -1,6 +1,6 @@
 """What DescribeTrainingJob, the list summary and the event say of a job.
 
-Describe echoes the request and adds the service's defaults and noise of facts 1.3.
+Describe echoes the request and adds the service's defaults and noise (SM-37 to SM-44).
 """
 
 import hashlib
@@ -108,7 +108,7 @@ def _from_s3(channel: Answer) -> bool:
 
 
 def _profiler(world: World, job: Resource) -> Answer:
-    """Profiler objects can appear though nobody asked for them, even with profiling Disabled (facts 1.3)."""
+    """Profiler objects can appear though nobody asked for them, even with profiling Disabled (SM-44)."""
     given = job.state.updates.get("ProfilerConfig", job.request.get("ProfilerConfig"))
     enabled = given is not None and not given.get("DisableProfiler", False)
     shown: Answer = {"ProfilingStatus": "Enabled" if enabled else "Disabled"}

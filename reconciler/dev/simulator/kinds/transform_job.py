@@ -1,4 +1,4 @@
-"""TransformJob: needs its model, has no Delete, and shows LastModifiedTime in the list alone (facts 1.3)."""
+"""TransformJob: needs its model, has no Delete, and shows LastModifiedTime in the list alone (SM-7, SM-56)."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """HyperParameterTuningJob: launches real training jobs, so many at once, until it has enough of them.
 
 It learns what becomes of them by watching them, whoever ends or removes them. A deleted tuning job leaves its
-training jobs behind: only its own entry goes (facts 1.1).
+training jobs behind: only its own entry goes (SM-9).
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """What is said of a tuning job and of the training jobs it has launched: describe, both lists, the event.
 
-Describe echoes the request, but for what facts 1.3 calls "sent but not returned", and adds the service's defaults.
+Describe echoes the request, but for what is sent and not returned (SM-46), and adds the service's defaults.
 """
 
 from dataclasses import dataclass, field

@@ -32,6 +32,7 @@ def arn(tail: str, service: str = "sagemaker") -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{tail}"
 
 
+@pytest.mark.holds("D-8.4")
 @pytest.mark.parametrize(
     ("body", "told"),
     [

@@ -27,6 +27,7 @@ def drifted(**more: Any) -> Mapping[str, Any]:
     return {"drift": {"corrected": {"at": stamp(NOW), "count": 3, "paths": [MOVED.path], "recent": RECENT}, **more}}
 
 
+@pytest.mark.holds("D-7.2")
 @pytest.mark.parametrize(
     ("mode", "difference", "more", "verdict"),
     [
@@ -133,6 +134,7 @@ def test_what_was_reported_becomes(decision: Decision, state: str) -> None:
     assert told((LEFT, timedelta(0)), (decision, timedelta(minutes=1)))[-1]["state"] == state
 
 
+@pytest.mark.holds("D-7.5")
 def test_each_difference_keeps_the_moment_it_was_first_seen() -> None:
     both = Decision(Phase.READY, "x", differences=(MOVED, WEIGHT))
     first, second = told((LEFT, timedelta(0)), (both, timedelta(minutes=5)))
@@ -140,6 +142,7 @@ def test_each_difference_keeps_the_moment_it_was_first_seen() -> None:
     assert second["since"] == first["since"]
 
 
+@pytest.mark.holds("D-14.11")
 def test_a_value_that_may_be_secret_is_told_as_a_digest() -> None:
     git = GitPlane((Difference("git", "/spec/secret", "hush", None), Difference("git", "/spec/plain", "a", "b")))
     told_of = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=git)
@@ -200,6 +203,7 @@ def test_an_edit_put_back_by_the_sync_counts_as_a_correction() -> None:
     assert (both["corrected"]["count"], both["corrected"]["at"]) == (2, stamp(other.at))
 
 
+@pytest.mark.holds("D-7.5")
 def test_events_tell_changes_only() -> None:
     found, moving, settled = told((FOUND, timedelta(0)), (MOVING, timedelta(0)), (SETTLED, timedelta(minutes=1)))
     reason = MOVED.reason

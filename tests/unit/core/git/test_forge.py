@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.git.forge import Consequence, ForgeError, ForgeSecret, Provider, Target, place
+from reconciler.core.git.forge import Consequence, ForgeError, ForgeProvider, ForgeSecret, StatusTarget, place
 
-GITHUB, GITLAB, GITEA = Provider.GITHUB, Provider.GITLAB, Provider.GITEA
+GITHUB, GITLAB, GITEA = ForgeProvider.GITHUB, ForgeProvider.GITLAB, ForgeProvider.GITEA
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ GITHUB, GITLAB, GITEA = Provider.GITHUB, Provider.GITLAB, Provider.GITEA
         pytest.param(GITEA, "http://127.0.0.1:3000/o/r", "", "http://127.0.0.1:3000/api/v1", "o/r", id="loopback"),
     ],
 )
-def test_the_api_is_derived(provider: Provider, url: str, api_url: str, api: str, project: str) -> None:
+def test_the_api_is_derived(provider: ForgeProvider, url: str, api_url: str, api: str, project: str) -> None:
     found = place(provider, url, api_url)
 
     assert (found.api, found.project) == (api, project)
@@ -100,7 +100,7 @@ def test_a_secret_for_github_com_may_go_to_its_api_and_nowhere_else() -> None:
     ],
 )
 def test_no_target(write_back: object) -> None:
-    assert Target.of({"repo": {"url": "https://github.com/o/r"}, "writeBack": write_back}) is None
+    assert StatusTarget.of({"repo": {"url": "https://github.com/o/r"}, "writeBack": write_back}) is None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_target(write_back: object) -> None:
         pytest.param({"githubAppID": "1", "githubAppPrivateKey": "k", "githubAppInstallationID": "2"}, GITLAB, False, id="app at GitLab"),
     ],
 )  # fmt: skip
-def test_secrets(values: dict[str, str], provider: Provider, good: bool) -> None:
+def test_secrets(values: dict[str, str], provider: ForgeProvider, good: bool) -> None:
     secret = ForgeSecret.of(values)
 
     if good:

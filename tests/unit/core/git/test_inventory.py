@@ -13,6 +13,7 @@ names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 hashes = st.lists(st.from_regex(r"[a-z2-7]{12}", fullmatch=True), min_size=1, max_size=2, unique=True).map(tuple)
 
 
+@pytest.mark.holds("D-12.2")
 @given(st.dictionaries(st.builds(Key, st.sampled_from(["Model", "TrainingJob"]), names, names), hashes))
 def test_what_is_written_is_read(inventory: dict[Key, tuple[str, ...]]) -> None:
     assert read(write(inventory)) == inventory

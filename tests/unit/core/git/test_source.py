@@ -42,6 +42,7 @@ def test_an_honest_url_is_accepted(text: str, git_gets: str) -> None:
     assert parse_url(text, STRICT).text == git_gets
 
 
+@pytest.mark.holds("D-14.4")
 @pytest.mark.parametrize(
     "text",
     [
@@ -123,6 +124,7 @@ def test_an_honest_ref_is_accepted(ref: Ref) -> None:
     assert check_ref(ref) == ref
 
 
+@pytest.mark.holds("D-14.4")
 @pytest.mark.parametrize(
     "name",
     [

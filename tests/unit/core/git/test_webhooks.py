@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.git.webhooks import (
     MalformedError,
-    Provider,
     Push,
+    WebhookProvider,
     concerns,
     delivery_ids,
     path_of,
@@ -28,15 +28,15 @@ from reconciler.core.resource import Resource
 
 SECRET = "canary-of-sixteen-or-more"
 BODY = b'{"ref": "refs/heads/main"}'
-GITHUB, GITLAB, GITEA = Provider.GITHUB, Provider.GITLAB, Provider.GITEA
-BITBUCKET, GENERIC = Provider.BITBUCKET, Provider.GENERIC
+GITHUB, GITLAB, GITEA = WebhookProvider.GITHUB, WebhookProvider.GITLAB, WebhookProvider.GITEA
+BITBUCKET, GENERIC = WebhookProvider.BITBUCKET, WebhookProvider.GENERIC
 
 
 def mac(body: bytes = BODY, secret: str = SECRET, name: str = "sha256") -> str:
     return hmac.new(secret.encode(), body, name).hexdigest()
 
 
-GOOD: dict[Provider, dict[str, str]] = {
+GOOD: dict[WebhookProvider, dict[str, str]] = {
     GITHUB: {"x-hub-signature-256": f"sha256={mac()}"},
     GITEA: {"x-gitea-signature": mac()},
     GITLAB: {"x-gitlab-token": SECRET},
@@ -55,12 +55,12 @@ GOOD: dict[Provider, dict[str, str]] = {
         pytest.param(GITHUB, {"x-hub-signature-256": f"sha256={mac().upper()}"}, id="capital digits"),
     ],
 )
-def test_a_good_signature(provider: Provider, headers: Mapping[str, str]) -> None:
+def test_a_good_signature(provider: WebhookProvider, headers: Mapping[str, str]) -> None:
     assert verify(provider, headers, BODY, SECRET)
 
 
-@pytest.mark.parametrize("provider", list(Provider))
-def test_every_provider_refuses(provider: Provider) -> None:
+@pytest.mark.parametrize("provider", list(WebhookProvider))
+def test_every_provider_refuses(provider: WebhookProvider) -> None:
     (name, value), other = next(iter(GOOD[provider].items())), "another-secret-of-length"
     signed = {
         "a signature by another secret": {name: other if provider is GITLAB else value.replace(mac(), mac(secret=other))},
@@ -82,14 +82,14 @@ def test_every_provider_refuses(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("provider", [GITHUB, GITEA, BITBUCKET, GENERIC])
-def test_a_signature_is_of_these_very_bytes(provider: Provider) -> None:
+def test_a_signature_is_of_these_very_bytes(provider: WebhookProvider) -> None:
     assert not verify(provider, GOOD[provider], BODY + b" ", SECRET)
     assert not verify(provider, GOOD[provider], b"", SECRET)
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(WebhookProvider))
 @pytest.mark.parametrize("secret", ["", "short"])
-def test_a_secret_that_is_none_verifies_nothing(provider: Provider, secret: str) -> None:
+def test_a_secret_that_is_none_verifies_nothing(provider: WebhookProvider, secret: str) -> None:
     headers = {"x-gitlab-token": secret, "x-gitea-signature": mac(secret=secret)}
     headers |= dict.fromkeys(("x-hub-signature-256", "x-hub-signature", "x-signature"), f"sha256={mac(secret=secret)}")
 
@@ -102,7 +102,7 @@ def test_a_secret_that_is_none_verifies_nothing(provider: Provider, secret: str)
     )
 )
 def test_no_header_breaks_the_check(headers: dict[str, str]) -> None:
-    assert not any(verify(provider, headers, BODY, SECRET) for provider in Provider)
+    assert not any(verify(provider, headers, BODY, SECRET) for provider in WebhookProvider)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_no_header_breaks_the_check(headers: dict[str, str]) -> None:
         ({}, GENERIC),
     ],
 )
-def test_who_sends(headers: dict[str, str], provider: Provider) -> None:
+def test_who_sends(headers: dict[str, str], provider: WebhookProvider) -> None:
     assert provider_of(headers) is provider
 
 
@@ -157,7 +157,7 @@ def change(kind: str, name: str, side: str = "new") -> dict[str, Any]:
         pytest.param(GITHUB, "push", {}, Push(), id="a push that does not say of what"),
     ],
 )  # fmt: skip
-def test_what_deliveries_say(provider: Provider, event: str, body: Any, push: Push | None) -> None:
+def test_what_deliveries_say(provider: WebhookProvider, event: str, body: Any, push: Push | None) -> None:
     name = {GITHUB: "x-github-event", GITEA: "x-gitea-event", GITLAB: "x-gitlab-event"}.get(provider, "x-event-key")
 
     assert read(provider, {name: event}, json.dumps(body).encode()) == push

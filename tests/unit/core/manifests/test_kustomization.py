@@ -37,6 +37,7 @@ def test_everything_that_is_needed_and_nothing_else() -> None:
     assert found.patches["over/kustomization.yaml"] == ("over/p.yaml", "over/s.yaml")
 
 
+@pytest.mark.holds("D-14.3")
 @pytest.mark.parametrize(
     "path",
     [

@@ -27,6 +27,7 @@ def job(name: str = "a", spec: str = "{region: eu-west-1}", metadata: str = "") 
     return f"apiVersion: {V1}\nkind: {JOB}\nmetadata:\n  name: {name}\n{metadata}spec: {spec}\n"
 
 
+@pytest.mark.holds("D-11.6")
 def test_a_manifest_is_what_will_be_applied() -> None:
     text = (
         job(spec="{region: x, tags: null, list: [1, null, {a: null}]}", metadata="  uid: '1'\n  labels: {a: b}\n")
@@ -62,6 +63,7 @@ def test_a_list_is_its_items() -> None:
     assert [(r.line, r.reason) for r in parsed.rejections] == [(5, "NotAManifest")]
 
 
+@pytest.mark.holds("D-11.6")
 @pytest.mark.parametrize(
     ("text", "reason", "line"),
     [
@@ -107,12 +109,14 @@ def test_a_refused_object_is_held_so_that_it_is_not_pruned() -> None:
     assert parsed.held == {(JOB, "a")}
 
 
+@pytest.mark.holds("D-19.2")
 def test_good_objects_beside_bad_ones_are_kept() -> None:
     parsed = parse(job("good") + "---\nkind: 1\n---\n" + job("fine") + "---\n: : [\n")
     assert [m.name for m in parsed.manifests] == ["good", "fine"]
     assert [r.reason for r in parsed.rejections] == ["NotAManifest", "InvalidYAML"]
 
 
+@pytest.mark.holds("D-14.2")
 def test_an_alias_bomb_is_a_rejection() -> None:
     layers = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 10))
     (rejection,) = parse(f"l0: &l0 [x]\n{layers}\n").rejections

@@ -59,6 +59,7 @@ def test_a_missing_path_is_said() -> None:
     assert reasons(result) == [("prod", "PathNotFound")]
 
 
+@pytest.mark.holds("D-19.2")
 @pytest.mark.parametrize(
     ("sourceignore", "own", "left"),
     [
@@ -175,6 +176,7 @@ def test_a_kustomization_without_kubectl_says_so() -> None:
     assert reasons(rendered({"kustomization.yaml": "resources: []"})) == [("kustomization.yaml", "KustomizeFailed")]
 
 
+@pytest.mark.holds("D-15.6")
 def test_work_is_in_proportion_to_what_changed() -> None:
     cache = RenderCache()
     files = {f"{n}.yaml": model(f"m{n}") for n in range(1000)}

@@ -100,6 +100,7 @@ def test_what_a_line_says(make: Make, told: dict[str, Any]) -> None:
     assert {key: value for key, value in data.items() if key not in head} == told
 
 
+@pytest.mark.holds("D-20.2")
 @pytest.mark.parametrize("make", [make for make, _ in EVENTS.values()], ids=EVENTS.keys())
 def test_the_same_event_told_later_is_the_same_line(make: Make) -> None:
     assert make(NOW).id == make(LATER).id
@@ -118,6 +119,7 @@ def test_different_events_have_different_ids() -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.holds("D-20.2")
 def test_ids_are_frozen() -> None:
     """Notes outlive every release: a digest that moved would double what is told from status again."""
     assert EVENTS["a job started"][0](NOW).id == FROZEN_JOB

@@ -55,6 +55,7 @@ def lines(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]
     return [(str(line.event), commit[0]) for commit, line in found]
 
 
+@pytest.mark.holds("D-20.1")
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [

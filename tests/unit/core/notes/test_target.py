@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.git.source import Credentials, Remote, SourceError
-from reconciler.core.notes.target import NotesSpec, Target, note_ref
+from reconciler.core.git.source import Credentials, GitRemote, SourceError
+from reconciler.core.notes.target import NotesSpec, NotesTarget, note_ref
 
 DEFAULT = "refs/notes/sagemaker-gitops/prod"
 
@@ -17,6 +17,7 @@ def spec(url: str = "https://git.example.com/team.git", secret: str = "", **note
     return {"repo": repo, "writeBack": {"notes": notes}} if notes else {"repo": repo}
 
 
+@pytest.mark.holds("D-12.6")
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -48,7 +49,7 @@ def test_a_ref_that_cannot_be(ref: str) -> None:
 
 
 def test_the_lease_is_one_for_all_who_write_to_a_ref() -> None:
-    one = Target(Remote("git@git.example.com:team.git", Credentials(password="a")), DEFAULT)
-    same = Target(Remote("ssh://git@git.example.com/team.git", Credentials(password="b")), DEFAULT)
-    other = Target(one.remote, "refs/notes/sagemaker-gitops/dev")
+    one = NotesTarget(GitRemote("git@git.example.com:team.git", Credentials(password="a")), DEFAULT)
+    same = NotesTarget(GitRemote("ssh://git@git.example.com/team.git", Credentials(password="b")), DEFAULT)
+    other = NotesTarget(one.remote, "refs/notes/sagemaker-gitops/dev")
     assert one.digest == same.digest != other.digest

@@ -118,6 +118,7 @@ def test_to_resource_sorts_names_and_leaves_out_what_no_spec_has() -> None:
     }
 
 
+@pytest.mark.holds("D-1.4")
 @pytest.mark.parametrize(
     ("one", "other"),
     [

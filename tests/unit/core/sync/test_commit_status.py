@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.git.forge import Provider, Said, State, Target, place
+from reconciler.core.git.forge import CommitState, ForgeProvider, Said, StatusTarget, place
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.commit_status import (
     DESCRIPTION_LIMIT,
@@ -26,7 +26,7 @@ from reconciler.core.sync.commit_status import (
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 URL = "https://github.com/org/team"
-TARGET = Target(place(Provider.GITHUB, URL), "s")
+TARGET = StatusTarget(place(ForgeProvider.GITHUB, URL), "s")
 GOOD = ("True", "Ready")
 
 
@@ -81,11 +81,11 @@ def after(ledger: Ledger, this: tuple[Resource, dict[Key, Resource]]) -> Ledger:
     return advance(ledger, this[0], this[1].get)
 
 
-def state(this: tuple[Resource, dict[Key, Resource]], ledger: Ledger | None = None) -> State:
+def state(this: tuple[Resource, dict[Key, Resource]], ledger: Ledger | None = None) -> CommitState:
     return after(ledger or Ledger(), this).records[0].state
 
 
-def say(ledger: Ledger) -> tuple[Ledger, list[tuple[str, State]]]:
+def say(ledger: Ledger) -> tuple[Ledger, list[tuple[str, CommitState]]]:
     """Post what is owed to a forge that takes everything."""
     said = []
     for record in owed(ledger):
@@ -97,23 +97,23 @@ def say(ledger: Ledger) -> tuple[Ledger, list[tuple[str, State]]]:
 @pytest.mark.parametrize(
     ("objects", "expected"),
     [
-        pytest.param([], State.SUCCESS, id="nothing to wait for"),
-        pytest.param([obj()], State.SUCCESS, id="the only object is ready"),
-        pytest.param([obj(ready="False")], State.PENDING, id="not ready yet"),
-        pytest.param([obj(stalled="JobFailed", ready="False")], State.FAILURE, id="a failed job"),
+        pytest.param([], CommitState.SUCCESS, id="nothing to wait for"),
+        pytest.param([obj()], CommitState.SUCCESS, id="the only object is ready"),
+        pytest.param([obj(ready="False")], CommitState.PENDING, id="not ready yet"),
+        pytest.param([obj(stalled="JobFailed", ready="False")], CommitState.FAILURE, id="a failed job"),
         pytest.param([obj(stalled="RevisionQuarantined", ready="False", conditions=[condition("Healthy", "True")])],
-                     State.FAILURE, id="rolled back: it serves, but not this"),
-        pytest.param([obj(conditions=[condition("Healthy", "False")])], State.PENDING, id="ready and not healthy"),
-        pytest.param([obj(observedGeneration=1)], State.PENDING, id="ready for the spec before"),
-        pytest.param([obj(observedGeneration=1, stalled="JobFailed")], State.PENDING, id="failed for the spec before"),
-        pytest.param([obj(hash="old")], State.PENDING, id="our view is older than what was applied"),
-        pytest.param([obj(metadata={"deletionTimestamp": "now"})], State.PENDING, id="being deleted, to be made anew"),
-        pytest.param([obj("a"), obj("b", ready="False")], State.PENDING, id="one of two"),
-        pytest.param([obj("a", ready="False"), obj("b", stalled="X")], State.FAILURE, id="one failed, one waits"),
-        pytest.param([obj("a"), obj("b", B, stalled="X")], State.SUCCESS, id="another commit's object failed long ago"),
+                     CommitState.FAILURE, id="rolled back: it serves, but not this"),
+        pytest.param([obj(conditions=[condition("Healthy", "False")])], CommitState.PENDING, id="ready and not healthy"),
+        pytest.param([obj(observedGeneration=1)], CommitState.PENDING, id="ready for the spec before"),
+        pytest.param([obj(observedGeneration=1, stalled="JobFailed")], CommitState.PENDING, id="failed for the spec before"),
+        pytest.param([obj(hash="old")], CommitState.PENDING, id="our view is older than what was applied"),
+        pytest.param([obj(metadata={"deletionTimestamp": "now"})], CommitState.PENDING, id="being deleted, to be made anew"),
+        pytest.param([obj("a"), obj("b", ready="False")], CommitState.PENDING, id="one of two"),
+        pytest.param([obj("a", ready="False"), obj("b", stalled="X")], CommitState.FAILURE, id="one failed, one waits"),
+        pytest.param([obj("a"), obj("b", B, stalled="X")], CommitState.SUCCESS, id="another commit's object failed long ago"),
     ],
 )  # fmt: skip
-def test_objects(objects: list[Resource], expected: State) -> None:
+def test_objects(objects: list[Resource], expected: CommitState) -> None:
     assert state(sync(A, *objects)) is expected
 
 
@@ -121,27 +121,27 @@ def test_an_object_that_is_missing_is_waited_for_where_it_is_made_anew() -> None
     this, _ = sync(A, obj())
     warned, _ = sync(A, obj(), spec={"drift": {"mode": "Warn"}})
 
-    assert state((this, {})) is State.PENDING
-    assert state((warned, {})) is State.SUCCESS
+    assert state((this, {})) is CommitState.PENDING
+    assert state((warned, {})) is CommitState.SUCCESS
 
 
 @pytest.mark.parametrize(
     ("reason", "stalled", "expected"),
     [
-        ("Progressing", False, State.PENDING),
-        ("TransientError", False, State.PENDING),
-        ("PartiallyApplied", True, State.FAILURE),
-        ("PruneNeedsApproval", True, State.FAILURE),
-        ("EmptyRender", True, State.FAILURE),
-        ("NonFastForward", True, State.FAILURE),
-        ("RepositoryTooLarge", True, State.FAILURE),
-        ("RepositoryRejected", True, State.FAILURE),
-        ("AccessDenied", True, State.ERROR),
-        ("AuthenticationFailed", True, State.PENDING),
-        ("SomethingNew", True, State.PENDING),
+        ("Progressing", False, CommitState.PENDING),
+        ("TransientError", False, CommitState.PENDING),
+        ("PartiallyApplied", True, CommitState.FAILURE),
+        ("PruneNeedsApproval", True, CommitState.FAILURE),
+        ("EmptyRender", True, CommitState.FAILURE),
+        ("NonFastForward", True, CommitState.FAILURE),
+        ("RepositoryTooLarge", True, CommitState.FAILURE),
+        ("RepositoryRejected", True, CommitState.FAILURE),
+        ("AccessDenied", True, CommitState.ERROR),
+        ("AuthenticationFailed", True, CommitState.PENDING),
+        ("SomethingNew", True, CommitState.PENDING),
     ],
 )
-def test_the_sync_itself(reason: str, stalled: bool, expected: State) -> None:
+def test_the_sync_itself(reason: str, stalled: bool, expected: CommitState) -> None:
     assert state(sync(applied=False, reason=reason, stalled=stalled)) is expected
 
 
@@ -161,7 +161,7 @@ def test_a_commit_that_was_never_read_is_not_blamed_for_what_an_earlier_one_held
 
 @pytest.mark.parametrize("reason", ["AuthenticationFailed", "PartiallyApplied", "Suspended"])
 def test_a_sync_that_stalls_later_says_nothing_of_a_commit_that_was_applied(reason: str) -> None:
-    assert state(sync(A, obj(), reason=reason, stalled=True)) is State.SUCCESS
+    assert state(sync(A, obj(), reason=reason, stalled=True)) is CommitState.SUCCESS
 
 
 def test_no_revision_no_record() -> None:
@@ -179,7 +179,7 @@ def test_drift_later_never_flips_a_success() -> None:
 def test_a_success_that_could_not_be_posted_is_kept_through_drift() -> None:
     ledger = Ledger.read({"commitStatus": after(Ledger(), sync(A, obj())).write()})
 
-    assert [record.state for record in owed(after(ledger, sync(A, obj(ready="False"))))] == [State.SUCCESS]
+    assert [record.state for record in owed(after(ledger, sync(A, obj(ready="False"))))] == [CommitState.SUCCESS]
 
 
 def test_a_failure_becomes_success_but_never_pending_again() -> None:
@@ -187,7 +187,7 @@ def test_a_failure_becomes_success_but_never_pending_again() -> None:
     again = after(failed, sync(A, obj(ready="False")))
     good = after(again, sync(A, obj()))
 
-    assert (again, good.records[0].state) == (failed, State.SUCCESS)
+    assert (again, good.records[0].state) == (failed, CommitState.SUCCESS)
 
 
 def test_a_superseded_commit_is_closed_and_the_next_answers_for_its_objects() -> None:
@@ -195,16 +195,16 @@ def test_a_superseded_commit_is_closed_and_the_next_answers_for_its_objects() ->
     ledger, second = say(after(ledger, sync(B, obj(ready="False"))))
     ledger, third = say(after(ledger, sync(B, obj(stalled="RolledBack", ready="False"))))
 
-    assert first == [(A, State.PENDING)]
-    assert second == [(A, State.SUPERSEDED), (B, State.PENDING)]
-    assert third == [(B, State.FAILURE)]
+    assert first == [(A, CommitState.PENDING)]
+    assert second == [(A, CommitState.SUPERSEDED), (B, CommitState.PENDING)]
+    assert third == [(B, CommitState.FAILURE)]
     assert ledger.records[1].description == "Superseded by bbbbbbb before it was finished"
 
 
 def test_a_commit_after_a_success_does_not_answer_for_what_was_settled() -> None:
     ledger = after(Ledger(), sync(A, obj()))
 
-    assert state(sync(B, obj(stalled="JobFailed"), obj("new", B)), ledger) is State.SUCCESS
+    assert state(sync(B, obj(stalled="JobFailed"), obj("new", B)), ledger) is CommitState.SUCCESS
 
 
 def test_a_failure_stays_open_until_it_is_mended() -> None:
@@ -213,7 +213,7 @@ def test_a_failure_stays_open_until_it_is_mended() -> None:
     mended = after(still, sync(C, obj(commit=C)))
     ends = [record.state for record in mended.records]
 
-    assert ends == [State.SUCCESS, State.FAILURE, State.FAILURE]
+    assert ends == [CommitState.SUCCESS, CommitState.FAILURE, CommitState.FAILURE]
     assert mended.open == ()
 
 
@@ -222,19 +222,19 @@ def test_attempts_that_nobody_saw_are_closed_too() -> None:
     history = [{"commit": C}, {"commit": B}, {"commit": A}]
     _, said = say(after(ledger, sync(C, obj(commit=C), history=history)))
 
-    assert said == [(B, State.SUPERSEDED), (C, State.SUCCESS)]
+    assert said == [(B, CommitState.SUPERSEDED), (C, CommitState.SUCCESS)]
 
 
 def test_the_first_look_tells_of_no_history() -> None:
     _, said = say(after(Ledger(), sync(C, history=[{"commit": C}, {"commit": B}, {"commit": A}])))
 
-    assert said == [(C, State.SUCCESS)]
+    assert said == [(C, CommitState.SUCCESS)]
 
 
 def test_coming_back_to_a_commit_judges_it_anew() -> None:
     ledger = after(after(Ledger(), sync(A, obj())), sync(B, obj(commit=B)))
 
-    assert state(sync(A, obj(stalled="X")), ledger) is State.FAILURE
+    assert state(sync(A, obj(stalled="X")), ledger) is CommitState.FAILURE
 
 
 def test_nothing_is_posted_twice_whatever_moves_between() -> None:
@@ -246,9 +246,9 @@ def test_nothing_is_posted_twice_whatever_moves_between() -> None:
 
 
 def test_at_most_eight_writes_of_a_commit_and_the_last_one_is_its_end() -> None:
-    worn = Record(A, "main", State.PENDING, "p", writes=WRITES - 1)
-    ended = Record(A, "main", State.SUCCESS, "s", writes=WRITES - 1)
-    full = Record(A, "main", State.SUCCESS, "s", writes=WRITES)
+    worn = Record(A, "main", CommitState.PENDING, "p", writes=WRITES - 1)
+    ended = Record(A, "main", CommitState.SUCCESS, "s", writes=WRITES - 1)
+    full = Record(A, "main", CommitState.SUCCESS, "s", writes=WRITES)
 
     assert [len(owed(Ledger((record,)))) for record in (worn, ended, full)] == [0, 1, 0]
 
@@ -268,14 +268,14 @@ def test_going_back_and_forth_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        pytest.param(Said("pending", "p"), State.PENDING, id="it says so already"),
-        pytest.param(Said("success", "Applied"), State.SUCCESS, id="it was a success once"),
+        pytest.param(Said("pending", "p"), CommitState.PENDING, id="it says so already"),
+        pytest.param(Said("success", "Applied"), CommitState.SUCCESS, id="it was a success once"),
         pytest.param(Said("pending", "other"), None, id="another text"),
         pytest.param(Said("failure", "x"), None, id="it failed before"),
     ],
 )
-def test_what_the_forge_says_already(found: Said, expected: State | None) -> None:
-    same = met(Record(A, "main", State.PENDING, "p"), found, TARGET)
+def test_what_the_forge_says_already(found: Said, expected: CommitState | None) -> None:
+    same = met(Record(A, "main", CommitState.PENDING, "p"), found, TARGET)
 
     assert (same.state if same else None) is expected
     assert same is None or owed(Ledger((same,))) == ()

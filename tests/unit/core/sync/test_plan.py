@@ -158,6 +158,7 @@ def test_one_object(inventory: Inventory, there: list[Live], expected: str) -> N
     assert fate(steps) == expected
 
 
+@pytest.mark.holds("D-7.1")
 @pytest.mark.parametrize(
     ("mode", "annotation", "expected"),
     [

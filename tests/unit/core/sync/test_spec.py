@@ -18,6 +18,7 @@ def parsed(**spec: Any) -> GitSyncSpec:
     return GitSyncSpec.parse({"repo": {"url": URL}, **spec}, "team")
 
 
+@pytest.mark.holds("D-7.2")
 def test_defaults() -> None:
     spec = parsed()
 

@@ -30,6 +30,7 @@ def types(status: dict[str, Any]) -> dict[str, str]:
     return {condition["type"]: condition["status"] for condition in status["conditions"]}
 
 
+@pytest.mark.holds("D-16.1")
 @pytest.mark.parametrize(
     ("verdict", "expected", "observed"),
     [
@@ -81,6 +82,7 @@ def test_conditions_and_fields_of_others_stay() -> None:
     assert status["later"] == {"field": 1}
 
 
+@pytest.mark.holds("D-12.3")
 def test_rejections_are_bounded() -> None:
     faults = [Rejection.of(f"{number}.yaml", 1, "InvalidYAML", "x" * 1000) for number in range(60)]
 
@@ -91,6 +93,7 @@ def test_rejections_are_bounded() -> None:
     assert status["objects"]["rejected"] == 60
 
 
+@pytest.mark.holds("D-12.3")
 def test_a_file_with_many_rejections_hides_no_other_file() -> None:
     faults = [Rejection.of("crowd.yaml", number, "NotAManifest", "x") for number in range(60)]
 

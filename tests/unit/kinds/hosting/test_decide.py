@@ -212,6 +212,7 @@ def test_decide(this: Pass, phase: Phase, reason: str, calls: list[str]) -> None
     assert (decision.phase, decision.reason, verbs(decision)) == (phase, reason, calls)
 
 
+@pytest.mark.holds("D-5.12")
 @pytest.mark.parametrize(
     ("results", "kept"),
     [

@@ -201,6 +201,7 @@ def sent(ago: timedelta, attempt: int = 1, modified: str = "") -> dict[str, Any]
 _SOON, _LATE = timedelta(seconds=20), timedelta(minutes=2)
 
 
+@pytest.mark.holds("D-7.9")
 @pytest.mark.parametrize(
     ("rollout", "calls", "again"),
     [

@@ -30,6 +30,7 @@ def baking(seconds: int, why: str, on: str) -> str:
     return f"Baking for {seconds} seconds ({why}) with traffic enabled on {on} instance(s)."
 
 
+@pytest.mark.holds("D-5.17")
 @pytest.mark.parametrize(
     ("found", "stage"),
     [

@@ -145,6 +145,7 @@ def test_a_configuration_says_its_type() -> None:
     assert want.put().params["PolicyType"] == "StepScaling"
 
 
+@pytest.mark.holds("D-3.2")
 @pytest.mark.parametrize(
     ("written", "short"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.errors import TerminalError
-from reconciler.core.git.source import Remote, SourceError
+from reconciler.core.git.source import GitRemote, SourceError
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
 from reconciler.runtime.notes.target import GitSyncTargets
@@ -23,9 +23,9 @@ class Desk:
         self.asked_for: list[str] = []
         self.targets = GitSyncTargets(lambda key: Resource(body) if key == KEY else None, self._remote, "prod")
 
-    def _remote(self, _: Resource, spec: GitSyncSpec) -> Remote:
+    def _remote(self, _: Resource, spec: GitSyncSpec) -> GitRemote:
         self.asked_for.append(spec.secret)
-        return Remote(spec.url)
+        return GitRemote(spec.url)
 
 
 def notes(**said: Any) -> dict[str, Any]:

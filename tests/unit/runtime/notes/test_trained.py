@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.git.source import Remote, SourceError
+from reconciler.core.git.source import GitRemote, SourceError
 from reconciler.core.notes.note import About, Rollout, job_started, render, rollout_ended
-from reconciler.core.notes.target import NotesRefusedError, Target
+from reconciler.core.notes.target import NotesRefusedError, NotesTarget
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.runtime.notes.trained import PATIENCE_S, Trained
 
@@ -44,10 +44,10 @@ class World:
     def wanted(self, _: Key) -> bool:
         return self.want
 
-    def target(self, _: Key) -> Target | None:
-        return Target(Remote("https://git.example.com/team.git"), self.ref)
+    def target(self, _: Key) -> NotesTarget | None:
+        return NotesTarget(GitRemote("https://git.example.com/team.git"), self.ref)
 
-    def find(self, _target: Target, *_texts: str) -> Sequence[str]:
+    def find(self, _target: NotesTarget, *_texts: str) -> Sequence[str]:
         self.reads += 1
         return self.answer()
 

@@ -1,4 +1,4 @@
-"""What looking costs: the requests an observer makes, and whom it wakes (design 5)."""
+"""What looking costs: the requests an observer makes, and whom it wakes (D-15)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import (
     CredentialsError,
-    HeldBackError,
     NotFoundError,
+    RateLimitedError,
     ReconcileError,
     ThrottledError,
     TransientError,
@@ -87,7 +87,7 @@ class FakeEndpoints(FakeSageMaker):
         super().__init__(0)
         self.names = [f"Serve-{number:04}" for number in range(count)]
         self.moved: dict[str, int] = {}
-        self.hold: HeldBackError | None = None
+        self.hold: RateLimitedError | None = None
         self.meanwhile: Callable[[], object] = lambda: None
 
     def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -193,6 +193,7 @@ def test_only_what_moved_is_described() -> None:
     assert bench.aws.asked == ["ListTrainingJobs", "DescribeTrainingJob"]
 
 
+@pytest.mark.holds("D-8.1")
 def test_absence_needs_a_whole_list_and_one_describe_confirms() -> None:
     bench = Bench(150)
     bench.watch("job-0140")
@@ -304,6 +305,7 @@ def test_a_change_is_found_within_one_slow_interval() -> None:
     assert bench.woken == ["Serve-0250"]
 
 
+@pytest.mark.holds("D-15.9")
 def test_lists_use_at_most_a_quarter_of_what_is_allowed() -> None:
     """At 2 calls a second a hundred pages are worth 200 seconds, however short the interval is."""
     aws = FakeEndpoints(10_000)
@@ -314,6 +316,7 @@ def test_lists_use_at_most_a_quarter_of_what_is_allowed() -> None:
     assert [len(bench.pass_time(65)) for _ in range(4)] == [0, 0, 0, 100]
 
 
+@pytest.mark.holds("D-15.9")
 def test_jobs_that_ended_are_in_no_page_we_ask_for() -> None:
     bench = Bench()
     bench.observer.watch(key("job-0007"), TENANT, (Watch("TrainingJob", "job-0007", Pace.SLOW),))
@@ -375,7 +378,7 @@ def test_a_hint_that_a_failing_list_could_not_follow_is_followed_later() -> None
     bench.pass_time(2)
     aws.moved["Serve-0001"] = 60
     bench.observer.hint(hint("Endpoint", "serve-0001"))
-    aws.hold = HeldBackError("later", 7.0)
+    aws.hold = RateLimitedError("later", 7.0)
     assert bench.pass_time(0) == []
     aws.hold = None
     assert bench.pass_time(6) == []
@@ -389,7 +392,7 @@ def test_a_sweep_that_is_held_back_goes_on_where_it_stopped() -> None:
     bench.serve("Serve-0250")
 
     def held_back() -> None:
-        aws.hold = HeldBackError("later", 3.0)
+        aws.hold = RateLimitedError("later", 3.0)
 
     aws.meanwhile = held_back
     assert len(bench.pass_time(0)) == 1
@@ -423,17 +426,17 @@ def test_a_list_that_is_held_back_is_read_to_its_end_and_old_pages_are_not_belie
     view = bench.observer.view(TENANT)
 
     def held_back() -> None:
-        aws.hold = HeldBackError("later", 3.0)
+        aws.hold = RateLimitedError("later", 3.0)
 
     aws.meanwhile = held_back
     for _ in range(2):
-        with pytest.raises(HeldBackError):
+        with pytest.raises(RateLimitedError):
             view.listing("Endpoint", {})
         aws.hold = None
     assert len(view.listing("Endpoint", {})) == 250
     assert aws.asked == ["ListEndpoints"] * 3
     aws.hold = None
-    with pytest.raises(HeldBackError):
+    with pytest.raises(RateLimitedError):
         view.listing("Endpoint", {})
     aws.hold, aws.meanwhile, aws.names = None, lambda: None, aws.names[:150]
     bench.clock.elapsed_s += 200

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.app import SystemClock
 from reconciler.core.decision import Call, Pace, Watch
-from reconciler.core.errors import CredentialsError, HeldBackError, TransientError
+from reconciler.core.errors import CredentialsError, RateLimitedError, TransientError
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
 from reconciler.kinds import CATALOG
@@ -75,7 +75,7 @@ def test_thousands_of_pages_hold_nobody_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [CredentialsError("expired"), HeldBackError("throttled", 30.0)], ids=["credentials", "throttling"]
+    "error", [CredentialsError("expired"), RateLimitedError("throttled", 30.0)], ids=["credentials", "throttling"]
 )
 def test_one_tenants_trouble_costs_the_others_nothing(error: Exception) -> None:
     def trouble() -> None:

@@ -1,4 +1,4 @@
-"""Tags in bulk: what a sweep of them tells, whom it wakes, and what it must not conclude (design 3.3, 4)."""
+"""Tags in bulk: what a sweep of them tells, whom it wakes, and what it must not conclude (D-8.5, D-18)."""
 
 from __future__ import annotations
 
@@ -163,6 +163,7 @@ def test_no_right_to_read_is_told_once_backs_off_and_blocks_nothing() -> None:
     assert bench.view.known_tags(arn("a")) == OURS
 
 
+@pytest.mark.holds("D-8.5")
 def test_a_failed_page_proves_no_absence() -> None:
     bench = Bench(*(f"m{number:03}" for number in range(150)))
     bench.sweep()
@@ -174,6 +175,7 @@ def test_a_failed_page_proves_no_absence() -> None:
     assert bench.sweep() == []
 
 
+@pytest.mark.holds("D-8.5")
 def test_a_page_that_shifts_hides_one_and_a_read_finds_it() -> None:
     bench = Bench(*(f"m{number:03}" for number in range(150)))
     bench.sweep()
@@ -192,6 +194,7 @@ def test_a_page_that_shifts_hides_one_and_a_read_finds_it() -> None:
     assert bench.sweep() == []
 
 
+@pytest.mark.holds("D-8.5")
 @pytest.mark.parametrize(
     "call",
     [

@@ -26,6 +26,7 @@ def schedule(woken: list[Key]) -> Iterator[IntervalSchedule]:
     schedule.stop()
 
 
+@pytest.mark.holds("D-19.3")
 def test_each_sync_is_woken_at_its_interval(schedule: IntervalSchedule, woken: list[Key]) -> None:
     schedule.every(A, SHORT)
     schedule.every(B, timedelta(hours=1))

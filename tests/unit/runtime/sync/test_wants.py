@@ -27,6 +27,7 @@ def _hash_of(body: dict[str, Any]) -> str:
     return want.hash
 
 
+@pytest.mark.holds("D-3.2")
 @pytest.mark.parametrize("git", [{}, {"policyName": NAME}], ids=["defaults left out", "defaults spelled out"])
 @pytest.mark.parametrize("live", [{}, {"policyName": NAME}], ids=["as applied", "written back"])
 def test_a_default_is_no_edit_either_way(git: dict[str, Any], live: dict[str, Any]) -> None:

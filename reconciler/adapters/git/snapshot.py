@@ -1,21 +1,15 @@
-"""Reads one bare repository on this disk: commits, trees, blobs, ancestry and who changed what.
+"""One commit of a cached repository as the sync reads it: its files, its ancestors and who changed what.
 
-Objects come by id from `git_reader.py`, so nothing is checked out: no link is followed, and no filter,
-hook, attribute or submodule has a place to act. Every count and size is bounded. Knows no remote; `git.py` fills the store.
+Everything is counted and bounded, because the author of a repository may wish us ill. Knows no remote.
 """
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from git import GitError
-
-from reconciler.adapters.git_environment import GitHome
-from reconciler.adapters.git_reader import BrokenReaderError, ObjectReader
-from reconciler.adapters.processes import Bounds, Finished, run
+from reconciler.adapters.git.object_store import ObjectStore, TreeEntry
+from reconciler.adapters.processes import Bounds
 from reconciler.core.git.source import (
     SUBMODULE,
     Commit,
@@ -26,125 +20,16 @@ from reconciler.core.git.source import (
     TreeFile,
     is_sha,
 )
-from reconciler.core.lru import Lru
 
 _DIRECTORY = 0o040000
-_LOCAL = Bounds(30)
 _COMMIT_BYTES = 1024 * 1024
 _LATIN = frozenset({"latin-1", "latin1", "iso-8859-1", "iso8859-1"})
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLimits:
-    """What one commit may make us read."""
+class CachedSnapshot:
+    """`core.git.source.CommitSnapshot` over an ObjectStore."""
 
-    files: int = 20_000
-    depth: int = 32
-    tree_bytes: int = 8 * 1024 * 1024
-    blob_bytes: int = 4 * 1024 * 1024
-    commits: int = 2_000  # of one provenance walk
-    walk_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    mode: int
-    name: str
-    sha: str
-
-
-class Store:
-    """An open bare repository. Safe for many threads: the reader is used by one at a time."""
-
-    def __init__(self, path: Path, home: GitHome, limits: ReadLimits) -> None:
-        self.path = path
-        self.limits = limits
-        self.broken = False
-        self._home = home
-        self._lock = threading.RLock()
-        self._trees: Lru[str, tuple[_Entry, ...]] = Lru(4_096)
-        self._sizes: Lru[str, int] = Lru(100_000)
-        self._reader = ObjectReader(path, home)
-
-    def release(self) -> None:
-        """End the reader processes; they start again when something is read."""
-        with self._lock:
-            self._reader.close()
-
-    def git(self, *arguments: str, bounds: Bounds = _LOCAL, consume: Callable[[bytes], bool] | None = None) -> Finished:
-        """Run one local command."""
-        command = ["git", f"--git-dir={self.path}", *arguments]
-        return run(command, self._home.local_environment, self.path, bounds, consume=consume)
-
-    def size(self, sha: str) -> int | None:
-        """Size of an object; None when it is not here."""
-        with self._lock:
-            if (known := self._sizes.get(sha)) is not None:
-                return known
-            try:
-                found = self._reader.info(sha)
-            except (BrokenReaderError, GitError, OSError) as error:
-                raise self.corrupted(sha) from error
-            return self._sizes.put(sha, found[1]) if found else None
-
-    def load(self, sha: str, kind: str, limit: int) -> bytes:
-        """Contents of an object that must be here."""
-        size = self.size(sha)
-        if size is None:
-            raise self.corrupted(sha)
-        if size > limit:
-            raise RepositoryRejectedError(
-                f"the {kind} {sha[:12]} has {size} bytes, more than the {limit} allowed", "RepositoryTooLarge"
-            )
-        with self._lock:
-            try:
-                found = self._reader.contents(sha)
-            except (BrokenReaderError, GitError, OSError) as error:
-                raise self.corrupted(sha) from error
-        if found is None:
-            raise self.corrupted(sha)
-        if found[0] != kind:
-            raise RepositoryRejectedError(f"{sha[:12]} is not a {kind}")
-        return found[1]
-
-    def tree(self, sha: str) -> tuple[_Entry, ...]:
-        with self._lock:
-            known = self._trees.get(sha)
-        if known is not None:
-            return known
-        entries = tuple(_tree_entries(self.load(sha, "tree", self.limits.tree_bytes), len(sha) // 2))
-        with self._lock:
-            return self._trees.put(sha, entries)
-
-    def is_ancestor(self, sha: str, head: str) -> bool:
-        return self.git("merge-base", "--is-ancestor", sha, head).code == 0
-
-    def corrupted(self, sha: str) -> SourceError:
-        """The cache lies: forget its readers; the next fetch builds it anew."""
-        self.broken = True
-        self.release()
-        return SourceError("CacheCorrupted", f"object {sha[:12]} cannot be read from the cache; it will be rebuilt")
-
-
-def _tree_entries(data: bytes, id_length: int) -> Iterator[_Entry]:
-    position = 0
-    while position < len(data):
-        space, end = data.find(b" ", position), data.find(b"\0", position)
-        name = data[space + 1 : end]
-        if not position < space < end or end + id_length >= len(data) or not name or b"/" in name:
-            raise RepositoryRejectedError("a directory of the repository is malformed")
-        try:
-            mode = int(data[position:space], 8)
-        except ValueError:
-            raise RepositoryRejectedError("a directory of the repository is malformed") from None
-        position = end + 1 + id_length
-        yield _Entry(mode, name.decode("utf-8", "surrogateescape"), data[end + 1 : position].hex())
-
-
-class StoreSnapshot:
-    """`core.git.source.Snapshot` over a Store."""
-
-    def __init__(self, store: Store, revision: Revision) -> None:
+    def __init__(self, store: ObjectStore, revision: Revision) -> None:
         self._store = store
         self._limits = store.limits
         self.revision = revision
@@ -188,12 +73,12 @@ class StoreSnapshot:
                     found.append(TreeFile(name, entry.sha, self._size(entry), entry.mode))
         return sorted(found, key=lambda file: file.path)
 
-    def _size(self, entry: _Entry) -> int:
+    def _size(self, entry: TreeEntry) -> int:
         if entry.mode == SUBMODULE:  # a commit of another repository
             return 0
         size = self._store.size(entry.sha)
         if size is None:
-            raise self._store.corrupted(entry.sha)
+            raise self._store.missing(entry.sha)
         return size
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
@@ -206,14 +91,14 @@ class StoreSnapshot:
         return sha == self.revision.sha or self._store.is_ancestor(sha, self.revision.sha)
 
     def provenance(self, since: str | None, paths: Iterable[str]) -> Mapping[str, Provenance]:
-        """See `Snapshot`. What did not change since `since` is looked for before it, within the same bounds."""
+        """See `CommitSnapshot`. What did not change since `since` is looked for before it, within the same bounds."""
         wanted = dict.fromkeys(paths)
         found: dict[str, str] = {}
         if since and since != self.revision.sha and is_sha(since) and self._store.size(since) is not None:
-            found = _Walk(self._store, wanted).newest(self.revision.sha, f"^{since}")
+            found = _HistoryWalk(self._store, wanted).newest(self.revision.sha, f"^{since}")
         missing = [path for path in wanted if path not in found]
         if missing:
-            found |= _Walk(self._store, missing).newest(self.revision.sha)
+            found |= _HistoryWalk(self._store, missing).newest(self.revision.sha)
         commits = {sha: self._load_commit(sha) for sha in set(found.values())}
         head = Provenance(self.commit, approximate=True)
         return {path: Provenance(commits[found[path]]) if path in found else head for path in wanted}
@@ -222,12 +107,12 @@ class StoreSnapshot:
         return _commit(sha, self._store.load(sha, "commit", _COMMIT_BYTES))[1]
 
 
-class _Walk:
+class _HistoryWalk:
     """One `git log`, read while it runs and ended as soon as every path was met."""
 
     _PATHS = 100  # more make git slower than looking at everything
 
-    def __init__(self, store: Store, paths: Iterable[str]) -> None:
+    def __init__(self, store: ObjectStore, paths: Iterable[str]) -> None:
         self._store = store
         self._paths = list(paths)
         self._missing = set(self._paths)

@@ -1,7 +1,7 @@
 """Objects by id from two `cat-file` processes that stay: one tells type and size, one the contents.
 
 GitPython starts and ends them. Its own reading of their answers knows ids of 40 digits only and loses step at others, so
-the few lines of that protocol are here. Not for several threads at once: `git_store.py` holds a lock.
+the few lines of that protocol are here. Not for several threads at once: `object_store.py` holds a lock.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from typing import IO, cast
 
 from git import Git
 
-from reconciler.adapters.git_environment import GitHome
+from reconciler.adapters.git.environment import GitHome
 
 _Process = Git.AutoInterrupt
 
@@ -32,6 +32,7 @@ class ObjectReader:
         self._running: dict[str, _Process] = {}
 
     def close(self) -> None:
+        """End the processes; they start again when something is asked."""
         for process in self._running.values():
             with contextlib.suppress(OSError):
                 cast("IO[bytes]", process.stdin).close()  # their end of file

@@ -1,10 +1,10 @@
 """What git may know: the one configuration it reads, a clean environment, and credentials no other process can see.
 
-GitPython starts its children with the whole environment of the service and cannot end a process group, so the commands
-that talk to a remote are started by `processes.py` with these; `git_store.py` reads the object store through GitPython.
+GitPython starts its children with the whole environment of the service and cannot end a process group, so all commands
+but the readers of `object_reader.py` are started by `processes.py` with these.
 
 Secrets reach git as files of mode 0600 in a private directory that lives as long as the command. They are in no argument
-list, no environment variable and no URL. Called by `git.py`, `notes.py` and `git_remote.py`.
+list, no environment variable and no URL. Called by the other modules of this package.
 """
 
 import contextlib
@@ -168,6 +168,7 @@ class GitHome:
             _write(self._config, self._text)
 
     def close(self) -> None:
+        """Remove the directory, and with it whatever held credentials."""
         if self._lock >= 0:
             shutil.rmtree(self._directory, ignore_errors=True)
             os.close(self._lock)

@@ -1,0 +1,41 @@
+"""What the worker remembers of its own doing, for every kind: calls about to go out, a call that was refused, tokens acted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.records.record import Record, Time
+
+__all__ = ["Handled", "Intent", "RefusedRequest"]
+
+
+@dataclass(frozen=True)
+class Intent(Record):
+    """`status.intent`: written before each call, so that a crash between any two of them starts nothing twice."""
+
+    at: Time = ""
+    by: str = ""
+    """The replica."""
+    calls: tuple[str, ...] = ()
+    """Operation and name of each, for people."""
+
+
+@dataclass(frozen=True)
+class RefusedRequest(Record):
+    """`status.refused`: a call that was refused for good. An equal one is not sent again until the spec or `retry` changes."""
+
+    call: str = ""
+    """`Call.identity`."""
+    reason: str = ""
+    message: str = ""
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Handled(Record):
+    """`status.handled`: the last token of each annotation that was acted on."""
+
+    requested_at: str = ""
+    retry: str = ""
+    run: str = ""
+    rollback_to: str = ""

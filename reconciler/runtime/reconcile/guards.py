@@ -1,0 +1,124 @@
+"""What stands before a decision, in two ordered lists.
+
+Guards end the pass before SageMaker is asked, or let it go on: the first that answers decides. A restriction lets the pass
+observe, and keeps every call from going out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.core.decision import Phase, Refusal
+from reconciler.core.errors import TerminalError
+from reconciler.core.findings import foreign_arns
+from reconciler.core.kind import Kind, Pass
+from reconciler.core.resource import FINALIZER, Annotation, Resource
+from reconciler.core.schema.shapes import Structure
+from reconciler.core.tenancy import Place
+from reconciler.runtime.reconcile.endings import Endings
+from reconciler.runtime.reconcile.git_side import GitVerdict
+from reconciler.runtime.reconcile.outcome import Next
+
+_PARENT_LOOK = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What every guard is given."""
+
+    resource: Resource
+    kind: Kind[Any]
+    shape: Structure
+    git: GitVerdict
+    now: datetime
+
+
+Guard = Callable[[Case, Endings], Next | None]
+
+
+def child_of_the_archived_operator(case: Case, endings: Endings) -> Next | None:
+    """A TrainingJob of a tuning job: its finalizers come off, for nobody else would do it."""
+    return Next() if case.resource.spawned and endings.ports.children.free(case.resource) else None
+
+
+def part_of_a_deployment(case: Case, endings: Endings) -> Next | None:
+    """A Model or EndpointConfig that the archived operator made for a HostingDeployment, which takes over what it stands for."""
+    left = case.resource.hosting_parent and endings.ports.children.hand_over(case.resource)
+    return Next(after=_PARENT_LOOK) if left else None
+
+
+def already_released(case: Case, _endings: Endings) -> Next | None:
+    return Next() if case.resource.deleting and FINALIZER not in case.resource.finalizers else None
+
+
+def suspended(case: Case, endings: Endings) -> Next | None:
+    return (
+        endings.suspend(case.resource, case.git, case.shape, case.now)
+        if case.resource.suspended and not case.resource.deleting
+        else None
+    )
+
+
+def retained(case: Case, endings: Endings) -> Next | None:
+    """Deletion leaves AWS alone when the object says so, and while its CustomResourceDefinition goes: the archived operator's
+    chart deletes the definitions on uninstall, and nobody means their endpoints by that.
+    """
+    resource = case.resource
+    if not resource.deleting:
+        return None
+    if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
+        return endings.release(resource)
+    if not endings.ports.definitions.terminating(resource.kind):
+        return None
+    message = f"the {resource.kind} definition is being deleted: everything in SageMaker is kept as it is"
+    endings.ports.events.emit(resource, "Warning", "DefinitionDeleted", message)
+    return endings.release(resource)
+
+
+def edit_is_being_reverted(case: Case, _endings: Endings) -> Next | None:
+    return Next(after=case.git.reverting) if case.git.reverting else None
+
+
+GUARDS: Sequence[Guard] = (
+    child_of_the_archived_operator,
+    part_of_a_deployment,
+    already_released,
+    suspended,
+    retained,
+    edit_is_being_reverted,
+)
+
+
+def _partition_mismatch(this: Pass) -> TerminalError | None:
+    """ARNs that cannot be used where the spec wants them: SageMaker need not be asked. A spec that moves what exists to another
+    region is refused for that.
+    """
+    if this.resource.deleting or this.region != this.spec.get("region"):
+        return None
+    found = next(foreign_arns(this.partition.name, this.spec), None)
+    return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """Why nothing may be changed in AWS in this pass, and how that is shown."""
+
+    refusal: Refusal
+    phase: Phase
+
+
+def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
+    """In this order: another role than things were made under, ARNs of another partition, an edit that Git does not hold.
+
+    Raises TerminalError for a mismatch where nothing exists yet that could be observed.
+    """
+    if place.conflict and not this.resource.deleting:
+        return Restriction(place.conflict, Phase.STALLED)
+    if mismatch := _partition_mismatch(this):
+        if this.kind.untouched(this.resource.status):
+            raise mismatch
+        return Restriction(Refusal(mismatch.reason, str(mismatch)), Phase.STALLED)
+    return Restriction(git.blocked, Phase.WAITING) if git.blocked else None
