@@ -40,7 +40,7 @@ def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: st
     if suffix and name.endswith(suffix):
         return Owner.US
     if tags is None:
-        # No right to read tags must not block what can only be ours (D-2).
+        # No right to read tags must not block what can only be ours (D-18.3).
         return Owner.US if identity and name.endswith(identity) else Owner.UNKNOWN
     if OWNER_TAG not in tags:
         return Owner.NOBODY

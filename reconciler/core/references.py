@@ -9,7 +9,7 @@ is not ready is waited for: that is no error, and nothing new is asked of SageMa
 taken (the artefact's path is what DescribeTrainingJob said), never a string put together here.
 
 Jobs take a reference as written into their digest, so that a model's new name trains or scores nothing again; what serves
-takes what it stands for, so that a new artefact is a rollout (D-1).
+takes what it stands for, so that a new artefact is a rollout (D-1.6).
 """
 
 from __future__ import annotations

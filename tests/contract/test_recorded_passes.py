@@ -39,7 +39,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             came = _told_again(line)
         except ReconcileError as error:
             found: dict[str, Any] = {"raises": type(error).__name__}
-            expected = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
+            expected: dict[str, Any] = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
         else:
             found = recorded.shown(came) if came else {}
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
