@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from reconciler.adapters.partitions import load_partitions
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.manifests.checking import Checker, Finding, Report
 from reconciler.core.manifests.yaml_lines import DEFAULT, YamlError, documents
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
@@ -31,7 +32,8 @@ def validate(paths: tuple[Path, ...], output: str, verbose: bool) -> None:
 
     Exit 0 when everything is valid, 1 when something is not, 2 when the command itself is wrong.
     """
-    checker = Checker((schema, load_shape(schema)) for schema in SCHEMAS)
+    shapes = {schema.kind: load_shape(schema) for schema in CATALOG.schemas}
+    checker = Checker(CATALOG, shapes, load_partitions())
     for scope, name, data in _contents(paths, checker):
         checker.read(name, data, scope)
     report = checker.report()

@@ -15,11 +15,13 @@ from typing import Any
 
 from botocore.loaders import Loader
 
+from reconciler.core.catalog import Catalog
 from reconciler.core.references import reference_field
 from reconciler.core.schema.declaration import CLOSED_ENUMS, SECRET_MEMBERS, Difference, Nested, Schema, Source
 from reconciler.core.schema.patterns import translate
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, Rule
 from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure
+from reconciler.kinds import CATALOG
 
 __all__ = ["load_shape"]
 
@@ -27,9 +29,11 @@ _SCALARS = {"integer": "integer", "long": "integer", "float": "number", "double"
 _DOC_LIMIT = 120
 
 
-def load_shape(schema: Schema, loader: Loader | None = None) -> Structure:
-    """The spec of a kind. Give the session's loader where there is one: each loader keeps its own copy of the models."""
-    return _load(schema, loader or _own_loader())
+def load_shape(schema: Schema, loader: Loader | None = None, catalog: Catalog = CATALOG) -> Structure:
+    """The spec of a kind, its references to kinds of the catalogue. Give the session's loader where there is one: each loader
+    keeps its own copy of the models.
+    """
+    return _load(schema, loader or _own_loader(), catalog)
 
 
 @lru_cache(maxsize=1)
@@ -38,23 +42,23 @@ def _own_loader() -> Loader:
 
 
 @lru_cache(maxsize=64)
-def _load(schema: Schema, loader: Loader) -> Structure:
+def _load(schema: Schema, loader: Loader, catalog: Catalog) -> Structure:
     rules = _by_path(schema.rules)
     if schema.spec is not None:
         built = _with_rules(schema.spec, "", rules)
     else:
-        builder = _Builder(loader, schema.differences, rules)
+        builder = _Builder(loader, catalog, schema.differences, rules)
         fields = builder.merged(schema.sources)
         builder.all_used()
-        nested = tuple(_nested(entry, loader, rules) for entry in schema.nested)
+        nested = tuple(_nested(entry, loader, catalog, rules) for entry in schema.nested)
         built = Structure((*schema.added, *nested, *fields), rules.pop("", ()))
     if rules:
         raise ValueError(f"{schema.kind}: no structure is at {sorted(rules)}")
     return built
 
 
-def _nested(entry: Nested, loader: Loader, rules: dict[str, tuple[Rule, ...]]) -> Field:
-    builder = _Builder(loader, entry.differences, rules, at=entry.field.key)
+def _nested(entry: Nested, loader: Loader, catalog: Catalog, rules: dict[str, tuple[Rule, ...]]) -> Field:
+    builder = _Builder(loader, catalog, entry.differences, rules, at=entry.field.key)
     fields = builder.merged((entry.source,))
     builder.all_used()
     item = Structure((*entry.added, *fields), rules.pop(entry.field.key, ()))
@@ -65,9 +69,15 @@ class _Builder:
     """Walks one kind's operations and keeps account of which differences and rules found their place."""
 
     def __init__(
-        self, loader: Loader, differences: Iterable[Difference], rules: dict[str, tuple[Rule, ...]], at: str = ""
+        self,
+        loader: Loader,
+        catalog: Catalog,
+        differences: Iterable[Difference],
+        rules: dict[str, tuple[Rule, ...]],
+        at: str = "",
     ) -> None:
         self._loader = loader
+        self._catalog = catalog
         self._differences = {difference.path: difference for difference in differences}
         self._unused = set(self._differences)
         self._rules = rules
@@ -112,7 +122,7 @@ class _Builder:
             wanted = api in required and not differs.supplied
             demanded = wanted if differs.required is None else differs.required
             if differs.reference:
-                reference = reference_field(key, differs.reference)
+                reference = reference_field(key, differs.reference, self._catalog.providers(differs.reference))
                 found.append(reference)
                 rule = (ExactlyOne if demanded else AtMostOne)((key, reference.key))
                 self._rules[path] = (*self._rules.get(path, ()), rule)

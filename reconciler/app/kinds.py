@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from botocore.loaders import Loader
 
 from reconciler.adapters.service_model import load_shape
+from reconciler.core.catalog import Catalog
 from reconciler.core.kind import Kind
 from reconciler.core.manifests.parse import Manifest
 from reconciler.core.resource import Resource
@@ -16,22 +17,25 @@ from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import Problem, problems
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.sync.spec import KIND as SYNC
-from reconciler.kinds import KINDS, SCHEMAS
+from reconciler.kinds import CATALOG
 
 
 @dataclass(frozen=True)
 class LoadedKinds:
-    schemas: tuple[Schema, ...]
+    catalog: Catalog
     shapes: Mapping[str, Structure]
     table: Mapping[str, tuple[Kind[Any], Structure]]
     """The kinds that are reconciled with SageMaker."""
 
     @classmethod
-    def load(cls, loader: Loader, schemas: Iterable[Schema] = SCHEMAS) -> Self:
+    def load(cls, loader: Loader, catalog: Catalog = CATALOG) -> Self:
         """`loader` reads botocore's models; each keeps a copy of its own of what it read."""
-        found = tuple(schemas)
-        shapes = {schema.kind: load_shape(schema, loader) for schema in found}
-        return cls(found, shapes, {kind.name: (kind, shapes[kind.name]) for kind in KINDS if kind.name in shapes})
+        shapes = {schema.kind: load_shape(schema, loader, catalog) for schema in catalog.schemas}
+        return cls(catalog, shapes, {kind.name: (kind, shapes[kind.name]) for kind in catalog.kinds})
+
+    @property
+    def schemas(self) -> tuple[Schema, ...]:
+        return self.catalog.schemas
 
     @property
     def versions(self) -> dict[str, str]:
@@ -41,7 +45,7 @@ class LoadedKinds:
     @property
     def jobs(self) -> dict[str, bool]:
         """Every kind, and whether it runs to an end."""
-        return {schema.kind: "run" in schema.status.by_key for schema in self.schemas}
+        return {schema.kind: schema.kind in self.catalog.jobs for schema in self.schemas}
 
     def validate(self, manifest: Manifest) -> Sequence[Problem]:
         """Of a spec; everything else of a manifest was judged before."""

@@ -83,7 +83,7 @@ def reconcile_loop(
 ) -> ReconcileLoop:
     """Loop 2 without the threads that call `worker.reconcile`. `replica` signs what is written before a call goes out."""
     cluster = outside.cluster
-    observer = Observer(outside.aws, cluster.clock, wake, paces)
+    observer = Observer(outside.aws, cluster.clock, kinds.catalog.remotes, wake, paces)
     ports = Ports(
         cache=cluster.cache,
         objects=cluster.objects,
@@ -98,7 +98,8 @@ def reconcile_loop(
         journal=outside.journal,
         trained=outside.trained,
     )
-    cluster.cache.subscribe(Dependents({kind: shape for kind, (_, shape) in kinds.table.items()}, wake).changed)
+    shapes = {kind: shape for kind, (_, shape) in kinds.table.items()}
+    cluster.cache.subscribe(Dependents(kinds.catalog, shapes, wake).changed)
     worker = Worker(kinds.table, ports, outside.place_of, identity, replica, partition_of=outside.partition_of)
     return ReconcileLoop(worker, observer)
 

@@ -97,7 +97,11 @@ class Service:
         worker, self._observer = reconcile_loop(
             base.kinds, ground, outside, identity=identity, replica=base.replica, wake=queue.add, paces=settings.paces
         )
-        self._listener = EventsListener(aws.events_queue, self._observer.hint) if aws.events_queue else None
+        self._listener = (
+            EventsListener(aws.events_queue, base.kinds.catalog.remotes, self._observer.hint)
+            if aws.events_queue
+            else None
+        )
         self._reconciler = Reconciler(
             queue, worker.reconcile, cluster.cache, settings.workers, monotonic=clock.monotonic, meter=metrics
         )

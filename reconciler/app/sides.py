@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import AwsClients, EventsQueue, Sessions, Tenant, load_partitions
+from reconciler.adapters.aws import AwsClients, EventsQueue, Sessions, Tenant
 from reconciler.adapters.files import LocalRefWatcher
 from reconciler.adapters.git import GitNotes, GitRepositories
 from reconciler.adapters.kube.api import Api, KindTable
@@ -28,6 +28,7 @@ from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import Metrics
+from reconciler.adapters.partitions import load_partitions
 from reconciler.app.kinds import LoadedKinds
 from reconciler.app.settings import Settings, SystemClock
 from reconciler.core.aws.partitions import Partitions
@@ -190,7 +191,8 @@ def places(base: Base, client: KubeClient, partition_of: Partitions) -> Callable
         settings.external_id,
         partition_of,
     )
-    return lambda resource: tenancy.place(resource, namespaces.annotations(resource.namespace))
+    kinds = base.kinds.catalog.by_name
+    return lambda resource: tenancy.place(kinds[resource.kind], resource, namespaces.annotations(resource.namespace))
 
 
 class GitAccess(NamedTuple):

@@ -6,21 +6,28 @@ A kind reads (`observe`) and decides (`decide`); it never writes. The worker cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
+from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.decision import Call, Decision, Refusal, Reply
 from reconciler.core.drift.git_plane import GitPlane
 from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.notes.past import Started
+from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Schema
+from reconciler.core.schema.problems import Problem
+from reconciler.core.schema.reference import Provider
 from reconciler.core.schema.shapes import Structure
+
+if TYPE_CHECKING:
+    from reconciler.core.ownership import Owner  # its functions are about a Pass
 
 
 class View(Protocol):
@@ -90,21 +97,10 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class TagsSeen:
-    """The tags of what an object recorded, as `core.tags` looked at them for every kind alike."""
-
-    live: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By ARN; nothing is known of one that is not there."""
-    denied: str = ""
-    """What we have no right to ask for, where that keeps us from knowing."""
-    again: bool = False
-    """A look that did not get through is worth another."""
-
-
-@dataclass(frozen=True)
 class Pass:
     """Everything one decision may depend on."""
 
+    kind: Kind[Any] = field(kw_only=True)
     resource: Resource
     identity: Identity
     spec: Mapping[str, Any]
@@ -131,7 +127,6 @@ class Pass:
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
     seen: Any = None
-    tags_seen: TagsSeen = field(default_factory=TagsSeen)
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None
@@ -142,7 +137,7 @@ class Pass:
     @property
     def region(self) -> str:
         """Where what this object stands for is: as recorded, else where the spec wants it."""
-        return recorded_region(self.past) or str(self.spec.get("region") or "")
+        return self.kind.region(self.past) or str(self.spec.get("region") or "")
 
     @property
     def partition(self) -> Partition:
@@ -152,36 +147,109 @@ class Pass:
         return next((reply for reply in self.replies if reply.call.operation == operation), None)
 
 
-def recorded_region(status: Mapping[str, Any]) -> str:
-    """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
-    made = [one for key in ("models", "configs", "targets") for one in status.get(key) or ()]
-    record = status.get("run") or status.get("endpoint") or (made[0] if made else {})
-    return str(record.get("region") or "")
-
-
-Seen = TypeVar("Seen")
+Observed = TypeVar("Observed")
 """What a look at SageMaker found, in a kind's own terms."""
 
 
 @dataclass(frozen=True)
-class Kind(Generic[Seen]):
-    """A custom resource that is reconciled with SageMaker, as it describes itself."""
+class StatusKeys:
+    """Where a kind's status tells what people and scripts look for; the archived operator chose those of its kinds."""
+
+    name: str
+    """Of the name in SageMaker, or of several."""
+    status: str
+    """Of SageMaker's word for how it stands."""
+    secondary: str = ""
+    spec_name: str = ""
+    """Key of the spec that may choose the name."""
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Where what a kind runs writes its logs (SM-163): streams are `<job>/<host>` or, in a group of the
+    endpoint's own, `<variant>/<instance>`.
+    """
+
+    group: str
+    """`{name}` stands for the endpoint's name."""
+    of_children: bool = False
+    """What writes are jobs that SageMaker runs for this one, called `<its name>-<number>-<8 hex digits>`."""
+
+
+class Shown(NamedTuple):
+    """One object in SageMaker as a resource's status tells of it, for people."""
+
+    type: str
+    name: str
+    status: str = ""
+    detail: str = ""
+
+
+def _nothing(_of: Mapping[str, Any]) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Observed]):
+    """A custom resource that is reconciled with SageMaker, as it describes itself: what the rest of the project knows of a
+    kind's keys and objects, it knows from here.
+    """
 
     schema: Schema
-    observe: Callable[[View, Pass], Seen]
-    decide: Callable[[Pass, Seen], Decision]
+    observe: Callable[[View, Pass], Observed]
+    decide: Callable[[Pass, Observed], Decision]
     failing: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
     """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
     """The spec without the archived operator's write-backs."""
+    remotes: tuple[RemoteKind, ...]
+    """What it makes in AWS; the one that it is about first."""
+    keys: StatusKeys
+    records: Callable[[Mapping[str, Any]], tuple[RemoteObject, ...]]
+    """From its status: what it stands for now, which was made, taken over or asked for. The first that tells of a region tells
+    where all of it is.
+    """
+    shown: Callable[[Mapping[str, Any]], Iterable[Shown]]
+    """From its status: the objects in SageMaker that people are shown below it."""
+    earlier: Callable[[Mapping[str, Any]], tuple[RemoteObject, ...]] = _nothing
+    """From its status: what it stood for before and still remembers."""
+    owners: Callable[[Observed], Mapping[str, Owner]] = lambda _seen: {}
+    """By name: whose that is which was looked at because no record proves it to be its own."""
     follow: Callable[[View, Pass], Decision | None] = lambda _view, _this: None
     """What records alone let one see, while the spec may be an edit: status and watches, and nothing from the spec. None:
     nothing of it is on its way.
     """
+    gives: Mapping[str, Provider] = field(default_factory=dict)
+    """What other objects may take from one of this kind, by what `Difference.reference` calls it."""
+    findings: Callable[[Mapping[str, Any]], Iterable[Problem]] = _nothing
+    """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
+    logs: Logs | None = None
 
     @property
     def name(self) -> str:
         return self.schema.kind
+
+    @property
+    def remote(self) -> RemoteKind:
+        """What it is about."""
+        return self.remotes[0]
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it runs once per content, and is then over."""
+        return "run" in self.schema.status.by_key
+
+    def region(self, status: Mapping[str, Any]) -> str:
+        """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
+        return next((record.region for record in self.records(status) if record.region), "")
+
+    def exists(self, status: Mapping[str, Any]) -> bool:
+        """Whether something was made for an object, or a request is out that may have made it."""
+        return any(record.exists or record.requested for record in (*self.records(status), *self.earlier(status)))
+
+    def untouched(self, status: Mapping[str, Any]) -> bool:
+        """Whether nothing was ever asked of AWS for an object: deleting it then needs no look there."""
+        return not (status.get("intent") or status.get(self.keys.name) or self.exists(status))
 
 
 def seen_in_pass(decide: Callable[[Pass], Decision]) -> Callable[[Pass, Any], Decision]:

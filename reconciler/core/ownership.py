@@ -1,4 +1,4 @@
-"""Whose is it? (design 4, "Ownership"): recorded by us, tagged by us, or named by the archived operator after our UID."""
+"""Whose is it? (D-2): recorded by us, tagged by us, or named by the archived operator after our UID."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: st
     if suffix and name.endswith(suffix):
         return Owner.US
     if tags is None:
-        # No right to read tags must not block what can only be ours (design 3.3).
+        # No right to read tags must not block what can only be ours (D-18.3).
         return Owner.US if identity and name.endswith(identity) else Owner.UNKNOWN
     if OWNER_TAG not in tags:
         return Owner.NOBODY

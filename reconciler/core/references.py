@@ -9,17 +9,18 @@ is not ready is waited for: that is no error, and nothing new is asked of SageMa
 taken (the artefact's path is what DescribeTrainingJob said), never a string put together here.
 
 Jobs take a reference as written into their digest, so that a model's new name trains or scores nothing again; what serves
-takes what it stands for, so that a new artefact is a rollout (design 4, "Names and identity").
+takes what it stands for, so that a new artefact is a rollout (D-1.6).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.resource import Key, Resource
-from reconciler.core.schema.shapes import Field, List, Reference, Scalar, Shape, Structure
+from reconciler.core.schema.reference import Given, Provider, Reference
+from reconciler.core.schema.shapes import Field, List, Scalar, Shape, Structure
 from reconciler.core.status import is_ready
 
 __all__ = [
@@ -31,14 +32,13 @@ __all__ = [
     "Used",
     "Wait",
     "cycles",
+    "fingerprint",
     "reference_field",
     "resolve",
     "targets",
-    "told",
 ]
 
 NOT_READY = "DependencyNotReady"
-Gives = Literal["model", "artefact", "tuning job"]
 
 
 class Lookup(Protocol):
@@ -107,10 +107,12 @@ class Target(NamedTuple):
     key: Key
 
 
-def reference_field(key: str, gives: Gives) -> Field:
-    """The `...Ref` that may stand instead of the field `key`."""
+def reference_field(key: str, gives: str, providers: Mapping[str, Provider]) -> Field:
+    """The `...Ref` that may stand instead of the field `key`. Raises ValueError when no kind gives such a thing."""
+    if not providers:
+        raise ValueError(f"{key}: no kind gives a {gives}")
     fields = [
-        Field("kind", Scalar("string", enum=tuple(_PROVIDERS[gives])), required=True),
+        Field("kind", Scalar("string", enum=tuple(providers)), required=True),
         Field(
             "name",
             Scalar("string", min_length=1, max_length=253),
@@ -118,11 +120,13 @@ def reference_field(key: str, gives: Gives) -> Field:
             doc="An object of the same namespace.",
         ),
     ]
-    if gives == "model":
-        doc = "Which of a HostingDeployment's models; needed where it has several."
-        fields.append(Field("model", Scalar("string", min_length=1, max_length=253), doc=doc))
+    choices = {provider.choice: provider.choice_doc for provider in providers.values() if provider.choice}
+    fields += [
+        Field(choice, Scalar("string", min_length=1, max_length=253), doc=doc) for choice, doc in choices.items()
+    ]
     doc = f"The object that gives {key}; it is waited for."
-    return Field(key.removesuffix("Name") + "Ref", Structure(tuple(fields)), doc=doc, reference=Reference(key, gives))
+    reference = Reference(key, gives, providers)
+    return Field(key.removesuffix("Name") + "Ref", Structure(tuple(fields)), doc=doc, reference=reference)
 
 
 def resolve(shape: Structure, spec: Mapping[str, Any], namespace: str, others: Lookup) -> Resolved:
@@ -131,7 +135,7 @@ def resolve(shape: Structure, spec: Mapping[str, Any], namespace: str, others: L
 
     def look(reference: Reference, named: Mapping[str, Any], path: str) -> str:
         kind, name = str(named.get("kind") or ""), str(named.get("name") or "")
-        found = _provided(reference.gives, kind, others.get(Key(kind, namespace, name)), named)
+        found = _provided(reference, kind, others.get(Key(kind, namespace, name)), named)
         if isinstance(found, str):
             waits.append(Wait(path, kind, name, found))
             return ""
@@ -149,12 +153,12 @@ def targets(shape: Structure, spec: Any, namespace: str) -> tuple[Target, ...]:
     )
 
 
-def told(resource: Resource | None) -> Any:
-    """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not."""
+def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> Any:
+    """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not. `gives` is its kind's."""
     if resource is None or resource.deleting:
         return None
-    gives = [give(resource, {}) for kinds in _PROVIDERS.values() if (give := kinds.get(resource.kind)) is not None]
-    return _settled(resource), _reason(resource), gives, resource.status.get("modelNames")
+    given = {what: provider.given(resource.status) for what, provider in gives.items()}
+    return _settled(resource), _reason(resource), given
 
 
 def cycles(edges: Mapping[Key, Sequence[Target]]) -> dict[Key, tuple[Key, ...]]:
@@ -181,67 +185,31 @@ def _way_back(start: Key, edges: Mapping[Key, Sequence[Target]]) -> tuple[Key, .
     return ()
 
 
-# --- what each kind gives ---------------------------------------------------------------------------------------------
+# --- what another object gives ----------------------------------------------------------------------------------------
 
 
-class _Given(NamedTuple):
-    value: str
-    run: str = ""
-
-
-_Give = Callable[[Resource, Mapping[str, Any]], "_Given | str"]
-"""What an object gives, or why it cannot yet."""
-
-
-def _model_of_model(model: Resource, _named: Mapping[str, Any]) -> _Given | str:
-    name = str(model.status.get("sageMakerModelName") or "")
-    return _Given(name) if name else "has no model yet"
-
-
-def _model_of_deployment(deployment: Resource, named: Mapping[str, Any]) -> _Given | str:
-    models = {str(pair.get("name")): str(pair.get("value")) for pair in deployment.status.get("modelNames") or ()}
-    wanted = str(named.get("model") or "")
-    if wanted:
-        return _Given(models[wanted]) if wanted in models else f"has no model {wanted!r}"
-    if len(models) == 1:
-        return _Given(*models.values())
-    return f"has {len(models)} models: say which by `model`" if models else "has no model yet"
-
-
-def _artefact_of_training(job: Resource, _named: Mapping[str, Any]) -> _Given | str:
-    path = str(job.status.get("modelPath") or "")
-    return _Given(path, str(job.status.get("sageMakerTrainingJobName") or "")) if path else "wrote no artefact"
-
-
-def _artefact_of_tuning(job: Resource, _named: Mapping[str, Any]) -> _Given | str:
-    best = job.status.get("bestTrainingJob") or {}
-    path = str(best.get("modelPath") or "")
-    return _Given(path, str(best.get("trainingJobName") or "")) if path else "has no best training job with an artefact"
-
-
-def _tuning_job(job: Resource, _named: Mapping[str, Any]) -> _Given | str:
-    name = str(job.status.get("sageMakerHyperParameterTuningJobName") or "")
-    return _Given(name) if name else "has no tuning job yet"
-
-
-_PROVIDERS: Mapping[Gives, Mapping[str, _Give]] = {
-    "model": {"Model": _model_of_model, "HostingDeployment": _model_of_deployment},
-    "artefact": {"TrainingJob": _artefact_of_training, "HyperparameterTuningJob": _artefact_of_tuning},
-    "tuning job": {"HyperparameterTuningJob": _tuning_job},
-}
-
-
-def _provided(gives: Gives, kind: str, target: Resource | None, named: Mapping[str, Any]) -> _Given | str:
-    give = _PROVIDERS[gives].get(kind)
-    if give is None:
-        return f"cannot stand here: one of {', '.join(_PROVIDERS[gives])} can"
+def _provided(reference: Reference, kind: str, target: Resource | None, named: Mapping[str, Any]) -> Given | str:
+    """What the target gives, or why it cannot yet."""
+    provider = reference.providers.get(kind)
+    if provider is None:
+        return f"cannot stand here: one of {', '.join(reference.providers)} can"
     if target is None:
         return "is not there"
     if target.deleting:
         return "is being deleted"
     if not _settled(target):
         return f"is not ready{_reason(target)}"
-    return give(target, named)
+    given = provider.given(target.status)
+    return given if isinstance(given, str) else _chosen(reference.gives, provider, given, named)
+
+
+def _chosen(gives: str, provider: Provider, given: Mapping[str, Given], named: Mapping[str, Any]) -> Given | str:
+    choice = str(named.get(provider.choice) or "") if provider.choice else ""
+    if choice:
+        return given.get(choice, f"has no {gives} {choice!r}")
+    if len(given) == 1:
+        return next(iter(given.values()))
+    return f"has {len(given)} {gives}s: say which by `{provider.choice}`" if given else f"has no {gives} yet"
 
 
 def _settled(target: Resource) -> bool:

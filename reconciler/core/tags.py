@@ -1,4 +1,4 @@
-"""Tags of what exists already: one step for every kind, beside what its own decision asks for (design 3.3).
+"""Tags of what exists already: one step for every kind, beside what its own decision asks for (D-18).
 
 What is created carries its tags from the create. Afterwards the tags that SageMaker shows are compared with those that the
 spec wants, on everything that the kind calls its own: an edit of the spec is carried out, and what differs without one is
@@ -15,41 +15,40 @@ are compared when somebody asks for a look.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from reconciler.core.aws.remote import named_by
+from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply, sooner
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
-from reconciler.core.kind import Pass, TagsSeen, View
+from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
+from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.resource import Annotation
 
-__all__ = ["asked", "look", "recorded_arns", "set_tags", "take_tags", "with_tags"]
+__all__ = ["TagsSeen", "asked", "look", "set_tags", "tagged", "take_tags", "with_tags"]
 
 _AGAIN = timedelta(minutes=1)
 _BULK, _ONE = "tag:GetResources", "sagemaker:ListTags"
 _OTHERS = "another owner's tag is there, and stays until that owner releases it"
 
 
-def recorded(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Everything in status that is ours and still there; an intent has no ARN yet, and what somebody else made under the name
-    of a thing of ours is theirs.
-    """
-    lists = (one for key in ("models", "configs", "targets") for one in status.get(key) or ())
-    records = [status.get("run"), status.get("endpoint"), *lists]
-    there = (one for one in records if one and one.get("arn") and one.get("status") != "Missing")
-    return tuple(one for one in there if not one.get("replaced"))
+@dataclass(frozen=True)
+class TagsSeen:
+    """The tags of what an object recorded."""
 
-
-def recorded_arns(status: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(one["arn"]) for one in recorded(status))
+    live: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By ARN; nothing is known of one that is not there."""
+    denied: str = ""
+    """What we have no right to ask for, where that keeps us from knowing."""
+    again: bool = False
+    """A look that did not get through is worth another."""
 
 
 def set_tags(arn: str, tags: Mapping[str, str]) -> Call:
@@ -78,6 +77,7 @@ class _Tags:
     """What the spec wants, and what status remembers."""
 
     this: Pass
+    owners: Mapping[str, Owner]
 
     @cached_property
     def wanted(self) -> dict[str, str]:
@@ -94,7 +94,13 @@ class _Tags:
 
     @cached_property
     def past(self) -> Mapping[str, Any]:
-        return {} if _taking_over(self.this) else self.this.past.get("tags") or {}
+        return {} if self.taking_over else self.this.past.get("tags") or {}
+
+    @property
+    def taking_over(self) -> bool:
+        """Something without our owner tag is being adopted in this pass, whatever was meant to be created in its place."""
+        nobodys = (Owner.NOBODY, Owner.UNKNOWN)
+        return may_adopt(self.this) and any(owner in nobodys for owner in self.owners.values())
 
     @property
     def before(self) -> list[str]:
@@ -128,40 +134,37 @@ class _Tags:
         return live.get(OWNER_TAG) not in (None, self.wanted[OWNER_TAG])
 
 
-def _taking_over(this: Pass) -> bool:
-    """Something without our owner tag is being adopted in this pass, whatever was meant to be created in its place."""
-    owners: Mapping[str, Owner] = getattr(this.seen, "owners", {})
-    return may_adopt(this) and any(owner in (Owner.NOBODY, Owner.UNKNOWN) for owner in owners.values())
-
-
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-def look(view: View, this: Pass) -> TagsSeen:
+def look(view: View, this: Pass, owners: Mapping[str, Owner], before: TagsSeen) -> TagsSeen:
     """The tags of everything recorded, from what is known in bulk; what is not as wanted, or is about to be set, is confirmed
-    by one read of its own, for the index behind the bulk read lags.
+    by one read of its own, for the index behind the bulk read lags. `owners` and `before` are from the look before in this
+    pass: what its calls did to the tags is told from there.
     """
-    tags = _Tags(this)
+    tags = _Tags(this, owners)
     ignored = this.drift.mode is DriftMode.IGNORE and not tags.pending
     if this.resource.deleting or this.resource.spawned or ignored:
         return TagsSeen()
     seen = TagsSeen()
-    for record in recorded(this.past):
-        arn = str(record["arn"])
-        replies = [reply for reply in this.replies if _is_about(reply.call, arn)]
+    for record in tagged(this.kind, this.past):
+        replies = [reply for reply in this.replies if _is_about(reply.call, record.arn)]
         if replies:
-            live: Mapping[str, str] | None = _after(this.tags_seen.live.get(arn), replies)
+            live: Mapping[str, str] | None = _after(before.live.get(record.arn), replies)
         else:
             live, seen = _known(view, tags, record, seen)
         if live is not None:
-            seen = replace(seen, live={**seen.live, arn: live})
+            seen = replace(seen, live={**seen.live, record.arn: live})
     return seen
 
 
-def _known(
-    view: View, tags: _Tags, record: Mapping[str, Any], seen: TagsSeen
-) -> tuple[Mapping[str, str] | None, TagsSeen]:
-    arn = str(record["arn"])
+def tagged(kind: Kind[Any], status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
+    """What carries the object's tags; an intent has no ARN yet."""
+    return tuple(record for record in kind.records(status) if record.ours)
+
+
+def _known(view: View, tags: _Tags, record: RemoteObject, seen: TagsSeen) -> tuple[Mapping[str, str] | None, TagsSeen]:
+    arn = record.arn
     known = view.known_tags(arn)
     as_wanted = known is not None and not tags.wrong(known) and not known.keys() & set(tags.gone)
     if as_wanted or (tags.edited and not tags.pending):
@@ -170,7 +173,7 @@ def _known(
         return None, replace(seen, denied=_BULK) if view.tags_denied() and not _is_target(arn) else seen
     try:
         live = view.tags(arn)
-        if live is not None and OWNER_TAG not in live and not _is_recorded(view, record):
+        if live is not None and OWNER_TAG not in live and not _is_recorded(view, tags.this.kind, record):
             return None, seen
     except (NotFoundError, TerminalError):
         return None, seen  # gone, which is its kind's affair
@@ -179,13 +182,13 @@ def _known(
     return live, seen if live is not None else replace(seen, denied=_ONE)
 
 
-def _is_recorded(view: View, record: Mapping[str, Any]) -> bool:
+def _is_recorded(view: View, kind: Kind[Any], record: RemoteObject) -> bool:
     """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
-    named, made = named_by(str(record["arn"])), record.get("creationTime")
-    if named is None or not made:
+    named = RemoteKinds(kind.remotes).named_by(record.arn)
+    if named is None or not record.creation_time:
         return True
-    found = view.describe(named.remote, str(record["name"]), fresh=True)
-    return found is not None and stamp(found["CreationTime"]) == made
+    found = view.describe(named.remote, record.name, fresh=True)
+    return found is not None and stamp(found["CreationTime"]) == record.creation_time
 
 
 def asked(this: Pass) -> bool:
@@ -221,29 +224,38 @@ def _after(live: Mapping[str, str] | None, replies: Sequence[Reply]) -> dict[str
 # --- deciding ---------------------------------------------------------------------------------------------------------
 
 
-def with_tags(this: Pass, decision: Decision) -> Decision:
-    """The decision with what is to be done, and said, about tags."""
-    tags, past = _Tags(this), this.past
+def with_tags(decision: Decision, this: Pass, owners: Mapping[str, Owner], seen: TagsSeen) -> Decision:
+    """The decision with what is to be done, and said, about tags; and likewise what is shown when its calls may not go out."""
+    tags = _Tags(this, owners)
+    sent = _laid_over(tags, seen, decision, sending=True)
+    if not sent.calls and decision.unsent is None:
+        return sent
+    return replace(sent, unsent=_laid_over(tags, seen, decision.unsent or decision, sending=False))
+
+
+def _laid_over(tags: _Tags, seen: TagsSeen, decision: Decision, *, sending: bool) -> Decision:
+    this = tags.this
     if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
-        return _remembering(decision, past.get("tags"), past.get("managedTags"))
-    arns = _ours(this, recorded_arns(decision.status))
+        return _remembering(decision, this.past.get("tags"), this.past.get("managedTags"))
+    arns = _ours(tags, [record.arn for record in tagged(this.kind, decision.status)])
     if not arns:
         creating = any(call.operation.startswith("Create") for call in decision.calls)
         remembered = ({"hash": tags.hash}, tags.keys) if creating else (tags.past, tags.before)
         return _remembering(decision, *remembered)
-    if this.tags_seen.again:
+    if seen.again:
         decision = replace(decision, look_again=sooner(decision.look_again, _AGAIN))
-    return _edited(tags, arns, decision) if tags.edited else _compared(tags, arns, decision)
+    lay = _edited if tags.edited else _compared
+    return lay(tags, seen, arns, decision, sending=sending and not decision.calls)  # first what the content needs
 
 
-def _ours(this: Pass, arns: Sequence[str]) -> tuple[str, ...]:
+def _ours(tags: _Tags, arns: Sequence[str]) -> tuple[str, ...]:
     """Without what was made under a recorded name by somebody else: the kind asks first whether it may take it."""
-    owners: Mapping[str, Owner] = {} if may_adopt(this) else getattr(this.seen, "owners", {})
+    owners = {} if may_adopt(tags.this) else tags.owners
     strangers = {name.lower() for name, owner in owners.items() if owner is not Owner.US}
     return tuple(arn for arn in arns if arn.rpartition("/")[2].lower() not in strangers)
 
 
-def _edited(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
+def _edited(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decision, *, sending: bool) -> Decision:
     """Other tags are wanted than were set last."""
     this, past = tags.this, tags.past
     if not tags.pending:
@@ -252,30 +264,27 @@ def _edited(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
     if any(reply.refused for reply in answered):
         told = replace(decision, notices=(*decision.notices, _REFUSED))
         return _remembering(told, {"failed": tags.hash}, sorted({*tags.before, *tags.keys}))
-    calls = tuple(call for arn in arns for call in _calls(tags, arn))
+    calls = tuple(call for arn in arns for call in _calls(tags, arn, seen.live.get(arn)))
     if answered or not calls:
         return _remembering(decision, {"hash": tags.hash}, tags.keys)
     decision = _remembering(decision, past, sorted({*tags.before, *tags.keys}))
-    if decision.calls or this.refused is not None:
-        return decision  # first what the content needs
-    return replace(decision, calls=calls)
+    return replace(decision, calls=calls) if sending else decision
 
 
-def _calls(tags: _Tags, arn: str) -> Iterator[Call]:
-    live = tags.this.tags_seen.live.get(arn)
+def _calls(tags: _Tags, arn: str, live: Mapping[str, str] | None) -> Iterator[Call]:
     if wrong := tags.to_set(live):
         yield set_tags(arn, wrong)
     if gone := [key for key in tags.gone if live is None or key in live]:
         yield take_tags(arn, gone)
 
 
-def _compared(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
+def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decision, *, sending: bool) -> Decision:
     """The tags of the spec were set: what is not so any more was changed from outside."""
-    this, seen = tags.this, tags.this.tags_seen
+    this = tags.this
     if decision.differences is None:
         return _remembering(decision, tags.past, tags.before)
-    drift = this.drift.sift(_differences(tags, arns))
-    unseen = tuple(_unseen(tags, arns))
+    drift = this.drift.sift(_differences(tags, seen, arns))
+    unseen = tuple(_unseen(tags, seen, arns))
     denied = f"no right to read tags ({seen.denied})" if seen.denied else ""
     decision = replace(
         decision,
@@ -294,17 +303,17 @@ def _compared(tags: _Tags, arns: Sequence[str], decision: Decision) -> Decision:
         told = replace(decision, notices=(*decision.notices, _REFUSED))
         return _remembering(told, {**tags.past, "failed": asked}, tags.before)
     tried = tags.past.get("failed") == asked and not this.tokens.get("retry")
-    if tried or not calls or decision.calls or this.refused is not None:
+    if tried or not calls or not sending:
         return _remembering(decision, tags.past if tried or unseen else {"hash": tags.hash}, tags.before)
     told = replace(decision, calls=calls, corrects=(*decision.corrects, *drift.paths))
     return _remembering(told, {"hash": tags.hash}, tags.before)
 
 
-def _differences(tags: _Tags, arns: Sequence[str]) -> tuple[Difference, ...]:
+def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Difference, ...]:
     """One per path, though several things may carry the tag: the first that does not tells."""
     found: dict[str, Difference] = {}
     for arn in arns:
-        live = tags.this.tags_seen.live.get(arn)
+        live = seen.live.get(arn)
         if live is None:
             continue
         for key, value in tags.wrong(live).items():
@@ -315,9 +324,9 @@ def _differences(tags: _Tags, arns: Sequence[str]) -> tuple[Difference, ...]:
     return tuple(found.values())
 
 
-def _unseen(tags: _Tags, arns: Sequence[str]) -> Iterator[str]:
+def _unseen(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> Iterator[str]:
     """The paths that were told of things whose tags are not known now: after a start, or after a change of ours."""
-    unknown = [arn for arn in arns if arn not in tags.this.tags_seen.live]
+    unknown = [arn for arn in arns if arn not in seen.live]
     for told in (tags.this.past.get("drift") or {}).get("differences") or ():
         path, live = str(told["path"]), str(told.get("live") or "")
         of_one = any(len(arns) == 1 or live.startswith(f"{_whose(arn)}: ") for arn in unknown)

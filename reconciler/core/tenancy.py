@@ -1,4 +1,4 @@
-"""Whose SageMaker an object may use (design 4, "Trust"): region, endpoint and role, each against what the installer allows.
+"""Whose SageMaker an object may use (D-14): region, endpoint and role, each against what the installer allows.
 
 Regions are open unless listed. Endpoints are a map allowed -> effective; without one only SageMaker's own hosts over https
 pass, so that nobody who can write to the repository makes this controller sign requests for a host of theirs. A role is
@@ -8,7 +8,7 @@ chosen by whoever owns the Namespace, never by a manifest, and is assumed only w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.decision import Refusal
 from reconciler.core.errors import DeniedError, TerminalError
-from reconciler.core.kind import recorded_region
+from reconciler.core.kind import Kind
 from reconciler.core.resource import Annotation, Resource
 
 ANY = "*"
@@ -69,25 +69,25 @@ class Tenancy:
     external_id: str = ""
     partition_of: Partitions = commercial
 
-    def place(self, resource: Resource, namespace: Mapping[str, str]) -> Place:
+    def place(self, kind: Kind[Any], resource: Resource, namespace: Mapping[str, str]) -> Place:
         """Where the object's things are. `namespace` are its Namespace's annotations.
 
         Raises TerminalError or DeniedError, before anything is signed, for what is not allowed.
         """
-        region = self._region(resource)
+        region = self._region(kind, resource)
         asked = namespace.get(Annotation.ROLE, "")
         role, conflict = asked, None
-        if exists(resource.status) and (recorded := str(resource.status.get("roleArn") or "")) != asked:
+        if kind.exists(resource.status) and (recorded := str(resource.status.get("roleArn") or "")) != asked:
             role, conflict = recorded, Refusal("IdentityChanged", _moved(recorded, asked))
         self._check_role(role, region, resource.namespace)
         external_id = self.external_id.replace(NAMESPACE, resource.namespace) if role else ""
         return Place(Tenant(region, self._endpoint(resource, region), role, external_id), conflict)
 
-    def _region(self, resource: Resource) -> str:
-        recorded, wanted = recorded_region(resource.status), str(resource.spec.get("region") or "")
+    def _region(self, kind: Kind[Any], resource: Resource) -> str:
+        recorded, wanted = kind.region(resource.status), str(resource.spec.get("region") or "")
         if recorded and (resource.deleting or self._allows(recorded)):
             return recorded  # what was made is taken away again even where nothing new may be made
-        region = recorded if recorded and exists(resource.status) else wanted
+        region = recorded if recorded and kind.exists(resource.status) else wanted
         if not self._allows(region):
             raise TerminalError(f"/spec/region: {region} is not an allowed region", "RegionNotAllowed")
         return region
@@ -127,41 +127,6 @@ def _moved(recorded: str, asked: str) -> str:
         f"this was made under {was} and its Namespace now says {now}: put the annotation back, or delete this object "
         "and make a new one"
     )
-
-
-def exists(status: Mapping[str, Any]) -> bool:
-    """Whether something was made for this object, or a request is out that may have made it."""
-    return bool((status.get("rollout") or {}).get("requestedAt")) or any(
-        record.get("arn")
-        or record.get("startedAt")
-        or record.get("registeredAt")
-        or (record.get("requestedAt") and not record.get("refused"))
-        for record in _records(status)
-    )
-
-
-def _records(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for key in ("run", "endpoint"):
-        yield status.get(key) or {}
-    for key in ("runs", "models", "configs", "targets"):
-        yield from status.get(key) or ()
-
-
-_LEGACY_NAMES = (
-    "sageMakerTrainingJobName",
-    "sageMakerHyperParameterTuningJobName",
-    "sageMakerTransformJobName",
-    "sageMakerProcessingJobName",
-    "sageMakerModelName",
-    "sageMakerEndpointConfigName",
-    "endpointName",
-    "resourceIDList",
-)
-
-
-def untouched(status: Mapping[str, Any]) -> bool:
-    """Whether nothing was ever asked of AWS for this object: deleting it then needs no look there."""
-    return not (status.get("intent") or exists(status) or any(status.get(name) for name in _LEGACY_NAMES))
 
 
 def parse_endpoints(text: str) -> dict[str, str]:

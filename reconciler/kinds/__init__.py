@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from reconciler.core.catalog import Catalog
 from reconciler.core.kind import Kind
-from reconciler.core.schema.declaration import Schema
 from reconciler.kinds import (
     batch_transform_job,
     endpoint_config,
@@ -16,18 +16,6 @@ from reconciler.kinds import (
     model,
     processing_job,
     training_job,
-)
-
-SCHEMAS: tuple[Schema, ...] = (
-    training_job.SCHEMA,
-    hyperparameter_tuning_job.SCHEMA,
-    batch_transform_job.SCHEMA,
-    processing_job.SCHEMA,
-    hosting_deployment.SCHEMA,
-    hosting_autoscaling_policy.SCHEMA,
-    model.SCHEMA,
-    endpoint_config.SCHEMA,
-    git_sync.SCHEMA,
 )
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -41,3 +29,5 @@ KINDS: tuple[Kind[Any], ...] = (
     endpoint_config.KIND,
 )
 """The kinds that are reconciled with SageMaker."""
+
+CATALOG = Catalog(KINDS, others=(git_sync.SCHEMA,))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Pass
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
+from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.status import record, status, string, time
@@ -55,7 +56,15 @@ def _legacy_fields(this: Pass, _name: str, found: Mapping[str, Any]) -> dict[str
 
 
 JOB = JobType(
-    remote=REMOTES["TransformJob"],
+    # Its description, unlike its summary, has no LastModifiedTime.
+    remote=RemoteKind(
+        "TransformJob",
+        "TransformJobSummaries",
+        "TransformJobStatus",
+        arn_type="transform-job",
+        over=JOB_OVER,
+        moved_by=("TransformJobStatus",),
+    ),
     spec_name="transformJobName",
     status_name="sageMakerTransformJobName",
     status_key="transformJobStatus",
@@ -66,4 +75,4 @@ JOB = JobType(
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 
-KIND = job_kind(SCHEMA, JOB)
+KIND = replace(job_kind(SCHEMA, JOB), logs=Logs("/aws/sagemaker/TransformJobs"))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKind
+from reconciler.core.findings import named, twice
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
@@ -75,14 +79,24 @@ def _configs_of(endpoint: Mapping[str, Any]) -> frozenset[str]:
 
 
 ENDPOINT_CONFIG = ImmutableType(
-    remote=REMOTES["EndpointConfig"],
+    remote=RemoteKind("EndpointConfig", "EndpointConfigs", arn_type="endpoint-config"),
     status_name="sageMakerEndpointConfigName",
     status_arn="endpointConfigArn",
     records="configs",
-    user="Endpoint",
+    user=ENDPOINT,
     user_filter="LastModifiedTimeAfter",
     used=_configs_of,
     needs=models_of,
 )
 
-KIND = immutable_kind(SCHEMA, ENDPOINT_CONFIG)
+
+def variants_findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    production = named(spec, "productionVariants", "variantName")
+    shadow = named(spec, "shadowProductionVariants", "variantName")
+    yield from twice(production, "/spec/productionVariants", "variantName", "variant name")
+    if shadow and (len(shadow) != 1 or len(production) != 1):
+        message = "SageMaker takes one shadow variant beside one production variant"
+        yield Problem("/spec/shadowProductionVariants", "ShadowVariants", message)
+
+
+KIND = replace(immutable_kind(SCHEMA, ENDPOINT_CONFIG), findings=variants_findings)

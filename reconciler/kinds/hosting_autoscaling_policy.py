@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.kind import Kind, seen_in_pass
+from reconciler.core.aws.remote import ScalingKind
+from reconciler.core.kind import Kind, Shown, StatusKeys, seen_in_pass
+from reconciler.core.records.record import Time, member
+from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
 from reconciler.core.schema.status import internal, many, record, status, string, time
@@ -110,6 +115,21 @@ SCHEMA = Schema(
     ),
 )
 
+SCALABLE_TARGET = ScalingKind(
+    "ScalableTarget", "ScalableTargets", moved_by=("MinCapacity", "MaxCapacity", "SuspendedState")
+)
+SCALING_POLICY = ScalingKind(
+    "ScalingPolicy",
+    "ScalingPolicies",
+    moved_by=(
+        "PolicyType",
+        "TargetTrackingScalingPolicyConfiguration",
+        "StepScalingPolicyConfiguration",
+        "PredictiveScalingPolicyConfiguration",
+    ),
+    named_by=("ResourceId", "ScalableDimension", "PolicyName"),
+)
+
 _WRITTEN_BACK = {
     "policyName": DEFAULT_POLICY,
     "policyType": TRACKING,
@@ -133,4 +153,64 @@ def as_written(resource: Resource) -> Mapping[str, Any]:
     return {**spec, "suspendedState": suspended} if suspended else spec
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=seen_in_pass(decide), failing=failing, as_written=as_written)
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    ids = spec.get("resourceId") or []
+    if not ids:
+        yield Problem("/spec/resourceId", "NothingToScale", "names no variant to scale")
+    for index, target in enumerate(ids):
+        for key in ("endpointName", "variantName"):
+            if not target.get(key):
+                yield Problem(f"/spec/resourceId/{index}/{key}", "IncompleteResourceId", "is needed to find a variant")
+    kinds = ("targetTrackingScalingPolicyConfiguration", "stepScalingPolicyConfiguration")
+    if not any(spec.get(kind) for kind in (*kinds, "predictiveScalingPolicyConfiguration")):
+        yield Problem(f"/spec/{kinds[0]}", "NoPolicy", "a scaling policy is needed")
+    tracking = spec.get(kinds[0])
+    metrics = ("predefinedMetricSpecification", "customizedMetricSpecification")
+    if tracking and not any(tracking.get(metric) for metric in metrics):
+        yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
+
+
+@dataclass(frozen=True)
+class _Target(RemoteObject):
+    """One of `status.targets`."""
+
+    name: str = member("resourceId", default="")
+    registered_at: Time = ""
+    requested_at: Time = ""
+    refused: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.arn or self.registered_at)
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.requested_at and not self.refused)
+
+
+def _records(status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
+    return tuple(_Target.parse(one) for one in status.get("targets") or ())
+
+
+def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
+    said = str(status.get(_KEYS.status) or "")
+    targets = status.get("targets") or [{"resourceId": one} for one in status.get(_KEYS.name) or ()]
+    for target in targets:
+        policy = target.get("policyName") or status.get("policyName")
+        yield Shown("ScalableTarget", str(target.get("resourceId") or ""), said, f"policy {policy}" if policy else "")
+
+
+_KEYS = StatusKeys("resourceIDList", "hostingAutoscalingPolicyStatus")
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=observe,
+    decide=seen_in_pass(decide),
+    failing=failing,
+    as_written=as_written,
+    remotes=(SCALABLE_TARGET, SCALING_POLICY),
+    keys=_KEYS,
+    records=_records,
+    shown=_shown,
+    findings=_findings,
+)

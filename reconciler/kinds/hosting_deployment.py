@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from reconciler.core.kind import Kind
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.core.findings import named, twice
+from reconciler.core.kind import Kind, Logs, StatusKeys
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.schema.declaration import Column, Difference, Nested, Schema, Source
+from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
 from reconciler.core.schema.status import integer, many, number, pairs, record, status, string, time
+from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
+from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
 from reconciler.kinds.hosting.observed import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
+from reconciler.kinds.model import MODEL, containers_findings
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
@@ -133,4 +141,51 @@ SCHEMA = Schema(
 )
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written, follow=follow)
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    models = named(spec, "models", "name")
+    yield from twice(models, "/spec/models", "name", "model name")
+    for index, model in enumerate(spec.get("models") or []):
+        yield from _hosted_model(model, f"/spec/models/{index}")
+    for key in ("productionVariants", "shadowProductionVariants"):
+        for index, variant in enumerate(spec.get(key) or []):
+            if variant.get("modelName") not in models:
+                yield _unknown_model(f"/spec/{key}/{index}/modelName", models)
+            for pool_index, pool in enumerate(variant.get("instancePools") or []):
+                if pool.get("modelNameOverride") not in (None, *models):
+                    yield _unknown_model(f"/spec/{key}/{index}/instancePools/{pool_index}/modelNameOverride", models)
+    yield from variants_findings(spec)
+
+
+def _unknown_model(at: str, models: Sequence[Any]) -> Problem:
+    known = ", ".join(str(name) for name in models[:5]) or "none"
+    return Problem(at, "UnknownModel", f"names no entry of spec.models (there: {known})")
+
+
+def _hosted_model(model: Mapping[str, Any], at: str) -> Iterator[Problem]:
+    containers = model.get("containers") or []
+    hosts = [container.get("containerHostname") for container in containers]
+    yield from twice(hosts, f"{at}/containers", "containerHostname", "container hostname")
+    yield from containers_findings(containers, f"{at}/containers")
+    if not containers:
+        yield Problem(f"{at}/containers", "NoContainer", "a model needs a container")
+    primary = model.get("primaryContainer")
+    if primary is not None and primary not in hosts:
+        yield Problem(f"{at}/primaryContainer", "UnknownContainer", "names no containerHostname of this model")
+
+
+KIND = Kind(
+    schema=SCHEMA,
+    observe=observe,
+    decide=decide,
+    failing=failing,
+    as_written=as_written,
+    follow=follow,
+    remotes=(ENDPOINT, ENDPOINT_CONFIG.remote, MODEL.remote),
+    keys=StatusKeys("endpointName", "endpointStatus", spec_name="endpointName"),
+    records=records,
+    shown=shown,
+    owners=lambda seen: seen.owners,
+    gives={"model": MODELS},
+    findings=_findings,
+    logs=Logs("/aws/sagemaker/Endpoints/{name}"),
+)

@@ -7,20 +7,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision, Phase
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Kind, Logs, Pass, Shown, View
 from reconciler.core.records.run import RUNS, Run
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
+from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import integer, number, pairs, record, status, string, time
-from reconciler.kinds.jobs import deciding, observed, spawned
+from reconciler.kinds.jobs import deciding, declaration, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.jobs.runs import ran_out
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds.training_job import definition_findings
 
 _COUNTERS = ".status.trainingJobStatusCounters"
 
@@ -261,7 +264,14 @@ def _definition(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 JOB = JobType(
-    remote=REMOTES["HyperParameterTuningJob"],
+    remote=RemoteKind(
+        "HyperParameterTuningJob",
+        "HyperParameterTuningJobSummaries",
+        "HyperParameterTuningJobStatus",
+        arn_type="hyper-parameter-tuning-job",
+        over=JOB_OVER,
+        moved_by=("HyperParameterTuningJobStatus", "LastModifiedTime", "TrainingJobStatusCounters"),
+    ),
     spec_name="hyperParameterTuningJobName",
     status_name="sageMakerHyperParameterTuningJobName",
     status_key="hyperParameterTuningJobStatus",
@@ -271,4 +281,57 @@ JOB = JobType(
     limited=_ran_out,
 )
 
-KIND: Kind[TuningObserved] = replace(job_kind(SCHEMA, JOB), observe=observe, decide=decide, follow=follow)
+
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    if definition := spec.get("trainingJobDefinition"):
+        yield from definition_findings(definition, "/spec/trainingJobDefinition")
+    for index, definition in enumerate(spec.get("trainingJobDefinitions") or []):
+        yield from definition_findings(definition, f"/spec/trainingJobDefinitions/{index}")
+    limits = (spec.get("hyperParameterTuningJobConfig") or {}).get("resourceLimits") or {}
+    most, parallel = limits.get("maxNumberOfTrainingJobs"), limits.get("maxParallelTrainingJobs")
+    if most is not None and parallel is not None and parallel > most:
+        at = "/spec/hyperParameterTuningJobConfig/resourceLimits/maxParallelTrainingJobs"
+        yield Problem(at, "MoreParallelThanAll", "must not be greater than maxNumberOfTrainingJobs")
+    parents = (spec.get("warmStartConfig") or {}).get("parentHyperParameterTuningJobs") or []
+    for index, parent in enumerate(parents):
+        if not parent.get("hyperParameterTuningJobName") and not parent.get("hyperParameterTuningJobRef"):
+            at = f"/spec/warmStartConfig/parentHyperParameterTuningJobs/{index}/hyperParameterTuningJobName"
+            yield Problem(at, "FieldValueRequired", "is required by SageMaker")
+
+
+def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
+    """The tuning job with its counters, and its best training job."""
+    counters = status.get("trainingJobStatusCounters") or {}
+    words = {"completed": "completed", "inProgress": "in progress", "stopped": "stopped", "totalError": "failed"}
+    progress = ", ".join(f"{counters[key]} {word}" for key, word in words.items() if counters.get(key))
+    for tuning_job in declaration.shown(JOB.remote.name, JOB.keys, status):
+        yield tuning_job._replace(detail=progress)
+    best = status.get("bestTrainingJob") or {}
+    if best.get("trainingJobName"):
+        value = best.get("objectiveValue")
+        detail = "" if value is None else f"objective {value:g}"
+        yield Shown("TrainingJob", str(best["trainingJobName"]), "best", detail)
+
+
+def _artefact(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+    best = status.get("bestTrainingJob") or {}
+    path = str(best.get("modelPath") or "")
+    given = Given(path, str(best.get("trainingJobName") or ""))
+    return {"": given} if path else "has no best training job with an artefact"
+
+
+def _tuning_job(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+    name = str(status.get(JOB.status_name) or "")
+    return {"": Given(name)} if name else "has no tuning job yet"
+
+
+KIND: Kind[TuningObserved] = replace(
+    job_kind(SCHEMA, JOB),
+    observe=observe,
+    decide=decide,
+    follow=follow,
+    shown=_shown,
+    gives={"artefact": Provider(_artefact), "tuning job": Provider(_tuning_job)},
+    findings=_findings,
+    logs=Logs("/aws/sagemaker/TrainingJobs", of_children=True),
+)

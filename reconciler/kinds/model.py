@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
+from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
@@ -66,14 +70,38 @@ def _without_default_mode(container: Mapping[str, Any]) -> dict[str, Any]:
 
 
 MODEL = ImmutableType(
-    remote=REMOTES["Model"],
+    remote=RemoteKind("Model", "Models", arn_type="model"),
     status_name="sageMakerModelName",
     status_arn="modelArn",
     records="models",
-    user="EndpointConfig",
+    user=ENDPOINT_CONFIG.remote,
     user_filter="CreationTimeAfter",
     used=models_of,
     content=_content,
 )
 
-KIND = immutable_kind(SCHEMA, MODEL)
+
+def containers_findings(containers: Sequence[Mapping[str, Any]], at: str) -> Iterator[Problem]:
+    for index, container in enumerate(containers):
+        if not container.get("image") and not container.get("modelPackageName"):
+            message = "a container needs an image, or a modelPackageName"
+            yield Problem(f"{at}/{index}", "ContainerWithoutImage", message)
+
+
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    containers = spec.get("containers") or []
+    primary = spec.get("primaryContainer")
+    yield from containers_findings(containers, "/spec/containers")
+    if primary is not None:
+        for problem in containers_findings([primary], ""):
+            yield Problem("/spec/primaryContainer", problem.reason, problem.message)
+    if (primary is None) == (not containers):
+        yield Problem("/spec", "NoContainer", "a model needs either primaryContainer or containers")
+
+
+def _given(status: Mapping[str, Any]) -> Mapping[str, Given]:
+    name = str(status.get(MODEL.status_name) or "")
+    return {"": Given(name)} if name else {}
+
+
+KIND = replace(immutable_kind(SCHEMA, MODEL), gives={"model": Provider(_given)}, findings=_findings)

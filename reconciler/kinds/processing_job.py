@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.aws.partitions import log_url
-from reconciler.core.aws.remote import REMOTES
-from reconciler.core.kind import Pass
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
+from reconciler.core.findings import named, twice
+from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.status import record, status, string, time
 from reconciler.kinds.jobs.deciding import job_kind
@@ -77,7 +80,14 @@ def _ran_out(found: Mapping[str, Any]) -> bool:
 
 
 JOB = JobType(
-    remote=REMOTES["ProcessingJob"],
+    remote=RemoteKind(
+        "ProcessingJob",
+        "ProcessingJobSummaries",
+        "ProcessingJobStatus",
+        arn_type="processing-job",
+        over=JOB_OVER,
+        moved_by=("ProcessingJobStatus", "LastModifiedTime"),
+    ),
     spec_name="",
     status_name="sageMakerProcessingJobName",
     status_key="processingJobStatus",
@@ -88,4 +98,13 @@ JOB = JobType(
 )
 """No key of the spec holds a name."""
 
-KIND = job_kind(SCHEMA, JOB)
+
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    names = named(spec, "processingInputs", "inputName")
+    yield from twice(names, "/spec/processingInputs", "inputName", "input name")
+    outputs = (spec.get("processingOutputConfig") or {}).get("outputs") or []
+    names = [output.get("outputName") for output in outputs]
+    yield from twice(names, "/spec/processingOutputConfig/outputs", "outputName", "output name")
+
+
+KIND = replace(job_kind(SCHEMA, JOB), findings=_findings, logs=Logs(_LOG_GROUP))

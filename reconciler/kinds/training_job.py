@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from reconciler.core.aws.partitions import log_url
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision
-from reconciler.core.kind import Pass, View
+from reconciler.core.findings import named, twice
+from reconciler.core.kind import Logs, Pass, View
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.problems import Problem
+from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import many, record, status, string, time
 from reconciler.kinds.jobs import deciding, observed, spawned
@@ -113,7 +116,14 @@ def _rules_running(status: Mapping[str, Any]) -> bool:
 
 
 JOB = JobType(
-    remote=REMOTES["TrainingJob"],
+    remote=RemoteKind(
+        "TrainingJob",
+        "TrainingJobSummaries",
+        "TrainingJobStatus",
+        arn_type="training-job",
+        over=JOB_OVER,
+        moved_by=("TrainingJobStatus", "SecondaryStatus", "LastModifiedTime"),
+    ),
     spec_name="trainingJobName",
     status_name="sageMakerTrainingJobName",
     status_key="trainingJobStatus",
@@ -122,6 +132,7 @@ JOB = JobType(
     legacy_fields=_legacy_fields,
     limited=lambda found: found.get("SecondaryStatus") in ("MaxRuntimeExceeded", "MaxWaitTimeExceeded"),
     unsettled=_rules_running,
+    secondary_key="secondaryStatus",
 )
 
 
@@ -134,4 +145,40 @@ def _decide(this: Pass, seen: JobObserved) -> Decision:
     return spawned.decide(JOB, this, seen) if this.resource.spawned else deciding.decide(JOB, this, seen)
 
 
-KIND = replace(job_kind(SCHEMA, JOB), observe=_observe, decide=_decide)
+def definition_findings(definition: Mapping[str, Any], at: str) -> Iterator[Problem]:
+    """What SageMaker checks of every training, alone or as part of a tuning job."""
+    channels = named(definition, "inputDataConfig", "channelName")
+    yield from twice(channels, f"{at}/inputDataConfig", "channelName", "channel name")
+    stop = definition.get("stoppingCondition") or {}
+    wait, runtime = stop.get("maxWaitTimeInSeconds"), stop.get("maxRuntimeInSeconds")
+    if definition.get("enableManagedSpotTraining"):
+        if wait is None:
+            message = "spot training needs maxWaitTimeInSeconds"
+            yield Problem(f"{at}/stoppingCondition/maxWaitTimeInSeconds", "SpotWithoutWait", message)
+        elif runtime is not None and wait < runtime:
+            message = "must not be less than maxRuntimeInSeconds, which it includes"
+            yield Problem(f"{at}/stoppingCondition/maxWaitTimeInSeconds", "WaitTooShort", message)
+    elif wait is not None:
+        message = "only spot training waits: set enableManagedSpotTraining or leave this out"
+        yield Problem(f"{at}/stoppingCondition/maxWaitTimeInSeconds", "WaitWithoutSpot", message)
+
+
+def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from definition_findings(spec, "/spec")
+    if "resourceConfig" not in spec and "serverlessJobConfig" not in spec:
+        yield Problem("/spec/resourceConfig", "MissingResources", "a training job needs resourceConfig")
+
+
+def _artefact(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+    path = str(status.get("modelPath") or "")
+    return {"": Given(path, str(status.get(JOB.status_name) or ""))} if path else "wrote no artefact"
+
+
+KIND = replace(
+    job_kind(SCHEMA, JOB),
+    observe=_observe,
+    decide=_decide,
+    gives={"artefact": Provider(_artefact)},
+    findings=_findings,
+    logs=Logs(_LOG_GROUP),
+)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from reconciler.adapters.service_model import load_shape
+from reconciler.core.catalog import Catalog
 from reconciler.core.decision import Call, Decision
 from reconciler.core.errors import (
     DeniedError,
@@ -25,8 +27,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.resource import Key
-from reconciler.kinds import KINDS
-from reconciler.runtime.reconcile import worker
+from tests.contract.throwaway_kind import WITH_IT
 from tests.support.account import AccountLab, Fault
 from tests.support.bench import credentials
 from tests.support.lab import LOADER, manifest
@@ -56,7 +57,20 @@ FEW = settings(MANY, max_examples=10)
 CREATES_AT_MOST = 60
 """Of one operation, over many virtual hours: one that is tried slowly for ever still stays below."""
 
-BY_NAME = {kind.name: kind for kind in KINDS}
+
+def _decided_twice(kind: Kind[Any]) -> Kind[Any]:
+    """Deciding is pure: the same inputs give the same decision."""
+
+    def twice(this: Pass, seen: Any) -> Decision:
+        decision = kind.decide(this, seen)
+        assert kind.decide(this, seen) == decision
+        return decision
+
+    return replace(kind, decide=twice)
+
+
+KINDS = Catalog(tuple(_decided_twice(kind) for kind in WITH_IT.kinds))
+BY_NAME = KINDS.by_name
 
 
 def _carried_out(error: ReconcileError) -> ReconcileError:
@@ -72,19 +86,6 @@ def _fault(what: str | None, times: int) -> Fault:
 
 
 @pytest.fixture(autouse=True)
-def decided_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deciding is pure: the same inputs give the same decision."""
-    once = worker._decide
-
-    def twice(kind: Kind[Any], this: Pass) -> Decision:
-        decision = once(kind, this)
-        assert once(kind, this) == decision
-        return decision
-
-    monkeypatch.setattr(worker, "_decide", twice)
-
-
-@pytest.fixture(autouse=True)
 def no_bug_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     assert not [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
@@ -97,7 +98,7 @@ def no_bug_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def test_any_object_comes_to_rest_and_can_be_deleted(name: str, seed: int, credentials: None) -> None:
     kind, random = BY_NAME[name], Random(seed)  # noqa: S311 - it must repeat, not be secret
     what, times = random.choice([None, *FAULTS]), random.choice([1, 3, 1000])
-    lab = AccountLab(random.choice(["good", "bad"]), _fault(what, times))
+    lab = AccountLab(random.choice(["good", "bad"]), _fault(what, times), catalog=KINDS)
     annotations = {
         switch: random.choice(["true", "Run", "Correct", "x"]) for switch in _SWITCHES if random.random() < 0.3
     }
@@ -129,7 +130,7 @@ def _name(random: Random) -> str:
 
 
 def _spec(name: str, random: Random) -> Any:
-    return value(load_shape(BY_NAME[name].schema, LOADER), random, 4)
+    return value(load_shape(BY_NAME[name].schema, LOADER, KINDS), random, 4)
 
 
 def _object(kind: Kind[Any], name: str, spec: Any, annotations: dict[str, str]) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _rests(lab: AccountLab, key: Key) -> None:
 @given(seed=SEEDS)
 def test_what_was_refused_is_not_asked_again(name: str, seed: int, credentials: None) -> None:
     kind, random = BY_NAME[name], Random(seed)  # noqa: S311 - it must repeat, not be secret
-    lab = AccountLab(fault=_fault("refused", 1000))
+    lab = AccountLab(fault=_fault("refused", 1000), catalog=KINDS)
     key = lab.cluster.apply(_object(kind, "thing", _spec(name, random), {}))
     lab.go_on()
     for _ in range(2):

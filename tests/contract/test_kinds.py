@@ -1,9 +1,12 @@
-"""What every kind that is reconciled with SageMaker keeps to, whoever wrote it: a kind in `KINDS` and not here fails."""
+"""What every kind that is reconciled with SageMaker keeps to, whoever wrote it: a kind in `KINDS` and not here fails. A
+throw-away kind is among them, so that they ask for nothing that a declaration does not give.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,17 +17,27 @@ from reconciler.adapters.service_model import load_shape
 from reconciler.core.decision import Call
 from reconciler.core.kind import Kind
 from reconciler.core.resource import FINALIZER, Key
+from reconciler.core.schema.crd import crd
 from reconciler.core.schema.problems import manifest_problems
 from reconciler.core.schema.shapes import List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
-from reconciler.kinds import KINDS
+from reconciler.dev.envfile import REGION
+from reconciler.dev.simulator import Simulator
+from reconciler.kinds import CATALOG
+from tests.contract.throwaway_kind import KIND, WITH_IT
+from tests.contract.throwaway_service import CONFIGS
 from tests.support.cluster import Cluster
-from tests.support.lab import LOADER, Lab, annotated, hosting, job
+from tests.support.lab import LOADER, Lab, annotated, hosting, job, manifest
 from tests.support.lab_kinds import config, model, processing, transform, tuning
 from tests.support.lab_scaling import endpoint, scaling
 from tests.support.simulator_control import SimControl
 
 Manifest = dict[str, Any]
 
+SCRIPT = {
+    "region": REGION,
+    "studioLifecycleConfigAppType": "JupyterServer",
+    "studioLifecycleConfigContent": "ZWNobw==",
+}
 LEAST: dict[str, list[Manifest]] = {
     # What it builds on first, then the kind itself.
     "TrainingJob": [job()],
@@ -35,34 +48,36 @@ LEAST: dict[str, list[Manifest]] = {
     "HostingAutoscalingPolicy": [endpoint("churn-api"), scaling("churn-api")],
     "Model": [model()],
     "EndpointConfig": [model(), config(modelRef={"kind": "Model", "name": "net"})],
+    KIND.name: [manifest(KIND.name, "start", "team", SCRIPT)],
 }
 """The smallest manifests of each kind that SageMaker takes."""
 
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+each_kind = pytest.mark.parametrize("kind", WITH_IT.kinds, ids=lambda kind: kind.name)
 _SCALING = frozenset({"RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy"})
 
 
 @pytest.fixture
-def lab(simulator: SimControl, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(bench_simulator: Simulator, simulator: SimControl, monkeypatch: pytest.MonkeyPatch) -> Lab:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     # Application Auto Scaling has no endpoint of its own in a manifest.
     monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)
     simulator.clock("manual")
-    return Lab(simulator)
+    bench_simulator.add(CONFIGS)
+    return Lab(simulator, catalog=WITH_IT)
 
 
 def ready(lab: Lab, kind: Kind[Any]) -> Key:
     """The kind's object, after all that it builds on."""
-    for manifest in LEAST[kind.name]:
-        key = lab.cluster.apply(manifest)
+    for needed in LEAST[kind.name]:
+        key = lab.cluster.apply(needed)
         lab.run(until=lambda key=key: lab.is_ready(key), step_s=30)  # type: ignore[misc]
     return key
 
 
 @each_kind
 def test_the_least_manifest_is_valid(kind: Kind[Any]) -> None:
-    assert manifest_problems(kind.schema, load_shape(kind.schema, LOADER), LEAST[kind.name][-1]) == ()
+    assert manifest_problems(kind.schema, load_shape(kind.schema, LOADER, WITH_IT), LEAST[kind.name][-1]) == ()
 
 
 @each_kind
@@ -154,16 +169,30 @@ def test_every_status_is_stored_as_it_was_written(
 ) -> None:
     """A field that the CRD does not declare is dropped in storing: the next pass would write it again, for ever."""
     key = ready(lab, kind)
-    manifest = LEAST[kind.name][-1]
-    manifest = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
-    stored = control_plane.apply(manifest)
-    for about, status in lab.cluster.written:
-        if about == key:
-            stored = control_plane.request(
-                "PUT", f"{control_plane.path_of(manifest)}/status", {**stored, "status": status}
-            )
-            assert stored["status"] == json.loads(json.dumps(status))
+    least = LEAST[kind.name][-1]
+    least = {**least, "metadata": {**least["metadata"], "namespace": namespace}}
+    with installed(control_plane, kind):
+        stored = control_plane.apply(least)
+        for about, status in lab.cluster.written:
+            if about == key:
+                stored = control_plane.request(
+                    "PUT", f"{control_plane.path_of(least)}/status", {**stored, "status": status}
+                )
+                assert stored["status"] == json.loads(json.dumps(status))
     assert list(undeclared(kind.schema.status, lab.status(key))) == []
+
+
+@contextmanager
+def installed(control_plane: Cluster, kind: Kind[Any]) -> Iterator[None]:
+    """The definition of a kind that is not among ours, for as long as it is needed."""
+    if kind.name in CATALOG.by_name:
+        yield
+        return
+    definition = json.dumps(crd(kind.schema, load_shape(kind.schema, LOADER, WITH_IT)))
+    control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
+    control_plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.schema.crd_name}")
+    yield
+    control_plane.kubectl("delete", "--wait=false", f"crd/{kind.schema.crd_name}")
 
 
 def undeclared(shape: Shape, value: Any, at: str = "/status") -> list[str]:

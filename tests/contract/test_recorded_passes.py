@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.core import deciding, tags
+from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision
 from reconciler.core.errors import ReconcileError
 from reconciler.kinds import KINDS
-from reconciler.runtime.reconcile import worker
 from tests.support import recorded
 from tests.support.lab import PARTITIONS, loaded_kinds
 
@@ -37,8 +38,8 @@ def test_it_is_decided_as_it_was(story: str) -> None:
         try:
             came = _told_again(line)
         except ReconcileError as error:
-            found = {"raises": type(error).__name__}
-            expected = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
+            found: dict[str, Any] = {"raises": type(error).__name__}
+            expected: dict[str, Any] = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
         else:
             found = recorded.shown(came) if came else {}
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
@@ -53,15 +54,17 @@ def _told_again(line: Mapping[str, Any]) -> Decision | None:
     kind, shape = _KINDS[line["kind"]], loaded_kinds().shapes[line["kind"]]
     view: Any = recorded.RecordedView(line["view"])
     if line["mode"] == "follow":
-        this = recorded.the_pass(line, shape, PARTITIONS)
+        this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)
         followed = kind.follow(view, replace(this, refused=refusal))
         return followed.without_calls(refusal) if followed and refusal else followed
     given = recorded.at_look(line)
     refusal = recorded.refusal(given)
-    looking = recorded.the_pass({**given, "gets": line["gets"], "lists": line["lists"]}, shape, PARTITIONS)
-    looked = worker._looked(kind, view, replace(looking, refused=refusal, tags_seen=recorded.tags_before(given)))
-    this = recorded.the_pass(line, shape, PARTITIONS)
+    looking = recorded.the_pass(kind, {**given, "gets": line["gets"], "lists": line["lists"]}, shape, PARTITIONS)
+    looking = replace(looking, refused=refusal)
+    seen = kind.observe(view, looking)
+    looked = Look(seen, tags.look(view, looking, {}, recorded.tags_before(given)))
+    this = recorded.the_pass(kind, line, shape, PARTITIONS)
     refusal = recorded.refusal(line)
-    decision = worker._decide(kind, replace(this, seen=looked.seen, tags_seen=looked.tags_seen, refused=refusal))
+    decision = deciding.decide(kind, replace(this, seen=looked.seen, refused=refusal), looked)
     return decision.without_calls(refusal) if refusal else decision

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import manifest_problems
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from tests.support.bad_manifests import BAD, EXAMPLES, LENIENT, Bad, Lenient
 from tests.support.cluster import SERVER_SIDE_APPLY, ApiStatusError, Cluster
 from tests.support.specs import SEEDS, value
@@ -37,7 +37,7 @@ def read(path: Any) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 def test_a_crd_is_established_and_its_names_are_accepted(control_plane: Cluster, schema: Schema) -> None:
     found = control_plane.request("GET", f"/{CRD}/{schema.crd_name}")
     conditions = {condition["type"]: condition["status"] for condition in found["status"]["conditions"]}
@@ -71,7 +71,7 @@ def test_a_bad_manifest_is_refused_at_its_field(control_plane: Cluster, bad: Bad
 
 
 @pytest.mark.holds("D-11.5")
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS)
 def test_both_judges_say_the_same_of_random_specs(control_plane: Cluster, schema: Schema, seed: int) -> None:

@@ -17,10 +17,12 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 from reconciler.adapters.aws import AwsClients
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKinds
+from reconciler.core.catalog import Catalog
 from reconciler.core.decision import Call
 from reconciler.core.errors import ConflictError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.tenancy import Tenant
+from reconciler.kinds import CATALOG
 from tests.support.lab import LOADER, Lab, LabClock
 
 Fault = Callable[[Call, int], ReconcileError | None]
@@ -34,7 +36,10 @@ _COUNTERS = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetr
 class Account:
     """Implements the `Aws` port. `outcome` is how jobs and endpoints end."""
 
-    def __init__(self, clock: LabClock, outcome: str = "good", fault: Fault = lambda _call, _number: None) -> None:
+    def __init__(
+        self, remotes: RemoteKinds, clock: LabClock, outcome: str = "good", fault: Fault = lambda _call, _number: None
+    ) -> None:
+        self.remotes = remotes
         self.clock = clock
         self.good = outcome == "good"
         self.fault = fault
@@ -54,7 +59,7 @@ class Account:
             return {"ResourceTagMappingList": [self._tagged(thing) for thing in self.things.values()]}
         if operation.startswith("ListTrainingJobsFor"):
             return {"TrainingJobSummaries": []}
-        for remote in REMOTES.values():
+        for remote in self.remotes.values():
             things = [thing for (kind, _), thing in self.things.items() if kind == remote.name]
             if operation == remote.list:
                 return {remote.list_key: copy.deepcopy(things[::-1])}
@@ -138,7 +143,7 @@ class Account:
             return {}
         for verb, act in (("Create", self._create), ("Stop", self._stop), ("Delete", self._delete)):
             kind = operation.removeprefix(verb)
-            if operation.startswith(verb) and kind in REMOTES:
+            if operation.startswith(verb) and kind in self.remotes:
                 return act(kind, str(params[f"{kind}Name"]), params)
         if operation == "UpdateEndpoint":
             thing = self._there("Endpoint", str(params["EndpointName"]))
@@ -213,12 +218,18 @@ def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
 class AccountLab(Lab):
     """The bench over an `Account`."""
 
-    def __init__(self, outcome: str = "good", fault: Fault = lambda _call, _number: None) -> None:
+    def __init__(
+        self,
+        outcome: str = "good",
+        fault: Fault = lambda _call, _number: None,
+        *,
+        catalog: Catalog = CATALOG,
+    ) -> None:
         self._behaviour = outcome, fault
-        super().__init__(_Nowhere())  # type: ignore[arg-type]
+        super().__init__(_Nowhere(), catalog=catalog)  # type: ignore[arg-type]
 
     def _connect(self) -> AwsClients:
-        self.account = Account(self.clock, *self._behaviour)
+        self.account = Account(self.catalog.remotes, self.clock, *self._behaviour)
         return self.account  # type: ignore[return-value]
 
     def go_on(self, rounds: int = 6, step_s: float = 1500) -> None:

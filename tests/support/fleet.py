@@ -12,6 +12,7 @@ from reconciler.core.decision import Pace, Watch
 from reconciler.core.naming import OWNER_TAG, owner_tag
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer
 from tests.support.clock import LabClock
 from tests.support.lab import IMAGE, LOADER, ROLE
@@ -31,7 +32,9 @@ class Fleet:
         self.woken: list[Key] = []
         self.tenant = Tenant(region, simulator.url)
         self.clock = LabClock()
-        self.observer = Observer(AwsClients(Sessions(LOADER), self.clock.monotonic), self.clock, self.woken.append)
+        self.observer = Observer(
+            AwsClients(Sessions(LOADER), self.clock.monotonic), self.clock, CATALOG.remotes, self.woken.append
+        )
 
     def make(self) -> None:
         """The simulator's clock is moved by hand; every endpoint is in service and every job has ended afterwards."""

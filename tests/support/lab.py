@@ -12,9 +12,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from reconciler.adapters.aws import AwsClients, load_partitions
+from reconciler.adapters.aws import AwsClients
+from reconciler.adapters.partitions import load_partitions
 from reconciler.app.kinds import LoadedKinds
 from reconciler.app.loops import Outside, common_ground, reconcile_loop
+from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import find
 from reconciler.core.decision import Call
 from reconciler.core.kind import Identity
@@ -25,6 +27,7 @@ from reconciler.core.ports import ClusterPorts
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import ANY, Place, Tenancy
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.loop import is_our_status
@@ -91,17 +94,23 @@ class Surroundings:
 
 
 @cache
-def loaded_kinds() -> LoadedKinds:
-    return LoadedKinds.load(LOADER)
+def loaded_kinds(catalog: Catalog = CATALOG) -> LoadedKinds:
+    return LoadedKinds.load(LOADER, catalog)
 
 
 class Lab:
     """`settle` runs passes while anything moves; `run` also lets time go by."""
 
     def __init__(
-        self, simulator: SimControl, *, cluster_name: str = "lab", cluster: MemoryCluster | None = None
+        self,
+        simulator: SimControl,
+        *,
+        cluster_name: str = "lab",
+        cluster: MemoryCluster | None = None,
+        catalog: Catalog = CATALOG,
     ) -> None:
         self.simulator = simulator
+        self.catalog = catalog
         self.cluster = cluster or MemoryCluster()
         self.clock = LabClock()
         self.around = Surroundings()
@@ -109,7 +118,7 @@ class Lab:
         self.identity = Identity(cluster_name)
         self.tenancy = Tenancy(endpoints={ANY: simulator.url}, partition_of=PARTITIONS)
         self.aws = self._connect()
-        self.kinds = loaded_kinds()
+        self.kinds = loaded_kinds(catalog)
         self.paces = Paces()
         """Of the next process."""
         self.sent: list[Sent] = []
@@ -162,7 +171,9 @@ class Lab:
         )
 
     def _place_of(self, resource: Resource) -> Place:
-        return self.tenancy.place(resource, self.around.namespaces.get(resource.namespace, {}))
+        return self.tenancy.place(
+            self.catalog.by_name[resource.kind], resource, self.around.namespaces.get(resource.namespace, {})
+        )
 
     def settle(self, passes: int = 40) -> None:
         """Passes over whatever moved, until nothing does; time stands still."""

@@ -41,6 +41,7 @@ def a_pass(
     found = resource(manifest, past, **deleting)
     least: dict[str, Any] = {"on_change": "Reject", "drift": Policy(), "now": NOW}
     return Pass(
+        kind=kind,
         resource=found,
         identity=Identity("lab"),
         spec=found.spec,

@@ -24,10 +24,11 @@ from reconciler.core.aws.partitions import Partitions
 from reconciler.core.decision import Call, Decision, Difference, Refusal, Reply
 from reconciler.core.drift.git_plane import GitPlane, PutBack
 from reconciler.core.drift.policy import DriftMode, Policy
-from reconciler.core.kind import Failure, Identity, Pass, TagsSeen
+from reconciler.core.kind import Failure, Identity, Kind, Pass
 from reconciler.core.notes.past import Started
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.shapes import Structure
+from reconciler.core.tags import TagsSeen
 
 CORPUS = Path(__file__).parent.parent / "data" / "passes.jsonl.xz"
 _TEXTS = frozenset({"message", "additional", "reason", "stuck"})
@@ -49,7 +50,7 @@ def at_look(line: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**line, **(line.get("atLook") or {})}
 
 
-def the_pass(given: Mapping[str, Any], shape: Structure, partition_of: Partitions) -> Pass:
+def the_pass(kind: Kind[Any], given: Mapping[str, Any], shape: Structure, partition_of: Partitions) -> Pass:
     drift, git = given["drift"], given["git"]
     policy = Policy(
         DriftMode(drift["mode"]),
@@ -61,6 +62,7 @@ def the_pass(given: Mapping[str, Any], shape: Structure, partition_of: Partition
     put_back = [PutBack(**{**one, "at": read(one["at"]), "paths": tuple(one["paths"])}) for one in git["put_back"]]
     trained = given["trained"]
     return Pass(
+        kind=kind,
         resource=Resource(read(given["resource"])),
         identity=Identity(given["identity"]["cluster"], frozenset(given["identity"]["adoption_forbidden"])),
         spec=read(given["spec"]),

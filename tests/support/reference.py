@@ -22,7 +22,7 @@ import yaml
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.schema.crd import crd
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from tests.support.reasons import Found, reasons
 from tests.support.style import Module, modules
 
@@ -82,7 +82,7 @@ def unexplained(found: Iterable[Found], sentences: Sentences) -> Iterator[str]:
 
 def rendered(source: Sequence[Module], found: Iterable[Found], sentences: Sentences) -> dict[str, str]:
     """Every page's text by its file name."""
-    definitions = {schema.kind: crd(schema, load_shape(schema)) for schema in SCHEMAS}
+    definitions = {schema.kind: crd(schema, load_shape(schema)) for schema in CATALOG.schemas}
     by_page = _placed(source, found, definitions.keys())
     shared = shared_status([one for kind, one in definitions.items() if kind != _SYNC])
 

@@ -2,7 +2,6 @@
 
 from reconciler.adapters.aws.clients import AwsClients, Tenant
 from reconciler.adapters.aws.events_queue import EventsQueue
-from reconciler.adapters.aws.partitions import load_partitions
 from reconciler.adapters.aws.sessions import Sessions
 
-__all__ = ["AwsClients", "EventsQueue", "Sessions", "Tenant", "load_partitions"]
+__all__ = ["AwsClients", "EventsQueue", "Sessions", "Tenant"]

@@ -1,14 +1,21 @@
-"""How SageMaker's things are listed, described and recognised as moved (facts of the SageMaker API, 1.1 to 1.4)."""
+"""How objects in SageMaker are listed, described and recognised as moved (SM-60, SM-67)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+__all__ = ["JOB_OVER", "RemoteKey", "RemoteKind", "RemoteKinds", "ScalingKind", "remote_key"]
+
+JOB_OVER = frozenset({"Completed", "Failed", "Stopped"})
+"""Statuses in which a job stays."""
+
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteKind:
+    """A sort of object in AWS. Each is declared by the kind that makes it (`kinds/`); `RemoteKinds` is all of them."""
+
     name: str
     """SageMaker's own word; operations are built from it."""
     list_key: str
@@ -43,32 +50,32 @@ class Remote:
         """Parameters of a sweep: the largest page, newest first."""
         return {"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Descending"}
 
-    def mark(self, thing: Mapping[str, Any]) -> tuple[Any, ...]:
+    def mark(self, found: Mapping[str, Any]) -> tuple[Any, ...]:
         """Equal for a summary and a description that tell of the same state."""
-        return tuple(thing.get(member) for member in (*self.moved_by, "CreationTime"))
+        return tuple(found.get(member) for member in (*self.moved_by, "CreationTime"))
 
-    def named(self, thing: Mapping[str, Any]) -> str:
-        return str(thing[self.name_key])
+    def named(self, found: Mapping[str, Any]) -> str:
+        return str(found[self.name_key])
 
     def asks(self, name: str) -> Mapping[str, Any]:
         """Parameters of a Describe."""
         return {self.name_key: name}
 
     def answered(self, name: str, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The thing in the answer to a Describe."""
+        """The object in the answer to a Describe."""
         del name
         return answer
 
     def touches(self, params: Mapping[str, Any], name: str) -> bool:
-        """Whether a call with these parameters may have changed the thing of that name."""
+        """Whether a call with these parameters may have changed the object of that name."""
         return params.get(self.name_key) == name
 
 
 @dataclass(frozen=True)
-class Scaling(Remote):
-    """A thing of Application Auto Scaling: one operation lists and describes, in pages of 50, in no order.
+class ScalingKind(RemoteKind):
+    """An object of Application Auto Scaling: one operation lists and describes, in pages of 50, in no order.
 
-    Names are our own: what identifies the thing, joined. Its List shows it whole, so an absent name is in no answer.
+    Names are our own: what identifies the object, joined. Its List shows it whole, so an absent name is in no answer.
     """
 
     named_by: tuple[str, ...] = ("ResourceId", "ScalableDimension")
@@ -85,8 +92,8 @@ class Scaling(Remote):
     def page(self) -> Mapping[str, Any]:
         return {"ServiceNamespace": "sagemaker", "MaxResults": 50}
 
-    def named(self, thing: Mapping[str, Any]) -> str:
-        return "|".join(str(thing[member]) for member in self.named_by)
+    def named(self, found: Mapping[str, Any]) -> str:
+        return "|".join(str(found[member]) for member in self.named_by)
 
     def asks(self, name: str) -> Mapping[str, Any]:
         resource, dimension, *policy = name.split("|", 2)
@@ -94,7 +101,7 @@ class Scaling(Remote):
         return asked | ({"ResourceId": resource, "PolicyNames": policy} if policy else {"ResourceIds": [resource]})
 
     def answered(self, name: str, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        return next((thing for thing in answer[self.list_key] if self.named(thing) == name), None)
+        return next((found for found in answer[self.list_key] if self.named(found) == name), None)
 
     def touches(self, params: Mapping[str, Any], name: str) -> bool:
         """A target's policies go with it, so whatever is said of the target is about them too."""
@@ -102,87 +109,42 @@ class Scaling(Remote):
         return name == said or name.startswith(f"{said}|")
 
 
-_JOB_OVER = frozenset({"Completed", "Failed", "Stopped"})
-
-REMOTES: Mapping[str, Remote] = {
-    remote.name: remote
-    for remote in (
-        Remote(
-            "TrainingJob",
-            "TrainingJobSummaries",
-            "TrainingJobStatus",
-            arn_type="training-job",
-            over=_JOB_OVER,
-            moved_by=("TrainingJobStatus", "SecondaryStatus", "LastModifiedTime"),
-        ),
-        Remote(
-            "HyperParameterTuningJob",
-            "HyperParameterTuningJobSummaries",
-            "HyperParameterTuningJobStatus",
-            arn_type="hyper-parameter-tuning-job",
-            over=_JOB_OVER,
-            moved_by=("HyperParameterTuningJobStatus", "LastModifiedTime", "TrainingJobStatusCounters"),
-        ),
-        # Its description, unlike its summary, has no LastModifiedTime.
-        Remote(
-            "TransformJob",
-            "TransformJobSummaries",
-            "TransformJobStatus",
-            arn_type="transform-job",
-            over=_JOB_OVER,
-            moved_by=("TransformJobStatus",),
-        ),
-        Remote(
-            "ProcessingJob",
-            "ProcessingJobSummaries",
-            "ProcessingJobStatus",
-            arn_type="processing-job",
-            over=_JOB_OVER,
-            moved_by=("ProcessingJobStatus", "LastModifiedTime"),
-        ),
-        Remote("Model", "Models", arn_type="model"),
-        Remote("EndpointConfig", "EndpointConfigs", arn_type="endpoint-config"),
-        Remote(
-            "Endpoint",
-            "Endpoints",
-            "EndpointStatus",
-            arn_type="endpoint",
-            moved_by=("EndpointStatus", "LastModifiedTime"),
-        ),
-        Scaling("ScalableTarget", "ScalableTargets", moved_by=("MinCapacity", "MaxCapacity", "SuspendedState")),
-        Scaling(
-            "ScalingPolicy",
-            "ScalingPolicies",
-            moved_by=(
-                "PolicyType",
-                "TargetTrackingScalingPolicyConfiguration",
-                "StepScalingPolicyConfiguration",
-                "PredictiveScalingPolicyConfiguration",
-            ),
-            named_by=("ResourceId", "ScalableDimension", "PolicyName"),
-        ),
-    )
-}
-
-_BY_ARN_TYPE = {remote.arn_type: remote for remote in REMOTES.values() if remote.arn_type}
-
-
-class Thing(NamedTuple):
-    """What an ARN names. ARNs carry names in lower case, whatever case they were given in."""
+class RemoteKey(NamedTuple):
+    """Which object in SageMaker an ARN names. ARNs carry names in lower case, whatever case they were given in."""
 
     remote: str
     name: str
 
 
-def thing(remote: str, name: str) -> Thing:
-    return Thing(remote, name.lower())
+def remote_key(remote: str, name: str) -> RemoteKey:
+    return RemoteKey(remote, name.lower())
 
 
-def named_by(arn: str) -> Thing | None:
-    """None for what is none of SageMaker's that we know."""
-    parts = arn.split(":", 5)
-    kind, _, name = parts[-1].partition("/")
-    remote = _BY_ARN_TYPE.get(kind)
-    if len(parts) < 6 or parts[2] != "sagemaker" or remote is None or not name:
-        return None
-    return thing(remote.name, name)
+class RemoteKinds(Mapping[str, RemoteKind]):
+    """Remote kinds by name. Raises ValueError where two of a name, or of a word in ARNs, are not the same."""
+
+    def __init__(self, kinds: Iterable[RemoteKind]) -> None:
+        self._by_name: dict[str, RemoteKind] = {}
+        self._by_arn_type: dict[str, RemoteKind] = {}
+        for kind in kinds:
+            known = (self._by_name.setdefault(kind.name, kind), self._by_arn_type.setdefault(kind.arn_type, kind))
+            if known[0] != kind or (kind.arn_type and known[1] != kind):
+                raise ValueError(f"{kind.name} is declared twice, and differently")
+
+    def __getitem__(self, name: str) -> RemoteKind:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def named_by(self, arn: str) -> RemoteKey | None:
+        """None for what is none of SageMaker's that we know."""
+        parts = arn.split(":", 5)
+        kind, _, name = parts[-1].partition("/")
+        remote = self._by_arn_type.get(kind) if kind else None
+        if len(parts) < 6 or parts[2] != "sagemaker" or remote is None or not name:
+            return None
+        return remote_key(remote.name, name)

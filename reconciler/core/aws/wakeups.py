@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from reconciler.core.aws.remote import REMOTES, Thing, named_by, thing
+from reconciler.core.aws.remote import RemoteKey, RemoteKinds, remote_key
 
 _LONGEST_NAME = 128
 
@@ -18,11 +18,11 @@ _LONGEST_NAME = 128
 class Hint(NamedTuple):
     region: str
     account: str
-    thing: Thing
+    remote: RemoteKey
 
 
-def hints(body: str) -> tuple[Hint, ...]:
-    """The things that a message of the queue is about; none for what is no event of ours. Never raises."""
+def hints(body: str, remotes: RemoteKinds) -> tuple[Hint, ...]:
+    """The objects in SageMaker that a message of the queue is about; none for what is no event of ours. Never raises."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
@@ -30,20 +30,20 @@ def hints(body: str) -> tuple[Hint, ...]:
     if not isinstance(event, dict):
         return ()
     region, account = str(event.get("region") or ""), str(event.get("account") or "")
-    found = {Hint(region, account, each) for each in _things(event) if len(each.name) <= _LONGEST_NAME}
+    found = {Hint(region, account, each) for each in _named(event, remotes) if len(each.name) <= _LONGEST_NAME}
     return tuple(sorted(found)) if region else ()
 
 
-def _things(event: Mapping[str, Any]) -> Iterator[Thing]:
+def _named(event: Mapping[str, Any], remotes: RemoteKinds) -> Iterator[RemoteKey]:
     resources = event.get("resources")
     for arn in resources if isinstance(resources, list) else ():
-        if named := named_by(str(arn).lower()):
+        if named := remotes.named_by(str(arn).lower()):
             yield named
     detail = event.get("detail")
     if event.get("source") == "aws.sagemaker" and isinstance(detail, dict):
-        for remote in REMOTES.values():
+        for remote in remotes.values():
             if remote.arn_type and _is_about(event, remote.arn_type):
-                yield from (thing(remote.name, str(detail[key])) for key in detail if key == remote.name_key)
+                yield from (remote_key(remote.name, str(detail[key])) for key in detail if key == remote.name_key)
 
 
 def _is_about(event: Mapping[str, Any], arn_type: str) -> bool:

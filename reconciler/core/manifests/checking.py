@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from reconciler.core.aws.partitions import Partitions
+from reconciler.core.catalog import Catalog
+from reconciler.core.findings import findings
 from reconciler.core.manifests.parse import without_nulls
 from reconciler.core.manifests.substitute import SubstitutionError, substitute
 from reconciler.core.manifests.yaml_lines import YamlError, documents
 from reconciler.core.references import Target, cycles, targets
 from reconciler.core.resource import Key
-from reconciler.core.schema.declaration import Schema
-from reconciler.core.schema.findings import findings
 from reconciler.core.schema.problems import Problem, api_problems, manifest_problems
 from reconciler.core.schema.shapes import Structure
 
@@ -74,8 +75,10 @@ class _Object:
 class Checker:
     """Judges many files as one whole: an object may stand in only one of them, and variables may be declared in another."""
 
-    def __init__(self, shapes: Iterable[tuple[Schema, Structure]]) -> None:
-        self._by_kind = {(schema.group, schema.kind): (schema, shape) for schema, shape in shapes}
+    def __init__(self, catalog: Catalog, shapes: Mapping[str, Structure], partition_of: Partitions) -> None:
+        self._catalog = catalog
+        self._partition_of = partition_of
+        self._by_kind = {(schema.group, schema.kind): (schema, shapes[schema.kind]) for schema in catalog.schemas}
         self._groups = {group for group, _ in self._by_kind}
         self._objects: list[_Object] = []
         self._report = Report()
@@ -149,8 +152,12 @@ class Checker:
         problems = manifest_problems(schema, shape, value)
         if not problems:
             spec = value["spec"]
-            problems = (*api_problems(shape, spec), *findings(one.kind, spec), *_impersonation(value))
+            problems = (*api_problems(shape, spec), *self._findings(one.kind, spec), *_impersonation(value))
         yield from (one.finding(problem) for problem in problems)
+
+    def _findings(self, name: str, spec: Any) -> tuple[Problem, ...]:
+        kind = self._catalog.by_name.get(name)
+        return findings(kind, spec, self._partition_of) if kind else ()
 
     def _references(self, declared: Mapping[str, str]) -> Iterator[Finding]:
         """References to what is not among the objects of their scope, and those that lead back to where they began.

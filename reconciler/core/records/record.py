@@ -26,9 +26,9 @@ Time = Annotated[str, "date-time"]
 _UNKNOWN = "unknown"
 
 
-def member(name: str = "", *, default: Any = MISSING) -> Any:
-    """A field whose JSON member is `name`, not the field's own name in camel case."""
-    return field(metadata={"member": name}, **({} if default is MISSING else {"default": default}))
+def member(name: str, *, default: Any, time: bool = False) -> Any:
+    """A field whose JSON member is `name`, not the field's own name in camel case. `time`: as if it were a `Time`."""
+    return field(metadata={"member": name, "time": time}, default=default)
 
 
 INLINED = types.MappingProxyType({"inlined": True})
@@ -86,8 +86,9 @@ class _Member:
         self.name = str(declaration.metadata.get("member") or _camel(declaration.name))
         self.inlined = bool(declaration.metadata.get("inlined"))
         self.default = declaration.default if declaration.default is not MISSING else None
-        self.time = get_origin(hint) is Annotated
-        hint = get_args(hint)[0] if self.time else hint
+        annotated = get_origin(hint) is Annotated
+        self.time = annotated or bool(declaration.metadata.get("time"))
+        hint = get_args(hint)[0] if annotated else hint
         if get_origin(hint) in (Union, types.UnionType):
             (hint,) = (one for one in get_args(hint) if one is not type(None))
         self.many = get_origin(hint) is tuple

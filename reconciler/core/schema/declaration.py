@@ -7,7 +7,6 @@ field costs a dependency bump; a difference whose path the model no longer has i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, Structure
@@ -32,8 +31,8 @@ class Difference:
     key: str | None = None
     aliases: tuple[str, ...] = ()
     required: bool | None = None
-    reference: Literal["model", "artefact", "tuning job"] | None = None
-    """A `...Ref` that names another object may stand here instead (core/references.py)."""
+    reference: str = ""
+    """A `...Ref` that names another object may stand here instead: one of a kind that gives this (`Kind.gives`)."""
     supplied: bool = False
     """Optional here because the controller fills it in; empty means not given."""
     digest: bool = True

@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from reconciler.core.pointers import steps
+from reconciler.core.schema.reference import Reference
 from reconciler.core.schema.rules import Rule
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "List",
     "NameValueList",
     "Opaque",
-    "Reference",
     "Scalar",
     "Shape",
     "StringMap",
@@ -102,16 +102,6 @@ class Opaque:
     """An object whose further keys are kept as they are: internal records of status, which later versions extend."""
 
     known: Structure
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a `...Ref` field is about: another object is named, and what SageMaker calls it is looked up."""
-
-    stands_for: str
-    """The key beside it whose value it supplies."""
-    gives: Literal["model", "artefact", "tuning job"]
-    """Which kinds can supply it, and how, is said in core/references.py."""
 
 
 @dataclass(frozen=True)

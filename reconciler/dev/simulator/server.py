@@ -19,7 +19,7 @@ from reconciler.dev.simulator.neighbours import Moto, mend_moto
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.service import SageMaker
 from reconciler.dev.simulator.throttle import Throttle
-from reconciler.dev.simulator.world import World
+from reconciler.dev.simulator.world import Kind, World
 
 _HOST = "127.0.0.1"
 _POLL_S = 0.02  # how long a stop waits to be noticed
@@ -101,7 +101,7 @@ class Simulator:
         log = RequestLog()
         self._world = World(KINDS, moto, factor=speed)
         limits = Throttle(enabled=throttle, simulated=self._world.clock.now)
-        sagemaker = SageMaker(self._world, limits)
+        self._sagemaker = sagemaker = SageMaker(self._world, limits)
         self._control = Control(self._world, sagemaker, log, limits)
         scaling = ApplicationAutoScaling(self._world, limits)
         front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
@@ -116,6 +116,11 @@ class Simulator:
         threading.Thread(
             target=self._server.serve_forever, args=(_POLL_S,), name="simulator-server", daemon=True
         ).start()
+
+    def add(self, kind: Kind) -> None:
+        """Serve one more kind, for as long as it runs: tests bring kinds of their own."""
+        self._world.kinds[kind.name] = kind
+        self._sagemaker.serve(kind)
 
     def stop(self) -> None:
         self._world.clock.stop()

@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.dev.simulator import errors, validation
 from reconciler.dev.simulator.faults import BEHIND_THE_BACK, Faults, Rule, Subject
-from reconciler.dev.simulator.kinds import KINDS, tags
+from reconciler.dev.simulator.kinds import tags
 from reconciler.dev.simulator.paging import page
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.store import Answer, Resource
@@ -66,13 +66,17 @@ class SageMaker:
         self._model = validation.service_model("sagemaker")
         self._handlers: dict[str, Handler] = dict(tags.OPERATIONS)
         self._name_fields: dict[str, str] = {}
-        for kind in KINDS:
-            described: dict[str, Handler] = {
-                f"Describe{kind.name}": partial(_describe, kind),
-                kind.listing.op: partial(_list, kind),
-            }
-            self._handlers |= {**kind.operations, **described}
-            self._name_fields |= dict.fromkeys((*kind.operations, f"Describe{kind.name}"), kind.name_field)
+        for kind in world.kinds.values():
+            self.serve(kind)
+
+    def serve(self, kind: Kind) -> None:
+        """Answer the kind's operations from now on."""
+        described: dict[str, Handler] = {
+            f"Describe{kind.name}": partial(_describe, kind),
+            kind.listing.op: partial(_list, kind),
+        }
+        self._handlers |= {**kind.operations, **described}
+        self._name_fields |= dict.fromkeys((*kind.operations, f"Describe{kind.name}"), kind.name_field)
 
     def key(self, op: str, body: bytes) -> str:
         """The resource's name, for the record and the rules; empty where there is none or the body is no JSON."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference
 from reconciler.core.drift.policy import DriftMode, Verdict
@@ -100,19 +99,19 @@ def young_for(this: Pass, part: Part) -> timedelta | None:
 
 
 def _part(view: View, this: Pass, part: ServedPart) -> PartObserved | None:
-    item, remote = part.record, REMOTES[part.remote]
+    item, remote = part.record, part.remote
     if not item.exists:
         return None
-    summary = _summary(view, remote.name, item.name)
+    summary = _summary(view, remote, item.name)
     if summary is not None:
         return _identified(view, this, part, summary)
     known = _in_status(this, part.gone)
-    listed_not = view.unlisted(remote.name, item.name)
+    listed_not = view.unlisted(remote, item.name)
     if not (known or listed_not) or young_for(this, item):
         return None
     if known and this.drift.verdict(part.gone) is not Verdict.CORRECT:
         return PartObserved()
-    described = view.describe(remote.name, item.name, fresh=True)
+    described = view.describe(remote, item.name, fresh=True)
     return PartObserved() if described is None else _identified(view, this, part, described)
 
 
@@ -123,7 +122,7 @@ def _identified(view: View, this: Pass, part: ServedPart, found: Mapping[str, An
         return PartObserved(created)
     if item.replaced and not may_adopt(this):
         return PartObserved(created, replaced=True)
-    owner = judge(this, item.name, view.tags(str(found[REMOTES[part.remote].arn_key])), identity=item.hash)
+    owner = judge(this, item.name, view.tags(str(found[f"{part.remote}Arn"])), identity=item.hash)
     owned = owner is Owner.US or (may_adopt(this) and owner in (Owner.NOBODY, Owner.UNKNOWN))
     return PartObserved(created, replaced=not owned)
 

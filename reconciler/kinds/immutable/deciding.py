@@ -23,6 +23,7 @@ from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.shapes import to_request
 from reconciler.kinds import awaited
+from reconciler.kinds.immutable import declaration
 from reconciler.kinds.immutable.ending import end
 from reconciler.kinds.immutable.immutable_pass import IN_USE_LOOK, ImmutablePass, in_use
 from reconciler.kinds.immutable.immutable_type import ImmutableType
@@ -254,4 +255,9 @@ def immutable_kind(schema: Schema, kind: ImmutableType) -> Kind[ImmutableObserve
         decide=partial(decide, kind),
         failing=failing,
         as_written=_as_written,
+        remotes=(kind.remote,),
+        keys=kind.keys,
+        records=partial(declaration.records, kind),
+        shown=partial(declaration.shown, kind),
+        owners=lambda seen: seen.owners,
     )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reconciler.core.aws.remote import Remote
+from reconciler.core.aws.remote import RemoteKind
+from reconciler.core.kind import StatusKeys
 from reconciler.kinds import awaited
 
 __all__ = ["ImmutableType"]
@@ -14,13 +15,13 @@ __all__ = ["ImmutableType"]
 
 @dataclass(frozen=True)
 class ImmutableType:
-    remote: Remote
+    remote: RemoteKind
     status_name: str
     """Legacy status key of the name."""
     status_arn: str
     records: str
     """Status key of what was made, newest first."""
-    user: str
+    user: RemoteKind
     """Whose descriptions tell that it is used."""
     user_filter: Literal["CreationTimeAfter", "LastModifiedTimeAfter"]
     """List parameter that leaves out users too old to know it."""
@@ -29,6 +30,10 @@ class ImmutableType:
     content: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda spec: spec
     """Canonical spec -> what counts."""
     needs: awaited.Needs = lambda _request: ()
+
+    @property
+    def keys(self) -> StatusKeys:
+        return StatusKeys(self.status_name, "status")
 
     @property
     def create(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import JOB_OVER
 from reconciler.core.conditions import moment
 from reconciler.core.kind import Pass, View
 from reconciler.core.records.remote_object import ImmutableObject
@@ -33,25 +33,25 @@ def _transform_job(this: Pass, made: ImmutableObject) -> str:
     """A transform job of ours that runs on it: SageMaker itself does not tell which jobs use a model."""
     for other in this.others.items("BatchTransformJob"):
         uses = any(one.get("value") == made.name for one in other.status.get("references") or ())
-        if uses and other.status.get("transformJobStatus") not in REMOTES["TransformJob"].over:
+        if uses and other.status.get("transformJobStatus") not in JOB_OVER:
             return str(other.key)
     return ""
 
 
 def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -> str:
-    remote = REMOTES[kind.user]
+    user = kind.user
     if (
         made.used_by
         and " " not in made.used_by
-        and (known := view.describe(kind.user, made.used_by, fresh=True))
+        and (known := view.describe(user.name, made.used_by, fresh=True))
         and _uses(kind, known, made)
     ):
         return made.used_by
     # Whole seconds were recorded, and a user is never older than what it uses.
     since = moment(made.creation_time) - timedelta(seconds=1) if made.creation_time else None
-    for summary in view.listing(kind.user, {kind.user_filter: since} if since else {}):
-        name = str(summary[remote.name_key])
-        described = view.describe(kind.user, name, fresh=bool(remote.status_key))
+    for summary in view.listing(user.name, {kind.user_filter: since} if since else {}):
+        name = str(summary[user.name_key])
+        described = view.describe(user.name, name, fresh=bool(user.status_key))
         if described is not None and _uses(kind, described, made):
             return name
     return ""
@@ -59,5 +59,5 @@ def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -
 
 def _uses(kind: ImmutableType, user: Mapping[str, Any], made: ImmutableObject) -> bool:
     """While an endpoint changes, it may still go back to what its description does not mention."""
-    status = user.get(REMOTES[kind.user].status_key or " ")
+    status = user.get(kind.user.status_key or " ")
     return made.name in kind.used(user) or status in CHANGING - {"Creating", "Deleting"}

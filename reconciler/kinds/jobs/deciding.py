@@ -10,6 +10,7 @@ from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.records.run import RunRecords
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.declaration import Schema
+from reconciler.kinds.jobs import declaration
 from reconciler.kinds.jobs.ending import end
 from reconciler.kinds.jobs.following import follow_run, refuse_edit, with_replies
 from reconciler.kinds.jobs.job_pass import JobPass
@@ -68,5 +69,11 @@ def job_kind(schema: Schema, job: JobType) -> Kind[Any]:
         decide=partial(decide, job),
         failing=partial(failing, job),
         as_written=partial(as_written, job),
+        remotes=(job.remote,),
+        keys=job.keys,
+        records=declaration.records,
+        earlier=declaration.earlier,
+        shown=partial(declaration.shown, job.remote.name, job.keys),
+        owners=lambda seen: seen.owners,
         follow=partial(_follow, job),
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.aws.remote import Remote
-from reconciler.core.kind import Pass
+from reconciler.core.aws.remote import RemoteKind
+from reconciler.core.kind import Pass, StatusKeys
 from reconciler.core.records.run import MISSING, Run
 from reconciler.kinds import awaited
 
@@ -16,7 +16,7 @@ __all__ = ["JobType"]
 
 @dataclass(frozen=True)
 class JobType:
-    remote: Remote
+    remote: RemoteKind
     spec_name: str
     """Spec key of an explicit job name; the archived operator wrote generated names back into it."""
     status_name: str
@@ -33,6 +33,12 @@ class JobType:
     unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
     """Whether by its status a finished job still has something running that only Describe shows."""
     needs: awaited.Needs = lambda _request: ()
+    secondary_key: str = ""
+    """Legacy status key of the secondary status."""
+
+    @property
+    def keys(self) -> StatusKeys:
+        return StatusKeys(self.status_name, self.status_key, self.secondary_key, self.spec_name)
 
     @property
     def kind(self) -> str:

@@ -83,7 +83,7 @@ def _entries(command: click.Command, given: Sequence[str], metavar: str, objects
 
 def _ways_back(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What succeeded and does not serve; while an update is under way, what serves too."""
-    from reconciler.plugins.sagemaker.remote import serving_hash  # noqa: PLC0415
+    from reconciler.kinds.hosting.declaration import serving_hash  # noqa: PLC0415
 
     history: Sequence[Mapping[str, Any]] = status.get("history") or []
     under_way = bool(history) and not history[0].get("result")

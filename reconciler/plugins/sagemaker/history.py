@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
+from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import (
@@ -25,7 +26,6 @@ from reconciler.plugins.sagemaker.paint import (
     safe_lines,
     so_far,
 )
-from reconciler.plugins.sagemaker.remote import serving_entry
 
 File = Callable[[str, str], str | None]
 """(commit, path) -> the file's text in a local clone."""
@@ -75,14 +75,14 @@ def entries(resource: Resource) -> list[dict[str, Any]]:
 
 
 def _runs(resource: Resource) -> list[dict[str, Any]]:
-    status, job = resource.status, JOBS[resource.kind]
+    status, keys = resource.status, JOBS[resource.kind]
     current = status.get("run")
-    if current is None and status.get(job.status_name):
-        current = {"name": status[job.status_name], "status": status.get(job.status_key)}
+    if current is None and status.get(keys.name):
+        current = {"name": status[keys.name], "status": status.get(keys.status)}
     runs = [{**current, "marks": ["current"]}] if current else []
     if runs and runs[0].get("status") != "Missing":
         # The record's own word is as old as the last write of it; the legacy field is the one that moves.
-        runs[0]["status"] = status.get(job.status_key) or runs[0].get("status")
+        runs[0]["status"] = status.get(keys.status) or runs[0].get("status")
     if runs and (status.get("source") or {}).get("revision"):
         runs[0] |= {key: status["source"][key] for key in ("revision", "author") if status["source"].get(key)}
     older = [{**run, "marks": []} for run in status.get("runs") or ()]

@@ -5,26 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from reconciler.core.catalog import Catalog
+from reconciler.core.kind import Shown, StatusKeys
+from reconciler.core.resource import Resource
 from reconciler.core.sync.spec import KIND as SYNC
-from reconciler.kinds import (
-    SCHEMAS,
-    batch_transform_job,
-    hyperparameter_tuning_job,
-    processing_job,
-    training_job,
-)
-from reconciler.kinds.jobs.job_type import JobType
+from reconciler.kinds import CATALOG
 
-__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known", "one_of"]
+__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known", "one_of", "shown"]
 
 HOSTING = "HostingDeployment"
 
-JOBS: dict[str, JobType] = {
-    "TrainingJob": training_job.JOB,
-    "HyperparameterTuningJob": hyperparameter_tuning_job.JOB,
-    "BatchTransformJob": batch_transform_job.JOB,
-    "ProcessingJob": processing_job.JOB,
-}
+JOBS: dict[str, StatusKeys] = {name: kind.keys for name, kind in CATALOG.jobs.items()}
 
 
 @dataclass(frozen=True)
@@ -40,10 +31,10 @@ class KnownKind:
         return (self.kind.lower(), self.plural, *self.short_names)
 
 
-@lru_cache(maxsize=1)
-def every_kind() -> tuple[KnownKind, ...]:
+@lru_cache(maxsize=2)
+def every_kind(catalog: Catalog = CATALOG) -> tuple[KnownKind, ...]:
     """Syncs first, as they come first in every view."""
-    found = [KnownKind(one.kind, one.plural, one.group, one.version, one.short_names) for one in SCHEMAS]
+    found = [KnownKind(one.kind, one.plural, one.group, one.version, one.short_names) for one in catalog.schemas]
     return tuple(sorted(found, key=lambda one: one.kind != SYNC))
 
 
@@ -60,3 +51,9 @@ def one_of(kind: str) -> str:
 
 def known(kind: str) -> KnownKind:
     return next(one for one in every_kind() if one.kind == kind)
+
+
+def shown(resource: Resource, catalog: Catalog = CATALOG) -> tuple[Shown, ...]:
+    """What an object stands for in SageMaker, as its status tells."""
+    kind = catalog.by_name.get(resource.kind)
+    return tuple(kind.shown(resource.status)) if kind else ()

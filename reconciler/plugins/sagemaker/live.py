@@ -23,9 +23,8 @@ from reconciler.core.resource import Key, Resource
 from reconciler.plugins import terminal
 from reconciler.plugins.sagemaker.cluster import Cluster
 from reconciler.plugins.sagemaker.health import look
-from reconciler.plugins.sagemaker.kinds import KnownKind
+from reconciler.plugins.sagemaker.kinds import KnownKind, shown
 from reconciler.plugins.sagemaker.paint import plain
-from reconciler.plugins.sagemaker.remote import things
 from reconciler.plugins.sagemaker.session import clock
 from reconciler.plugins.sagemaker.tree import record
 
@@ -161,7 +160,7 @@ def lines(view: View, wanted: Callable[[Resource], bool], *, as_json: bool) -> N
 
 def summary(resource: Resource) -> str:
     seen = look(resource)
-    first = next((" ".join(filter(None, (one.name, one.status, one.detail))) for one in things(resource)), "")
+    first = next((" ".join(filter(None, (one.name, one.status, one.detail))) for one in shown(resource)), "")
     message = seen.message if seen.health in ("bad", "unknown") else ""
     return "   ".join(plain(part) for part in (seen.health.upper(), seen.reason, first, message) if part)
 

@@ -9,10 +9,10 @@ from typing import Any
 from reconciler.core.conditions import READY, find
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Annotation, Resource
+from reconciler.kinds.hosting.declaration import serving_entry, serving_hash
 from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import commit_of, plain
-from reconciler.plugins.sagemaker.remote import serving_entry, serving_hash
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ def rerun(resource: Resource, token: str) -> Rerun:
         raise PreconditionError(f"{resource.key} was not looked at yet: its first run starts by itself")
     if suspended(resource):
         raise PreconditionError(f"{resource.key} is suspended; first: {_resume(resource)}")
-    status, job = resource.status, JOBS[resource.kind]
+    status, keys = resource.status, JOBS[resource.kind]
     used = {str(run.get("token") or "") for run in (status.get("run") or {}, *(status.get("runs") or ()))}
     if token in used or token == resource.annotations.get(Annotation.RUN):
         raise PreconditionError(f"the token {token!r} was used before, and a token acts once; choose another")
-    going = status.get(job.status_key) in ("InProgress", "Stopping")
-    return Rerun(token, _costs(resource.spec), str(status.get(job.status_name) or "") if going else "")
+    going = status.get(keys.status) in ("InProgress", "Stopping")
+    return Rerun(token, _costs(resource.spec), str(status.get(keys.name) or "") if going else "")
 
 
 def _costs(spec: Mapping[str, Any]) -> str:

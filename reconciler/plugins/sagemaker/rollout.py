@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.core.resource import Resource
+from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.health import ROLLBACK_UNTIL
 from reconciler.plugins.sagemaker.paint import commit_of, plain, so_far, span, when
-from reconciler.plugins.sagemaker.remote import serving_entry
 from reconciler.plugins.sagemaker.tree import Looks
 
 

@@ -128,11 +128,11 @@ def _drifts(resource: Resource) -> Iterator[Step]:
 
 
 def _runs(resource: Resource) -> Iterator[Step]:
-    status, job = resource.status, JOBS[resource.kind]
+    status, keys = resource.status, JOBS[resource.kind]
     source, name = status.get("source") or {}, f"{resource.kind} {resource.name}"
-    current = status.get("run") or ({"name": status[job.status_name]} if status.get(job.status_name) else None)
+    current = status.get("run") or ({"name": status[keys.name]} if status.get(keys.name) else None)
     if current:
-        result = str(status.get(job.status_key) or current.get("status") or "")
+        result = str(status.get(keys.status) or current.get("status") or "")
         told = str(status.get("additional") or "")
         at = str(current.get("startedAt") or current.get("requestedAt") or "")
         now, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from reconciler.core.catalog import Catalog
 from reconciler.core.drift.policy import CORRECTED, STANDS
 from reconciler.core.git.inventory import read
 from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_id
+from reconciler.kinds import CATALOG
 from reconciler.plugins.sagemaker.health import Health, look
-from reconciler.plugins.sagemaker.kinds import SYNC, every_kind
+from reconciler.plugins.sagemaker.kinds import SYNC, every_kind, shown
 from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision
-from reconciler.plugins.sagemaker.remote import things
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Forest:
     branches: tuple[Branch, ...]
     children: Mapping[Key, tuple[Resource, ...]] = field(default_factory=dict)
     """Training jobs of tuning jobs."""
+    catalog: Catalog = CATALOG
 
     @property
     def healthy(self) -> bool:
@@ -43,9 +45,9 @@ class Forest:
         )
 
 
-def forest(resources: Iterable[Resource], only: Resource | None = None) -> Forest:
+def forest(resources: Iterable[Resource], only: Resource | None = None, catalog: Catalog = CATALOG) -> Forest:
     """Order what was read; `only` is the sync, or the one object, that was asked for."""
-    order = {kind.kind: place for place, kind in enumerate(every_kind())}
+    order = {kind.kind: place for place, kind in enumerate(every_kind(catalog))}
     every = sorted(resources, key=lambda one: (one.namespace, order.get(one.kind, 99), one.name))
     children: dict[Key, tuple[Resource, ...]] = {}
     parents = {one.key for one in every if one.kind == "HyperparameterTuningJob"}
@@ -58,13 +60,13 @@ def forest(resources: Iterable[Resource], only: Resource | None = None) -> Fores
     objects = [one for one in every if one.kind != SYNC and (one.key not in spawned or one.key == (only and only.key))]
     if only is not None and only.kind != SYNC:
         mine = tuple(one for one in objects if one.key == only.key)
-        return Forest((Branch(None, mine),), children)
+        return Forest((Branch(None, mine),), children, catalog)
     branches = [_branch(sync, objects) for sync in syncs if only is None or sync.key == only.key]
     held = {one.key for sync in syncs for one in _branch(sync, objects).objects}
     free = tuple(one for one in objects if one.key not in held)
     if only is None and free:
         branches.append(Branch(None, free))
-    return Forest(tuple(branches), children)
+    return Forest(tuple(branches), children, catalog)
 
 
 def namespaces(syncs: Iterable[Resource]) -> set[str]:
@@ -101,7 +103,7 @@ def text(found: Forest, how: Looks) -> list[str]:
             lines += _sync_lines(branch.sync, how)
         elif len(found.branches) > 1:
             lines.append(how.paint("Not from a GitSync", "dim"))
-        below = [_object_lines(one, how, found.children.get(one.key, ())) for one in branch.objects]
+        below = [_object_lines(one, how, found.catalog, found.children.get(one.key, ())) for one in branch.objects]
         below += [
             [f"{how.paint.mark('bad')} {_titled(key, how)}   Missing   in the inventory, not in the cluster"]
             for key in branch.missing
@@ -141,7 +143,7 @@ def _sync_lines(sync: Resource, how: Looks) -> list[str]:
 _DRIFT = {STANDS: "busy", CORRECTED: "good"}
 
 
-def _object_lines(resource: Resource, how: Looks, children: Sequence[Resource] = ()) -> list[str]:
+def _object_lines(resource: Resource, how: Looks, catalog: Catalog, children: Sequence[Resource] = ()) -> list[str]:
     seen, paint, source = look(resource), how.paint, resource.status.get("source") or {}
     commit = str(source.get("shortRevision") or "")
     drift = str((resource.status.get("drift") or {}).get("state") or "")
@@ -155,9 +157,9 @@ def _object_lines(resource: Resource, how: Looks, children: Sequence[Resource] =
     lines = ["   ".join(filter(None, parts)), *_said(seen.health, seen.message, how)]
     told = [
         "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
-        for one in things(resource)
+        for one in shown(resource, catalog)
     ]
-    blocks = [[line] for line in told] + [_object_lines(child, how) for child in children]
+    blocks = [[line] for line in told] + [_object_lines(child, how, catalog) for child in children]
     return lines + list(_grown(blocks, paint))
 
 
@@ -187,10 +189,10 @@ def document(found: Forest) -> dict[str, Any]:
     """The same for programs; the form is described in docs/kubectl-sagemaker.md."""
     syncs = [
         {
-            **record(branch.sync),
+            **record(branch.sync, found.catalog),
             "revision": branch.sync.status.get("lastAppliedRevision"),
             "attempted": branch.sync.status.get("lastAttemptedRevision"),
-            "objects": [record(one, found.children.get(one.key, ())) for one in branch.objects],
+            "objects": [record(one, found.catalog, found.children.get(one.key, ())) for one in branch.objects],
             "missing": [key._asdict() for key in branch.missing],
             "rejected": list(branch.sync.status.get("rejected") or ()),
         }
@@ -198,11 +200,11 @@ def document(found: Forest) -> dict[str, Any]:
         if branch.sync is not None
     ]
     free = [one for branch in found.branches if branch.sync is None for one in branch.objects]
-    objects = [record(one, found.children.get(one.key, ())) for one in free]
+    objects = [record(one, found.catalog, found.children.get(one.key, ())) for one in free]
     return {"healthy": found.healthy, "syncs": syncs, "objects": objects}
 
 
-def record(resource: Resource, children: Sequence[Resource] = ()) -> dict[str, Any]:
+def record(resource: Resource, catalog: Catalog = CATALOG, children: Sequence[Resource] = ()) -> dict[str, Any]:
     seen, source, drift = look(resource), resource.status.get("source") or {}, resource.status.get("drift") or {}
     told = {
         **resource.key._asdict(),
@@ -214,7 +216,9 @@ def record(resource: Resource, children: Sequence[Resource] = ()) -> dict[str, A
         "author": source.get("author"),
         "subject": source.get("subject"),
         "drift": drift.get("state"),
-        "sageMaker": [thing.record() for thing in things(resource)],
-        "trainingJobs": [record(child) for child in children],
+        "sageMaker": [
+            {key: value for key, value in one._asdict().items() if value} for one in shown(resource, catalog)
+        ],
+        "trainingJobs": [record(child, catalog) for child in children],
     }
     return {key: value for key, value in told.items() if value not in (None, "", [])}

@@ -1,4 +1,4 @@
-"""Which resources have logs, and where: names and aliases, log groups and streams, what status says. Pure.
+"""Which resources have logs, and where: names, log groups and streams, what status says. Pure.
 
 Streams (SM-163): `<job>/<host>` for jobs, `<variant>/<instance>` in a group of its own for an endpoint.
 """
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.conditions import STALLED
+from reconciler.core.kind import Kind, Logs
 from reconciler.core.resource import Resource
+from reconciler.kinds import CATALOG
 
 _OVER = frozenset({"Completed", "Failed", "Stopped", "Missing"})
 """The last is our own record's word for a job that was deleted behind our back."""
@@ -19,82 +21,32 @@ _OVER = frozenset({"Completed", "Failed", "Stopped", "Missing"})
 
 @dataclass(frozen=True)
 class LogKind:
-    kind: str
-    plural: str
-    noun: str
-    """What SageMaker calls the name of the thing; in the header, as the archived plugin wrote it."""
-    group: str
-    """Log group; `{name}` is the endpoint's."""
-    spec_name: str
-    status_name: str
-    status_key: str
-    secondary_key: str = ""
-    aliases: tuple[str, ...] = ()
-    """Beside kind, plural and their other capitalisations."""
+    """A kind whose objects have logs."""
+
+    declared: Kind[Any]
+    logs: Logs
 
     @property
-    def is_endpoint(self) -> bool:
-        return "{name}" in self.group
+    def kind(self) -> str:
+        return self.declared.name
 
     @property
-    def is_tuning(self) -> bool:
-        return self.kind == "HyperparameterTuningJob"
+    def plural(self) -> str:
+        return self.declared.schema.plural
+
+    @property
+    def noun(self) -> str:
+        """What SageMaker calls the name of the job or endpoint; in the header, as the archived plugin wrote it."""
+        return self.declared.remote.name_key
 
 
-KINDS: tuple[LogKind, ...] = (
-    LogKind(
-        "TrainingJob",
-        "trainingjobs",
-        "TrainingJobName",
-        "/aws/sagemaker/TrainingJobs",
-        "trainingJobName",
-        "sageMakerTrainingJobName",
-        "trainingJobStatus",
-        secondary_key="secondaryStatus",
-    ),
-    LogKind(
-        "BatchTransformJob",
-        "batchtransformjobs",
-        "TransformJobName",
-        "/aws/sagemaker/TransformJobs",
-        "transformJobName",
-        "sageMakerTransformJobName",
-        "transformJobStatus",
-    ),
-    LogKind(
-        "ProcessingJob",
-        "processingjobs",
-        "ProcessingJobName",
-        "/aws/sagemaker/ProcessingJobs",
-        "processingJobName",
-        "sageMakerProcessingJobName",
-        "processingJobStatus",
-    ),
-    LogKind(
-        "HyperparameterTuningJob",
-        "hyperparametertuningjobs",
-        "HyperParameterTuningJobName",
-        "/aws/sagemaker/TrainingJobs",
-        "hyperParameterTuningJobName",
-        "sageMakerHyperParameterTuningJobName",
-        "hyperParameterTuningJobStatus",
-    ),
-    LogKind(
-        "HostingDeployment",
-        "hostingdeployments",
-        "EndpointName",
-        "/aws/sagemaker/Endpoints/{name}",
-        "endpointName",
-        "endpointName",
-        "endpointStatus",
-    ),
-)
+KINDS: tuple[LogKind, ...] = tuple(LogKind(kind, kind.logs) for kind in CATALOG.kinds if kind.logs)
 
 
 def kind_named(text: str) -> LogKind | None:
     """The kind by any of its names, in any capitalisation, with or without the API group behind it."""
     wanted = text.partition(".")[0].lower()
-    return next((kind for kind in KINDS if wanted in (kind.kind.lower(), kind.plural, *kind.aliases)), None)
+    return next((kind for kind in KINDS if wanted in (kind.kind.lower(), kind.plural)), None)
 
 
 @dataclass(frozen=True)
@@ -115,24 +67,24 @@ class Subject:
 
 def subject(kind: LogKind, resource: Resource, job: str = "") -> Subject:
     """What the resource says now; with `job`, about that job even when the resource has gone on to another one."""
-    status = resource.status
-    name = str(status.get(kind.status_name) or resource.spec.get(kind.spec_name) or "")
-    record = status.get("endpoint" if kind.is_endpoint else "run") or {}
-    said = str(status.get(kind.status_key) or "")
+    status, keys, is_job = resource.status, kind.declared.keys, kind.declared.is_job
+    name = str(status.get(keys.name) or resource.spec.get(keys.spec_name) or "")
+    record = (status.get("run") or {}) if is_job else {}
+    said = str(status.get(keys.status) or "")
     if job and name and name != job:
         older = {str(run.get("name")): run for run in status.get("runs") or ()}
         record = older.get(job) or {"status": "Missing"}
         name, said = job, str(record.get("status") or "")
     elif record.get("status") == "Missing":
         said = "Missing"
-    never_ran = not kind.is_endpoint and said not in {"InProgress", "Stopping", *_OVER} and not record.get("startedAt")
+    never_ran = is_job and said not in {"InProgress", "Stopping", *_OVER} and not record.get("startedAt")
     return Subject(
         uid=resource.uid,
         name=name or job,
-        region=str(record.get("region") or resource.spec.get("region") or ""),
+        region=str(record.get("region") or kind.declared.region(status) or resource.spec.get("region") or ""),
         status=said,
-        secondary=str(status.get(kind.secondary_key) or "") if kind.secondary_key else "",
-        over=not kind.is_endpoint and said in _OVER,
+        secondary=str(status.get(keys.secondary) or ""),
+        over=is_job and said in _OVER,
         hopeless=_stalled(status) if never_ran else "",
     )
 
@@ -148,7 +100,7 @@ def header(kind: LogKind, resource_name: str, seen: Subject) -> str:
     begin = (
         f'"{resource_name}" has SageMaker {kind.noun} "{seen.name}" in region "{seen.region}", status "{seen.status}"'
     )
-    return f'{begin} and secondary status "{seen.secondary}"' if kind.secondary_key else begin
+    return f'{begin} and secondary status "{seen.secondary}"' if kind.declared.keys.secondary else begin
 
 
 @dataclass(frozen=True)
@@ -172,9 +124,10 @@ def query(kind: LogKind, name: str, search: str) -> Query:
     names, `<tuning job>-<number>-<8 hex digits>`: one query shows them all, and new ones as they appear, where listing them
     would cost a call per child and poll and a right of its own.
     """
-    if kind.is_endpoint:
-        return Query(kind.group.format(name=name), search)
-    if kind.is_tuning:
+    group = kind.logs.group.format(name=name)
+    if group != kind.logs.group:
+        return Query(group, search)
+    if kind.logs.of_children:
         children = re.compile(rf"{re.escape(name)}-[0-9]{{3,}}-[0-9a-f]{{8}}/")
-        return Query(kind.group, f"{name}-{search}", children)
-    return Query(kind.group, f"{name}/{search}")
+        return Query(group, f"{name}-{search}", children)
+    return Query(group, f"{name}/{search}")

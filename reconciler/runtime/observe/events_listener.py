@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.aws.wakeups import Hint, hints
 from reconciler.core.errors import ReconcileError
 from reconciler.core.health import Loop
@@ -36,8 +37,9 @@ class Queue(Protocol):
 
 
 class EventsListener:
-    def __init__(self, queue: Queue, hint: Callable[[Hint], None]) -> None:
+    def __init__(self, queue: Queue, remotes: RemoteKinds, hint: Callable[[Hint], None]) -> None:
         self._queue = queue
+        self._remotes = remotes
         self._hint = hint
         self._stopping = threading.Event()
         self._failures = 0
@@ -72,7 +74,7 @@ class EventsListener:
         messages = self._queue.receive()
         if not messages or self._stopping.is_set():
             return
-        for hint in {hint for message in messages for hint in hints(message.body)}:
+        for hint in {hint for message in messages for hint in hints(message.body, self._remotes)}:
             self._hint(hint)
         self._queue.delete(messages)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.aws.remote import Remote
+from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.decision import Pace
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError
 from reconciler.core.ports import Clock
@@ -54,7 +54,7 @@ class _ListUnderWay:
 
 
 class Listing(Sweep):
-    def __init__(self, remote: Remote, clock: Clock, paces: Paces, rate: Callable[[str], float]) -> None:
+    def __init__(self, remote: RemoteKind, clock: Clock, paces: Paces, rate: Callable[[str], float]) -> None:
         super().__init__(clock, paces, rate)
         self.remote = remote
         self.summaries: dict[str, Mapping[str, Any]] = {}

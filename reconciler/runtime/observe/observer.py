@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from reconciler.core.aws.remote import REMOTES
+from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Watch
 from reconciler.core.errors import DeniedError, NotFoundError, RateLimitedError
@@ -69,8 +69,11 @@ class _Unfinished(NamedTuple):
 class Observer:
     """Thread-safe. `wake(key)` is called from its own threads and must only enqueue."""
 
-    def __init__(self, aws: Aws, clock: Clock, wake: Callable[[Key], None], paces: Paces | None = None) -> None:
+    def __init__(
+        self, aws: Aws, clock: Clock, remotes: RemoteKinds, wake: Callable[[Key], None], paces: Paces | None = None
+    ) -> None:
         self._aws = aws
+        self._remotes = remotes
         self._clock = clock
         self._paces = paces or Paces()
         self._lists: dict[tuple[Any, str], Listing] = {}
@@ -124,7 +127,7 @@ class Observer:
     def forget(self, tenant: Any, call: Call) -> None:
         """A call changed something: what was seen before is old now."""
         with self._lock:
-            for remote in REMOTES:
+            for remote in self._remotes:
                 if listing := self._lists.get((tenant, remote)):
                     listing.forget(call.params)
             if book := self._tags.get(tenant):
@@ -134,8 +137,8 @@ class Observer:
         """Somebody says that this thing moved: look soon, wherever it is watched. Nothing else is believed."""
         with self._lock:
             for (tenant, remote), listing in self._lists.items():
-                if remote == hint.thing.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
-                    listing.hint(hint.thing.name)
+                if remote == hint.remote.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
+                    listing.hint(hint.remote.name)
             self._sweeper.changed()
 
     def look_soon(self, key: Key) -> None:
@@ -150,7 +153,7 @@ class Observer:
         listing = self._lists.get((tenant, remote))
         if listing is None:
             listing = self._lists[(tenant, remote)] = Listing(
-                REMOTES[remote], self._clock, self._paces, self._rate(tenant)
+                self._remotes[remote], self._clock, self._paces, self._rate(tenant)
             )
             self._sweeper.add(tenant, listing)
         return listing
@@ -158,7 +161,7 @@ class Observer:
     def _book(self, tenant: Any) -> TagBook:
         book = self._tags.get(tenant)
         if book is None:
-            book = self._tags[tenant] = TagBook(self._clock, self._paces, self._rate(tenant))
+            book = self._tags[tenant] = TagBook(self._remotes, self._clock, self._paces, self._rate(tenant))
             self._sweeper.add(tenant, book)
         return book
 
@@ -205,7 +208,7 @@ class Observer:
 
     def listing(self, tenant: Any, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Every page of a List, read now."""
-        kind = REMOTES[remote]
+        kind = self._remotes[remote]
         ordered = ("SortBy", "SortOrder")
         page = {name: value for name, value in kind.page.items() if name not in ordered}
         return self._pages(tenant, kind.list, {**page, **filters}, kind.list_key)
@@ -299,7 +302,7 @@ class Observer:
             return dict(self._freshness())
 
     def _freshness(self) -> Iterator[tuple[str, Freshness]]:
-        for remote in REMOTES:
+        for remote in self._remotes:
             lists = [(tenant, listing) for (tenant, listed), listing in self._lists.items() if listed == remote]
             moments = [self._verified(tenant, listing, name) for tenant, listing in lists for name in listing.watched]
             seen = [moment for moment in moments if moment is not None]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.aws.remote import REMOTES, Thing, named_by, thing
+from reconciler.core.aws.remote import RemoteKey, RemoteKinds, remote_key
 from reconciler.core.decision import Call
 from reconciler.core.errors import DeniedError, ReconcileError
 from reconciler.core.naming import OWNER_TAG
@@ -47,77 +47,78 @@ class _Tagged:
 class _TagsUnderWay:
     began: float
     types: list[str]
-    seen: set[Thing] = field(default_factory=set)
+    seen: set[RemoteKey] = field(default_factory=set)
     token: str = ""
     pages: int = 0
 
 
 class TagBook(Sweep):
-    def __init__(self, clock: Clock, paces: Paces, rate: Callable[[str], float]) -> None:
+    def __init__(self, remotes: RemoteKinds, clock: Clock, paces: Paces, rate: Callable[[str], float]) -> None:
         super().__init__(clock, paces, rate)
+        self._remotes = remotes
         self.denied = False
-        self._things: dict[Thing, _Tagged] = {}
+        self._tagged: dict[RemoteKey, _Tagged] = {}
         self._at = 0.0
         self._under: _TagsUnderWay | None = None
 
     # --- who waits for what ---------------------------------------------------------------------------------------
 
     def watch(self, key: Key, remote: str, name: str) -> None:
-        if not REMOTES[remote].arn_type:
+        if not self._remotes[remote].arn_type:
             return
         now = self._clock.monotonic()
-        if not self._things:
+        if not self._tagged:
             self._at = max(self._at, now + _FIRST_S)
-        self._things.setdefault(thing(remote, name), _Tagged(now)).keys.add(key)
+        self._tagged.setdefault(remote_key(remote, name), _Tagged(now)).keys.add(key)
 
     def unwatch(self, key: Key, remote: str, name: str) -> None:
-        tagged = self._things.get(thing(remote, name))
+        tagged = self._tagged.get(remote_key(remote, name))
         if tagged is None:
             return
         tagged.keys.discard(key)
         if not tagged.keys:
-            del self._things[thing(remote, name)]
+            del self._tagged[remote_key(remote, name)]
 
     def forget(self, call: Call) -> None:
         """A call set tags: what was seen, and what a sweep under way will say, is older."""
-        for changed in _tagged_by(call):
-            if tagged := self._things.get(changed):
+        for changed in _tagged_by(call, self._remotes):
+            if tagged := self._tagged.get(changed):
                 tagged.tags, tagged.unseen = None, False
                 tagged.since = self._clock.monotonic() + _SETTLED_S
 
     def read(self, arn: str, tags: Mapping[str, str], asked_at: float) -> None:
         """One thing's tags were read by themselves, which is newer and surer than any sweep begun before."""
-        tagged = self._tagged(arn)
+        tagged = self._found(arn)
         if tagged is not None and tagged.since <= asked_at + _SETTLED_S:
             tagged.tags = tags
             tagged.since = max(tagged.since, asked_at)
 
     def known(self, arn: str) -> Mapping[str, str] | None:
-        tagged = self._tagged(arn)
+        tagged = self._found(arn)
         return tagged.tags if tagged else None
 
     def missing(self, arn: str) -> bool:
-        tagged = self._tagged(arn)
+        tagged = self._found(arn)
         return tagged is not None and tagged.unseen and tagged.tags is None
 
     def seen_at(self, remote: str, name: str) -> datetime | None:
-        tagged = self._things.get(thing(remote, name))
+        tagged = self._tagged.get(remote_key(remote, name))
         return tagged.seen_at if tagged else None
 
-    def _tagged(self, arn: str) -> _Tagged | None:
-        named = named_by(arn)
-        return self._things.get(named) if named else None
+    def _found(self, arn: str) -> _Tagged | None:
+        named = self._remotes.named_by(arn)
+        return self._tagged.get(named) if named else None
 
     # --- sweeping -------------------------------------------------------------------------------------------------
 
     def due_at(self) -> float | None:
         if self._under is not None:
             return self.not_before
-        return max(self.not_before, self._at) if self._things else None
+        return max(self.not_before, self._at) if self._tagged else None
 
     def next_page(self) -> PageRequest:
         if self._under is None:
-            types = sorted({f"sagemaker:{REMOTES[each.remote].arn_type}" for each in self._things})
+            types = sorted({f"sagemaker:{self._remotes[each.remote].arn_type}" for each in self._tagged})
             self._under = _TagsUnderWay(self._clock.monotonic(), types)
         params: dict[str, Any] = {
             "ResourcesPerPage": _PAGE,
@@ -135,15 +136,15 @@ class TagBook(Sweep):
         self.pages += 1
         woken: set[Key] = set()
         for shown in answer.get("ResourceTagMappingList") or ():
-            named = named_by(shown["ResourceARN"])
+            named = self._remotes.named_by(shown["ResourceARN"])
             if named is not None:
                 under.seen.add(named)
                 woken |= self._told(named, {tag["Key"]: tag["Value"] for tag in shown.get("Tags") or ()}, under.began)
         under.token = answer.get("PaginationToken") or ""
         return woken if under.token else woken | self._end(under)
 
-    def _told(self, named: Thing, tags: Mapping[str, str], began: float) -> set[Key]:
-        tagged = self._things.get(named)
+    def _told(self, named: RemoteKey, tags: Mapping[str, str], began: float) -> set[Key]:
+        tagged = self._tagged.get(named)
         if tagged is None or tagged.since > began:
             return set()
         news = tagged.tags != tags
@@ -158,7 +159,7 @@ class TagBook(Sweep):
         pace = self._paces.tags_s * jitter(0.1)
         self._at = self._clock.monotonic() + self._interval(_OPERATION, under.pages, pace)
         woken: set[Key] = set()
-        for named, tagged in self._things.items():
+        for named, tagged in self._tagged.items():
             if named in under.seen or tagged.since > under.began or tagged.unseen:
                 continue  # never shown, it is asked about once: by then a read of its own has told what there is
             tagged.tags, tagged.unseen = None, True
@@ -174,16 +175,16 @@ class TagBook(Sweep):
         if self.denied:
             return set()
         self.denied = True
-        for tagged in self._things.values():
+        for tagged in self._tagged.values():
             tagged.tags, tagged.unseen = None, False
-        return {key for tagged in self._things.values() for key in tagged.keys}
+        return {key for tagged in self._tagged.values() for key in tagged.keys}
 
 
-def _tagged_by(call: Call) -> Iterator[Thing]:
+def _tagged_by(call: Call, remotes: RemoteKinds) -> Iterator[RemoteKey]:
     if call.operation in ("AddTags", "DeleteTags"):
-        if named := named_by(str(call.params.get("ResourceArn"))):
+        if named := remotes.named_by(str(call.params.get("ResourceArn"))):
             yield named
         return
-    for remote in REMOTES.values():
+    for remote in remotes.values():
         if call.operation in (f"Create{remote.name}", f"Delete{remote.name}"):
-            yield thing(remote.name, str(call.params.get(remote.name_key)))
+            yield remote_key(remote.name, str(call.params.get(remote.name_key)))

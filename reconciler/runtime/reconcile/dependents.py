@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from reconciler.core.references import targets, told
+from reconciler.core.catalog import Catalog
+from reconciler.core.references import fingerprint, targets
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import is_ready
@@ -19,7 +20,8 @@ from reconciler.core.status import is_ready
 class Dependents:
     """Safe for threads. `wake` must only enqueue."""
 
-    def __init__(self, shapes: Mapping[str, Structure], wake: Callable[[Key], None]) -> None:
+    def __init__(self, catalog: Catalog, shapes: Mapping[str, Structure], wake: Callable[[Key], None]) -> None:
+        self._gives = catalog.gives
         self._shapes = shapes
         self._wake = wake
         self._lock = threading.Lock()
@@ -32,7 +34,8 @@ class Dependents:
                 self._wake(target)
         if old is None or new is None or old.generation != new.generation:
             self._index(key, new)
-        if told(old) == told(new):
+        gives = self._gives(key.kind)
+        if fingerprint(old, gives) == fingerprint(new, gives):
             return
         for user in self.of(key):
             self._wake(user)

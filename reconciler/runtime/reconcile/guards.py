@@ -13,11 +13,11 @@ from typing import Any
 
 from reconciler.core.decision import Phase, Refusal
 from reconciler.core.errors import TerminalError
+from reconciler.core.findings import foreign_arns
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.resource import FINALIZER, Annotation, Resource
-from reconciler.core.schema.findings import foreign_arns
 from reconciler.core.schema.shapes import Structure
-from reconciler.core.tenancy import Place, untouched
+from reconciler.core.tenancy import Place
 from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.git_side import GitVerdict
 from reconciler.runtime.reconcile.outcome import Next
@@ -118,7 +118,7 @@ def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None
     if place.conflict and not this.resource.deleting:
         return Restriction(place.conflict, Phase.STALLED)
     if mismatch := _partition_mismatch(this):
-        if untouched(this.resource.status):
+        if this.kind.untouched(this.resource.status):
             raise mismatch
         return Restriction(Refusal(mismatch.reason, str(mismatch)), Phase.STALLED)
     return Restriction(git.blocked, Phase.WAITING) if git.blocked else None

@@ -19,8 +19,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.core import tags
+from reconciler.core import deciding, tags
 from reconciler.core.aws.partitions import Partitions, commercial
+from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision, Phase, Refusal, sooner
 from reconciler.core.errors import (
     ConflictError,
@@ -32,12 +33,12 @@ from reconciler.core.errors import (
     TerminalError,
 )
 from reconciler.core.git.applied import put_back
-from reconciler.core.kind import Failure, Identity, Kind, Pass, View
+from reconciler.core.kind import Failure, Identity, Kind, Pass
 from reconciler.core.records.request import RefusedRequest
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import kept
-from reconciler.core.tenancy import Place, Tenant, untouched
+from reconciler.core.tenancy import Place, Tenant
 from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import NotLeadingError, execute
 from reconciler.runtime.reconcile.freshness import Freshness
@@ -113,7 +114,7 @@ class Worker:
         try:
             place = self._place_of(this.resource)
         except ReconcileError as error:
-            if resource.deleting and untouched(resource.status) and meaning(error).phase is Phase.STALLED:
+            if resource.deleting and kind.untouched(resource.status) and meaning(error).phase is Phase.STALLED:
                 return self._endings.release(this.resource)
             return self._failed(kind, this, error)
         this = replace(this, role=place.tenant.role)
@@ -136,6 +137,7 @@ class Worker:
             # As if the edit were reverted already, so that what runs or serves is still followed.
             resource = put_back(git.wanted, resource, kind.as_written(resource), {})
         return Pass(
+            kind=kind,
             resource=resource,
             identity=self._identity,
             spec=kind.as_written(resource),
@@ -155,13 +157,15 @@ class Worker:
     def _rounds(self, kind: Kind[Any], this: Pass, tenant: Tenant) -> Next:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
+        found: Look[Any] | None = None
         if tags.asked(this):
             self._ports.observer.look_soon(this.resource.key)
         for _ in range(_ROUNDS):
-            this = _looked(kind, self._ports.observer.view(tenant), this)
-            decision = _decide(kind, this)
+            found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
+            this = replace(this, seen=found.seen)
+            decision = deciding.decide(kind, this, found)
             if refusal := refused_before(decision, this):
-                decision = _decide(kind, replace(this, refused=refusal)).without_calls(refusal)
+                decision = deciding.decide(kind, replace(this, refused=refusal), found).without_calls(refusal)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)
@@ -184,14 +188,16 @@ class Worker:
                 doubted.add(failure.call.identity)
                 this = replace(this, doubt=True)
             else:
-                return self._call_failed(kind, this, tenant, failure)
+                return self._call_failed(kind, this, tenant, found, failure)
         return Next(after=timedelta(seconds=1))
 
     def _observe_only(self, kind: Kind[Any], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
         """Observe what there is and change nothing, whatever is wanted."""
         refusal = restricted.refusal
-        this = _looked(kind, self._ports.observer.view(tenant), replace(this, refused=refusal))
-        observed = _decide(kind, this).without_calls(refusal)
+        this = replace(this, refused=refusal)
+        found = deciding.look(kind, self._ports.observer.view(tenant), this)
+        this = replace(this, seen=found.seen)
+        observed = deciding.decide(kind, this, found).without_calls(refusal)
         shown = replace(observed, phase=restricted.phase, reason=refusal.reason, message=refusal.message)
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._recorder.record(this, shown, decided=True)
@@ -223,13 +229,13 @@ class Worker:
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
         return after_error(error)
 
-    def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, failure: Failure) -> Next:
+    def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, found: Look[Any], failure: Failure) -> Next:
         """A call did not go through: status says so, with what the calls before it came to."""
         error = failure.error
         if isinstance(error, NotLeadingError):
             return Next()
         refusal = Refusal(error.reason, str(error))
-        folded = _decide(kind, replace(this, refused=refusal)).without_calls(refusal)
+        folded = deciding.decide(kind, replace(this, refused=refusal), found).without_calls(refusal)
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
         self._ports.observer.watch(this.resource.key, tenant, folded.watches)
@@ -245,11 +251,3 @@ class Worker:
         view = self._ports.observer.view(tenant)
         seen = [view.verified(watch.remote, watch.name) for watch in decision.watches]
         return min((at for at in seen if at is not None), default=None)
-
-
-def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
-    return replace(this, seen=kind.observe(view, this), tags_seen=tags.look(view, this))
-
-
-def _decide(kind: Kind[Any], this: Pass) -> Decision:
-    return kind.decide(this, this.seen).each(lambda decision: tags.with_tags(this, decision))

@@ -18,6 +18,7 @@ from reconciler.app.settings import SystemClock
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.resource import Key
 from reconciler.dev.envfile import REGION
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.events_listener import EventsListener
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.lab import LOADER
@@ -38,7 +39,11 @@ class Watching:
         self.woken: SimpleQueue[str] = SimpleQueue()
         self.tenant = Tenant(REGION, simulator.url)
         self.observer = Observer(
-            AwsClients(Sessions(LOADER)), SystemClock(), lambda key: self.woken.put(key.name), Paces(3600, 3600, 3600)
+            AwsClients(Sessions(LOADER)),
+            SystemClock(),
+            CATALOG.remotes,
+            lambda key: self.woken.put(key.name),
+            Paces(3600, 3600, 3600),
         )
 
     def watch(self, remote: str, name: str) -> None:
@@ -95,7 +100,7 @@ def watching(simulator: SimControl, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def listener(watching: Watching, queue: str) -> Iterator[EventsListener]:
-    found = EventsListener(EventsQueue(LOADER, queue), watching.observer.hint)
+    found = EventsListener(EventsQueue(LOADER, queue), CATALOG.remotes, watching.observer.hint)
     found.start()
     yield found
     began = time.monotonic()
@@ -188,7 +193,7 @@ def test_a_queue_that_cannot_be_read_costs_one_warning_and_backs_off(
         watching.simulator.rules({"match": {"service": "sqs", "op": "ReceiveMessage"}, "action": denied})
     if trouble == "away":
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
-    listener = EventsListener(EventsQueue(LOADER, url), watching.observer.hint)
+    listener = EventsListener(EventsQueue(LOADER, url), CATALOG.remotes, watching.observer.hint)
     with caplog.at_level(logging.WARNING, "reconciler"):
         listener.start()
         eventually(lambda: listener._failures >= 2, 10, "it was tried again")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Key
-from reconciler.core.tags import recorded_arns
+from reconciler.core.tags import tagged as tagged_records
+from reconciler.kinds import CATALOG
 from tests.support.lab import Lab, annotated, hosting, job
 from tests.support.lab_git import LabGit
 from tests.support.lab_kinds import config, model, processing, transform, tuning
@@ -35,7 +36,7 @@ def there(lab: Lab, manifest: dict[str, Any], mode: str = "Correct") -> Key:
 
 
 def arns(lab: Lab, key: Key) -> tuple[str, ...]:
-    return recorded_arns(lab.status(key))
+    return tuple(record.arn for record in tagged_records(CATALOG.by_name[key.kind], lab.status(key)))
 
 
 def live(lab: Lab, arn: str) -> dict[str, str]:

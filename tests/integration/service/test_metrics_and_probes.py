@@ -17,7 +17,7 @@ from reconciler.adapters import metrics
 from reconciler.app.service import Service
 from reconciler.app.settings import Settings
 from reconciler.dev import binaries
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Paces
 from tests.support.cluster import Cluster
 from tests.support.git_repository import BareRepository
@@ -154,7 +154,7 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
 
     # Everything that was started for good is watched.
     watched = {watch.name for describe in replica.service._vitals._watched for watch in describe()}
-    informers = {f"informer-{schema.kind}-{namespace}" for schema in SCHEMAS}
+    informers = {f"informer-{schema.kind}-{namespace}" for schema in CATALOG.schemas}
     assert watched == informers | {
         *("events", "leader-sagemaker-gitops", "schedule", "observer"),
         *("objects", "sync-sources", "sync-clusters", "notes", "commit-statuses", "webhooks"),

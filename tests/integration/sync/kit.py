@@ -21,12 +21,13 @@ from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
 from reconciler.app.kinds import LoadedKinds
 from reconciler.app.loops import common_ground, source_reader
 from reconciler.app.sides import apis
+from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import find
 from reconciler.core.git.rules import UrlPolicy
 from reconciler.core.notes.note import Line, render
 from reconciler.core.ports import Applier, ClusterPorts
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from reconciler.runtime.sync.claims import SyncClaim
 from reconciler.runtime.sync.loop import SyncController
 from reconciler.runtime.sync.memory import SyncCounts
@@ -39,7 +40,8 @@ from tests.support.waiting import eventually
 GITOPS = "sagemaker-gitops.dev/v1alpha1"
 LEGACY = "sagemaker.aws.amazon.com/v1"
 NAME = "team"
-KINDS = LoadedKinds.load(LOADER, [schema for schema in SCHEMAS if schema.kind in {"GitSync", "Model", "TrainingJob"}])
+_KINDS = tuple(CATALOG.by_name[name] for name in ("Model", "TrainingJob"))
+KINDS = LoadedKinds.load(LOADER, Catalog(_KINDS, CATALOG.others))
 APIS = apis(KINDS)
 
 

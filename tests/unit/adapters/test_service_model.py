@@ -8,7 +8,7 @@ from reconciler.adapters.service_model import load_shape
 from reconciler.core.schema.declaration import Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.shapes import List, NameValueList, Scalar, Structure
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 
 MODEL: dict[str, Any] = {
     "operations": {"CreateThing": {"input": {"shape": "In"}}, "UpdateThing": {"input": {"shape": "Up"}}},
@@ -126,6 +126,6 @@ def test_what_is_not_known_stops_the_build(shape: dict[str, Any], says: str) -> 
         load(model)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 def test_a_shape_is_built_once(schema: Schema) -> None:
     assert load_shape(schema) is load_shape(schema)

@@ -18,12 +18,12 @@ from reconciler.core.drift.policy import Policy
 from reconciler.core.kind import Identity, Pass
 from reconciler.core.naming import NAME_LIMIT, TUNING_NAME_LIMIT, digest, owner_tag, remote_name, spec_hash
 from reconciler.core.resource import Resource
-from reconciler.kinds import KINDS
+from reconciler.kinds import CATALOG
 from reconciler.kinds.hosting.desired import desired_by_git
 from reconciler.kinds.jobs.runs import desired_run
 from reconciler.kinds.training_job import JOB
 
-SHAPES = {kind.name: load_shape(kind.schema) for kind in KINDS}
+SHAPES = {kind.name: load_shape(kind.schema) for kind in CATALOG.kinds}
 RUN = "sagemaker-gitops.dev/run"
 
 TRAINING: dict[str, Any] = {
@@ -73,7 +73,9 @@ def this(kind: str, spec: Mapping[str, Any], name: str = "churn", cluster: str =
         "spec": spec,
     }
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    return Pass(Resource(body), Identity(cluster), spec, SHAPES[kind], {}, now, "Run", Policy())
+    return Pass(
+        Resource(body), Identity(cluster), spec, SHAPES[kind], {}, now, "Run", Policy(), kind=CATALOG.by_name[kind]
+    )
 
 
 def run_name(spec: Mapping[str, Any], name: str = "churn", cluster: str = "prod", **annotations: str) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from reconciler.adapters.aws import load_partitions
+from reconciler.adapters.partitions import load_partitions
 from reconciler.core.aws.partitions import invocation_url, log_url
 from reconciler.core.errors import DeniedError, ReconcileError, TerminalError
 from reconciler.core.resource import Annotation, Resource
-from reconciler.core.tenancy import ANY, Tenancy, exists, parse_endpoints, untouched
+from reconciler.core.tenancy import ANY, Tenancy, parse_endpoints
+from reconciler.kinds import CATALOG
 
+KIND = CATALOG.by_name["TrainingJob"]
 PARTITIONS = load_partitions(Loader())
 ROLE = "arn:aws:iam::222233334444:role/team-a"
 OTHER = "arn:aws:iam::222233334444:role/team-b"
@@ -53,7 +55,7 @@ def named(role: str) -> dict[str, str]:
     ],
 )
 def test_sagemakers_own_hosts_are_open(region: str, url: str) -> None:
-    assert tenancy().place(thing(region, sageMakerEndpoint=url), {}).tenant.endpoint == url.rstrip("/")
+    assert tenancy().place(KIND, thing(region, sageMakerEndpoint=url), {}).tenant.endpoint == url.rstrip("/")
 
 
 @pytest.mark.parametrize(
@@ -74,16 +76,16 @@ def test_sagemakers_own_hosts_are_open(region: str, url: str) -> None:
 )
 def test_any_other_host_is_refused(region: str, url: str) -> None:
     with pytest.raises(TerminalError, match="/spec/sageMakerEndpoint") as refused:
-        tenancy().place(thing(region, sageMakerEndpoint=url), {})
+        tenancy().place(KIND, thing(region, sageMakerEndpoint=url), {})
     assert refused.value.reason == "EndpointNotAllowed"
 
 
 def test_a_map_of_endpoints_is_the_whole_list() -> None:
     mapped = tenancy(endpoints=parse_endpoints(f"{OWN}=https://proxy.local"))
-    assert mapped.place(thing(sageMakerEndpoint=f"{OWN}/"), {}).tenant.endpoint == "https://proxy.local"
-    assert mapped.place(thing(), {}).tenant.endpoint == ""
+    assert mapped.place(KIND, thing(sageMakerEndpoint=f"{OWN}/"), {}).tenant.endpoint == "https://proxy.local"
+    assert mapped.place(KIND, thing(), {}).tenant.endpoint == ""
     with pytest.raises(TerminalError):
-        mapped.place(thing(sageMakerEndpoint="https://api.sagemaker.us-west-2.amazonaws.com"), {})
+        mapped.place(KIND, thing(sageMakerEndpoint="https://api.sagemaker.us-west-2.amazonaws.com"), {})
 
 
 @pytest.mark.parametrize(
@@ -92,37 +94,37 @@ def test_a_map_of_endpoints_is_the_whole_list() -> None:
 )
 def test_the_installers_default_needs_no_allowance(endpoints: dict[str, str], expected: str) -> None:
     chosen = tenancy(default_endpoint="http://chosen", endpoints=endpoints)
-    assert chosen.place(thing(), {}).tenant.endpoint == expected
+    assert chosen.place(KIND, thing(), {}).tenant.endpoint == expected
 
 
 @pytest.mark.holds("D-14.10")
 def test_regions_are_open_unless_listed() -> None:
-    assert tenancy().place(thing("eu-west-1"), {}).tenant.region == "eu-west-1"
+    assert tenancy().place(KIND, thing("eu-west-1"), {}).tenant.region == "eu-west-1"
     listed = tenancy(regions=("us-*", "eu-west-1"))
-    assert listed.place(thing("eu-west-1"), {}).tenant.region == "eu-west-1"
+    assert listed.place(KIND, thing("eu-west-1"), {}).tenant.region == "eu-west-1"
     with pytest.raises(TerminalError, match="/spec/region: ap-south-1") as refused:
-        listed.place(thing("ap-south-1"), {})
+        listed.place(KIND, thing("ap-south-1"), {})
     assert refused.value.reason == "RegionNotAllowed"
 
 
 def test_what_was_made_stays_where_it_is_and_is_deleted_from_there() -> None:
     made = thing("eu-west-1", status=MADE)
-    assert tenancy().place(made, {}).tenant.region == "us-west-2"
+    assert tenancy().place(KIND, made, {}).tenant.region == "us-west-2"
     listed = tenancy(regions=("eu-*",))
     with pytest.raises(TerminalError):
-        listed.place(made, {})
-    assert listed.place(made.with_metadata(deletionTimestamp="now"), {}).tenant.region == "us-west-2"
+        listed.place(KIND, made, {})
+    assert listed.place(KIND, made.with_metadata(deletionTimestamp="now"), {}).tenant.region == "us-west-2"
 
 
 def test_a_region_in_which_nothing_came_about_is_forgotten() -> None:
     refused = thing("eu-west-1", status={"run": {"name": "x", "region": "us-west-2"}})
-    assert tenancy(regions=("eu-*",)).place(refused, {}).tenant.region == "eu-west-1"
+    assert tenancy(regions=("eu-*",)).place(KIND, refused, {}).tenant.region == "eu-west-1"
 
 
 def test_without_a_list_no_role_is_assumed() -> None:
-    assert tenancy().place(thing(), {}).tenant.role == ""
+    assert tenancy().place(KIND, thing(), {}).tenant.role == ""
     with pytest.raises(DeniedError) as refused:
-        tenancy().place(thing(), named(ROLE))
+        tenancy().place(KIND, thing(), named(ROLE))
     assert refused.value.reason == "RoleNotAllowed"
 
 
@@ -135,7 +137,7 @@ def test_without_a_list_no_role_is_assumed() -> None:
     ],
 )
 def test_a_listed_role_is_assumed(role: str, allowed: str) -> None:
-    place = tenancy(roles=(allowed,), external_id="prod/{namespace}").place(thing(), named(role))
+    place = tenancy(roles=(allowed,), external_id="prod/{namespace}").place(KIND, thing(), named(role))
     assert place.tenant[2:] == (ROLE, "prod/team-a")
     assert place.tenant.account == "222233334444"
 
@@ -152,7 +154,7 @@ def test_a_listed_role_is_assumed(role: str, allowed: str) -> None:
 )
 def test_any_other_role_is_refused(role: str, allowed: str, region: str) -> None:
     with pytest.raises(ReconcileError) as refused:
-        tenancy(roles=(allowed,)).place(thing(region), named(role))
+        tenancy(roles=(allowed,)).place(KIND, thing(region), named(role))
     assert refused.value.reason == "RoleNotAllowed"
 
 
@@ -167,7 +169,7 @@ def test_any_other_role_is_refused(role: str, allowed: str, region: str) -> None
 )
 def test_the_role_of_what_exists_does_not_change(before: str, now: str, used: str, conflict: bool) -> None:
     status = {**MADE, "roleArn": before}
-    place = tenancy(roles=("*",)).place(thing(status=status), named(now))
+    place = tenancy(roles=("*",)).place(KIND, thing(status=status), named(now))
     assert (place.tenant.role, place.conflict is not None) == (used, conflict)
     if place.conflict:
         assert place.conflict.reason == "IdentityChanged"
@@ -175,7 +177,7 @@ def test_the_role_of_what_exists_does_not_change(before: str, now: str, used: st
 
 def test_where_nothing_was_made_the_role_may_change() -> None:
     refused = {"run": {"name": "x", "region": "us-west-2"}, "roleArn": ROLE}
-    assert tenancy(roles=("*",)).place(thing(status=refused), named(OTHER)) == ((*_tenant(OTHER),), None)
+    assert tenancy(roles=("*",)).place(KIND, thing(status=refused), named(OTHER)) == ((*_tenant(OTHER),), None)
 
 
 def _tenant(role: str) -> tuple[str, str, str, str]:
@@ -183,20 +185,35 @@ def _tenant(role: str) -> tuple[str, str, str, str]:
 
 
 @pytest.mark.parametrize(
-    ("status", "made", "free"),
+    ("kind", "status", "made", "free"),
     [
-        pytest.param({}, False, True, id="new"),
-        pytest.param({"conditions": [], "additional": "no"}, False, True, id="refused before anything was asked"),
-        pytest.param({"run": {"name": "x"}, "intent": {"at": "t"}}, False, False, id="asked, and answered no"),
-        pytest.param({"run": {"name": "x", "requestedAt": "t"}}, True, False, id="asked, and not answered"),
-        pytest.param({"models": [{"name": "x", "arn": "arn"}]}, True, False, id="a model"),
-        pytest.param({"rollout": {"startedAt": "t"}, "intent": {}}, False, True, id="a rollout that came to nothing"),
-        pytest.param({"rollout": {"requestedAt": "t"}}, True, False, id="a rollout that may have begun"),
-        pytest.param({"endpointName": "host-uid"}, False, False, id="the archived operator's"),
+        pytest.param("TrainingJob", {}, False, True, id="new"),
+        pytest.param(
+            "TrainingJob", {"conditions": [], "additional": "no"}, False, True, id="refused before anything was asked"
+        ),
+        pytest.param(
+            "TrainingJob", {"run": {"name": "x"}, "intent": {"at": "t"}}, False, False, id="asked, and answered no"
+        ),
+        pytest.param(
+            "TrainingJob", {"run": {"name": "x", "requestedAt": "t"}}, True, False, id="asked, and not answered"
+        ),
+        pytest.param("Model", {"models": [{"name": "x", "arn": "arn"}]}, True, False, id="a model"),
+        pytest.param(
+            "HostingDeployment",
+            {"rollout": {"startedAt": "t"}, "intent": {}},
+            False,
+            True,
+            id="a rollout that came to nothing",
+        ),
+        pytest.param(
+            "HostingDeployment", {"rollout": {"requestedAt": "t"}}, True, False, id="a rollout that may have begun"
+        ),
+        pytest.param("HostingDeployment", {"endpointName": "host-uid"}, False, False, id="the archived operator's"),
     ],
 )
-def test_what_status_tells_of_things_made(status: dict[str, Any], made: bool, free: bool) -> None:
-    assert (exists(status), untouched(status)) == (made, free)
+def test_what_status_tells_of_things_made(kind: str, status: dict[str, Any], made: bool, free: bool) -> None:
+    found = CATALOG.by_name[kind]
+    assert (found.exists(status), found.untouched(status)) == (made, free)
 
 
 @pytest.mark.parametrize(

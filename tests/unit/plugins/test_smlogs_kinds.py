@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from reconciler.core.resource import Resource
-from reconciler.kinds import SCHEMAS
 from reconciler.plugins.smlogs.kinds import KINDS, LogKind, header, kind_named, query, subject
 
 
@@ -71,11 +70,8 @@ def test_no_kind_with_logs(text: str) -> None:
 
 @pytest.mark.parametrize("one", KINDS, ids=lambda one: one.kind)
 def test_the_table_agrees_with_the_resource_definitions(one: LogKind) -> None:
-    schema = next(schema for schema in SCHEMAS if schema.kind == one.kind)
-    assert schema.plural == one.plural
-    assert all(kind_named(short) is one for short in schema.short_names)
-    status = {field.key for field in schema.status.fields}
-    assert {one.status_name, one.status_key} | ({one.secondary_key} - {""}) <= status
+    status, keys = one.declared.schema.status.by_key, one.declared.keys
+    assert {keys.name, keys.status} | ({keys.secondary} - {""}) <= status.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.aws.remote import Thing, named_by
+from reconciler.core.aws.remote import RemoteKey
 from reconciler.core.aws.wakeups import Hint, hints
+from reconciler.kinds import CATALOG
 
+REMOTES = CATALOG.remotes
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
 
@@ -78,14 +80,14 @@ def arn(tail: str, service: str = "sagemaker") -> str:
     ],
 )
 def test_hints(body: str, told: list[tuple[str, str]]) -> None:
-    assert [tuple(hint.thing) for hint in hints(body)] == told
-    assert all(hint[:2] == (REGION, ACCOUNT) for hint in hints(body))
+    assert [tuple(hint.remote) for hint in hints(body, REMOTES)] == told
+    assert all(hint[:2] == (REGION, ACCOUNT) for hint in hints(body, REMOTES))
 
 
 def test_hints_are_equal_for_equal_things() -> None:
-    assert hints(event("Endpoint", arn("endpoint/a"))) == (Hint(REGION, ACCOUNT, Thing("Endpoint", "a")),)
+    assert hints(event("Endpoint", arn("endpoint/a")), REMOTES) == (Hint(REGION, ACCOUNT, RemoteKey("Endpoint", "a")),)
 
 
 @pytest.mark.parametrize("text", ["", "endpoint/a", "arn:aws:sagemaker:us-west-2:1:endpoint", arn("user-profile/d/u")])
 def test_what_names_nothing_of_ours(text: str) -> None:
-    assert named_by(text) is None
+    assert REMOTES.named_by(text) is None

@@ -13,10 +13,10 @@ from reconciler.core.naming import canonical_json
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import problems
 from reconciler.core.schema.shapes import Field, List, Shape, Structure, canonical, masked, to_request, to_resource
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from tests.support.specs import SEEDS, value
 
-SENT = [schema for schema in SCHEMAS if schema.sources]
+SENT = [schema for schema in CATALOG.schemas if schema.sources]
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 each_kind = pytest.mark.parametrize("schema", SENT, ids=lambda schema: schema.kind)
@@ -54,7 +54,7 @@ def test_masking_keeps_every_key_and_shows_no_secret(schema: Schema, seed: int) 
             assert pair["value"].startswith("changed (sha256:")
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.kind)
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
 @FEW
 @given(junk=st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["region", "tags", "models", "hyperParameters", "name", "x"]), inner)))  # fmt: skip
 def test_no_walk_ends_in_an_exception_whatever_the_value(schema: Schema, junk: Any) -> None:

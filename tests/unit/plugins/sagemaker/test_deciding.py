@@ -6,10 +6,10 @@ import pytest
 
 from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
+from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health, releases
 from reconciler.plugins.sagemaker.goals import Goal, State, judge
 from reconciler.plugins.sagemaker.health import Health, look, unheard
-from reconciler.plugins.sagemaker.remote import serving_entry
 from tests.unit.plugins.sagemaker.builders import BAD, HISTORY, A, B, C, conditions, entry, hosting, resource
 
 DONE, PENDING, FAILED = State.DONE, State.PENDING, State.FAILED

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from reconciler.kinds import SCHEMAS
+from reconciler.kinds import CATALOG
 from reconciler.plugins.sagemaker.command import COMMANDS, sagemaker
 from reconciler.plugins.sagemaker.completion import candidates
 from reconciler.plugins.sagemaker.kinds import every_kind, kind_named
@@ -84,7 +84,7 @@ def test_kinds_have_many_names(text: str) -> None:
 
 def test_every_kind_is_known_and_syncs_come_first() -> None:
     kinds = [one.kind for one in every_kind()]
-    assert sorted(kinds) == sorted(schema.kind for schema in SCHEMAS)
+    assert sorted(kinds) == sorted(schema.kind for schema in CATALOG.schemas)
     assert kinds[0] == "GitSync"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.aws.remote import thing
+from reconciler.core.aws.remote import remote_key
 from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import (
@@ -21,6 +21,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.resource import Key
 from reconciler.core.tenancy import Tenant
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.clock import LabClock
 
@@ -117,7 +118,9 @@ class Bench:
         self.aws = aws or FakeSageMaker(jobs)
         self.clock = LabClock()
         self.woken: list[str] = []
-        self.observer = Observer(self.aws, self.clock, lambda key: self.woken.append(key.name), Paces(5, 60))
+        self.observer = Observer(
+            self.aws, self.clock, CATALOG.remotes, lambda key: self.woken.append(key.name), Paces(5, 60)
+        )
 
     def watch(self, *names: str) -> None:
         for name in names:
@@ -323,7 +326,7 @@ def test_jobs_that_ended_are_in_no_page_we_ask_for() -> None:
 
 
 def hint(remote: str, name: str, region: str = "us-west-2") -> Hint:
-    return Hint(region, "1", thing(remote, name))
+    return Hint(region, "1", remote_key(remote, name))
 
 
 def test_a_hint_makes_us_look_soon_and_no_further_than_needed() -> None:

@@ -14,6 +14,7 @@ from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import CredentialsError, RateLimitedError, TransientError
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.clock import LabClock
 from tests.support.waiting import eventually
@@ -58,7 +59,7 @@ class FakeAccounts:
 
 
 def observer(aws: FakeAccounts, clock: Clock, paces: Paces = Paces(5, 60)) -> Observer:  # noqa: B008 - frozen
-    found = Observer(aws, clock, lambda _key: None, paces)
+    found = Observer(aws, clock, CATALOG.remotes, lambda _key: None, paces)
     for tenant in aws.pages:
         watches = tuple(Watch(remote, "x", Pace.SLOW) for remote in ("Model", "EndpointConfig", "Endpoint"))
         found.watch(Key("Model", "team", tenant), tenant, watches)

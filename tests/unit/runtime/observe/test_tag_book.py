@@ -12,6 +12,7 @@ from reconciler.core.errors import DeniedError, ReconcileError, TransientError
 from reconciler.core.kind import View
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
+from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.clock import LabClock
 
@@ -79,7 +80,7 @@ class Bench:
         self.clock = LabClock()
         self.woken: list[str] = []
         paces = Paces(3600, 1e9, 300)
-        self.observer = Observer(self.aws, self.clock, lambda key: self.woken.append(key.name), paces)
+        self.observer = Observer(self.aws, self.clock, CATALOG.remotes, lambda key: self.woken.append(key.name), paces)
         self.view: View = self.observer.view("tenant")
         for name in names:
             self.watch(name)

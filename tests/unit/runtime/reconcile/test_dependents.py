@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.resource import Key, Resource
-from reconciler.kinds import KINDS
+from reconciler.kinds import CATALOG
 from reconciler.runtime.reconcile.dependents import Dependents
 from tests.support.lab_kinds import config, model, transform
 from tests.support.passes import ready, resource
@@ -17,14 +17,14 @@ REF = {"kind": "Model", "name": "net"}
 NET = Key("Model", "team", "net")
 SCORE = Key("BatchTransformJob", "team", "score")
 SPLIT = Key("EndpointConfig", "team", "split")
-SHAPES = {kind.name: load_shape(kind.schema) for kind in KINDS}
+SHAPES = {kind.name: load_shape(kind.schema) for kind in CATALOG.kinds}
 MADE = ready(model(), sageMakerModelName="net-1")
 
 
 class Watched:
     def __init__(self) -> None:
         self.woken: list[Key] = []
-        self.index = Dependents(SHAPES, self.woken.append)
+        self.index = Dependents(CATALOG, SHAPES, self.woken.append)
 
     def after(self, old: Resource | None, new: Resource | None) -> list[Key]:
         self.woken.clear()

@@ -12,9 +12,11 @@ from botocore.loaders import Loader
 from reconciler.core.aws.partitions import Partition, Partitions
 
 
-def load_partitions(loader: Loader) -> Partitions:
-    """A region that no pattern knows counts as one of the first partition, as botocore itself takes it."""
-    known = [(_regions(entry), _partition(entry)) for entry in loader.load_data("partitions")["partitions"]]
+def load_partitions(loader: Loader | None = None) -> Partitions:
+    """Give the session's loader where there is one. A region that no pattern knows counts as one of the first partition, as botocore itself takes it."""
+    known = [
+        (_regions(entry), _partition(entry)) for entry in (loader or Loader()).load_data("partitions")["partitions"]
+    ]
 
     @lru_cache(maxsize=256)  # regions come from manifests
     def partition_of(region: str) -> Partition:

@@ -2,7 +2,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.schema.findings import findings
+from reconciler.adapters.partitions import load_partitions
+from reconciler.core.findings import findings
+from reconciler.kinds import CATALOG
+
+PARTITIONS = load_partitions()
 
 MODEL = {
     "name": "m",
@@ -24,10 +28,10 @@ SCALING: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     ("kind", "spec"),
-    [("HostingDeployment", HOSTING), ("TrainingJob", TRAINING), ("HostingAutoscalingPolicy", SCALING), ("GitSync", {})],
+    [("HostingDeployment", HOSTING), ("TrainingJob", TRAINING), ("HostingAutoscalingPolicy", SCALING)],
 )
 def test_what_is_right_has_no_findings(kind: str, spec: dict[str, Any]) -> None:
-    assert findings(kind, spec) == ()
+    assert findings(CATALOG.by_name[kind], spec, PARTITIONS) == ()
 
 
 @pytest.mark.holds("D-11.2", "D-18.4")
@@ -146,4 +150,5 @@ def test_what_is_right_has_no_findings(kind: str, spec: dict[str, Any]) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_finding(kind: str, spec: dict[str, Any], path: str, reason: str) -> None:
-    assert [(problem.path, problem.reason) for problem in findings(kind, spec)] == [(path, reason)]
+    found = findings(CATALOG.by_name[kind], spec, PARTITIONS)
+    assert [(problem.path, problem.reason) for problem in found] == [(path, reason)]
