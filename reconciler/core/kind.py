@@ -170,8 +170,8 @@ class Kind(Generic[Seen]):
     schema: Schema
     observe: Callable[[View, Pass], Seen]
     decide: Callable[[Pass, Seen], Decision]
-    failing: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
-    """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
+    failing: Callable[[Mapping[str, Any], ReconcileError], Mapping[str, Any]]
+    """Status fields while an error keeps the pass from deciding: (status before, the error) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
     """The spec without the archived operator's write-backs."""
     follow: Callable[[View, Pass], Decision | None] = lambda _view, _this: None

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.kind import Kind, seen_in_pass
+from reconciler.core.kind import Kind
+from reconciler.core.records.scaling import ScalingTarget
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
-from reconciler.core.schema.status import internal, many, record, status, string, time
+from reconciler.core.schema.status import many, record, status, string, time
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
-from reconciler.kinds.scaling.state import failing, observe
+from reconciler.kinds.scaling.observed import observe
+from reconciler.kinds.scaling.rendered import failing
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT
 
 _RESOURCE_ID = Structure(
@@ -87,24 +89,7 @@ SCHEMA = Schema(
         ),
         Field(
             "targets",
-            many(
-                internal(
-                    resourceId=string(),
-                    dimension=string(),
-                    region=string(),
-                    arn=string(),
-                    policyName=string(),
-                    policyArn=string(),
-                    hash=string(),
-                    tagHash=string(),
-                    tagKeys=string(),
-                    requestedAt=time(),
-                    registeredAt=time(),
-                    release=string(),
-                    refused=string(),
-                    message=string(),
-                )
-            ),
+            many(ScalingTarget.shape()),
             doc="The scalable targets and policies this object made.",
         ),
     ),
@@ -119,7 +104,7 @@ _WRITTEN_BACK = {
 
 
 def as_written(resource: Resource) -> Mapping[str, Any]:
-    """The spec in its shortest form: without the defaults that the archived operator wrote into it (facts of it, 2.10).
+    """The spec in its shortest form: without the defaults that the archived operator wrote into it (LO-8).
 
     Whoever spells a default out means the same, so both ways of writing are one content. Git's manifests go through here as
     well before they are compared.
@@ -133,4 +118,4 @@ def as_written(resource: Resource) -> Mapping[str, Any]:
     return {**spec, "suspendedState": suspended} if suspended else spec
 
 
-KIND = Kind(schema=SCHEMA, observe=observe, decide=seen_in_pass(decide), failing=failing, as_written=as_written)
+KIND = Kind(schema=SCHEMA, observe=observe, decide=decide, failing=failing, as_written=as_written)

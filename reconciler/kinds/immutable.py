@@ -26,6 +26,7 @@ from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, P
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
+from reconciler.core.errors import ReconcileError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import OWNER_TAG, digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, generated_name, judge, may_adopt, own_tag, tags_for
@@ -506,6 +507,7 @@ def _watches(kind: ThingType, made: Sequence[Thing]) -> tuple[Watch, ...]:
     return tuple(Watch(kind.remote.name, thing.name, Pace.SLOW) for thing in made if thing.arn)
 
 
-def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """The archived operator's word while an error stands in the way; the name stays, whoever uses the thing needs it."""
+    message = str(error)
     return {**past, "additional": message, "status": _ERROR}

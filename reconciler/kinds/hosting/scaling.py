@@ -15,8 +15,8 @@ from reconciler.core.decision import Call
 from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.kinds.hosting.content import VARIANT_LISTS
-from reconciler.kinds.scaling.content import INSTANCES, Where
-from reconciler.kinds.scaling.state import same_account
+from reconciler.kinds.scaling.content import INSTANCES, VariantTarget
+from reconciler.kinds.scaling.others import same_account
 
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
 
@@ -25,7 +25,7 @@ _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyTy
 class Scaled:
     """A variant that is a scalable target."""
 
-    where: Where
+    where: VariantTarget
     instance_type: str
     """As its endpoint's configuration has it; empty when that is unknown."""
 
@@ -48,7 +48,7 @@ def look(view: View, this: Pass, endpoint: Mapping[str, Any]) -> tuple[Scaled, .
         return ()
     config = view.describe("EndpointConfig", str(endpoint["EndpointConfigName"])) if targets else None
     types = _types((config or {}).get("ProductionVariants") or ())
-    found = [Where(str(target["ResourceId"]), str(target["ScalableDimension"])) for target in targets]
+    found = [VariantTarget(str(target["ResourceId"]), str(target["ScalableDimension"])) for target in targets]
     return tuple(Scaled(where, types.get(where.variant, "")) for where in found)
 
 
@@ -78,7 +78,7 @@ def owned(this: Pass, endpoint: str) -> frozenset[str]:
         if same_account(this, policy)
         for record in policy.status.get("targets") or ()
         if record.get("registeredAt") and record.get("region") == this.region
-        if (where := Where(str(record.get("resourceId")), str(record.get("dimension")))).endpoint == endpoint
+        if (where := VariantTarget(str(record.get("resourceId")), str(record.get("dimension")))).endpoint == endpoint
     )
 
 
@@ -118,8 +118,8 @@ def to_resize(this: Pass, endpoint: str, scaled: Sequence[Scaled], config: Mappi
     return [name for name in names if instances_of(endpoint, name).target not in targets]
 
 
-def instances_of(endpoint: str, variant: str) -> Where:
-    return Where(f"endpoint/{endpoint}/variant/{variant}", INSTANCES)
+def instances_of(endpoint: str, variant: str) -> VariantTarget:
+    return VariantTarget(f"endpoint/{endpoint}/variant/{variant}", INSTANCES)
 
 
 def _retains(this: Pass, endpoint: str, scaled: Sequence[Scaled]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.core.aws.partitions import invocation_url
 from reconciler.core.conditions import stamp
+from reconciler.core.errors import ReconcileError
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.resource import Resource
@@ -236,8 +237,9 @@ def _variant(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """The archived operator's words while an error stands in the way; what serves keeps its own status."""
+    message = str(error)
     served = bool((past.get("endpoint") or {}).get("arn"))
     return {**past, "additional": message, **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
 

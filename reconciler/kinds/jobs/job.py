@@ -26,7 +26,7 @@ from reconciler.core import references
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch
 from reconciler.core.drift import projection
-from reconciler.core.errors import ConflictError
+from reconciler.core.errors import ConflictError, ReconcileError
 from reconciler.core.kind import Kind, Pass, View, seen_in_pass
 from reconciler.core.naming import RUN_TAG
 from reconciler.core.notes.note import commit_of
@@ -349,7 +349,7 @@ def _await_models(job: JobType, this: Pass, run: Run, older: tuple[Run, ...]) ->
     waiting = _await(job, this, run, older, awaited.why(names))
     return replace(
         waiting,
-        status=failing(job, waiting.status, waiting.message),
+        status=failing(job, waiting.status, ReconcileError(waiting.message)),
         watches=(*waiting.watches, *awaited.watches(names)),
         look_again=awaited.AGAIN,
     )
@@ -503,10 +503,11 @@ def _notices(job: JobType, this: Pass, run: Run, news: Mapping[str, Any], *, qui
     return ()
 
 
-def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(job: JobType, past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """Legacy fields while an error stands in the way: the text in `additional`, the status only before the start.
     What a finished job left there, the reason of its failure, stays.
     """
+    message = str(error)
     run = past.get("run") or {}
     if not run.get("startedAt"):
         return {**past, "additional": message, job.status_key: job.working}

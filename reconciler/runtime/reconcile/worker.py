@@ -17,6 +17,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from reconciler.core import tags
@@ -252,4 +253,4 @@ def _looked(kind: Kind[Any], view: View, this: Pass) -> Pass:
 
 
 def _decide(kind: Kind[Any], this: Pass) -> Decision:
-    return tags.with_tags(this, kind.decide(this, this.seen))
+    return kind.decide(this, this.seen).each(partial(tags.with_tags, this))
