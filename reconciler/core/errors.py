@@ -12,6 +12,7 @@ ReconcileError
 │   └── LostReplyError  nobody knows whether the request was carried out
 ├── PreconditionError   the user must act outside the spec: role, bucket, a dependency just made
 │   └── DependencyError a thing the call builds on is not there (yet)
+│       └── NotInServiceError  an endpoint that is changing takes no scalable target
 ├── DeniedError         the controller's own rights do not suffice
 ├── QuotaError          an account limit is reached
 └── TerminalError       the spec is wrong: no mutating call until it changes
@@ -79,6 +80,10 @@ class PreconditionError(ReconcileError):
 
 class DependencyError(PreconditionError):
     reason = "DependencyNotFound"
+
+
+class NotInServiceError(DependencyError):
+    reason = "DependencyNotReady"
 
 
 class DeniedError(ReconcileError):

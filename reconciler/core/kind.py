@@ -198,8 +198,8 @@ class Kind(Generic[Observed]):
     schema: Schema
     observe: Callable[[View, Pass], Observed]
     decide: Callable[[Pass, Observed], Decision]
-    failing: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
-    """Status fields while an error keeps the pass from deciding: (status before, error text) -> status."""
+    failing: Callable[[Mapping[str, Any], ReconcileError], Mapping[str, Any]]
+    """Status fields while an error keeps the pass from deciding: (status before, the error) -> status."""
     as_written: Callable[[Resource], Mapping[str, Any]]
     """The spec without the archived operator's write-backs."""
     remotes: tuple[RemoteKind, ...]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.aws.remote import ScalingKind
-from reconciler.core.kind import Kind, Shown, StatusKeys, seen_in_pass
-from reconciler.core.records.record import Time, member
-from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.kind import Kind, Shown, StatusKeys
+from reconciler.core.records.scaling import ScalingTarget, scaling_targets
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
-from reconciler.core.schema.status import internal, many, record, status, string, time
+from reconciler.core.schema.status import many, record, status, string, time
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
-from reconciler.kinds.scaling.state import failing, observe
+from reconciler.kinds.scaling.observed import observe
+from reconciler.kinds.scaling.rendered import failing
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT
 
 _RESOURCE_ID = Structure(
@@ -92,24 +91,7 @@ SCHEMA = Schema(
         ),
         Field(
             "targets",
-            many(
-                internal(
-                    resourceId=string(),
-                    dimension=string(),
-                    region=string(),
-                    arn=string(),
-                    policyName=string(),
-                    policyArn=string(),
-                    hash=string(),
-                    tagHash=string(),
-                    tagKeys=string(),
-                    requestedAt=time(),
-                    registeredAt=time(),
-                    release=string(),
-                    refused=string(),
-                    message=string(),
-                )
-            ),
+            many(ScalingTarget.shape()),
             doc="The scalable targets and policies this object made.",
         ),
     ),
@@ -139,7 +121,7 @@ _WRITTEN_BACK = {
 
 
 def as_written(resource: Resource) -> Mapping[str, Any]:
-    """The spec in its shortest form: without the defaults that the archived operator wrote into it (facts of it, 2.10).
+    """The spec in its shortest form: without the defaults that the archived operator wrote into it (LO-8).
 
     Whoever spells a default out means the same, so both ways of writing are one content. Git's manifests go through here as
     well before they are compared.
@@ -170,26 +152,8 @@ def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
 
 
-@dataclass(frozen=True)
-class _Target(RemoteObject):
-    """One of `status.targets`."""
-
-    name: str = member("resourceId", default="")
-    registered_at: Time = ""
-    requested_at: Time = ""
-    refused: str = ""
-
-    @property
-    def exists(self) -> bool:
-        return bool(self.arn or self.registered_at)
-
-    @property
-    def requested(self) -> bool:
-        return bool(self.requested_at and not self.refused)
-
-
-def _records(status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
-    return tuple(_Target.parse(one) for one in status.get("targets") or ())
+def _records(status: Mapping[str, Any]) -> tuple[ScalingTarget, ...]:
+    return tuple(scaling_targets(status).values())
 
 
 def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
@@ -205,7 +169,7 @@ _KEYS = StatusKeys("resourceIDList", "hostingAutoscalingPolicyStatus")
 KIND = Kind(
     schema=SCHEMA,
     observe=observe,
-    decide=seen_in_pass(decide),
+    decide=decide,
     failing=failing,
     as_written=as_written,
     remotes=(SCALABLE_TARGET, SCALING_POLICY),

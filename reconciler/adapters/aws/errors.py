@@ -36,6 +36,7 @@ _OVER = ("The request was rejected because the",)
 _PRECONDITION = ("Could not assume role", "No S3 objects found under S3 URL", "Could not access model data")
 _IN_USE_BUT_BUSY = "not in a terminal state"
 _NOT_IN_SERVICE = "The status should be in 'InService'"
+"""An endpoint that is changing takes no scalable target (SM-140)."""
 _SCALED = "scalable target"
 _UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
 """DeleteEndpoint takes scalable targets with it, if the caller may (SM-93)."""
@@ -87,12 +88,6 @@ class RoleNotAssumableError(errors.CredentialsError):
     """The role of a Namespace: its trust policy, or its name, is wrong."""
 
     reason = "RoleNotAssumable"
-
-
-class NotInServiceError(errors.DependencyError):
-    """An endpoint that is changing takes no scalable target (SM-140)."""
-
-    reason = "DependencyNotReady"
 
 
 def translate(error: Exception, operation: str, params: Mapping[str, Any] | None = None) -> errors.ReconcileError:
@@ -155,7 +150,7 @@ def _from_answer(
     if code in _DENIED or _UNSCALED in message:
         return errors.DeniedError(text)
     if _NOT_IN_SERVICE in message:
-        return NotInServiceError(text)
+        return errors.NotInServiceError(text)
     if code == "ObjectNotFoundException" and operation == "PutScalingPolicy":
         return errors.DependencyError(text)  # its scalable target
     if operation == "RegisterScalableTarget" and _REGISTERED in message:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from reconciler.core.aws.partitions import invocation_url
 from reconciler.core.decision import REFUSAL_MESSAGE, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.drift.policy import CORRECTIONS_MAX, DriftMode
+from reconciler.core.errors import ReconcileError
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import Part
 from reconciler.core.references import NOT_READY
@@ -244,10 +245,10 @@ def _variant(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """The archived operator's words while an error stands in the way; what serves keeps its own status."""
     served = bool((past.get("endpoint") or {}).get("arn"))
-    return {**past, "additional": message, **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
+    return {**past, "additional": str(error), **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
 
 
 def as_written(resource: Resource) -> Mapping[str, Any]:

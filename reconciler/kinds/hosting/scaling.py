@@ -11,9 +11,8 @@ from typing import Any
 
 from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
-from reconciler.kinds.scaling.content import INSTANCES
-from reconciler.kinds.scaling.content import Where as VariantTarget
-from reconciler.kinds.scaling.state import same_account
+from reconciler.kinds.scaling.content import INSTANCES, VariantTarget
+from reconciler.kinds.scaling.others import same_account
 
 DEREGISTER = "DeregisterScalableTarget"
 

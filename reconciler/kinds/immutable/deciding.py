@@ -13,6 +13,7 @@ from reconciler.core.decision import REFUSAL_MESSAGE, Call, Decision, Difference
 from reconciler.core.drift import projection
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
+from reconciler.core.errors import ReconcileError
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.ownership import adoption_refusal, own_tag, tags_for
@@ -237,9 +238,9 @@ def _gone(given: ImmutablePass, current: ImmutableObject, others: tuple[Immutabl
 # --- the kind ---------------------------------------------------------------------------------------------------------
 
 
-def failing(past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """The archived operator's word while an error stands in the way; the name stays, whoever uses the object needs it."""
-    return {**past, "additional": message, "status": FAILING}
+    return {**past, "additional": str(error), "status": FAILING}
 
 
 def _as_written(resource: Resource) -> Mapping[str, Any]:

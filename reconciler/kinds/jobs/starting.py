@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Notice, Phase
-from reconciler.core.errors import ConflictError
+from reconciler.core.errors import ConflictError, ReconcileError
 from reconciler.core.notes.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, tags_for
 from reconciler.core.records.run import Run
@@ -153,17 +153,17 @@ def _await_models(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decisio
     waiting = _await(given, run, earlier, awaited.why(names))
     return replace(
         waiting,
-        status=failing(given.job, waiting.status, waiting.message),
+        status=failing(given.job, waiting.status, ReconcileError(waiting.message)),
         watches=(*waiting.watches, *awaited.watches(names)),
         look_again=awaited.AGAIN,
     )
 
 
-def failing(job: JobType, past: Mapping[str, Any], message: str) -> dict[str, Any]:
+def failing(job: JobType, past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
     """Legacy fields while an error stands in the way: the text in `additional`, the status only before the start.
     What a finished job left there, the reason of its failure, stays.
     """
     run = Run.parse(past.get("run"))
     if not run.started:
-        return {**past, "additional": message, job.status_key: job.working}
-    return dict(past) if job.is_over(run) else {**past, "additional": message}
+        return {**past, "additional": str(error), job.status_key: job.working}
+    return dict(past) if job.is_over(run) else {**past, "additional": str(error)}

@@ -93,6 +93,6 @@ def shown(kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, 
         phase=meaning(error).phase,
         reason=error.reason,
         message=text,
-        status=kind.failing(kept(status), text),
+        status=kind.failing(kept(status), error),
         notices=(Notice("Warning", error.reason, text),) if is_new(this.resource, error) else (),
     )

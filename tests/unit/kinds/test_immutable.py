@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.core.decision import Call, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
+from reconciler.core.errors import DeniedError, ThrottledError
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
 from reconciler.kinds.immutable.objects import recorded_objects
@@ -175,7 +176,7 @@ def test_what_is_kept_says_who_uses_it() -> None:
 
 
 def test_an_error_keeps_the_name_that_others_need() -> None:
-    told = KIND.failing(created(record()), "no rights")
+    told = KIND.failing(created(record()), DeniedError("no rights"))
     assert (told["status"], told["additional"], told["sageMakerModelName"]) == ("Error", "no rights", NAME)
 
 
@@ -188,7 +189,7 @@ def test_an_error_at_the_first_look_costs_no_look_under_a_name_that_nobody_made(
     past: dict[str, Any], looked_for: list[str]
 ) -> None:
     for _ in range(2):
-        past = dict(KIND.failing(past, "throttled"))
+        past = dict(KIND.failing(past, ThrottledError("throttled")))
         made = recorded_objects(MODEL, a_pass(KIND, model(), past), None)
         assert [one.name for one in made] == looked_for
 

@@ -1,4 +1,4 @@
-"""What is decided about a HostingAutoscalingPolicy: tables of `kinds.scaling.content` and `kinds.scaling.decide`."""
+"""What is decided about a HostingAutoscalingPolicy: tables of `kinds.scaling`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from reconciler.adapters.aws.errors import translate
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
-from reconciler.core.errors import TerminalError, ThrottledError
+from reconciler.core.errors import RateLimitedError, ReconcileError, TerminalError, ThrottledError
 from reconciler.core.kind import Failure
 from reconciler.core.ownership import Owner
+from reconciler.core.records.scaling import ScalingTarget
 from reconciler.core.references import Snapshot
 from reconciler.kinds.hosting_autoscaling_policy import KIND
 from reconciler.kinds.scaling import content
-from reconciler.kinds.scaling.state import Look, Record, Seen
+from reconciler.kinds.scaling.drift import differences
+from reconciler.kinds.scaling.observed import ScalingObserved, VariantObserved
 from tests.support.lab_scaling import INSTANCES, INVOCATIONS, NAME, endpoint, resource, scaling
 from tests.support.passes import NOW, a_pass, verbs
 from tests.support.passes import resource as an_object
@@ -79,12 +83,12 @@ def spec_of(**changes: Any) -> dict[str, Any]:
 )
 def test_what_cannot_be_asked_for_names_its_field(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(TerminalError, match=f"^{re.escape(said)}") as refusal:
-        content.wanted(a_pass(KIND, scaling("a", **changes)))
+        content.desired(a_pass(KIND, scaling("a", **changes)))
     assert refusal.value.reason == "InvalidSpec"
 
 
 def _hash(**changes: Any) -> str:
-    return content.wanted(a_pass(KIND, scaling("a", **changes)))[0].hash
+    return content.desired(a_pass(KIND, scaling("a", **changes)))[0].hash
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_other_content_is_other(other: dict[str, Any]) -> None:
 
 
 def test_the_requests_are_whole() -> None:
-    want = content.wanted(a_pass(KIND, scaling("a", suspendedState={"dynamicScalingInSuspended": True})))[0]
+    want = content.desired(a_pass(KIND, scaling("a", suspendedState={"dynamicScalingInSuspended": True})))[0]
     where = {"ServiceNamespace": "sagemaker", "ResourceId": resource("a"), "ScalableDimension": INSTANCES}
     assert want.register(new=False).params == {
         **where,
@@ -141,7 +145,7 @@ def test_the_requests_are_whole() -> None:
 
 def test_a_configuration_says_its_type() -> None:
     steps: dict[str, Any] = {TRACKING: None, "stepScalingPolicyConfiguration": STEPS}
-    want = content.wanted(a_pass(KIND, scaling("a", **steps)))[0]
+    want = content.desired(a_pass(KIND, scaling("a", **steps)))[0]
     assert want.put().params["PolicyType"] == "StepScaling"
 
 
@@ -230,8 +234,8 @@ def put(kind: str = "TargetTrackingScaling", **changes: Any) -> dict[str, Any]:
 )
 def test_differences(target: dict[str, Any], policy: dict[str, Any] | None, paths: list[str]) -> None:
     this = a_pass(KIND, scaling("a"))
-    (want,) = content.wanted(this)
-    found = content.differences(this.shape, want, target, policy)
+    (want,) = content.desired(this)
+    found = differences(this.shape, want, target, policy)
     assert {one.path for one in found} == {f"/spec/{path}" for path in paths}
     assert all(resource("a") in one.live for one in found)
 
@@ -240,7 +244,7 @@ def test_lists_are_compared_by_what_is_wanted_of_them() -> None:
     metric = {**METRIC, "dimensions": [{"name": "b", "value": "2"}, {"name": "a", "value": "1"}]}
     custom: dict[str, Any] = {TRACKING: {"targetValue": 1, "customizedMetricSpecification": metric}}
     this = a_pass(KIND, scaling("a", **custom))
-    (want,) = content.wanted(this)
+    (want,) = content.desired(this)
     found = {
         "MetricName": "m",
         "Namespace": "n",
@@ -251,42 +255,44 @@ def test_lists_are_compared_by_what_is_wanted_of_them() -> None:
         **put(),
         "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 1, "CustomizedMetricSpecification": found},
     }
-    assert content.differences(this.shape, want, live(), policy) == ()
+    assert differences(this.shape, want, live(), policy) == ()
 
 
 # --- what is decided --------------------------------------------------------------------------------------------------
 
 MANIFEST = scaling("a")
-(WANT,) = content.wanted(a_pass(KIND, MANIFEST))
+(WANT,) = content.desired(a_pass(KIND, MANIFEST))
 IN_SERVICE: dict[str, Any] = {"endpoint_known": True, "endpoint": "InService", "variants": ("variant-model-0",)}
 
 
-def record(**changes: str) -> Record:
-    done = Record(
+def record(**changes: Any) -> ScalingTarget:
+    done = ScalingTarget(
         resource("a"),
-        INSTANCES,
+        dimension=INSTANCES,
         region=str(MANIFEST["spec"]["region"]),
         arn=ARN,
-        policyName=NAME,
-        policyArn="arn:policy",
+        policy_name=NAME,
+        policy_arn="arn:policy",
         hash=WANT.hash,
-        tagHash=WANT.tag_hash,
-        registeredAt="2026-03-01T11:00:00Z",
+        tag_hash=WANT.tag_hash,
+        registered_at="2026-03-01T11:00:00Z",
     )
     return replace(done, **changes)
 
 
-INTENT = Record(resource("a"), INSTANCES, region=str(MANIFEST["spec"]["region"]), requestedAt="2026-03-01T11:59:45Z")
+INTENT = ScalingTarget(
+    resource("a"), dimension=INSTANCES, region=str(MANIFEST["spec"]["region"]), requested_at="2026-03-01T11:59:45Z"
+)
 OLD = "other"
 
 
-def past(*records: Record, **more: Any) -> dict[str, Any]:
+def past(*records: ScalingTarget, **more: Any) -> dict[str, Any]:
     return {"hostingAutoscalingPolicyStatus": "Created", "targets": [one.record() for one in records], **more}
 
 
 def rolling(*, token: str = "", **rollout: Any) -> Any:
     """The endpoint's HostingDeployment, having taken the scaling off under that token."""
-    scaling_told = [{"target": WANT.where.target, "token": token}] if token else []
+    scaling_told = [{"target": WANT.variant.target, "token": token}] if token else []
     status = {"endpoint": {"name": "a"}, "rollout": {"scaling": scaling_told, **rollout}}
     return an_object(endpoint("a"), status)
 
@@ -295,21 +301,36 @@ REGISTER, PUT = "RegisterScalableTarget", "PutScalingPolicy"
 OPEN = {"requestedAt": "2026-03-01T11:59:00Z", "requested": {"hash": "h", "endpointConfigName": "c"}}
 
 
-def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **more: Any) -> Decision:
-    seen = Seen({WANT.where: look} if look else {})
-    return KIND.decide(a_pass(KIND, MANIFEST, status, others=Snapshot(*deployments), seen=seen, **more))
+def decided(status: Mapping[str, Any], look: VariantObserved | None, *deployments: Any, **more: Any) -> Decision:
+    seen = ScalingObserved({WANT.variant: look} if look else {})
+    return KIND.decide(a_pass(KIND, MANIFEST, status, others=Snapshot(*deployments), **more), seen)
+
+
+def not_sent(status: Mapping[str, Any], failure: Failure, **more: Any) -> Decision:
+    """What is shown after a call that did not go through."""
+    decision = decided(status, None, failure=failure, **more)
+    return decision.without_calls(Refusal(failure.error.reason, str(failure.error)))
 
 
 @pytest.mark.parametrize(
     ("status", "look", "deployment", "mode", "phase", "reason", "calls"),
     [
-        pytest.param({}, Look(True, **IN_SERVICE), None, "Warn", Phase.ACTING, "Scaling", [REGISTER, PUT], id="new"),
         pytest.param(
-            {}, Look(True, endpoint_known=True), None, "Warn", Phase.WAITING, "DependencyNotReady", [], id="no endpoint"
+            {}, VariantObserved(True, **IN_SERVICE), None, "Warn", Phase.ACTING, "Scaling", [REGISTER, PUT], id="new"
         ),
         pytest.param(
             {},
-            Look(True, **IN_SERVICE | {"endpoint": "Updating"}),
+            VariantObserved(True, endpoint_known=True),
+            None,
+            "Warn",
+            Phase.WAITING,
+            "DependencyNotReady",
+            [],
+            id="no endpoint",
+        ),
+        pytest.param(
+            {},
+            VariantObserved(True, **IN_SERVICE | {"endpoint": "Updating"}),
             None,
             "Warn",
             Phase.WAITING,
@@ -319,7 +340,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             {},
-            Look(True, **IN_SERVICE | {"variants": ("v",)}),
+            VariantObserved(True, **IN_SERVICE | {"variants": ("v",)}),
             None,
             "Warn",
             Phase.WAITING,
@@ -329,7 +350,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             {},
-            Look(True, live(), owner=Owner.NOBODY, **IN_SERVICE),
+            VariantObserved(True, live(), owner=Owner.NOBODY, **IN_SERVICE),
             None,
             "Correct",
             Phase.STALLED,
@@ -339,7 +360,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             {},
-            Look(True, live(), owner=Owner.OTHER, **IN_SERVICE),
+            VariantObserved(True, live(), owner=Owner.OTHER, **IN_SERVICE),
             None,
             "Correct",
             Phase.STALLED,
@@ -349,7 +370,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(INTENT),
-            Look(True, live(), owner=Owner.US, **IN_SERVICE),
+            VariantObserved(True, live(), owner=Owner.US, **IN_SERVICE),
             None,
             "Warn",
             Phase.ACTING,
@@ -357,13 +378,22 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
             [REGISTER, PUT],
             id="registered and forgotten",
         ),
-        pytest.param(past(record()), Look(), None, "Warn", Phase.READY, "Created", [], id="no news is good news"),
         pytest.param(
-            past(record()), Look(True, live(), put()), None, "Warn", Phase.READY, "Created", [], id="as wanted"
+            past(record()), VariantObserved(), None, "Warn", Phase.READY, "Created", [], id="no news is good news"
+        ),
+        pytest.param(
+            past(record()),
+            VariantObserved(True, live(), put()),
+            None,
+            "Warn",
+            Phase.READY,
+            "Created",
+            [],
+            id="as wanted",
         ),
         pytest.param(
             past(record(hash=OLD)),
-            Look(**IN_SERVICE),
+            VariantObserved(**IN_SERVICE),
             None,
             "Warn",
             Phase.ACTING,
@@ -372,8 +402,8 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
             id="edited",
         ),
         pytest.param(
-            past(record(hash=OLD, policyName="old")),
-            Look(**IN_SERVICE),
+            past(record(hash=OLD, policy_name="old")),
+            VariantObserved(**IN_SERVICE),
             None,
             "Warn",
             Phase.ACTING,
@@ -382,8 +412,8 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
             id="renamed",
         ),
         pytest.param(
-            past(record(tagHash=OLD, tagKeys="gone")),
-            Look(),
+            past(record(tag_hash=OLD, tag_keys="gone")),
+            VariantObserved(),
             None,
             "Warn",
             Phase.ACTING,
@@ -393,7 +423,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, live(MaxCapacity=9), put()),
+            VariantObserved(True, live(MaxCapacity=9), put()),
             None,
             "Correct",
             Phase.ACTING,
@@ -403,7 +433,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, live(MaxCapacity=9), put()),
+            VariantObserved(True, live(MaxCapacity=9), put()),
             None,
             "Warn",
             Phase.READY,
@@ -413,7 +443,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, live(MaxCapacity=9), put()),
+            VariantObserved(True, live(MaxCapacity=9), put()),
             None,
             "Ignore",
             Phase.READY,
@@ -423,7 +453,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             None,
             "Warn",
             Phase.STALLED,
@@ -433,7 +463,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             None,
             "Correct",
             Phase.ACTING,
@@ -443,7 +473,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, endpoint_known=True),
+            VariantObserved(True, endpoint_known=True),
             None,
             "Warn",
             Phase.WAITING,
@@ -453,7 +483,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             rolling(token="1", **OPEN),
             "Correct",
             Phase.WAITING,
@@ -463,7 +493,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             rolling(token="1", releasing=True),
             "Correct",
             Phase.WAITING,
@@ -473,7 +503,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             rolling(token="1"),
             "Warn",
             Phase.ACTING,
@@ -483,7 +513,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record(release="1")),
-            Look(True, **IN_SERVICE),
+            VariantObserved(True, **IN_SERVICE),
             rolling(token="1"),
             "Warn",
             Phase.STALLED,
@@ -493,7 +523,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record()),
-            Look(True, live(), put()),
+            VariantObserved(True, live(), put()),
             rolling(token="1"),
             "Warn",
             Phase.READY,
@@ -503,7 +533,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             past(record(hash=OLD, refused=WANT.hash, message="no")),
-            Look(**IN_SERVICE),
+            VariantObserved(**IN_SERVICE),
             None,
             "Warn",
             Phase.STALLED,
@@ -512,11 +542,18 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
             id="refused before",
         ),
         pytest.param(
-            past(record(region="eu-west-1")), Look(), None, "Warn", Phase.STALLED, "IdentityChanged", [], id="region"
+            past(record(region="eu-west-1")),
+            VariantObserved(),
+            None,
+            "Warn",
+            Phase.STALLED,
+            "IdentityChanged",
+            [],
+            id="region",
         ),
         pytest.param(
             {"resourceIDList": [resource("a")], "policyName": NAME},
-            Look(),
+            VariantObserved(),
             None,
             "Warn",
             Phase.WAITING,
@@ -526,7 +563,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             {"resourceIDList": [resource("a")], "policyName": NAME},
-            Look(True, live(), put()),
+            VariantObserved(True, live(), put()),
             None,
             "Warn",
             Phase.READY,
@@ -536,7 +573,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
         ),
         pytest.param(
             {"resourceIDList": [resource("a")], "policyName": NAME},
-            Look(True, live(MaxCapacity=9), put(), **IN_SERVICE),
+            VariantObserved(True, live(MaxCapacity=9), put(), **IN_SERVICE),
             None,
             "Warn",
             Phase.ACTING,
@@ -549,7 +586,7 @@ def decided(status: Mapping[str, Any], look: Look | None, *deployments: Any, **m
 def test_decide(
     *,
     status: Mapping[str, Any],
-    look: Look,
+    look: VariantObserved,
     deployment: Any,
     mode: str,
     phase: Phase,
@@ -573,12 +610,12 @@ def test_an_endpoint_of_that_name_in_another_account_holds_nothing(namespace: st
     moving = rolling(token="1", **OPEN)
     status = moving.status | ({"roleArn": role} if role else {})
     deployment = an_object(endpoint("a"), status, namespace=namespace)
-    decision = decided(past(record(hash=OLD)), Look(**IN_SERVICE), deployment)
+    decision = decided(past(record(hash=OLD)), VariantObserved(**IN_SERVICE), deployment)
     assert (decision.reason == "DependencyNotReady") is held
 
 
 def test_an_intent_is_recorded_before_the_calls() -> None:
-    decision = decided({}, Look(True, **IN_SERVICE))
+    decision = decided({}, VariantObserved(True, **IN_SERVICE))
     assert decision.status["targets"] == [
         {**INTENT.record(), "requestedAt": stamp(NOW)},
     ]
@@ -592,7 +629,7 @@ def _replied(decision: Decision) -> tuple[Reply, ...]:
 
 
 def test_replies_make_the_record() -> None:
-    first = decided({}, Look(True, **IN_SERVICE))
+    first = decided({}, VariantObserved(True, **IN_SERVICE))
     done = decided(first.status, None, replies=_replied(first))
     assert (done.phase, done.status["resourceIDList"]) == (Phase.READY, [resource("a")])
     (found,) = done.status["targets"]
@@ -601,34 +638,61 @@ def test_replies_make_the_record() -> None:
 
 
 def test_a_target_without_its_policy_is_not_done() -> None:
-    first = decided({}, Look(True, **IN_SERVICE))
+    first = decided({}, VariantObserved(True, **IN_SERVICE))
     throttled = Failure(first.calls[1], ThrottledError("slow down"))
-    folded = decided(
-        first.status, None, replies=_replied(first)[:1], failure=throttled, refused=Refusal("Throttled", "slow down")
-    )
-    assert verbs(folded) == []
-    again = decided(folded.status, Look(**IN_SERVICE))
+    shown = not_sent(first.status, throttled, replies=_replied(first)[:1])
+    assert verbs(shown) == []
+    again = decided(shown.status, VariantObserved(**IN_SERVICE))
     assert verbs(again) == [REGISTER, PUT]
     assert "Tags" not in again.calls[0].params
 
 
 def test_a_refusal_for_good_is_kept_with_its_resource() -> None:
-    first = decided({}, Look(True, **IN_SERVICE))
+    first = decided({}, VariantObserved(True, **IN_SERVICE))
     refused = Failure(first.calls[0], TerminalError("burstable"))
-    folded = decided(first.status, None, failure=refused, refused=Refusal("Rejected", "burstable"))
-    after = decided(folded.status, Look(True, **IN_SERVICE))
+    shown = not_sent(first.status, refused)
+    after = decided(shown.status, VariantObserved(True, **IN_SERVICE))
     assert (after.phase, after.reason, after.message, verbs(after)) == (Phase.STALLED, "Rejected", "burstable", [])
-    retried = decided(folded.status, Look(True, **IN_SERVICE), tokens={"retry": "1"})
+    retried = decided(shown.status, VariantObserved(True, **IN_SERVICE), tokens={"retry": "1"})
     assert verbs(retried) == [REGISTER, PUT]
+
+
+def test_after_a_call_that_did_not_go_through_the_kind_says_what_it_shows_without_calls() -> None:
+    first = decided({}, VariantObserved(True, **IN_SERVICE))
+    throttled = Failure(first.calls[0], ThrottledError("slow down"))
+    again = decided(first.status, VariantObserved(True, **IN_SERVICE), failure=throttled)
+    assert verbs(again) == [REGISTER, PUT]
+    assert again.unsent is not None
+    assert (again.unsent.calls, again.unsent.status["targets"]) == ((), again.status["targets"])
+    assert first.unsent is None
+
+
+def test_what_a_later_version_wrote_into_a_record_is_kept() -> None:
+    status = past(record())
+    status["targets"][0]["schedule"] = "nightly"
+    decision = decided(status, VariantObserved(True, live(), put()))
+    assert decision.status["targets"] == status["targets"]
+
+
+def test_an_entry_that_names_no_variant_stops_nothing() -> None:
+    status = past(record())
+    status["targets"] += [{"resourceId": "endpoint/a", "registeredAt": stamp(NOW)}, {}, "text"]
+    decision = decided(status, VariantObserved(True, live(), put()))
+    assert (decision.phase, decision.status["targets"]) == (Phase.READY, [record().record()])
 
 
 @pytest.mark.parametrize("mode", ["Warn", "Correct"])
 def test_a_process_that_died_between_two_calls_left_work_and_no_drift(mode: str) -> None:
-    first = decided(past(record()), Look(True, **IN_SERVICE), rolling(token="1"), drift=Policy(DriftMode(mode)))
+    first = decided(
+        past(record()), VariantObserved(True, **IN_SERVICE), rolling(token="1"), drift=Policy(DriftMode(mode))
+    )
     assert verbs(first) == [REGISTER, PUT]
     anew = live(ScalableTargetARN=f"{ARN}-anew")
     again = decided(
-        first.status, Look(True, anew, owner=Owner.US, **IN_SERVICE), rolling(token="1"), drift=Policy(DriftMode(mode))
+        first.status,
+        VariantObserved(True, anew, owner=Owner.US, **IN_SERVICE),
+        rolling(token="1"),
+        drift=Policy(DriftMode(mode)),
     )
     assert (verbs(again), again.differences) == ([REGISTER, PUT], ())
 
@@ -636,8 +700,8 @@ def test_a_process_that_died_between_two_calls_left_work_and_no_drift(mode: str)
 def test_adoption_marks_the_target_first() -> None:
     manifest = scaling("a")
     manifest["metadata"]["annotations"] = {"sagemaker-gitops.dev/adopt": "true"}
-    seen = Seen({WANT.where: Look(True, live(), owner=Owner.NOBODY, **IN_SERVICE)})
-    decision = KIND.decide(a_pass(KIND, manifest, {}, seen=seen))
+    seen = ScalingObserved({WANT.variant: VariantObserved(True, live(), owner=Owner.NOBODY, **IN_SERVICE)})
+    decision = KIND.decide(a_pass(KIND, manifest), seen)
     assert verbs(decision) == ["TagResource", REGISTER, PUT]
     assert "Tags" not in decision.calls[1].params
 
@@ -651,47 +715,57 @@ DELETE, DEREGISTER = "DeleteScalingPolicy", "DeregisterScalableTarget"
     ("status", "look", "phase", "calls"),
     [
         pytest.param({}, None, Phase.RELEASED, [], id="nothing was made"),
-        pytest.param(past(record()), Look(True, live()), Phase.ACTING, [DELETE, DEREGISTER], id="ours"),
+        pytest.param(past(record()), VariantObserved(True, live()), Phase.ACTING, [DELETE, DEREGISTER], id="ours"),
         pytest.param(
             past(record()),
-            Look(True, live(), policies=(NAME, "other")),
+            VariantObserved(True, live(), policies=(NAME, "other")),
             Phase.ACTING,
             [DELETE],
             id="ours, and another policy scales it too: the target stays",
         ),
         pytest.param(
             past(record()),
-            Look(True, live(), policies=("other",)),
+            VariantObserved(True, live(), policies=("other",)),
             Phase.RELEASED,
             [],
             id="only another's policy is left",
         ),
-        pytest.param(past(record()), Look(True), Phase.RELEASED, [], id="gone already"),
+        pytest.param(past(record()), VariantObserved(True), Phase.RELEASED, [], id="gone already"),
         pytest.param(
-            past(record()), Look(True, live(), owner=Owner.OTHER), Phase.RELEASED, [], id="made anew by somebody else"
+            past(record()),
+            VariantObserved(True, live(), owner=Owner.OTHER),
+            Phase.RELEASED,
+            [],
+            id="made anew by somebody else",
         ),
-        pytest.param(past(INTENT), Look(True), Phase.WAITING, [], id="asked for a moment ago"),
+        pytest.param(past(INTENT), VariantObserved(True), Phase.WAITING, [], id="asked for a moment ago"),
         pytest.param(
-            past(replace(INTENT, requestedAt="2026-03-01T11:00:00Z")),
-            Look(True),
+            past(replace(INTENT, requested_at="2026-03-01T11:00:00Z")),
+            VariantObserved(True),
             Phase.RELEASED,
             [],
             id="asked for long ago",
         ),
         pytest.param(
-            past(INTENT), Look(True, live(), owner=Owner.US), Phase.ACTING, [DEREGISTER], id="registered unseen"
+            past(INTENT),
+            VariantObserved(True, live(), owner=Owner.US),
+            Phase.ACTING,
+            [DEREGISTER],
+            id="registered unseen",
         ),
-        pytest.param(past(INTENT), Look(True, live(), owner=Owner.NOBODY), Phase.RELEASED, [], id="never ours"),
+        pytest.param(
+            past(INTENT), VariantObserved(True, live(), owner=Owner.NOBODY), Phase.RELEASED, [], id="never ours"
+        ),
         pytest.param(
             {"resourceIDList": [resource("a")], "policyName": NAME},
-            Look(True, live()),
+            VariantObserved(True, live()),
             Phase.ACTING,
             [DELETE, DEREGISTER],
             id="of the archived operator",
         ),
     ],
 )
-def test_leaving(status: Mapping[str, Any], look: Look | None, phase: Phase, calls: list[str]) -> None:
+def test_leaving(status: Mapping[str, Any], look: VariantObserved | None, phase: Phase, calls: list[str]) -> None:
     decision = decided(status, look, deleting=True)
     assert (decision.phase, verbs(decision)) == (phase, calls)
     if calls:
@@ -699,32 +773,65 @@ def test_leaving(status: Mapping[str, Any], look: Look | None, phase: Phase, cal
         assert after.phase is Phase.RELEASED
 
 
+def test_a_deletion_whose_call_did_not_go_through_keeps_its_record() -> None:
+    first = decided(past(record()), VariantObserved(True, live()), deleting=True)
+    throttled = Failure(first.calls[1], ThrottledError("slow down"))
+    again = decided(
+        first.status, VariantObserved(True, live()), deleting=True, failure=throttled, replies=_replied(first)[:1]
+    )
+    assert (verbs(again), again.status["targets"]) == ([DEREGISTER], [record().record()])
+    assert again.unsent is not None
+    assert again.unsent.calls == ()
+
+
 def test_what_is_no_longer_wanted_goes_and_the_rest_stays() -> None:
-    other = replace(record(), resourceId=resource("b"))
-    where = replace(WANT.where, resource_id=resource("b"))
-    seen = Seen({WANT.where: Look(), where: Look(True, live(ResourceId=resource("b")))})
-    decision = KIND.decide(a_pass(KIND, MANIFEST, past(record(), other), seen=seen))
+    other = replace(record(), name=resource("b"))
+    where = replace(WANT.variant, resource_id=resource("b"))
+    seen = ScalingObserved(
+        {WANT.variant: VariantObserved(), where: VariantObserved(True, live(ResourceId=resource("b")))}
+    )
+    decision = KIND.decide(a_pass(KIND, MANIFEST, past(record(), other)), seen)
     assert [(call.operation, call.params["ResourceId"]) for call in decision.calls] == [
         (DELETE, resource("b")),
         (DEREGISTER, resource("b")),
     ]
-    gone = Seen({WANT.where: Look(), where: Look(True)})
-    after = KIND.decide(a_pass(KIND, MANIFEST, past(record(), other), seen=gone))
+    gone = ScalingObserved({WANT.variant: VariantObserved(), where: VariantObserved(True)})
+    after = KIND.decide(a_pass(KIND, MANIFEST, past(record(), other)), gone)
     assert (after.phase, after.status["resourceIDList"]) == (Phase.READY, [resource("a")])
 
 
+def answered(code: str, message: str = "again", operation: str = REGISTER) -> ReconcileError:
+    """What the adapter makes of an answer of Application Auto Scaling."""
+    return translate(ClientError({"Error": {"Code": code, "Message": message}}, operation), operation)
+
+
 @pytest.mark.parametrize(
-    ("message", "state"),
+    ("error", "state"),
     [
-        ("ThrottlingException: Rate exceeded", "Reconciling"),
-        ("ConcurrentUpdateException: again", "Reconciling"),
-        ("ValidationException: x should be in 'InService' to register", "Reconciling"),
-        ("ValidationException: burstable", "Error"),
+        pytest.param(answered("ThrottlingException"), "Reconciling", id="throttled"),
+        pytest.param(RateLimitedError("later", 1.0), "Reconciling", id="kept back by our own limiter"),
+        pytest.param(answered("ConcurrentUpdateException"), "Reconciling", id="changed by somebody at the same time"),
+        pytest.param(answered("InternalServiceException"), "Reconciling", id="failed on their side"),
+        pytest.param(
+            answered("InternalServiceException", operation="DescribeScalableTargets"),
+            "Reconciling",
+            id="failed on their side, read",
+        ),
+        pytest.param(
+            answered("ValidationException", "The status should be in 'InService' to register it as a scalable target"),
+            "Reconciling",
+            id="endpoint not in service",
+        ),
+        pytest.param(answered("ValidationException", "burstable"), "Error", id="refused"),
+        pytest.param(TerminalError("no ThrottlingException: only its name"), "Error", id="a text decides nothing"),
+        pytest.param(answered("AccessDeniedException"), "Error", id="no right"),
+        pytest.param(answered("ExpiredTokenException"), "Error", id="credentials"),
+        pytest.param(answered("ObjectNotFoundException", operation=PUT), "Error", id="no scalable target"),
     ],
 )
-def test_the_archived_operators_words_for_errors(message: str, state: str) -> None:
-    found = KIND.failing({"policyName": NAME}, message)
-    assert found == {"policyName": NAME, "hostingAutoscalingPolicyStatus": state, "additional": message}
+def test_the_archived_operators_words_for_errors(error: ReconcileError, state: str) -> None:
+    found = KIND.failing({"policyName": NAME}, error)
+    assert found == {"policyName": NAME, "hostingAutoscalingPolicyStatus": state, "additional": str(error)}
 
 
 def test_a_pass_is_for_the_recorded_region() -> None:
@@ -732,5 +839,5 @@ def test_a_pass_is_for_the_recorded_region() -> None:
 
 
 def test_a_registration_nobody_saw_is_waited_for_a_minute() -> None:
-    decision = decided(past(INTENT), Look(True), deleting=True)
+    decision = decided(past(INTENT), VariantObserved(True), deleting=True)
     assert decision.look_again == timedelta(seconds=45)

@@ -1,0 +1,116 @@
+"""`status.targets` of a HostingAutoscalingPolicy: the variants that it made scalable targets, or is about to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from reconciler.core.records.record import Time, member
+from reconciler.core.records.remote_object import RemoteObject
+
+__all__ = ["NAMESPACE", "PARTLY_SENT", "UNTAGGED", "ScalingTarget", "VariantTarget", "is_variant", "scaling_targets"]
+
+NAMESPACE = "sagemaker"
+"""What Application Auto Scaling calls the service whose resources it scales."""
+
+PARTLY_SENT = "unknown"
+"""In place of a hash: some of the calls that make it so may not have been carried out."""
+UNTAGGED = "none"
+"""In place of a hash of tags: the target was made anew, without them."""
+
+
+@dataclass(frozen=True)
+class VariantTarget:
+    """A variant of an endpoint, as Application Auto Scaling names it."""
+
+    resource_id: str
+    """endpoint/<endpoint>/variant/<variant>"""
+    dimension: str
+
+    @classmethod
+    def named_in(cls, params: Mapping[str, Any]) -> Self | None:
+        """The one that a call names; None for a call that goes by an ARN."""
+        return cls(str(params["ResourceId"]), str(params["ScalableDimension"])) if "ResourceId" in params else None
+
+    @property
+    def endpoint(self) -> str:
+        return self.resource_id.split("/")[1]
+
+    @property
+    def variant(self) -> str:
+        return self.resource_id.split("/")[3]
+
+    @property
+    def params(self) -> dict[str, str]:
+        return {
+            "ServiceNamespace": NAMESPACE,
+            "ResourceId": self.resource_id,
+            "ScalableDimension": self.dimension,
+        }
+
+    @property
+    def target(self) -> str:
+        """The scalable target's name for `View`."""
+        return f"{self.resource_id}|{self.dimension}"
+
+    def policy(self, name: str) -> str:
+        """A scaling policy's name for `View`."""
+        return f"{self.target}|{name}"
+
+
+@dataclass(frozen=True)
+class ScalingTarget(RemoteObject):
+    """A variant that we registered; without `registered_at`, one whose registration was about to go out."""
+
+    name: str = member("resourceId", default="")
+    dimension: str = ""
+    policy_name: str = ""
+    policy_arn: str = ""
+    hash: str = ""
+    """Of what was registered and put last, or PARTLY_SENT; empty when the archived operator did it."""
+    tag_hash: str = ""
+    """Of the tags that we set, or UNTAGGED; empty where we set none."""
+    tag_keys: str = ""
+    """Their keys, with commas between."""
+    requested_at: Time = ""
+    registered_at: Time = ""
+    release: str = ""
+    """The token of `status.rollout.scaling` that was answered last: when a HostingDeployment took this scaling off."""
+    refused: str = ""
+    """Hash of what the service refused for good."""
+    message: str = ""
+    """The refusal's."""
+
+    @classmethod
+    def present(cls, found: Mapping[str, Any]) -> bool:
+        return is_variant(str(found.get("resourceId") or ""))
+
+    @property
+    def variant(self) -> VariantTarget:
+        return VariantTarget(self.name, self.dimension)
+
+    @property
+    def exists(self) -> bool:
+        return self.registered or bool(self.arn)
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.requested_at) and not self.refused
+
+    @property
+    def registered(self) -> bool:
+        return bool(self.registered_at)
+
+
+def scaling_targets(status: Mapping[str, Any]) -> dict[VariantTarget, ScalingTarget]:
+    """`status.targets`, by variant and in their order."""
+    listed = status.get("targets")
+    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, (list, tuple)) else []
+    records = [ScalingTarget.parse(one) for one in found if ScalingTarget.present(one)]
+    return {record.variant: record for record in records}
+
+
+def is_variant(resource_id: str) -> bool:
+    """Whether the text names a variant of an endpoint."""
+    return len(resource_id.split("/")) == 4
