@@ -22,7 +22,7 @@ from reconciler.runtime.notes.run_memory import RunMemory
 from reconciler.runtime.observe.observer import Aws, Observer, Paces
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.dependents import Dependents
-from reconciler.runtime.reconcile.ports import Definitions, Journal, Ports, Trained
+from reconciler.runtime.reconcile.ports import Definitions, Journal, PastRuns, Ports
 from reconciler.runtime.reconcile.worker import Worker
 from reconciler.runtime.sync.claims import SyncClaims
 from reconciler.runtime.sync.liveview import LiveView
@@ -61,7 +61,7 @@ class Outside:
     definitions: Definitions
     children: Children
     journal: Journal
-    trained: Trained
+    memory: PastRuns
     place_of: Callable[[Resource], Place]
     partition_of: Partitions
 
@@ -96,7 +96,7 @@ def reconcile_loop(
         definitions=outside.definitions,
         children=outside.children,
         journal=outside.journal,
-        trained=outside.trained,
+        memory=outside.memory,
     )
     shapes = {kind: shape for kind, (_, shape) in kinds.table.items()}
     cluster.cache.subscribe(Dependents(kinds.catalog, shapes, wake).changed)

@@ -89,7 +89,7 @@ class Service:
             definitions=cluster.definitions(),
             children=cluster.children(),
             journal=back.journal,
-            trained=back.memory,
+            memory=back.memory,
             place_of=places(base, cluster.client, aws.partition_of),
             partition_of=aws.partition_of,
         )

@@ -7,13 +7,13 @@ A kind reads (`observe`) and decides (`decide`); it never writes. The worker cal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
 from reconciler.core.aws.remote import RemoteKind
-from reconciler.core.decision import Call, Decision, Refusal, Reply
+from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.drift.git_plane import GitPlane
 from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
@@ -116,9 +116,9 @@ class Pass:
     """What differs from Git, and what was put back: only told."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
-    trained: Mapping[str, Started] | None = field(default_factory=dict)
+    past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
-    recalled: tuple[Mapping[str, Any], ...] = ()
+    past_rollouts: tuple[Mapping[str, Any], ...] = ()
     """Of a HostingDeployment whose status has no history: the roll-outs that notes tell of, newest first."""
     partition_of: Partitions = commercial
     role: str | None = None
@@ -126,13 +126,10 @@ class Pass:
     doubt: bool = False
     """A name turned out to be taken, or a dependency gone: observe looks closely, tags included."""
     replies: tuple[Reply, ...] = ()
-    seen: Any = None
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None
     """The call of this pass that did not go through."""
-    refused: Refusal | None = None
-    """The next request was refused before, or an error stands in its way: decide as if it could not be sent."""
 
     @property
     def region(self) -> str:
@@ -250,7 +247,3 @@ class Kind(Generic[Observed]):
     def untouched(self, status: Mapping[str, Any]) -> bool:
         """Whether nothing was ever asked of AWS for an object: deleting it then needs no look there."""
         return not (status.get("intent") or status.get(self.keys.name) or self.exists(status))
-
-
-def seen_in_pass(decide: Callable[[Pass], Decision]) -> Callable[[Pass, Any], Decision]:
-    return lambda this, seen: decide(replace(this, seen=seen))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,15 +55,13 @@ def _told_again(line: Mapping[str, Any]) -> Decision | None:
     if line["mode"] == "follow":
         this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)
-        followed = kind.follow(view, replace(this, refused=refusal))
+        followed = kind.follow(view, this)
         return followed.without_calls(refusal) if followed and refusal else followed
     given = recorded.at_look(line)
-    refusal = recorded.refusal(given)
     looking = recorded.the_pass(kind, {**given, "gets": line["gets"], "lists": line["lists"]}, shape, PARTITIONS)
-    looking = replace(looking, refused=refusal)
     seen = kind.observe(view, looking)
     looked = Look(seen, tags.look(view, looking, {}, recorded.tags_before(given)))
     this = recorded.the_pass(kind, line, shape, PARTITIONS)
     refusal = recorded.refusal(line)
-    decision = deciding.decide(kind, replace(this, seen=looked.seen, refused=refusal), looked)
+    decision = deciding.decide(kind, this, looked)
     return decision.without_calls(refusal) if refusal else decision

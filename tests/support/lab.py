@@ -61,9 +61,9 @@ class Surroundings:
     emitted: list[tuple[str, str, str]] = field(default_factory=list)
     noted: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Lines for the commit, by id, in the order in which they were told first."""
-    trained: Mapping[str, Started] | None = field(default_factory=dict)
+    past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """What notes tell of jobs that ran, by digest; the same for every object."""
-    recalled: tuple[Mapping[str, Any], ...] = ()
+    past_rollouts: tuple[Mapping[str, Any], ...] = ()
     """What notes tell of roll-outs that ended; the same for every object."""
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
@@ -74,13 +74,13 @@ class Surroundings:
         lines = told(resource, resource.status, status, cluster="lab", now=now, spec=shape)
         self.noted |= {line.id: json.loads(render(line)) for _, line in lines}
 
-    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+    def runs(self, resource: Resource) -> Mapping[str, Started] | None:
         del resource
-        return self.trained
+        return self.past_runs
 
     def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
         del resource
-        return self.recalled
+        return self.past_rollouts
 
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         assert kind in ("Normal", "Warning")
@@ -156,7 +156,7 @@ class Lab:
             definitions=around,
             children=Children(self.cluster, self.cluster, ChildrenOf(self.cluster)),
             journal=around,
-            trained=around,
+            memory=around,
             place_of=self._place_of,
             partition_of=PARTITIONS,
         )

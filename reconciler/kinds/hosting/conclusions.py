@@ -84,7 +84,9 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
         models=_parts_seen(this, seen, models, arns),
         configs=configs,
-        history=records.history if records.history.entries else History.parse(this.recalled[: history_limit(this)]),
+        history=records.history
+        if records.history.entries
+        else History.parse(this.past_rollouts[: history_limit(this)]),
         quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
     )
 

@@ -11,20 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from reconciler.core.conditions import moment, stamp
+from reconciler.core.conditions import stamp
 from reconciler.core.decision import Difference
 from reconciler.core.drift.policy import DriftMode, Verdict
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
-from reconciler.core.records.remote_object import Part
+from reconciler.core.records.remote_object import Part, read_lag
 from reconciler.kinds.hosting import drift, scaling
 from reconciler.kinds.hosting.desired import DesiredHosting
 from reconciler.kinds.hosting.drift import ServedPart
 from reconciler.kinds.hosting.records import HostingRecords
-
-_YOUNG = timedelta(seconds=60)
-"""Younger objects may be missing from a read that came too early (design 4, "Reading SageMaker")."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +88,7 @@ def look(
 
 def young_for(this: Pass, part: Part) -> timedelta | None:
     """How much longer one look is not enough to say that it is gone."""
-    left = _YOUNG - (this.now - moment(part.requested_at)) if part.requested_at else timedelta(0)
-    return left if left > timedelta(0) else None
+    return read_lag(part.requested_at, this.now) or None
 
 
 # --- models and configurations ----------------------------------------------------------------------------------------

@@ -32,9 +32,9 @@ def first_run(given: JobPass, run: Run) -> Decision:
     """No run is on record: the object is new, or its status was lost. Notes tell what ran under its name; what is gone from
     SageMaker since is then missing, and not run again.
     """
-    if given.this.trained is None:
+    if given.this.past_runs is None:
         return _confirming(given, None, (), "the notes that tell what ran before are not read yet", _NOTES_LOOK)
-    noted = given.this.trained.get(run.digest)
+    noted = given.this.past_runs.get(run.digest)
     if noted is None:
         return start(given, run, ())
     run = replace(run, name=noted.job, arn=noted.arn, started_at=noted.at, status="InProgress")

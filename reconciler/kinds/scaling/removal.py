@@ -9,17 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.core.conditions import moment
 from reconciler.core.decision import Call, Notice
 from reconciler.core.kind import Pass
+from reconciler.core.records.remote_object import read_lag
 from reconciler.core.records.scaling import ScalingTarget
 from reconciler.kinds.scaling.observed import VariantObserved, is_owned
 from reconciler.kinds.scaling.rules import delete_policy
 
 __all__ = ["VariantRemoval"]
-
-_SECOND_LOOK = timedelta(seconds=60)
-"""A registration that was asked for less long ago may be missing from a read that came too early (D-8.2)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class VariantRemoval:
         record = self.record
         if record.registered or not record.requested_at or self.seen.target is not None:
             return timedelta(0)
-        return _SECOND_LOOK - (self.this.now - moment(record.requested_at))
+        return read_lag(record.requested_at, self.this.now)
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -86,7 +86,7 @@ class RunMemory:
             past = self._past.get(owner_key(owner)) if owner else None
             return past.rollouts.get(resource.key, ()) if past else ()
 
-    def of(self, resource: Resource) -> Mapping[str, Started] | None:
+    def runs(self, resource: Resource) -> Mapping[str, Started] | None:
         """By the digest of what ran; None: not known yet."""
         owner = resource.annotations.get(Annotation.OWNER)
         sync = owner_key(owner) if owner else None

@@ -26,12 +26,12 @@ class Journal(Protocol):
         """Keep the lines for the commit that go with a status, before it is written. Never raises."""
 
 
-class Trained(Protocol):
-    def of(self, resource: Resource) -> Mapping[str, Started] | None:
-        """`Pass.trained` of an object; answers from memory."""
+class PastRuns(Protocol):
+    def runs(self, resource: Resource) -> Mapping[str, Started] | None:
+        """`Pass.past_runs` of an object; answers from memory."""
 
     def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
-        """`Pass.recalled` of an object; answers from memory."""
+        """`Pass.past_rollouts` of an object; answers from memory."""
 
 
 @dataclass(frozen=True)
@@ -47,4 +47,4 @@ class Ports:
     definitions: Definitions
     children: Children
     journal: Journal
-    trained: Trained
+    memory: PastRuns

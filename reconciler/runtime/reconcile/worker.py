@@ -149,8 +149,8 @@ class Worker:
             git=git.git,
             tokens=new_tokens(resource),
             others=self._ports.cache,
-            trained=self._ports.trained.of(resource),
-            recalled=self._ports.trained.rollouts(resource),
+            past_runs=self._ports.memory.runs(resource),
+            past_rollouts=self._ports.memory.rollouts(resource),
             partition_of=self._partition_of,
         )
 
@@ -162,10 +162,9 @@ class Worker:
             self._ports.observer.look_soon(this.resource.key)
         for _ in range(_ROUNDS):
             found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
-            this = replace(this, seen=found.seen)
             decision = deciding.decide(kind, this, found)
             if refusal := refused_before(decision, this):
-                decision = deciding.decide(kind, replace(this, refused=refusal), found).without_calls(refusal)
+                decision = decision.without_calls(refusal)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)
@@ -194,9 +193,7 @@ class Worker:
     def _observe_only(self, kind: Kind[Any], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
         """Observe what there is and change nothing, whatever is wanted."""
         refusal = restricted.refusal
-        this = replace(this, refused=refusal)
         found = deciding.look(kind, self._ports.observer.view(tenant), this)
-        this = replace(this, seen=found.seen)
         observed = deciding.decide(kind, this, found).without_calls(refusal)
         shown = replace(observed, phase=restricted.phase, reason=refusal.reason, message=refusal.message)
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
@@ -210,7 +207,7 @@ class Worker:
         shown = replace(as_before(this.past), reason=refusal.reason, message=refusal.message, status=kept(this.past))
         try:
             tenant = self._place_of(this.resource).tenant
-            found = kind.follow(self._ports.observer.view(tenant), replace(this, refused=refusal, tokens={}))
+            found = kind.follow(self._ports.observer.view(tenant), replace(this, tokens={}))
         except ReconcileError as error:
             log.info("%s cannot be followed: %s", this.resource.key, error)
             found = None
@@ -235,7 +232,7 @@ class Worker:
         if isinstance(error, NotLeadingError):
             return Next()
         refusal = Refusal(error.reason, str(error))
-        folded = deciding.decide(kind, replace(this, refused=refusal), found).without_calls(refusal)
+        folded = deciding.decide(kind, this, found).without_calls(refusal)
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
         self._ports.observer.watch(this.resource.key, tenant, folded.watches)

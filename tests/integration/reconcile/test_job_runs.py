@@ -266,7 +266,7 @@ def rebuilt(lab: Lab, manifest: dict[str, Any]) -> Key:
     key = lab.cluster.apply(manifest)
     lab.cluster.forget(key)
     lines = [json.dumps(line) for line in lab.around.noted.values()]
-    lab.around.trained = started(told(lines, "lab"))[key]
+    lab.around.past_runs = started(told(lines, "lab"))[key]
     lab.begin()
     return lab.cluster.apply(manifest)
 
@@ -303,11 +303,11 @@ def test_a_rebuilt_cluster_follows_what_notes_tell_of_without_asking_for_it(lab:
 
 @pytest.mark.holds("D-4.3")
 def test_nothing_is_started_before_the_notes_are_read(lab: Lab) -> None:
-    lab.around.trained = None
+    lab.around.past_runs = None
     key = lab.cluster.apply(job())
     lab.run(30, step_s=5)
     assert (lab.reason(key), lab.effects()) == ("Confirming", {})
-    lab.around.trained = {}
+    lab.around.past_runs = {}
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     assert lab.effects() == {"CreateTrainingJob": 1}
 

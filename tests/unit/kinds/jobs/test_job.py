@@ -64,7 +64,7 @@ NOBODYS = JobObserved({NAME: FOUND}, {NAME: Owner.NOBODY})
             a_pass(KIND, job(), ASKED), OURS, Phase.WAITING, "JobRunning", [], id="asked, found ours: started"
         ),
         pytest.param(
-            a_pass(KIND, job(), trained=None),
+            a_pass(KIND, job(), past_runs=None),
             NOTHING,
             Phase.WAITING,
             "Confirming",
@@ -72,10 +72,10 @@ NOBODYS = JobObserved({NAME: FOUND}, {NAME: Owner.NOBODY})
             id="new, and the notes are not read yet",
         ),
         pytest.param(
-            a_pass(KIND, job(), trained=REMEMBERED), NOTHING, Phase.WAITING, "JobRunning", [], id="new, but it ran"
+            a_pass(KIND, job(), past_runs=REMEMBERED), NOTHING, Phase.WAITING, "JobRunning", [], id="new, but it ran"
         ),
         pytest.param(
-            a_pass(KIND, OTHER, trained=REMEMBERED),
+            a_pass(KIND, OTHER, past_runs=REMEMBERED),
             NOTHING,
             Phase.ACTING,
             "Starting",

@@ -70,21 +70,21 @@ def unreachable() -> Sequence[str]:
 
 def test_once_read_they_tell_what_ran() -> None:
     world = World()
-    trained = world.begin()
-    assert trained.of(OWNED) is None
-    trained.read(SYNC)
-    assert {content: one.job for content, one in (trained.of(OWNED) or {}).items()} == {"abc": "train-abc"}
-    trained.read(SYNC)
+    memory = world.begin()
+    assert memory.runs(OWNED) is None
+    memory.read(SYNC)
+    assert {content: one.job for content, one in (memory.runs(OWNED) or {}).items()} == {"abc": "train-abc"}
+    memory.read(SYNC)
     assert world.reads == 1
 
 
 def test_what_is_told_later_is_known_too() -> None:
     world = World(answer=list)
-    trained = world.begin()
+    memory = world.begin()
     job = job_started(About("prod", *JOB), datetime(2026, 3, 2, tzinfo=UTC), job="train-def", content="def")
-    trained.hear(SYNC, [job])
-    assert trained.of(OWNED) is None  # the notes may tell more
-    trained.read(SYNC)
+    memory.hear(SYNC, [job])
+    assert memory.runs(OWNED) is None  # the notes may tell more
+    memory.read(SYNC)
     served = resource("HostingDeployment", "serve", owner="ml/team")
     ended = [
         rollout_ended(
@@ -95,31 +95,31 @@ def test_what_is_told_later_is_known_too() -> None:
         )
         for number in (1, 2)
     ]
-    trained.hear(SYNC, [job, ended[0]])
-    trained.hear(SYNC, [ended[1]])
-    trained.read(SYNC)
-    assert (trained.of(OWNED) or {}).keys() == {"def"}
-    assert [entry["id"] for entry in trained.rollouts(served)] == [2, 1]
+    memory.hear(SYNC, [job, ended[0]])
+    memory.hear(SYNC, [ended[1]])
+    memory.read(SYNC)
+    assert (memory.runs(OWNED) or {}).keys() == {"def"}
+    assert [entry["id"] for entry in memory.rollouts(served)] == [2, 1]
 
 
 def test_another_ref_is_read_too() -> None:
     world = World()
-    trained = world.begin()
-    trained.read(SYNC)
+    memory = world.begin()
+    memory.read(SYNC)
     world.ref, world.answer = "refs/notes/other/prod", list
-    trained.read(SYNC)
-    assert (world.reads, trained.of(OWNED)) == (2, {})
+    memory.read(SYNC)
+    assert (world.reads, memory.runs(OWNED)) == (2, {})
 
 
 @pytest.mark.parametrize("fails", [refused, unreachable])
 def test_what_cannot_be_read_tells_nothing_and_is_tried_at_the_next_fetch(fails: Callable[[], Sequence[str]]) -> None:
     world = World(answer=fails)
-    trained = world.begin()
-    trained.read(SYNC)
-    assert trained.of(OWNED) == {}
+    memory = world.begin()
+    memory.read(SYNC)
+    assert memory.runs(OWNED) == {}
     world.answer = lambda: [LINE]
-    trained.read(SYNC)
-    assert (trained.of(OWNED) or {}).keys() == {"abc"}
+    memory.read(SYNC)
+    assert (memory.runs(OWNED) or {}).keys() == {"abc"}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_nothing_is_waited_for_where_nothing_will_be_read(world: World, asked: R
 
 def test_patience_ends() -> None:
     world = World()
-    trained = world.begin()
-    assert trained.of(OWNED) is None
+    memory = world.begin()
+    assert memory.runs(OWNED) is None
     world.now = PATIENCE_S
-    assert trained.of(OWNED) == {}
+    assert memory.runs(OWNED) == {}
