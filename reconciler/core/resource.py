@@ -36,7 +36,7 @@ TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
 
 
 class Annotation:
-    """Annotation keys (design 3.3). The sync writes the first group. The others are for people; what is said of them here is
+    """Annotation keys (D-17). The sync writes the first group. The others are for people; what is said of them here is
     their reference for users (docs/reference).
     """
 

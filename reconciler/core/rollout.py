@@ -2,7 +2,7 @@
 
 SageMaker rolls back silently: the endpoint is InService again on the old configuration, with or without a
 FailureReason, RollingBack seen or not. So before an UpdateEndpoint goes out, status holds what is asked for, what
-served before and the endpoint's LastModifiedTime; and a rollback is only believed on evidence (design 4, "Rollouts").
+served before and the endpoint's LastModifiedTime; and a rollback is only believed on evidence (D-5.6).
 
 What to do about it, and when no attempt is open, is decided by the rules of `kinds/hosting/rules.py`.
 """

@@ -14,14 +14,6 @@ from typing import NamedTuple
 DESIGN = Path("docs/design.md")
 FACTS = Path("docs/sagemaker-facts.md")
 
-NOT_YET_CONVERTED = (
-    "reconciler/kinds/**/*.py",
-    "reconciler/core/rollout.py",
-    "reconciler/core/status.py",
-    "reconciler/core/resource.py",
-)
-"""Temporary: files whose old citations are not replaced yet. Empty it, and then remove it."""
-
 _PLACES = ("reconciler/**/*.py", "tests/**/*.py", "docs/**/*.md", "*.md")
 _ROW = re.compile(r"^(?:- \*\*(D-\d+\.\d+)\*\* |## (D-\d+) |\| ((?:SM|LO|K8S|PY)-\d+) \|)", re.MULTILINE)
 _CITED = re.compile(r"\b(?:D-\d+(?:\.\d+)?|(?:SM|LO|K8S|PY)-\d+)\b")
@@ -49,7 +41,7 @@ def main(top: Path = Path()) -> int:
     return 1 if found else 0
 
 
-def problems(top: Path, unconverted: tuple[str, ...] = NOT_YET_CONVERTED) -> Iterator[Problem]:
+def problems(top: Path) -> Iterator[Problem]:
     """All that is wrong below the top of a checkout: in the pages first, then in the order of the files."""
     known: set[str] = set()
     for page in (DESIGN, FACTS):
@@ -57,9 +49,8 @@ def problems(top: Path, unconverted: tuple[str, ...] = NOT_YET_CONVERTED) -> Ite
             if id_ in known:
                 yield Problem(page, line, f"{id_} is given twice")
             known.add(id_)
-    spared = {file for place in unconverted for file in top.glob(place)}
     for file in sorted({file for place in _PLACES for file in top.glob(place)}):
-        yield from _of_file(file, file.relative_to(top), known, spared=file in spared)
+        yield from _of_file(file, file.relative_to(top), known)
 
 
 def rows(page: Path) -> Iterator[tuple[str, int]]:
@@ -69,12 +60,12 @@ def rows(page: Path) -> Iterator[tuple[str, int]]:
         yield match[match.lastindex or 0], _line(text, match)
 
 
-def _of_file(file: Path, name: Path, known: set[str], *, spared: bool) -> Iterator[Problem]:
+def _of_file(file: Path, name: Path, known: set[str]) -> Iterator[Problem]:
     text = file.read_text(encoding="utf-8")
     for match in _CITED.finditer(text):
         if match[0] not in known:
             yield Problem(name, _line(text, match), f"no row has the id {match[0]}")
-    for match in () if spared else re.finditer("|".join(_LEFT), text):
+    for match in re.finditer("|".join(_LEFT), text):
         yield Problem(name, _line(text, match), f"this page is not in the tree: {' '.join(match[0].split())}")
 
 

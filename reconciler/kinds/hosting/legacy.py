@@ -1,5 +1,5 @@
 """What the archived operator left of a HostingDeployment: a Model and an EndpointConfig resource per generation, each with a
-object in SageMaker that goes by a name of its own (facts of that operator, 2.9).
+object in SageMaker that goes by a name of its own (LO-3, LO-4).
 
 The HostingDeployment takes those objects into its records at the first pass; the resources are then let go
 (`runtime/reconcile/children`), and what they stood for is kept and collected like anything else that it made.

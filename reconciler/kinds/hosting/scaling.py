@@ -1,6 +1,6 @@
 """Which variants of an endpoint are scalable targets, and which of them keep it from moving (docs/adr, "Scaling steps aside").
 
-SageMaker refuses an update that changes the instance type of a variant that is a scalable target, or removes it (facts 4).
+SageMaker refuses an update that changes the instance type of a variant that is a scalable target, or removes it (SM-152).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The live stage of a rollout in one line: canary on 1 of 4 instances, baking until 12:40 UTC.
 
-SageMaker tells it per variant, as a status and a sentence (`VariantStatus`, facts of the SageMaker API, 3), and beside that the
+SageMaker tells it per variant, as a status and a sentence (`VariantStatus`, SM-118), and beside that the
 fleet that is coming (`PendingDeploymentSummary`) and how it shall come (`LastDeploymentConfig`). Sentences that are not known here
 are passed on as they are. Times are SageMaker's own: nothing here is compared with a clock of ours.
 """

@@ -132,7 +132,7 @@ def test_what_cannot_be_read_tells_nothing_and_is_tried_at_the_next_fetch(fails:
     ],
 )
 def test_nothing_is_waited_for_where_nothing_will_be_read(world: World, asked: Resource) -> None:
-    assert world.begin().of(asked) == {}
+    assert world.begin().runs(asked) == {}
 
 
 def test_patience_ends() -> None:
