@@ -25,7 +25,7 @@ _HOST = "127.0.0.1"
 _POLL_S = 0.02  # how long a stop waits to be noticed
 
 
-class _Handler(MotoRequestHandler):
+class _SimulatorHandler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body go out in two writes: with Nagle's algorithm each answer would wait for the client's ACK.
     disable_nagle_algorithm = True
@@ -66,7 +66,7 @@ class _Handler(MotoRequestHandler):
         """The record is at /_sim/requests; the terminal belongs to whoever runs us."""
 
 
-class _Server(ThreadedWSGIServer):
+class _SimulatorServer(ThreadedWSGIServer):
     """Knows its open connections: kept ones would otherwise be served after the end."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,7 +107,7 @@ class Simulator:
         front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
         self.application = front
         """For whoever is in this process and wants no socket in between."""
-        self._server = _Server(_HOST, port, front, handler=_Handler)
+        self._server = _SimulatorServer(_HOST, port, front, handler=_SimulatorHandler)
         self.url = f"http://{_HOST}:{self._server.server_port}"
 
     def start(self) -> None:
