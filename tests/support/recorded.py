@@ -22,7 +22,7 @@ from reconciler.adapters.aws import errors as aws_errors
 from reconciler.core import errors
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.decision import Call, Decision, Difference, Refusal, Reply
-from reconciler.core.drift.git_plane import GitPlane, PutBack
+from reconciler.core.drift.git_drift import GitDrift, Reverted
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Failure, Identity, Pass, TagsSeen
 from reconciler.core.notes.past import Started
@@ -58,7 +58,7 @@ def the_pass(given: Mapping[str, Any], shape: Structure, partition_of: Partition
         frozenset(drift["flapping"]),
         drift["frozen"],
     )
-    put_back = [PutBack(**{**one, "at": read(one["at"]), "paths": tuple(one["paths"])}) for one in git["put_back"]]
+    put_back = [Reverted(**{**one, "at": read(one["at"]), "paths": tuple(one["paths"])}) for one in git["put_back"]]
     trained = given["trained"]
     return Pass(
         resource=Resource(read(given["resource"])),
@@ -69,7 +69,7 @@ def the_pass(given: Mapping[str, Any], shape: Structure, partition_of: Partition
         now=datetime.fromisoformat(given["now"]),
         on_change=given["onChange"],
         drift=policy,
-        git=GitPlane(tuple(Difference(**read(one)) for one in git["edits"]), tuple(put_back)),
+        git=GitDrift(tuple(Difference(**read(one)) for one in git["edits"]), tuple(put_back)),
         others=Others(given["gets"], given["lists"]),
         trained=None if trained is None else {key: Started(**one) for key, one in trained.items()},
         recalled=tuple(read(given["recalled"])),

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.core.decision import Call, Decision, Difference, Notice, Pace, Phase, Watch, sooner
-from reconciler.core.drift.policy import CORRECTIONS_MAX, Verdict
+from reconciler.core.drift.policy import CORRECTIONS_MAX, DriftVerdict
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.references import NOT_READY
@@ -232,7 +232,7 @@ def _step(this: Pass, state: State, want: Wanted) -> Decision:
             existed=bool(state.endpoint.get("arn")) and not state.rollout.get("replacing"),
             quarantined=bad is not None,
             served=applied is not None,
-            correct=this.drift.verdict(elsewhere(want, live)) is Verdict.CORRECT,
+            correct=this.drift.verdict(elsewhere(want, live)) is DriftVerdict.CORRECT,
         )
     )
     match step:

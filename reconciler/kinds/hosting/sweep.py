@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.core.aws.remote import REMOTES
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference, Pace, Watch
-from reconciler.core.drift.policy import DriftMode, Verdict
+from reconciler.core.drift.policy import DriftMode, DriftVerdict
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
@@ -92,7 +92,7 @@ def _part(view: View, this: Pass, part: Part) -> PartSeen | None:
     listed_not = view.unlisted(remote.name, item.name)
     if not (known or listed_not) or young_for(this, item):
         return None
-    if known and this.drift.verdict(part.gone) is not Verdict.CORRECT:
+    if known and this.drift.verdict(part.gone) is not DriftVerdict.CORRECT:
         return PartSeen()
     described = view.describe(remote.name, item.name, fresh=True)
     return PartSeen() if described is None else _identified(view, this, part, described)
@@ -135,7 +135,7 @@ def _to_ask_about(this: Pass, want: Wanted, endpoint: Mapping[str, Any]) -> dict
     remembered = () if ignored else (this.past.get("endpoint") or {}).get("scaled") or ()
     found: dict[str, Difference | None] = dict.fromkeys(map(str, remembered))
     for off in drift.unbalanced(this, want, endpoint):
-        told = off.is_count and this.drift.verdict(off.difference) is not Verdict.IGNORE
+        told = off.is_count and this.drift.verdict(off.difference) is not DriftVerdict.IGNORE
         if told or drift.is_unset(this, off):
             found[off.variant] = off.difference
     return found

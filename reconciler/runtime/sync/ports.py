@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
 
-from reconciler.core.notes.note import Line
+from reconciler.core.notes.note import NoteLine
 from reconciler.core.ports import Applier
 from reconciler.core.resource import Key
 
@@ -20,7 +20,7 @@ class Appliers(Protocol):
 class Record(Protocol):
     """The record on commits. Never raises; an equal line is kept once."""
 
-    def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...
+    def put(self, sync: Key, commit: str, /, *lines: NoteLine) -> bool: ...
 
 
 Recall = Callable[[Key], None]

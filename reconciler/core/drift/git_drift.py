@@ -21,7 +21,7 @@ from reconciler.core.resource import Resource
 
 
 @dataclass(frozen=True)
-class PutBack:
+class Reverted:
     """An edit that the sync has put back."""
 
     paths: tuple[str, ...]
@@ -30,17 +30,17 @@ class PutBack:
     at: datetime
     by: str = ""
 
-    def told_by(self, recent: Iterable[Mapping[str, Any]]) -> bool:
+    def counted_in(self, recent: Iterable[Mapping[str, Any]]) -> bool:
         """Whether status knows of it."""
         return any(one.get("edit") == self.edit for one in recent)
 
 
 @dataclass(frozen=True)
-class GitPlane:
+class GitDrift:
     """What one pass of the worker knows of Git against the resource."""
 
     edits: tuple[Difference, ...] = ()
-    put_back: tuple[PutBack, ...] = ()
+    reverted: tuple[Reverted, ...] = ()
 
 
 def edits_of(want: Wanted, live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
