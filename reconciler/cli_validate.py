@@ -13,7 +13,7 @@ import click
 
 from reconciler.adapters.partitions import load_partitions
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.manifests.checking import Checker, Finding, Report
+from reconciler.core.manifests.checking import Checker, CheckReport, Finding
 from reconciler.core.manifests.yaml_lines import DEFAULT, YamlError, documents
 from reconciler.kinds import CATALOG
 
@@ -96,7 +96,7 @@ def _patches(kustomization: Path) -> Iterator[Path]:
                 yield (kustomization.parent / name).resolve()
 
 
-def _print(report: Report, *, verbose: bool) -> None:
+def _print(report: CheckReport, *, verbose: bool) -> None:
     for finding in report.findings:
         click.echo(_line(finding))
     if verbose:
@@ -118,7 +118,7 @@ def _shown(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _as_json(report: Report, *, verbose: bool) -> dict[str, Any]:
+def _as_json(report: CheckReport, *, verbose: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "valid": not report.findings,
         "files": report.files,

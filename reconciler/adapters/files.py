@@ -30,7 +30,7 @@ class LocalRefWatcher:
         self._debounce_s = debounce_s
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
-        self._followed: dict[str, tuple[str, list[ObservedWatch], _Handler]] = {}
+        self._followed: dict[str, tuple[str, list[ObservedWatch], _DirectoryHandler]] = {}
 
     def stop(self) -> None:
         with self._lock:
@@ -52,7 +52,7 @@ class LocalRefWatcher:
             directory = _git_directory(url)
             if directory is None:
                 return
-            handler = _Handler(directory, _Debounced(wake, self._debounce_s))
+            handler = _DirectoryHandler(directory, _Debounced(wake, self._debounce_s))
             try:
                 watches = [
                     self._running().schedule(handler, str(directory), recursive=False),
@@ -92,7 +92,7 @@ class LocalRefWatcher:
         return self._observer
 
 
-class _Handler(FileSystemEventHandler):
+class _DirectoryHandler(FileSystemEventHandler):
     def __init__(self, directory: Path, debounced: _Debounced) -> None:
         self._directory = directory
         self.debounced = debounced

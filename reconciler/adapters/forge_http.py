@@ -46,7 +46,7 @@ _AGENT = "sagemaker-gitops"
 
 
 @dataclass(frozen=True)
-class Reply:
+class ForgeReply:
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
@@ -76,7 +76,7 @@ class Http:
     def send(
         self, method: str, url: str, headers: Mapping[str, str], value: Any = None, *, ca_crt: str = "",
         secrets: Iterable[str] = (),
-    ) -> Reply:  # fmt: skip
+    ) -> ForgeReply:  # fmt: skip
         """The answer to a request that was taken; ForgeError for all others."""
         body = None if value is None else json.dumps(value).encode()
         said = {"User-Agent": _AGENT, "Accept": "application/json", **headers}
@@ -89,18 +89,18 @@ class Http:
             raise _refusal(reply, tuple(secrets), self._clock.now())
         return reply
 
-    def now(self, reply: Reply) -> datetime:
+    def now(self, reply: ForgeReply) -> datetime:
         """The forge's own clock where it tells: its times are compared with nothing else."""
         return _date(reply.headers.get("date", "")) or self._clock.now()
 
-    def _reply(self, request: urllib.request.Request, ca_crt: str) -> Reply:
+    def _reply(self, request: urllib.request.Request, ca_crt: str) -> ForgeReply:
         opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=_trust(ca_crt)))
         try:
             with opener.open(request, timeout=self._timeout_s) as answer:
-                return Reply(answer.status, _lower(answer.headers), _read(answer))
+                return ForgeReply(answer.status, _lower(answer.headers), _read(answer))
         except HTTPError as error:
             with error:
-                return Reply(error.code, _lower(error.headers), _read_what_comes(error))
+                return ForgeReply(error.code, _lower(error.headers), _read_what_comes(error))
         except URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
                 raise _untrusted(error.reason) from None
@@ -143,7 +143,7 @@ def _read_what_comes(answer: IO[bytes]) -> bytes:
         return b""
 
 
-def _refusal(reply: Reply, secrets: tuple[str, ...], now: datetime) -> ForgeError:
+def _refusal(reply: ForgeReply, secrets: tuple[str, ...], now: datetime) -> ForgeError:
     said = _said(reply, secrets)
     status, text = reply.status, f"the forge answered {reply.status}" + (f": {said}" if said else "")
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _limited(reply, said)):
@@ -171,7 +171,7 @@ def _refusal(reply: Reply, secrets: tuple[str, ...], now: datetime) -> ForgeErro
             return ForgeError("Refused", text, Consequence.HUMAN)
 
 
-def _said(reply: Reply, secrets: tuple[str, ...]) -> str:
+def _said(reply: ForgeReply, secrets: tuple[str, ...]) -> str:
     """The forge's own words, which may quote what it was sent."""
     value = reply.value
     if not isinstance(value, Mapping):
@@ -182,7 +182,7 @@ def _said(reply: Reply, secrets: tuple[str, ...]) -> str:
     return scrub(words, secrets)[:_SAID_LIMIT] if words else ""
 
 
-def _limited(reply: Reply, said: str) -> bool:
+def _limited(reply: ForgeReply, said: str) -> bool:
     return (
         "retry-after" in reply.headers
         or reply.headers.get("x-ratelimit-remaining") == "0"
@@ -190,7 +190,7 @@ def _limited(reply: Reply, said: str) -> bool:
     )
 
 
-def _pause_s(reply: Reply, now: datetime) -> float:
+def _pause_s(reply: ForgeReply, now: datetime) -> float:
     given = _given_pause_s(reply, now)
     if given is not None:
         return given
@@ -201,7 +201,7 @@ def _pause_s(reply: Reply, now: datetime) -> float:
     return PAUSE_S
 
 
-def _given_pause_s(reply: Reply, now: datetime) -> float | None:
+def _given_pause_s(reply: ForgeReply, now: datetime) -> float | None:
     text = reply.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return _bounded(float(text[:9]))

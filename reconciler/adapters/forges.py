@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from reconciler.adapters.forge_app import AppTokens
-from reconciler.adapters.forge_http import Http, Reply
+from reconciler.adapters.forge_http import ForgeReply, Http
 from reconciler.core.git.forge import WORDS, ForgeError, ForgeProvider, ForgeRepository, ForgeSecret, Said, Statement
 from reconciler.core.ports import Clock
 
@@ -44,7 +44,9 @@ class Forges:
                 return Said(str(word), str(entry.get("description") or ""))
         return None
 
-    def _send(self, method: str, place: ForgeRepository, secret: ForgeSecret, url: str, value: Any = None) -> Reply:
+    def _send(
+        self, method: str, place: ForgeRepository, secret: ForgeSecret, url: str, value: Any = None
+    ) -> ForgeReply:
         secret.check(place.provider)
         if not secret.app_id:
             return self._once(method, place, secret, url, token=secret.token, value=value)
@@ -59,7 +61,7 @@ class Forges:
 
     def _once(
         self, method: str, place: ForgeRepository, secret: ForgeSecret, url: str, *, token: str, value: Any
-    ) -> Reply:
+    ) -> ForgeReply:
         return self._http.send(method, url, _headers(place, token), value, ca_crt=secret.ca_crt, secrets=(token,))
 
 

@@ -24,7 +24,7 @@ from reconciler.core.manifests.kustomization import (
     Needed,
     needed,
 )
-from reconciler.core.manifests.parse import Lines, Parsed, ParseOptions, Rejection, Validate, parse_values
+from reconciler.core.manifests.parse import Lines, ParsedFile, ParseOptions, Rejection, Validate, parse_values
 from reconciler.core.manifests.yaml_lines import Limits, YamlError, documents
 
 _ORIGIN = "config.kubernetes.io/origin"
@@ -46,16 +46,16 @@ class KubectlKustomizer:
         self._timeout_s = timeout_s
         self._limits = limits or KustomizationLimits()
 
-    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> Parsed:
+    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
         """See `Kustomizer`. A failed build is one rejection: what it would declare is unknown."""
         try:
             files = needed(snapshot, path, self._limits)
             output = self._output(files, path)
         except KustomizationError as error:
-            return Parsed(rejections=(error.rejection,), rejected=1)
+            return ParsedFile(rejections=(error.rejection,), rejected=1)
         except OSError as error:  # a name that no file can have, or a full disk
             fault = Rejection.of(path, 0, "KustomizeFailed", f"the files cannot be laid out: {error.strerror}")
-            return Parsed(rejections=(fault,), rejected=1)
+            return ParsedFile(rejections=(fault,), rejected=1)
         return _Origins(files, path, options, validate).parsed(output)
 
     def _output(self, files: Needed, path: str) -> bytes:
@@ -129,21 +129,21 @@ class _Origins:
         self._validate = validate
         self._origins: dict[str, dict[tuple[str, str], Place]] = {}
 
-    def parsed(self, output: bytes) -> Parsed:
-        results: list[Parsed] = []
+    def parsed(self, output: bytes) -> ParsedFile:
+        results: list[ParsedFile] = []
         try:
             results.extend(self._object(document.value) for document in documents(output, _OUTPUT))
         except YamlError as error:
             message = f"the rendered output cannot be used: {error.message}"
-            results.append(Parsed(rejections=(Rejection.of(self._own, 0, "KustomizeFailed", message),), rejected=1))
-        return Parsed(
+            results.append(ParsedFile(rejections=(Rejection.of(self._own, 0, "KustomizeFailed", message),), rejected=1))
+        return ParsedFile(
             manifests=tuple(manifest for result in results for manifest in result.manifests),
             rejections=tuple(fault for result in results for fault in result.rejections)[:_REJECTIONS],
             rejected=sum(result.rejected for result in results),
             held=frozenset().union(*(result.held for result in results)),
         )
 
-    def _object(self, value: Any) -> Parsed:
+    def _object(self, value: Any) -> ParsedFile:
         annotations = _annotations(value)
         origin, transformations = _yaml(annotations.pop(_ORIGIN, "")), _yaml(annotations.pop(_TRANSFORMATIONS, ""))
         path = self._local(origin.get("path") or origin.get("configuredIn")) if isinstance(origin, dict) else self._own

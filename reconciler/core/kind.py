@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.decision import Call, Decision, Reply
-from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.notes.past import Started
@@ -112,7 +112,7 @@ class Pass:
     on_change: str
     """Run or Reject: what a changed job spec means."""
     drift: Policy
-    git: GitPlane = field(default_factory=GitPlane)
+    git: GitDrift = field(default_factory=GitDrift)
     """What differs from Git, and what was put back: only told."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""

@@ -17,7 +17,7 @@ from typing import Any
 from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.drift import record
-from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
@@ -26,7 +26,7 @@ from reconciler.core.schema.shapes import Shape
 SUSPENDED = "Suspended"
 RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
 """Members that are rendered here for every kind; all others are the kind's own, and `roleArn`."""
-_AS_GIT_SAYS = GitPlane()
+_AS_GIT_SAYS = GitDrift()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def render(
     policy: Policy,
     shape: Shape,
     now: datetime,
-    git: GitPlane = _AS_GIT_SAYS,
+    git: GitDrift = _AS_GIT_SAYS,
 ) -> dict[str, Any]:
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
@@ -102,7 +102,7 @@ def kept(status: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in status.items() if key not in RENDERED}
 
 
-def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitPlane, now: datetime) -> dict[str, Any]:
+def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Any]:
     """Status while the object is suspended: all of it stays, Ready says why nothing moves, and Drifted what differs from
     Git meanwhile.
     """

@@ -16,7 +16,7 @@ import click
 
 from reconciler.dev import binaries as found
 from reconciler.dev.children import free_port
-from reconciler.dev.environment import Environment, Look, Options, State, look, stop
+from reconciler.dev.environment import Environment, EnvironmentRecord, EnvironmentStatus, Options, look, stop
 from reconciler.dev.errors import DevError
 from reconciler.dev.progress import elapsed
 
@@ -243,14 +243,14 @@ def _detach(directory: Path, options: Options) -> None:
         owner.terminate()
         owner.wait()
         raise
-    _print_ready(directory, State.read(directory), time.monotonic() - began)
+    _print_ready(directory, EnvironmentRecord.read(directory), time.monotonic() - began)
     click.echo(f"  stop it      reconciler dev down{_dir_flag(directory)}")
 
 
 def _await_ready(directory: Path, owner: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline:
-        state = State.read(directory)
+        state = EnvironmentRecord.read(directory)
         if state.pid == owner.pid and state.phase == "Ready":
             return
         if owner.poll() is not None:
@@ -262,12 +262,12 @@ def _await_ready(directory: Path, owner: "subprocess.Popen[bytes]", log: Path) -
     raise DevError(f"it was not ready within {_READY_WITHIN_S:.0f} s; see {log}")
 
 
-def _print_ready(directory: Path, state: State, took_s: float) -> None:
+def _print_ready(directory: Path, state: EnvironmentRecord, took_s: float) -> None:
     click.secho(f"Ready in {elapsed(took_s)}", fg="green")
     _print_where(directory, state)
 
 
-def _print_where(directory: Path, state: State) -> None:
+def _print_where(directory: Path, state: EnvironmentRecord) -> None:
     click.echo(f"  kubeconfig   {state.kubeconfig}")
     click.echo(f"  simulator    {state.simulator} (speed {state.options.speed:g})")
     if state.options.run:
@@ -277,7 +277,7 @@ def _print_where(directory: Path, state: State) -> None:
     )
 
 
-def _print_look(directory: Path, seen: Look) -> None:
+def _print_look(directory: Path, seen: EnvironmentStatus) -> None:
     parts = {"control plane": seen.control_plane, "simulator": seen.simulator, "service": seen.service}
     for name, answers in parts.items():
         if answers is not None:
@@ -286,7 +286,7 @@ def _print_look(directory: Path, seen: Look) -> None:
     _print_where(directory, seen.state)
 
 
-def _as_json(directory: Path, seen: Look) -> dict[str, Any]:
+def _as_json(directory: Path, seen: EnvironmentStatus) -> dict[str, Any]:
     state = seen.state
     running = seen.running
     return {

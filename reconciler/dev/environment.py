@@ -49,7 +49,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class State:
+class EnvironmentRecord:
     """What the owner of a directory last wrote about it; `pid` is 0 when it was stopped."""
 
     pid: int = 0
@@ -65,7 +65,7 @@ class State:
     pids: dict[str, int] | None = None
 
     @classmethod
-    def read(cls, directory: Path) -> "State":
+    def read(cls, directory: Path) -> "EnvironmentRecord":
         try:
             found = json.loads((directory / "state.json").read_text())
             return cls(**found | {"options": Options(**found["options"])})
@@ -77,10 +77,10 @@ class State:
 
 
 @dataclass(frozen=True)
-class Look:
+class EnvironmentStatus:
     """What runs in a directory now, asked and not remembered."""
 
-    state: State
+    state: EnvironmentRecord
     pid: int  # of the owner; 0 when nothing runs
     control_plane: bool
     simulator: bool
@@ -114,16 +114,16 @@ class Environment:
         self._service = Child("service", self.directory / "log" / "service.log")
         self._service_fell = 0
         self._service_due = 0.0
-        self._state = State()
+        self._state = EnvironmentRecord()
         self._binaries: Binaries | None = None
 
-    def up(self) -> State:
+    def up(self) -> EnvironmentRecord:
         """Start everything and return when it is ready; raises `DevError` when another process has the directory."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self._acquire():
             raise DevError(f"another process ({self._lock.holder()}) runs an environment in {self.directory}")
-        before = State.read(self.directory)
-        self._state = State(
+        before = EnvironmentRecord.read(self.directory)
+        self._state = EnvironmentRecord(
             pid=os.getpid(), phase="Starting", options=self.options,
             apiserver_port=before.apiserver_port, simulator_port=before.simulator_port,
             service_port=before.service_port,
@@ -285,15 +285,15 @@ class Environment:
         return False
 
 
-def look(directory: Path) -> Look:
+def look(directory: Path) -> EnvironmentStatus:
     """Ask what runs in a directory."""
     directory = directory.resolve()
-    state = State.read(directory)
+    state = EnvironmentRecord.read(directory)
     pid = Lock(directory / "supervisor.lock").holder() or 0
     if not pid or not state.kubeconfig:
-        return Look(state, pid, control_plane=False, simulator=False, service=None)
+        return EnvironmentStatus(state, pid, control_plane=False, simulator=False, service=None)
     service = answers(f"{state.service}/readyz") if state.options.run else None
-    return Look(
+    return EnvironmentStatus(
         state,
         pid,
         control_plane=crds.ready(Path(state.kubectl), Path(state.kubeconfig)),

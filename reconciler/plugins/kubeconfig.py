@@ -27,7 +27,7 @@ _OWN_CREDENTIALS = ("tokenFile", "exec", "auth-provider", "username", "password"
 
 
 @dataclass(frozen=True)
-class Entry:
+class KubeconfigEntry:
     """A cluster or user of a kubeconfig; paths in it are relative to the file it came from."""
 
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -38,8 +38,8 @@ class Entry:
 class Chosen:
     """Where to go and who to be, after files and flags."""
 
-    cluster: Entry
-    user: Entry
+    cluster: KubeconfigEntry
+    user: KubeconfigEntry
     namespace: str
 
     @property
@@ -70,18 +70,20 @@ def choose(files: Sequence[tuple[str, Mapping[str, Any]]], flags: ConnectionFlag
     return Chosen(cluster, user, flags.namespace or str(context.get("namespace") or "") or "default")
 
 
-def _named(files: Sequence[tuple[str, Mapping[str, Any]]], what: str, name: str, *, must_exist: bool) -> Entry:
+def _named(
+    files: Sequence[tuple[str, Mapping[str, Any]]], what: str, name: str, *, must_exist: bool
+) -> KubeconfigEntry:
     for file, body in files:
         for entry in body.get(f"{what}s") or ():
             if entry["name"] == name:
-                return Entry(entry.get(what) or {}, file)
+                return KubeconfigEntry(entry.get(what) or {}, file)
     if must_exist:
         where = ", ".join(file for file, _ in files) or "any kubeconfig"
         raise PreconditionError(f"{what} {name!r} is not in {where}; see: kubectl config view")
-    return Entry()
+    return KubeconfigEntry()
 
 
-def _with_cluster_flags(cluster: Entry, flags: ConnectionFlags) -> Entry:
+def _with_cluster_flags(cluster: KubeconfigEntry, flags: ConnectionFlags) -> KubeconfigEntry:
     body = dict(cluster.body)
     if flags.server:
         body["server"] = flags.server if "://" in flags.server else f"http://{flags.server}"
@@ -94,10 +96,10 @@ def _with_cluster_flags(cluster: Entry, flags: ConnectionFlags) -> Entry:
         body["certificate-authority"] = str(Path(flags.certificate_authority).absolute())
     elif flags.insecure_skip_tls_verify:
         body["insecure-skip-tls-verify"] = True
-    return Entry(body, cluster.file)
+    return KubeconfigEntry(body, cluster.file)
 
 
-def _with_user_flags(user: Entry, flags: ConnectionFlags) -> Entry:
+def _with_user_flags(user: KubeconfigEntry, flags: ConnectionFlags) -> KubeconfigEntry:
     body = dict(user.body)
     if flags.token:
         body = {key: value for key, value in body.items() if key not in _OWN_CREDENTIALS} | {"token": flags.token}
@@ -110,7 +112,7 @@ def _with_user_flags(user: Entry, flags: ConnectionFlags) -> Entry:
         body |= {"as": flags.as_user, "as-uid": flags.as_uid, "as-groups": list(flags.as_groups)}
     if not body.get("as") and (body.get("as-groups") or body.get("as-uid")):
         raise PreconditionError("--as-group and --as-uid need a user beside them: add --as NAME")
-    return Entry(body, user.file)
+    return KubeconfigEntry(body, user.file)
 
 
 class UserConnection(Connection):

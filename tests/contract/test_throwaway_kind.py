@@ -56,7 +56,7 @@ def test_it_is_drawn(lab: Lab) -> None:
     resource = Resource(lab.cluster.objects[key])
     found = tree.forest([resource], catalog=WITH_IT)
     name = lab.status(key)["studioLifecycleConfigName"]
-    drawn = "\n".join(tree.text(found, tree.Looks(Paint(), lab.clock.now())))
+    drawn = "\n".join(tree.text(found, tree.TreeStyle(Paint(), lab.clock.now())))
     assert f"StudioLifecycleConfig {name}   Created" in drawn
     (told,) = tree.document(found)["objects"]
     assert told["sageMaker"] == [{"type": "StudioLifecycleConfig", "name": name, "status": "Created"}]

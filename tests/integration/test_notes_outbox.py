@@ -20,7 +20,7 @@ from reconciler.core.errors import TransientError
 from reconciler.core.git.rules import UrlPolicy
 from reconciler.core.git.source import Credentials, GitRemote, SourceError
 from reconciler.core.notes import note
-from reconciler.core.notes.note import About, Line
+from reconciler.core.notes.note import About, NoteLine
 from reconciler.core.notes.pending import PENDING_BYTES, decode
 from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, note_ref
 from reconciler.core.notes.text import parse
@@ -38,7 +38,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CANARY = "wrong-canary-7f3a"
 
 
-def job(number: object, at: datetime = NOW) -> Line:
+def job(number: object, at: datetime = NOW) -> NoteLine:
     about = About("prod", "TrainingJob", "ml", f"job-{number}")
     return note.job_started(about, at, job=f"job-{number}", content="digest")
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.drift.git_plane import PutBack, edits_of
+from reconciler.core.drift.git_drift import Reverted, edits_of
 from reconciler.core.git.applied import Wanted
 from reconciler.core.git.inventory import written_hash
 from reconciler.core.resource import GITOPS_API_VERSION, Annotation, Key, Resource
@@ -78,7 +78,7 @@ class LabGit:
         """What the sync does about it; the workers hear of it before or after they see the object move."""
         before = Resource(self._live())
         paths = tuple(edit.path for edit in edits_of(self.wanted, before, before.spec))
-        put = PutBack(paths, before.resource_version, self.lab.clock.now(), "kubectl-edit")
+        put = Reverted(paths, before.resource_version, self.lab.clock.now(), "kubectl-edit")
         after = {**self._live(), "spec": copy.deepcopy(self.manifest["spec"])}
         after["metadata"].pop("managedFields", None)
         if told_first:

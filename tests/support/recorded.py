@@ -22,7 +22,7 @@ from reconciler.adapters.aws import errors as aws_errors
 from reconciler.core import errors
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.decision import Call, Decision, Difference, Refusal, Reply
-from reconciler.core.drift.git_plane import GitPlane, PutBack
+from reconciler.core.drift.git_drift import GitDrift, Reverted
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.kind import Failure, Identity, Kind, Pass
 from reconciler.core.notes.past import Started
@@ -59,7 +59,7 @@ def the_pass(kind: Kind[Any], given: Mapping[str, Any], shape: Structure, partit
         frozenset(drift["flapping"]),
         drift["frozen"],
     )
-    put_back = [PutBack(**{**one, "at": read(one["at"]), "paths": tuple(one["paths"])}) for one in git["put_back"]]
+    put_back = [Reverted(**{**one, "at": read(one["at"]), "paths": tuple(one["paths"])}) for one in git["put_back"]]
     trained = given["trained"]
     return Pass(
         kind=kind,
@@ -71,7 +71,7 @@ def the_pass(kind: Kind[Any], given: Mapping[str, Any], shape: Structure, partit
         now=datetime.fromisoformat(given["now"]),
         on_change=given["onChange"],
         drift=policy,
-        git=GitPlane(tuple(Difference(**read(one)) for one in git["edits"]), tuple(put_back)),
+        git=GitDrift(tuple(Difference(**read(one)) for one in git["edits"]), tuple(put_back)),
         others=Others(given["gets"], given["lists"], closed=not given["refused"]),
         past_runs=None if trained is None else {key: Started(**one) for key, one in trained.items()},
         past_rollouts=tuple(read(given["recalled"])),

@@ -14,7 +14,7 @@ from reconciler.adapters.kube.api import KindTable
 from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import KubeClient
 from reconciler.adapters.kube.informer import WATCH_S, BackoffFactory, Informer, Selection
-from reconciler.adapters.kube.store import Handler, Store
+from reconciler.adapters.kube.store import Handler, KubeStore
 from reconciler.core.health import Loop
 from reconciler.core.resource import Key, Resource
 
@@ -36,7 +36,7 @@ class KubeCache:
         watch_s: float = WATCH_S,
         backoff: BackoffFactory = Backoff,
     ) -> None:
-        self._store = Store()
+        self._store = KubeStore()
         self._informers = {
             (kind, namespace): Informer(
                 client,

@@ -42,7 +42,7 @@ _NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.Connect
 
 
 @dataclass(frozen=True)
-class _Call:
+class _KubeRequest:
     verb: Verb
     target: str
     body: bytes | None
@@ -95,7 +95,7 @@ class KubeClient:
     ) -> Any:
         """Answer the parsed JSON of a success; raise a ReconcileError for everything else."""
         encoded = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        call = _Call(verb, _target(path, query), encoded, content_type, timeout_s)
+        call = _KubeRequest(verb, _target(path, query), encoded, content_type, timeout_s)
         give_up = time.monotonic() + patience_s
         while True:
             answer = self._send(call)
@@ -107,7 +107,7 @@ class KubeClient:
 
     def watch(self, path: str, query: Query, silence_s: float) -> Stream:
         """Open a watch; `silence_s` is how long it may say nothing before it counts as dead."""
-        answer = self._send(_Call("GET", _target(path, query), None, JSON, silence_s, preload=False))
+        answer = self._send(_KubeRequest("GET", _target(path, query), None, JSON, silence_s, preload=False))
         if answer.status < 300:
             return Stream(answer)
         try:
@@ -132,14 +132,14 @@ class KubeClient:
                 f"Kubernetes {version[0]}.{version[1]} is too old: 1.{OLDEST_MINOR} or newer is needed"
             )
 
-    def _send(self, call: _Call) -> urllib3.BaseHTTPResponse:
+    def _send(self, call: _KubeRequest) -> urllib3.BaseHTTPResponse:
         answer = self._attempt(call)
         if answer.status == 401 and self._connection.reload():
             answer.close()
             answer = self._attempt(call)
         return answer
 
-    def _attempt(self, call: _Call) -> urllib3.BaseHTTPResponse:
+    def _attempt(self, call: _KubeRequest) -> urllib3.BaseHTTPResponse:
         began, code = time.monotonic(), _NO_CODE
         try:
             answer = self._connection.pool.urlopen(

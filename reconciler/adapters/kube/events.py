@@ -66,7 +66,7 @@ class _Written:
 
 
 @dataclass(frozen=True)
-class _Bucket:
+class _EventBucket:
     tokens: float
     at_s: float
 
@@ -80,7 +80,7 @@ class KubeEvents:
         self._instance = instance or COMPONENT
         self._changed = threading.Condition()
         self._pending: OrderedDict[_Sameness, _Occurrence] = OrderedDict()
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, _EventBucket] = OrderedDict()
         self._dropped = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
@@ -134,10 +134,10 @@ class KubeEvents:
 
     def _allowed(self, whom: str) -> bool:
         now_s = self._clock.monotonic()
-        bucket = self._buckets.pop(whom, _Bucket(BURST, now_s))
+        bucket = self._buckets.pop(whom, _EventBucket(BURST, now_s))
         tokens = min(float(BURST), bucket.tokens + (now_s - bucket.at_s) / REFILL_S)
         allowed = tokens >= 1.0
-        self._buckets[whom] = _Bucket(tokens - 1.0 if allowed else tokens, now_s)
+        self._buckets[whom] = _EventBucket(tokens - 1.0 if allowed else tokens, now_s)
         if len(self._buckets) > MOST_REMEMBERED:
             self._buckets.popitem(last=False)
         return allowed

@@ -35,7 +35,7 @@ from reconciler.adapters.kube.api import Api
 from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import KubeClient, Query, Stream
 from reconciler.adapters.kube.refusals import ExpiredError, refusal
-from reconciler.adapters.kube.store import Store
+from reconciler.adapters.kube.store import KubeStore
 from reconciler.core.errors import NotFoundError, ReconcileError, TransientError
 from reconciler.core.health import Loop
 from reconciler.core.resource import Resource
@@ -77,7 +77,7 @@ class Informer:
         client: KubeClient,
         kind: str,
         api: Api,
-        store: Store,
+        store: KubeStore,
         *,
         selection: Selection = EVERYTHING,
         watch_s: float = WATCH_S,

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Key, Resource | None, Resource | None], None]
 
 
-class Store:
+class KubeStore:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._kinds: dict[str, dict[Key, Resource]] = {}

@@ -1,6 +1,6 @@
 """Where two specs differ, and who wrote there: JSON Pointers, and what `metadata.managedFields` tells of a pointer.
 
-Knows nothing of Git or of modes. Called by `core/drift/git_plane.py`, and for texts by whoever lists places. What
+Knows nothing of Git or of modes. Called by `core/drift/git_drift.py`, and for texts by whoever lists places. What
 stands in a place may be secret: `core/drift/policy.py` masks it before status, Events or notes have it.
 """
 
@@ -18,7 +18,7 @@ Entry = Mapping[str, Any]
 """Of managedFields."""
 
 
-class Place(NamedTuple):
+class EditedPlace(NamedTuple):
     path: str
     desired: Any
     """None: not there."""
@@ -33,7 +33,7 @@ class Author(NamedTuple):
         return f"{self.manager} at {self.at}" if self.at else self.manager
 
 
-def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[Place]:
+def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[EditedPlace]:
     """Every place that differs. Lists are atomic in the CRDs; of two of one length the items that differ are named, since
     that is what people look for.
     """
@@ -43,14 +43,14 @@ def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[Place]:
             one, other = desired.get(key), live.get(key)
             if one is None or other is None:
                 if one is not other:
-                    yield Place(step, one, other)
+                    yield EditedPlace(step, one, other)
             else:
                 yield from places(one, other, step)
     elif isinstance(desired, list) and isinstance(live, list) and len(desired) == len(live):
         for index, (one, other) in enumerate(zip(desired, live, strict=True)):
             yield from places(one, other, f"{at}/{index}")
     elif desired != live:
-        yield Place(at, desired, live)
+        yield EditedPlace(at, desired, live)
 
 
 def shown(found: Iterable[str]) -> str:

@@ -4,7 +4,7 @@
       └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
 
 A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
-which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitPlane`.
+which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitDrift`.
 `core/drift/record.py` renders both into status. Paths are JSON Pointers.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import shown
-from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
+from reconciler.core.drift.git_drift import GitDrift, Reverted, editor
 from reconciler.core.pointers import within
 from reconciler.core.resource import Annotation
 
@@ -51,7 +51,7 @@ class DriftMode(StrEnum):
         return next((mode for mode in cls if text is not None and mode.value.lower() == text.lower()), default)
 
 
-class Verdict(Enum):
+class DriftVerdict(Enum):
     CORRECT = "Correct"
     REPORT = "Report"
     IGNORE = "Ignore"
@@ -82,21 +82,21 @@ class Policy:
         adopted: bool = False,
         ignored: Iterable[str] = (),
         frozen: str = "",
-        put_back: Iterable[PutBack] = (),
+        reverted: Iterable[Reverted] = (),
     ) -> Policy:
         """`past` is the object's status. What was adopted is somebody's work: it is not changed unless that was written out."""
         frozen = frozen if mode is DriftMode.CORRECT else ""
         if frozen or (adopted and not written and mode is DriftMode.CORRECT):
             mode = DriftMode.WARN
         written = written and mode is DriftMode.CORRECT
-        often = flapping(past.get("drift") or {}, now, put_back)
+        often = flapping(past.get("drift") or {}, now, reverted)
         return cls(mode, written, tuple(ignored), often, frozen)
 
-    def verdict(self, difference: Difference) -> Verdict:
+    def verdict(self, difference: Difference) -> DriftVerdict:
         if self.mode is DriftMode.IGNORE or self.leaves(difference.path):
-            return Verdict.IGNORE
+            return DriftVerdict.IGNORE
         allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
-        return Verdict.CORRECT if allowed and difference.path not in self.flapping else Verdict.REPORT
+        return DriftVerdict.CORRECT if allowed and difference.path not in self.flapping else DriftVerdict.REPORT
 
     def leaves(self, path: str) -> bool:
         """Whether somebody wrote that this place is of others."""
@@ -105,8 +105,8 @@ class Policy:
     def sift(self, found: Iterable[Difference]) -> Sifted:
         kept = [(difference, self.verdict(difference)) for difference in found]
         return Sifted(
-            tuple(difference for difference, verdict in kept if verdict is not Verdict.IGNORE),
-            tuple(difference for difference, verdict in kept if verdict is Verdict.CORRECT),
+            tuple(difference for difference, verdict in kept if verdict is not DriftVerdict.IGNORE),
+            tuple(difference for difference, verdict in kept if verdict is DriftVerdict.CORRECT),
         )
 
 
@@ -123,30 +123,30 @@ class Sifted:
         return tuple(difference.path for difference in self.correct)
 
 
-def recent(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> list[Mapping[str, Any]]:
+def recent(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> list[Mapping[str, Any]]:
     """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
     known = [*((drift.get("corrected") or {}).get("recent") or ())]
-    for put in put_back:
-        if not put.told_by(known):
+    for put in reverted:
+        if not put.counted_in(known):
             known += [{"path": path, "at": stamp(put.at), "edit": put.edit} for path in put.paths]
     return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
 
 
-def flapping(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> frozenset[str]:
+def flapping(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
     """Paths that were put right three times within the hour."""
-    return frozenset(rests(drift, now, put_back))
+    return frozenset(rests(drift, now, reverted))
 
 
-def rests(drift: Mapping[str, Any], now: datetime, put_back: Iterable[PutBack] = ()) -> dict[str, timedelta]:
+def rests(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> dict[str, timedelta]:
     """For how long each path that flaps is left alone."""
     times: dict[str, list[datetime]] = {}
-    for one in recent(drift, now, put_back):
+    for one in recent(drift, now, reverted):
         times.setdefault(str(one["path"]), []).append(moment(str(one["at"])))
     often = {path: sorted(every) for path, every in times.items() if len(every) >= CORRECTIONS_MAX}
     return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
 
 
-def held(git: GitPlane, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
+def held(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
     """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
     GitSync `sync` from putting it back, in its own words.
     """

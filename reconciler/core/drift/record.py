@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.core.conditions import DRIFTED, READY, Condition, clip, find, moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Phase
 from reconciler.core.drift.edits import shown
-from reconciler.core.drift.git_plane import GitPlane, PutBack, editor
+from reconciler.core.drift.git_drift import GitDrift, Reverted, editor
 from reconciler.core.drift.policy import (
     CORRECTED,
     CORRECTIONS_MAX,
@@ -28,8 +28,8 @@ from reconciler.core.drift.policy import (
     STANDS,
     UNKNOWN,
     DriftMode,
+    DriftVerdict,
     Policy,
-    Verdict,
     recent,
     rests,
 )
@@ -42,7 +42,7 @@ VERIFIED_EVERY = timedelta(days=1)
 _LISTED = 20
 _RECENT = 60
 _VALUE = 200
-_NOTHING = GitPlane()
+_NOTHING = GitDrift()
 _CAREFUL = f"weights and counts are put right where Correct is written out: spec.drift.mode, or annotate {Annotation.DRIFT_MODE}: Correct"
 
 
@@ -62,7 +62,7 @@ def record(
     *,
     shape: Shape,
     now: datetime,
-    git: GitPlane = _NOTHING,
+    git: GitDrift = _NOTHING,
 ) -> dict[str, Any]:
     """`status.drift` after a decision; `past` is `status.drift` before it.
 
@@ -70,7 +70,7 @@ def record(
     something settles. What differs from Git is known in every pass.
     """
     told = _told(past, decision, git.edits, policy, shape=shape, now=now)
-    corrected = _corrected(past, told.fixed, git.put_back, now)
+    corrected = _corrected(past, told.fixed, git.reverted, now)
     if told.standing:
         state = STANDS
     elif decision.held:
@@ -118,7 +118,7 @@ def _told(
 
 def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
     path = str(one["path"])
-    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not Verdict.IGNORE
+    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not DriftVerdict.IGNORE
     return counts and one["plane"] == "sagemaker" and within(path, decision.unseen)
 
 
@@ -154,11 +154,11 @@ def _value(shape: Shape, path: str, value: Any) -> str:
 
 
 def _corrected(
-    drift: Mapping[str, Any], fixed: Sequence[str], put_back: Sequence[PutBack], now: datetime
+    drift: Mapping[str, Any], fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
 ) -> dict[str, Any] | None:
     """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
     past = drift.get("corrected") or {}
-    news = [put for put in put_back if not put.told_by(past.get("recent") or ())]
+    news = [put for put in reverted if not put.counted_in(past.get("recent") or ())]
     if not fixed and not news:
         return dict(past) or None
     at = now if fixed else max(put.at for put in news)
@@ -188,7 +188,7 @@ def condition(
     decision: Decision,
     policy: Policy,
     past: Iterable[Mapping[str, Any]],
-    git: GitPlane = _NOTHING,
+    git: GitDrift = _NOTHING,
 ) -> Condition | None:
     """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
     standing = drift.get("differences") or ()

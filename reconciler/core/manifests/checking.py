@@ -23,7 +23,7 @@ from reconciler.core.resource import Key
 from reconciler.core.schema.problems import Problem, api_problems, manifest_problems
 from reconciler.core.schema.shapes import Structure
 
-__all__ = ["Checker", "Finding", "Report"]
+__all__ = ["CheckReport", "Checker", "Finding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class CheckReport:
     files: int = 0
     objects: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Checker:
         self._by_kind = {(schema.group, schema.kind): (schema, shapes[schema.kind]) for schema in catalog.schemas}
         self._groups = {group for group, _ in self._by_kind}
         self._objects: list[_Object] = []
-        self._report = Report()
+        self._report = CheckReport()
 
     def read(self, name: str, data: bytes, scope: str = "") -> None:
         """Take in one file; a YAML error is a finding and ends the file.
@@ -98,7 +98,7 @@ class Checker:
     def note(self, text: str) -> None:
         self._report.notes.append(text)
 
-    def report(self) -> Report:
+    def report(self) -> CheckReport:
         """Judge everything that was read; findings by file and line."""
         declared = self._declared()
         seen: dict[tuple[str, ...], _Object] = {}

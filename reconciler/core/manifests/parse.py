@@ -98,7 +98,7 @@ class ParseOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class ParsedFile:
     """What one file holds. `held` are objects that Git names but that are refused: not applied, and not pruned either."""
 
     manifests: tuple[Manifest, ...] = ()
@@ -111,7 +111,7 @@ Entry = tuple[Any, int, Callable[[str], int]]
 """A value, its line, and the line of a pointer into it."""
 
 
-def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> Parsed:
+def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> ParsedFile:
     """Read one YAML or JSON file."""
     lines = Lines(data)
     entries = ((document.value, document.line, lines.of(document)) for document in documents(data, options.yaml))
@@ -148,7 +148,7 @@ class Lines:
 
 def parse_values(
     path: str, entries: Iterable[Entry], options: ParseOptions, validate: Validate, *, blob: str = ""
-) -> Parsed:
+) -> ParsedFile:
     """Judge values that come from the file `path`, one after the other; `entries` may end in a YamlError."""
     file = _File(path, options, validate, blob)
     try:
@@ -185,8 +185,8 @@ class _File:
         self._rejected = 0
         self._held: set[tuple[str, str]] = set()
 
-    def parsed(self) -> Parsed:
-        return Parsed(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held))
+    def parsed(self) -> ParsedFile:
+        return ParsedFile(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held))
 
     def reject(self, line: int, reason: str, message: str, kind: str = "", name: str = "") -> None:
         self._rejected += 1

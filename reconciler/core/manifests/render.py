@@ -14,7 +14,7 @@ from reconciler.core.git.source import SUBMODULE, SYMLINK, CommitSnapshot, Repos
 from reconciler.core.lru import Lru
 from reconciler.core.manifests.ignore import IGNORE_FILE, Ignore, IgnoreError
 from reconciler.core.manifests.kustomization import KUSTOMIZATIONS
-from reconciler.core.manifests.parse import Manifest, Parsed, ParseOptions, Rejection, Validate, bounded, parse_file
+from reconciler.core.manifests.parse import Manifest, ParsedFile, ParseOptions, Rejection, Validate, bounded, parse_file
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -45,7 +45,7 @@ class Rendered:
 class Kustomizer(Protocol):
     """Builds overlays. Faults come back as rejections."""
 
-    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> Parsed:
+    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
         """Render `path`; each manifest carries the path of the file it comes from."""
         ...
 
@@ -54,7 +54,7 @@ class Kustomizer(Protocol):
 class RenderCache:
     """What one sync remembers between passes. Not shared: a sync is never in two workers."""
 
-    parsed_files: Lru[tuple[object, ...], Parsed] = field(default_factory=lambda: Lru(10_000))
+    parsed_files: Lru[tuple[object, ...], ParsedFile] = field(default_factory=lambda: Lru(10_000))
     last_key: tuple[object, ...] = ()
     last: Rendered | None = None
     parses: int = 0
@@ -117,12 +117,12 @@ class _Render:
         found = (self._snapshot.entry(_join(self._path, name)) for name in KUSTOMIZATIONS)
         return next((file for file in found if file is not None), None)
 
-    def _overlay(self, kustomization: TreeFile) -> Parsed:
+    def _overlay(self, kustomization: TreeFile) -> ParsedFile:
         if self._kustomizer is None:
             fault = Rejection.of(
                 kustomization.path, 1, "KustomizeFailed", "kustomize overlays need kubectl, which was not found"
             )
-            return Parsed(rejections=(fault,), rejected=1)
+            return ParsedFile(rejections=(fault,), rejected=1)
         self._cache.parses += 1
         return self._kustomizer.build(self._snapshot, self._path, self._options.parse, self._validate)
 
@@ -131,7 +131,7 @@ class _Render:
         found = (self._snapshot.entry(_join("/".join(parts[:depth]), IGNORE_FILE)) for depth in range(len(parts)))
         return [file for file in found if file is not None and file.regular]
 
-    def _plain(self, above: list[TreeFile]) -> list[Parsed]:
+    def _plain(self, above: list[TreeFile]) -> list[ParsedFile]:
         files = self._snapshot.files(self._path)
         ignore = self._ignore([*above, *(file for file in files if _base(file.path) == IGNORE_FILE and file.regular)])
         nested = {
@@ -205,9 +205,9 @@ class _Render:
             return Rejection.of(file.path, 0, "FileTooLarge", message)
         return None
 
-    def _parse(self, files: Iterable[TreeFile]) -> list[Parsed]:
+    def _parse(self, files: Iterable[TreeFile]) -> list[ParsedFile]:
         fingerprint = self._options.parse.fingerprint
-        parsed: dict[str, Parsed] = {}
+        parsed: dict[str, ParsedFile] = {}
         missing: dict[str, str] = {}
         ordered = list(files)
         for file in ordered:
@@ -222,7 +222,7 @@ class _Render:
             parsed[blob] = self._cache.parsed_files.put((blob, fingerprint), result)
         return [_at(parsed[file.blob], file.path) for file in ordered]
 
-    def _collected(self, tree: str, parsed: Sequence[Parsed]) -> Rendered:
+    def _collected(self, tree: str, parsed: Sequence[ParsedFile]) -> Rendered:
         unique, duplicates = _without_duplicates([manifest for file in parsed for manifest in file.manifests])
         faults = [*self._faults, *(fault for file in parsed for fault in file.rejections), *duplicates]
         faults.sort(key=lambda fault: (fault.path, fault.line))
@@ -235,7 +235,7 @@ class _Render:
         )
 
 
-def _at(parsed: Parsed, path: str) -> Parsed:
+def _at(parsed: ParsedFile, path: str) -> ParsedFile:
     """The same content under another name: what was parsed for one path serves its copies and renames."""
     items: list[Manifest | Rejection] = [*parsed.manifests, *parsed.rejections]
     if all(item.path == path for item in items):

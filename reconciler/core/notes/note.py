@@ -37,7 +37,7 @@ _SHORTEST_SECRET = 6
 """Shorter values turn up in any text by chance, and masking `10` would make every message unreadable."""
 
 
-class Event(StrEnum):
+class NoteEvent(StrEnum):
     JOB_STARTED = "JobStarted"
     JOB_FINISHED = "JobFinished"
     ROLLOUT_STARTED = "RolloutStarted"
@@ -87,11 +87,11 @@ class About:
 
 
 @dataclass(frozen=True)
-class Line:
+class NoteLine:
     """One event. Made by the functions below; `identity` is what tells it from every other event of its object."""
 
     at: datetime
-    event: Event
+    event: NoteEvent
     about: About
     identity: tuple[Any, ...] = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
@@ -134,24 +134,24 @@ class Rollout:
 
 
 ENDED = {
-    "Succeeded": Event.ROLLOUT_SUCCEEDED,
-    "RolledBack": Event.ROLLOUT_ROLLED_BACK,
-    "Failed": Event.ROLLOUT_FAILED,
-    "Superseded": Event.ROLLOUT_SUPERSEDED,
+    "Succeeded": NoteEvent.ROLLOUT_SUCCEEDED,
+    "RolledBack": NoteEvent.ROLLOUT_ROLLED_BACK,
+    "Failed": NoteEvent.ROLLOUT_FAILED,
+    "Superseded": NoteEvent.ROLLOUT_SUPERSEDED,
 }
 """By `status.history[].result`."""
 
 
-def job_started(about: About, at: datetime, *, job: str, content: str, arn: str = "", token: str = "") -> Line:
+def job_started(about: About, at: datetime, *, job: str, content: str, arn: str = "", token: str = "") -> NoteLine:
     """`content` is the run's digest. A rebuilt cluster tells by this line that the content ran already."""
     facts = {"job": job, "content": content, "arn": arn, "token": token}
-    return Line(at, Event.JOB_STARTED, about, (job, content), facts)
+    return NoteLine(at, NoteEvent.JOB_STARTED, about, (job, content), facts)
 
 
 def job_finished(
     about: About, at: datetime, *, job: str, content: str, status: str, reason: str = "", duration_s: float | None = None,
     billable_s: float | None = None, metrics: Mapping[str, float] | None = None, artefact: str = "",
-) -> Line:  # fmt: skip
+) -> NoteLine:  # fmt: skip
     facts = {
         "job": job,
         "content": content,
@@ -162,40 +162,40 @@ def job_finished(
         "artefact": artefact,
         "reason": reason,
     }
-    return Line(at, Event.JOB_FINISHED, about, (job, content), facts)
+    return NoteLine(at, NoteEvent.JOB_FINISHED, about, (job, content), facts)
 
 
-def rollout_started(about: About, at: datetime, rollout: Rollout) -> Line:
-    return Line(at, Event.ROLLOUT_STARTED, about, (about.uid, rollout.id, rollout.hash), rollout.facts)
+def rollout_started(about: About, at: datetime, rollout: Rollout) -> NoteLine:
+    return NoteLine(at, NoteEvent.ROLLOUT_STARTED, about, (about.uid, rollout.id, rollout.hash), rollout.facts)
 
 
 def rollout_ended(
     about: About, at: datetime, rollout: Rollout, result: str, *, reason: str = "", duration_s: float | None = None,
     serving: str = "",
-) -> Line:  # fmt: skip
+) -> NoteLine:  # fmt: skip
     """`result` as in `status.history`; `serving` names the configuration that serves now, when it is another."""
     facts = {**rollout.facts, "durationSeconds": _whole(duration_s), "serving": serving, "reason": reason}
-    return Line(at, ENDED[result], about, (about.uid, rollout.id, rollout.hash), facts)
+    return NoteLine(at, ENDED[result], about, (about.uid, rollout.id, rollout.hash), facts)
 
 
-def hold_started(about: About, at: datetime, *, rollback_to: str, since: str, until: str = "") -> Line:
+def hold_started(about: About, at: datetime, *, rollback_to: str, since: str, until: str = "") -> NoteLine:
     """`since` is the time that status records for this hold, so that holding the same entry twice is two events."""
     facts = {"rollbackTo": rollback_to, "until": until}
-    return Line(at, Event.HOLD_STARTED, about, (about.uid, rollback_to, since), facts)
+    return NoteLine(at, NoteEvent.HOLD_STARTED, about, (about.uid, rollback_to, since), facts)
 
 
-def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reason: str = "") -> Line:
+def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reason: str = "") -> NoteLine:
     facts = {"rollbackTo": rollback_to, "reason": reason}
-    return Line(at, Event.HOLD_ENDED, about, (about.uid, rollback_to, since), facts)
+    return NoteLine(at, NoteEvent.HOLD_ENDED, about, (about.uid, rollback_to, since), facts)
 
 
 def drift_found(
     about: About, at: datetime, differences: Sequence[Difference], *, since: str, mode: str = "", spec: Shape | None
-) -> Line:
+) -> NoteLine:
     """`spec` is the kind's shape, by which values that may hold secrets are known; without it no value is told."""
-    return Line(
+    return NoteLine(
         at,
-        Event.DRIFT_FOUND,
+        NoteEvent.DRIFT_FOUND,
         about,
         (about.uid, since, sorted([difference.plane, difference.path] for difference in differences)),
         {
@@ -206,33 +206,33 @@ def drift_found(
     )
 
 
-def drift_corrected(about: About, at: datetime, paths: Sequence[str], *, since: str, plane: str = "") -> Line:
+def drift_corrected(about: About, at: datetime, paths: Sequence[str], *, since: str, plane: str = "") -> NoteLine:
     facts = {"plane": plane, "pathCount": len(paths), "paths": list(paths[:_LISTED])}
-    return Line(at, Event.DRIFT_CORRECTED, about, (about.uid, since, plane, sorted(paths)), facts)
+    return NoteLine(at, NoteEvent.DRIFT_CORRECTED, about, (about.uid, since, plane, sorted(paths)), facts)
 
 
 def file_rejected(
     about: About, at: datetime, *, commit: str, path: str, line: int = 0, kind: str = "", name: str = "", reason: str,
     message: str,
-) -> Line:  # fmt: skip
+) -> NoteLine:  # fmt: skip
     """`about` is the GitSync; `commit` is the one the line goes to: the same mistake made again later is another event."""
     facts = {"file": path, "line": line or None, "object": f"{kind}/{name}" if kind else "", "why": reason}
     identity = (commit, path, line, kind, name, reason, message)
-    return Line(at, Event.FILE_REJECTED, about, identity, {**facts, "reason": message})
+    return NoteLine(at, NoteEvent.FILE_REJECTED, about, identity, {**facts, "reason": message})
 
 
-def object_pruned(about: About, at: datetime) -> Line:
-    return Line(at, Event.OBJECT_PRUNED, about, (about.uid,), {})
+def object_pruned(about: About, at: datetime) -> NoteLine:
+    return NoteLine(at, NoteEvent.OBJECT_PRUNED, about, (about.uid,), {})
 
 
-def lines_dropped(about: About, at: datetime, lines: Sequence[tuple[str, str]], *, already: int = 0) -> Line:
+def lines_dropped(about: About, at: datetime, lines: Sequence[tuple[str, str]], *, already: int = 0) -> NoteLine:
     """Stands for lines that could not be kept: pairs of time and id. `already` counts what those stood for in turn."""
     times = sorted(time for time, _ in lines)
     facts = {"count": len(lines) + already, "since": times[0] if times else "", "through": times[-1] if times else ""}
-    return Line(at, Event.LINES_DROPPED, about, tuple(sorted(id_ for _, id_ in lines)), facts)
+    return NoteLine(at, NoteEvent.LINES_DROPPED, about, tuple(sorted(id_ for _, id_ in lines)), facts)
 
 
-def render(line: Line) -> str:
+def render(line: NoteLine) -> str:
     """One line of JSON, at most LINE_BYTES long, fit for a terminal; empty members are left out."""
     about = line.about
     head: dict[str, Any] = {

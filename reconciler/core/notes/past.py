@@ -14,11 +14,11 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.core.conditions import moment, stamp
-from reconciler.core.notes.note import ENDED, Event
-from reconciler.core.notes.text import Parsed, parse_line
+from reconciler.core.notes.note import ENDED, NoteEvent
+from reconciler.core.notes.text import ParsedLine, parse_line
 from reconciler.core.resource import Key
 
-NEEDLES = (f'"event":"{Event.JOB_STARTED}"', '"event":"Rollout')
+NEEDLES = (f'"event":"{NoteEvent.JOB_STARTED}"', '"event":"Rollout')
 """One of these texts is in every line looked for."""
 _RESULTS = {str(event): result for result, event in ENDED.items()}
 ROLLOUTS_KEPT = 50
@@ -35,7 +35,7 @@ class Started:
     token: str = ""
 
 
-def told(lines: Iterable[str], cluster: str) -> list[tuple[Key, Parsed]]:
+def told(lines: Iterable[str], cluster: str) -> list[tuple[Key, ParsedLine]]:
     """Lines of one cluster, each with the object that it is about."""
     parsed = (line for text in lines if (line := parse_line(text)) is not None)
     return [
@@ -45,11 +45,11 @@ def told(lines: Iterable[str], cluster: str) -> list[tuple[Key, Parsed]]:
     ]
 
 
-def _texts(line: Parsed, *names: str) -> Iterator[str]:
+def _texts(line: ParsedLine, *names: str) -> Iterator[str]:
     return (str(line.data.get(name) or "") for name in names)
 
 
-def rollouts(lines: Iterable[tuple[Key, Parsed]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
+def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
     """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
     found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for key, line in lines:
@@ -89,11 +89,11 @@ def rollouts(lines: Iterable[tuple[Key, Parsed]]) -> Mapping[Key, tuple[Mapping[
     }
 
 
-def started(lines: Iterable[tuple[Key, Parsed]]) -> Mapping[Key, Mapping[str, Started]]:
+def started(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, Mapping[str, Started]]:
     """By object, and then by the digest of what ran."""
     found: defaultdict[Key, dict[str, Started]] = defaultdict(dict)
     for key, line in lines:
-        if line.event != Event.JOB_STARTED:
+        if line.event != NoteEvent.JOB_STARTED:
             continue
         job, content, arn, token = _texts(line, "job", "content", "arn", "token")
         try:

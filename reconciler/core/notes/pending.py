@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from reconciler.core.conditions import moment
 from reconciler.core.git.source import is_sha
-from reconciler.core.notes.note import About, Line, lines_dropped, render
-from reconciler.core.notes.text import Parsed, parse_line
+from reconciler.core.notes.note import About, NoteLine, lines_dropped, render
+from reconciler.core.notes.text import ParsedLine, parse_line
 
 PENDING_BYTES = 768 * 1024
 """The API server takes a MiB of data; what is beside it (field ownership) needs its part."""
@@ -21,14 +21,14 @@ _AFTER_OVERFLOW = 0.75
 
 
 @dataclass(frozen=True)
-class Entry:
+class PendingLine:
     """A rendered line and the commit it goes to."""
 
     commit: str
-    record: Parsed
+    record: ParsedLine
 
     @classmethod
-    def of(cls, commit: str, line: Line) -> Self:
+    def of(cls, commit: str, line: NoteLine) -> Self:
         text = render(line)
         found = parse_line(text)
         assert found is not None  # noqa: S101 (we rendered it)
@@ -43,26 +43,26 @@ class Entry:
         return len(self.commit) + self.record.size + len(self.id) * 2 + 16
 
 
-def decode(data: Mapping[str, Any] | None) -> dict[str, Entry]:
+def decode(data: Mapping[str, Any] | None) -> dict[str, PendingLine]:
     """What somebody damaged is passed over."""
     entries = {}
     for value in (data or {}).values():
         commit, _, text = str(value).partition(" ")
         record = parse_line(text)
         if record and is_sha(commit):
-            entries[record.id] = Entry(commit, record)
+            entries[record.id] = PendingLine(commit, record)
     return entries
 
 
-def encode(entries: Mapping[str, Entry]) -> dict[str, str]:
+def encode(entries: Mapping[str, PendingLine]) -> dict[str, str]:
     return {id_: f"{entry.commit} {entry.record.text}" for id_, entry in entries.items()}
 
 
-def oldest(entries: Mapping[str, Entry], most: int) -> tuple[Entry, ...]:
+def oldest(entries: Mapping[str, PendingLine], most: int) -> tuple[PendingLine, ...]:
     return tuple(sorted(entries.values(), key=lambda entry: (entry.record.at, entry.id))[:most])
 
 
-def by_commit(entries: Iterable[Entry]) -> dict[str, list[str]]:
+def by_commit(entries: Iterable[PendingLine]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for entry in entries:
         found.setdefault(entry.commit, []).append(entry.record.text)
@@ -70,8 +70,8 @@ def by_commit(entries: Iterable[Entry]) -> dict[str, list[str]]:
 
 
 def bounded(
-    entries: Mapping[str, Entry], sync: About, held: Collection[str], limit: int = PENDING_BYTES
-) -> dict[str, Entry]:
+    entries: Mapping[str, PendingLine], sync: About, held: Collection[str], limit: int = PENDING_BYTES
+) -> dict[str, PendingLine]:
     """The entries if they fit; otherwise less, with a line that says so. `held` are on their way and not touched.
 
     Drift and rejections go first, that a job started goes last, the oldest before the newer.
@@ -79,7 +79,7 @@ def bounded(
     size = sum(entry.size for entry in entries.values())
     if size <= limit:
         return dict(entries)
-    dropped: list[Entry] = []
+    dropped: list[PendingLine] = []
     order = sorted(entries.values(), key=lambda entry: (entry.record.weight, entry.record.at, entry.id))
     for entry in order:
         if size <= limit * _AFTER_OVERFLOW:
@@ -95,12 +95,12 @@ def bounded(
     return kept
 
 
-def _stands_for(dropped: Sequence[Entry], sync: About) -> Entry:
+def _stands_for(dropped: Sequence[PendingLine], sync: About) -> PendingLine:
     """On the commit of the newest line that is gone."""
     newest = max(dropped, key=lambda entry: (entry.record.at, entry.id))
     events = [(entry.record.at, entry.id) for entry in dropped]
     already = sum(entry.record.stands_for - 1 for entry in dropped)
-    return Entry.of(newest.commit, lines_dropped(sync, _time(newest.record.at), events, already=already))
+    return PendingLine.of(newest.commit, lines_dropped(sync, _time(newest.record.at), events, already=already))
 
 
 def _time(text: str) -> datetime:

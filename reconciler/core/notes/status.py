@@ -18,12 +18,12 @@ from reconciler.core.conditions import moment
 from reconciler.core.decision import Difference
 from reconciler.core.git.source import Revision, is_sha
 from reconciler.core.notes import note
-from reconciler.core.notes.note import About, Line, Rollout, commit_of
+from reconciler.core.notes.note import About, NoteLine, Rollout, commit_of
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
 
-Told = Iterator[tuple[str, Line]]
+Told = Iterator[tuple[str, NoteLine]]
 """Commit and line; the commit is empty where no syncer told one."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -32,7 +32,7 @@ _OVER = frozenset({"Completed", "Failed", "Stopped"})
 
 def told(
     resource: Resource, before: Mapping[str, Any], after: Mapping[str, Any], *, cluster: str, now: datetime, spec: Shape
-) -> tuple[tuple[str, Line], ...]:
+) -> tuple[tuple[str, NoteLine], ...]:
     """Lines for `Outbox.put_all`. `now` is for what status gives no time to."""
     about = About.of(resource, cluster, note.secret_values(spec, resource.spec))
     return (

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.notes.note import VERSION, Event
+from reconciler.core.notes.note import VERSION, NoteEvent
 
 NOTE_BYTES = 64 * 1024
 """Of our lines in one note. What others wrote comes on top and is never touched."""
@@ -23,7 +23,7 @@ _SUMMARY_BYTES = _REMEMBERED * 15 + 300
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedLine:
     """A line of a note that is a record: ours, of any version, from any cluster."""
 
     text: str
@@ -37,23 +37,23 @@ class Parsed:
         """What goes last when room is needed: that a job started tells a rebuilt cluster not to pay for it again, and
         that lines are gone must not go unsaid.
         """
-        if self.event == Event.LINES_DROPPED:
+        if self.event == NoteEvent.LINES_DROPPED:
             return 3
-        if self.event in (Event.DRIFT_FOUND, Event.DRIFT_CORRECTED, Event.FILE_REJECTED):
+        if self.event in (NoteEvent.DRIFT_FOUND, NoteEvent.DRIFT_CORRECTED, NoteEvent.FILE_REJECTED):
             return 0
-        return 2 if self.event == Event.JOB_STARTED else 1
+        return 2 if self.event == NoteEvent.JOB_STARTED else 1
 
     @property
     def stands_for(self) -> int:
         """How many events are lost when this line is."""
-        return _count(self.data.get("count")) if self.event == Event.LINES_DROPPED else 1
+        return _count(self.data.get("count")) if self.event == NoteEvent.LINES_DROPPED else 1
 
     @property
     def size(self) -> int:
         return len(self.text.encode("utf-8", "surrogateescape")) + 1
 
 
-def parse_line(text: str) -> Parsed | None:
+def parse_line(text: str) -> ParsedLine | None:
     """None for what is no record: a person's words, a broken line."""
     if not text.startswith("{"):
         return None
@@ -66,10 +66,10 @@ def parse_line(text: str) -> Parsed | None:
     id_, at, event = (data.get(key) for key in ("id", "at", "event"))
     if not (isinstance(id_, str) and isinstance(at, str) and isinstance(event, str)):
         return None
-    return Parsed(text, id_, at, event, data)
+    return ParsedLine(text, id_, at, event, data)
 
 
-def parse(text: str) -> tuple[Parsed, ...]:
+def parse(text: str) -> tuple[ParsedLine, ...]:
     """The records of a note, in the order they stand in."""
     return tuple(found for line in text.split("\n") if (found := parse_line(line)))
 
@@ -80,9 +80,9 @@ def merge(existing: str, new: Iterable[str], limit: int = NOTE_BYTES) -> str:
     What had to make room is counted in a `NoteTrimmed` line. Words that are no record stay above, as they are.
     """
     records = [*parse(existing), *parse("\n".join(new))]
-    trimmed = [record for record in records if record.event == Event.NOTE_TRIMMED]
+    trimmed = [record for record in records if record.event == NoteEvent.NOTE_TRIMMED]
     gone = dict.fromkeys(str(id_) for record in trimmed for id_ in _listed(record.data.get("recent")))
-    known = {record.id: record for record in reversed(records) if record.event != Event.NOTE_TRIMMED}
+    known = {record.id: record for record in reversed(records) if record.event != NoteEvent.NOTE_TRIMMED}
     lines = sorted(
         (record for record in known.values() if record.id not in gone), key=lambda record: (record.at, record.id)
     )
@@ -93,7 +93,7 @@ def merge(existing: str, new: Iterable[str], limit: int = NOTE_BYTES) -> str:
     return "\n".join(part for part in (words, ours) if part) + "\n"
 
 
-def _fit(lines: list[Parsed], limit: int, *, trimmed: bool) -> tuple[list[Parsed], list[Parsed]]:
+def _fit(lines: list[ParsedLine], limit: int, *, trimmed: bool) -> tuple[list[ParsedLine], list[ParsedLine]]:
     size = sum(record.size for record in lines)
     room = limit - _SUMMARY_BYTES
     if size <= (room if trimmed else limit):
@@ -108,7 +108,7 @@ def _fit(lines: list[Parsed], limit: int, *, trimmed: bool) -> tuple[list[Parsed
     return [record for record in lines if record.id not in out], dropped
 
 
-def _summary(trimmed: list[Parsed], gone: list[str], dropped: list[Parsed]) -> str:
+def _summary(trimmed: list[ParsedLine], gone: list[str], dropped: list[ParsedLine]) -> str:
     """One line for all that was ever dropped from this note. Two of them come from a merge by hand: the larger counts."""
     if not dropped and len(trimmed) <= 1:
         return trimmed[0].text if trimmed else ""
@@ -120,7 +120,7 @@ def _summary(trimmed: list[Parsed], gone: list[str], dropped: list[Parsed]) -> s
         "v": VERSION,
         "id": "trimmed",
         "at": through,
-        "event": str(Event.NOTE_TRIMMED),
+        "event": str(NoteEvent.NOTE_TRIMMED),
         "count": max(counts, default=0) + sum(record.stands_for for record in dropped),
         "since": min(times),
         "recent": recent,

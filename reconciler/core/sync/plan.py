@@ -22,7 +22,7 @@ from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author
-from reconciler.core.drift.git_plane import PutBack, editor, edits_of
+from reconciler.core.drift.git_drift import Reverted, editor, edits_of
 from reconciler.core.drift.policy import DriftMode, flapping
 from reconciler.core.git import inventory as inventories
 from reconciler.core.git.applied import Wanted, bookkeeping_is_old, edited_metadata, metadata_is_old
@@ -35,7 +35,7 @@ from reconciler.core.sync.spec import GitSyncSpec
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveObject:
     """An object as the cache knows it, with the hash of its spec as written (`inventory.written_hash`)."""
 
     resource: Resource
@@ -43,15 +43,15 @@ class Live:
 
 
 @dataclass(frozen=True)
-class View:
+class ClusterView:
     """The cluster as planning sees it."""
 
-    live: Callable[[Key], Live | None]
+    live: Callable[[Key], LiveObject | None]
     sync_exists: Callable[[str], bool]
     """Whether the GitSync that an owner annotation names is still there."""
     written: Callable[[Resource], Mapping[str, Any]]
     """A live spec in the form in which it is compared."""
-    put_back: Callable[[Key], Iterable[PutBack]]
+    reverted: Callable[[Key], Iterable[Reverted]]
     """What was put back of late and no status tells of yet."""
     now: datetime
 
@@ -61,7 +61,7 @@ class Edited:
     """A synced object that somebody changed in the cluster."""
 
     wanted: Wanted
-    live: Live
+    live: LiveObject
     differences: tuple[Difference, ...]
 
     @property
@@ -82,7 +82,7 @@ class Edited:
 class SyncPlan:
     to_apply: tuple[Wanted, ...] = ()
     """Changes of existing objects first, so that a change overtakes a flood of new ones."""
-    to_put_back: tuple[Edited, ...] = ()
+    to_revert: tuple[Edited, ...] = ()
     reported: tuple[Edited, ...] = ()
     """Edits that stay: mode Warn, or the object is suspended."""
     fought: tuple[Edited, ...] = ()
@@ -104,11 +104,11 @@ class SyncPlan:
     @property
     def idle(self) -> bool:
         """Whether the cluster needs no request at all."""
-        return not (self.to_apply or self.to_put_back or self.to_prune or self.vanished)
+        return not (self.to_apply or self.to_revert or self.to_prune or self.vanished)
 
 
 def plan(
-    wanted: Sequence[Wanted], held: Iterable[Key], inventory: Inventory, view: View, *, spec: GitSyncSpec, owner: str,
+    wanted: Sequence[Wanted], held: Iterable[Key], inventory: Inventory, view: ClusterView, *, spec: GitSyncSpec, owner: str,
     revision: Revision, bad: Rejection | None, approval: str | None = None,
 ) -> SyncPlan:  # fmt: skip
     """`held` are objects that Git names and that are refused: neither applied nor pruned. `bad` is one of the refusals, if
@@ -148,7 +148,7 @@ def plan(
         to_prune = []
     return SyncPlan(
         to_apply=(*changes, *creates),
-        to_put_back=tuple(edits["put back"]),
+        to_revert=tuple(edits["put back"]),
         reported=tuple(edits["report"]),
         fought=tuple(edits["fought"]),
         unchanged=tuple(unchanged),
@@ -174,7 +174,7 @@ def inventory_after(
     return {key: known if key in open_keys else known[-1:] for key, known in before.items() if key not in gone}
 
 
-def _judge(want: Wanted, live: Live, inventory: Inventory, spec: GitSyncSpec, owner: str) -> str:
+def _judge(want: Wanted, live: LiveObject, inventory: Inventory, spec: GitSyncSpec, owner: str) -> str:
     spec_differs = live.hash != want.hash
     edited = spec_differs or edited_metadata(want, live.resource)
     git_is_same = inventory.get(want.key) == (want.hash,)
@@ -194,12 +194,12 @@ def _judge(want: Wanted, live: Live, inventory: Inventory, spec: GitSyncSpec, ow
             return "leave"
 
 
-def _is_fought(edit: Edited, view: View) -> bool:
+def _is_fought(edit: Edited, view: ClusterView) -> bool:
     past = edit.live.resource.status.get("drift") or {}
-    return not flapping(past, view.now, view.put_back(edit.wanted.key)).isdisjoint(edit.paths)
+    return not flapping(past, view.now, view.reverted(edit.wanted.key)).isdisjoint(edit.paths)
 
 
-def _other_owner(live: Resource, owner: str, view: View) -> str | None:
+def _other_owner(live: Resource, owner: str, view: ClusterView) -> str | None:
     found = live.annotations.get(Annotation.OWNER, "")
     return found if found and found != owner and view.sync_exists(found) else None
 
@@ -209,7 +209,9 @@ def _owned_by_another(want: Wanted, other: str) -> Rejection:
     return Rejection.of(want.path, want.line, "OwnedByAnother", message, kind=want.key.kind, name=want.key.name)
 
 
-def _candidates(keys: Sequence[Key], view: View, owner: str) -> tuple[list[Key], list[Key], list[Kept], list[Key]]:
+def _candidates(
+    keys: Sequence[Key], view: ClusterView, owner: str
+) -> tuple[list[Key], list[Key], list[Kept], list[Key]]:
     """Sort what left Git: may go, is gone as it seems, stays, belongs to another sync now."""
     to_prune, vanished, kept, released = [], [], [], []
     for key in keys:

@@ -65,7 +65,7 @@ CORRECTED_FOR = timedelta(hours=1)
 _OURS = frozenset({READY, RECONCILING, STALLED, DRIFTED})
 
 
-class Verdict(Enum):
+class SyncVerdict(Enum):
     SUCCEEDED = "Succeeded"
     WORKING = "Working"
     RETRYING = "Retrying"
@@ -74,10 +74,10 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SyncOutcome:
     """How a pass ended, for people and for kstatus. The table of reasons is above."""
 
-    verdict: Verdict
+    verdict: SyncVerdict
     reason: str
     message: str = ""
 
@@ -115,10 +115,10 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Report:
+class SyncReport:
     """Everything a status is made of. What is None is carried over from the status before."""
 
-    outcome: Outcome
+    outcome: SyncOutcome
     generation: int
     """Of the spec that was acted on; the object may have moved on meanwhile."""
     attempted: Revision | None = None
@@ -133,7 +133,7 @@ class Report:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def render(sync: Resource, report: Report, now: datetime) -> dict[str, Any]:
+def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Any]:
     past = sync.status
     verdict = report.outcome.verdict
     status = {
@@ -151,7 +151,7 @@ def render(sync: Resource, report: Report, now: datetime) -> dict[str, Any]:
     }
     if report.approved:
         status["handled"] = {**(past.get("handled") or {}), "approvePrune": report.approved}
-    if verdict in (Verdict.SUCCEEDED, Verdict.STALLED, Verdict.SUSPENDED):
+    if verdict in (SyncVerdict.SUCCEEDED, SyncVerdict.STALLED, SyncVerdict.SUSPENDED):
         status["observedGeneration"] = report.generation
     return {key: value for key, value in status.items() if value not in (None, "", [], {})}
 
@@ -174,7 +174,7 @@ def shown(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
     ]
 
 
-def remember(history: Sequence[Mapping[str, Any]], report: Report, now: datetime) -> list[dict[str, Any]]:
+def remember(history: Sequence[Mapping[str, Any]], report: SyncReport, now: datetime) -> list[dict[str, Any]]:
     """Newest first, one entry per revision in a row: a later pass over the same revision completes its entry."""
     work, past = report.work, [dict(entry) for entry in history]
     if work is None or report.attempted is None:
@@ -203,15 +203,15 @@ def remember(history: Sequence[Mapping[str, Any]], report: Report, now: datetime
 
 
 _RESULTS = {
-    Verdict.SUCCEEDED: "Succeeded",
-    Verdict.WORKING: "Running",
-    Verdict.RETRYING: "Failed",
-    Verdict.STALLED: "Failed",
-    Verdict.SUSPENDED: "Suspended",
+    SyncVerdict.SUCCEEDED: "Succeeded",
+    SyncVerdict.WORKING: "Running",
+    SyncVerdict.RETRYING: "Failed",
+    SyncVerdict.STALLED: "Failed",
+    SyncVerdict.SUSPENDED: "Suspended",
 }
 
 
-def _conditions(sync: Resource, report: Report, now: datetime) -> list[dict[str, Any]]:
+def _conditions(sync: Resource, report: SyncReport, now: datetime) -> list[dict[str, Any]]:
     past = sync.status.get("conditions") or ()
     new = _judged(past, report.outcome)
     if drifted := _drifted(past, report, now):
@@ -220,27 +220,27 @@ def _conditions(sync: Resource, report: Report, now: datetime) -> list[dict[str,
     return [*settle(past, new, report.generation, now), *foreign]
 
 
-def _judged(past: Sequence[Mapping[str, Any]], outcome: Outcome) -> list[Condition]:
+def _judged(past: Sequence[Mapping[str, Any]], outcome: SyncOutcome) -> list[Condition]:
     reason, message = outcome.reason, outcome.message
     match outcome.verdict:
-        case Verdict.SUCCEEDED:
+        case SyncVerdict.SUCCEEDED:
             return [Condition(READY, "True", reason, message)]
-        case Verdict.WORKING:
+        case SyncVerdict.WORKING:
             return [Condition(READY, "Unknown", reason, message), Condition(RECONCILING, "True", reason, message)]
-        case Verdict.RETRYING:
+        case SyncVerdict.RETRYING:
             return [
                 Condition(READY, "False", reason, message),
                 Condition(RECONCILING, "True", "ProgressingWithRetry", message),
             ]
-        case Verdict.STALLED:
+        case SyncVerdict.STALLED:
             return [Condition(READY, "False", reason, message), Condition(STALLED, "True", reason, message)]
-        case Verdict.SUSPENDED:
+        case SyncVerdict.SUSPENDED:
             ready = find(past, READY) or {}
             # Not Reconciling: nobody is at work, and a watcher must not wait for what will not come.
             return [Condition(READY, str(ready.get("status") or "Unknown"), reason, message)]
 
 
-def _drifted(past: Sequence[Mapping[str, Any]], report: Report, now: datetime) -> Condition | None:
+def _drifted(past: Sequence[Mapping[str, Any]], report: SyncReport, now: datetime) -> Condition | None:
     """True while edits stand; after a correction False for an hour, so that people can read what happened."""
     before = find(past, DRIFTED)
     if report.drift is None:

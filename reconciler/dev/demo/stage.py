@@ -22,7 +22,7 @@ from reconciler.dev import envfile
 from reconciler.dev.children import Child, free_port
 from reconciler.dev.demo import narrator
 from reconciler.dev.demo.looks import Look
-from reconciler.dev.demo.table import Table
+from reconciler.dev.demo.table import DemoTable
 from reconciler.dev.environment import Environment, Options, answers
 from reconciler.dev.progress import Progress
 
@@ -143,7 +143,7 @@ class Stage:
         """Wait until the object looks as told, printing `kubectl get` whenever its row changes."""
         get = ["get", kind, name, *(["-o", f"custom-columns={columns}"] if columns else [])]
         narrator.command(f"kubectl {shlex.join(get)}")
-        table, version = Table(), ""
+        table, version = DemoTable(), ""
 
         def seen() -> dict[str, Any] | None:
             nonlocal version

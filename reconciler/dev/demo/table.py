@@ -8,7 +8,7 @@ from collections.abc import Sequence
 _AGE = re.compile(r"\d+[smhd](\d+[smh])?")
 
 
-class Table:
+class DemoTable:
     def __init__(self) -> None:
         self._head = ""
         self._rows: list[list[str]] = []

@@ -15,13 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.dev.simulator import errors, validation
-from reconciler.dev.simulator.autoscaling_store import NOT_SUSPENDED, Policy, Target, Where
-from reconciler.dev.simulator.faults import Subject
+from reconciler.dev.simulator.autoscaling_store import (
+    NOT_SUSPENDED,
+    ScalableTargetKey,
+    SimulatedPolicy,
+    SimulatedTarget,
+)
+from reconciler.dev.simulator.faults import FaultSubject
 from reconciler.dev.simulator.kinds import deployment
 from reconciler.dev.simulator.kinds.deployment import Hosting, Variant
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.service import Arrival, apply_after, apply_before
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.throttle import Throttle
 from reconciler.dev.simulator.world import World
 
@@ -39,15 +44,15 @@ _DEFAULTS: Mapping[str, Answer] = {
 
 
 @dataclass(frozen=True)
-class _Call:
+class _ScalingCall:
     world: World
     scope: Scope
     input: Mapping[str, Any]
     now: float
 
     @property
-    def where(self) -> Where:
-        return Where(self.scope, self.input["ResourceId"], self.input["ScalableDimension"])
+    def where(self) -> ScalableTargetKey:
+        return ScalableTargetKey(self.scope, self.input["ResourceId"], self.input["ScalableDimension"])
 
 
 class ApplicationAutoScaling:
@@ -65,7 +70,9 @@ class ApplicationAutoScaling:
             raise errors.unknown_operation(arrival.op)
         request = json.loads(body or b"{}")
         scope, world = arrival.scope, self._world
-        subject = Subject(arrival.service, arrival.op, arrival.key, scope.account, arrival.access_key, scope.region)
+        subject = FaultSubject(
+            arrival.service, arrival.op, arrival.key, scope.account, arrival.access_key, scope.region
+        )
         rules = world.faults.on_call(subject, world.clock.now())
         apply_before(world.faults, rules)
         if not self._throttle.admits(scope.account, arrival.op):
@@ -75,7 +82,7 @@ class ApplicationAutoScaling:
             raise errors.unverified("Only ServiceNamespace sagemaker is simulated.")
         with world.lock:
             world.clock.run_due()
-            answer = handler(_Call(world, scope, request, world.clock.now()))
+            answer = handler(_ScalingCall(world, scope, request, world.clock.now()))
             encoded = json.dumps(answer).encode()
         apply_after(world.faults, rules)
         return encoded, not arrival.op.startswith(("Describe", "List"))
@@ -84,7 +91,7 @@ class ApplicationAutoScaling:
 # Scalable targets
 
 
-def _register(call: _Call) -> Answer:
+def _register(call: _ScalingCall) -> Answer:
     """An upsert: both capacities the first time, afterwards only what changes."""
     request, where = call.input, call.where
     target = call.world.scaling.get(where)
@@ -105,7 +112,7 @@ def _register(call: _Call) -> Answer:
     return {"ScalableTargetARN": target.arn}
 
 
-def _scalable(call: _Call, where: Where) -> tuple[Resource, Variant]:
+def _scalable(call: _ScalingCall, where: ScalableTargetKey) -> tuple[SimulatedResource, Variant]:
     """Endpoint and variant exist, the endpoint is in service, and the variant is of a kind that scales so."""
     endpoint = call.world.store.get(call.scope, "Endpoint", where.endpoint)
     if endpoint is None:
@@ -128,7 +135,7 @@ def _scalable(call: _Call, where: Where) -> tuple[Resource, Variant]:
     return endpoint, variant
 
 
-def _into_range(call: _Call, target: Target, endpoint: Resource, variant: Variant) -> None:
+def _into_range(call: _ScalingCall, target: SimulatedTarget, endpoint: SimulatedResource, variant: Variant) -> None:
     count = variant.desired_count
     if count is None or target.where.dimension != _INSTANCES:
         return
@@ -138,14 +145,14 @@ def _into_range(call: _Call, target: Target, endpoint: Resource, variant: Varian
         deployment.begin_rebalance(call.world, endpoint, [change], {}, call.now)
 
 
-def _deregister(call: _Call) -> Answer:
+def _deregister(call: _ScalingCall) -> Answer:
     if call.world.scaling.get(call.where) is None:
         raise _no_target(call.where)
     call.world.scaling.remove(call.where, call.world.neighbours)
     return {}
 
 
-def _describe_targets(call: _Call) -> Answer:
+def _describe_targets(call: _ScalingCall) -> Answer:
     wanted = call.input.get("ResourceIds") or ()
     found = [
         target
@@ -155,7 +162,7 @@ def _describe_targets(call: _Call) -> Answer:
     return _page(call, "ScalableTargets", found, _shown_target)
 
 
-def _shown_target(target: Target) -> Answer:
+def _shown_target(target: SimulatedTarget) -> Answer:
     return {
         **target.where.shown,
         "MinCapacity": target.least,
@@ -170,7 +177,7 @@ def _shown_target(target: Target) -> Answer:
 # Policies
 
 
-def _put(call: _Call) -> Answer:
+def _put(call: _ScalingCall) -> Answer:
     request, where = call.input, call.where
     target = call.world.scaling.get(where)
     if target is None:
@@ -187,14 +194,14 @@ def _put(call: _Call) -> Answer:
     if not given or any(request.get(other) for other in _CONFIGURATION_OF.values() if other != member):
         raise errors.unverified(f"A policy of type {kind} takes {member}, and no other configuration.")
     _check_metric(target, name, given) if member == _TRACKING else _check_steps(given)
-    policy = before or Policy(name, _policy_arn(call, name), kind, {}, call.now)
+    policy = before or SimulatedPolicy(name, _policy_arn(call, name), kind, {}, call.now)
     policy.type, policy.configuration = kind, {member: {**_DEFAULTS[member], **given}}
     target.policies[name] = policy
     _set_alarms(call, target, policy)
     return {"PolicyARN": policy.arn, "Alarms": _alarms(where.scope, policy)}
 
 
-def _check_metric(target: Target, name: str, given: Answer) -> None:
+def _check_metric(target: SimulatedTarget, name: str, given: Answer) -> None:
     metric = _metric(given)
     if metric is None:
         raise errors.unverified(
@@ -225,7 +232,7 @@ def _check_steps(given: Answer) -> None:
         raise errors.unverified("StepScaling needs AdjustmentType and StepAdjustments.")
 
 
-def _set_alarms(call: _Call, target: Target, policy: Policy) -> None:
+def _set_alarms(call: _ScalingCall, target: SimulatedTarget, policy: SimulatedPolicy) -> None:
     """Two for target tracking; for steps the user makes them."""
     if policy.type != "TargetTrackingScaling":
         call.world.neighbours.drop_alarms(call.scope, policy.alarms)
@@ -239,12 +246,12 @@ def _set_alarms(call: _Call, target: Target, policy: Policy) -> None:
     call.world.neighbours.put_alarms(call.scope, policy.alarms, policy.arn)
 
 
-def _alarms(scope: Scope, policy: Policy) -> list[Answer]:
+def _alarms(scope: Scope, policy: SimulatedPolicy) -> list[Answer]:
     root = f"arn:{scope.partition}:cloudwatch:{scope.region}:{scope.account}:alarm"
     return [{"AlarmName": name, "AlarmARN": f"{root}:{name}"} for name in policy.alarms]
 
 
-def _policy_arn(call: _Call, name: str) -> str:
+def _policy_arn(call: _ScalingCall, name: str) -> str:
     where, scope = call.where, call.scope
     serial = call.world.scaling.unique(where.resource_id, name)
     return (
@@ -253,7 +260,7 @@ def _policy_arn(call: _Call, name: str) -> str:
     )
 
 
-def _delete_policy(call: _Call) -> Answer:
+def _delete_policy(call: _ScalingCall) -> Answer:
     target, name = call.world.scaling.get(call.where), call.input["PolicyName"]
     if target is None or name not in target.policies:
         raise errors.ApiError(
@@ -263,7 +270,7 @@ def _delete_policy(call: _Call) -> Answer:
     return {}
 
 
-def _describe_policies(call: _Call) -> Answer:
+def _describe_policies(call: _ScalingCall) -> Answer:
     if call.input.get("ScalableDimension") and not call.input.get("ResourceId"):
         raise errors.unverified("A scalable dimension is only taken together with a resource ID.")
     names, resource = call.input.get("PolicyNames") or (), call.input.get("ResourceId")
@@ -277,7 +284,7 @@ def _describe_policies(call: _Call) -> Answer:
     return _page(call, "ScalingPolicies", found, lambda pair: _shown_policy(*pair))
 
 
-def _shown_policy(target: Target, policy: Policy) -> Answer:
+def _shown_policy(target: SimulatedTarget, policy: SimulatedPolicy) -> Answer:
     return {
         "PolicyARN": policy.arn,
         "PolicyName": policy.name,
@@ -292,7 +299,7 @@ def _shown_policy(target: Target, policy: Policy) -> Answer:
 # Tags: of scalable targets alone
 
 
-def _tagged(call: _Call) -> Target:
+def _tagged(call: _ScalingCall) -> SimulatedTarget:
     found = call.world.scaling.by_arn(call.input["ResourceARN"])
     if found is None or found.where.scope != call.scope:
         raise errors.ApiError(
@@ -301,38 +308,38 @@ def _tagged(call: _Call) -> Target:
     return found
 
 
-def _tag(call: _Call) -> Answer:
+def _tag(call: _ScalingCall) -> Answer:
     _tagged(call).tags.update(call.input["Tags"])
     return {}
 
 
-def _untag(call: _Call) -> Answer:
+def _untag(call: _ScalingCall) -> Answer:
     target = _tagged(call)
     for key in call.input["TagKeys"]:
         target.tags.pop(key, None)
     return {}
 
 
-def _list_tags(call: _Call) -> Answer:
+def _list_tags(call: _ScalingCall) -> Answer:
     return {"Tags": dict(_tagged(call).tags)}
 
 
 # Shared
 
 
-def _is_of(call: _Call, target: Target) -> bool:
+def _is_of(call: _ScalingCall, target: SimulatedTarget) -> bool:
     return call.input.get("ScalableDimension") in (None, target.where.dimension)
 
 
-def _named(where: Where) -> str:
+def _named(where: ScalableTargetKey) -> str:
     return f"service namespace: sagemaker, resource ID: {where.resource_id}, scalable dimension: {where.dimension}"
 
 
-def _no_target(where: Where) -> errors.ApiError:
+def _no_target(where: ScalableTargetKey) -> errors.ApiError:
     return errors.ApiError("ObjectNotFoundException", f"No scalable target found for {_named(where)}")
 
 
-def _page(call: _Call, member: str, found: Iterable[Any], shown: Callable[[Any], Answer]) -> Answer:
+def _page(call: _ScalingCall, member: str, found: Iterable[Any], shown: Callable[[Any], Answer]) -> Answer:
     """Pages of 50 at most. The token is a position: nothing here promises order under change."""
     rows, limit = list(found), call.input.get("MaxResults", _PAGE)
     if not 1 <= limit <= _PAGE:
@@ -356,7 +363,7 @@ def _position(token: str | None) -> int:
     raise errors.ApiError("InvalidNextTokenException", "The next token supplied was invalid.")
 
 
-_OPERATIONS: Mapping[str, Callable[[_Call], Answer]] = {
+_OPERATIONS: Mapping[str, Callable[[_ScalingCall], Answer]] = {
     "RegisterScalableTarget": _register,
     "DeregisterScalableTarget": _deregister,
     "DescribeScalableTargets": _describe_targets,

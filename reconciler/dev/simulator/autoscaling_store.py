@@ -26,7 +26,7 @@ class Alarms(Protocol):
     def drop_alarms(self, scope: Scope, names: Sequence[str]) -> None: ...
 
 
-class Where(NamedTuple):
+class ScalableTargetKey(NamedTuple):
     """What a scalable target is known by."""
 
     scope: Scope
@@ -53,7 +53,7 @@ class Where(NamedTuple):
 
 
 @dataclass
-class Policy:
+class SimulatedPolicy:
     name: str
     arn: str
     type: str
@@ -64,48 +64,48 @@ class Policy:
 
 
 @dataclass
-class Target:
-    where: Where
+class SimulatedTarget:
+    where: ScalableTargetKey
     arn: str
     created: float
     least: int
     most: int
     suspended: dict[str, bool]
     tags: dict[str, str]
-    policies: dict[str, Policy] = field(default_factory=dict)
+    policies: dict[str, SimulatedPolicy] = field(default_factory=dict)
 
     @property
     def role(self) -> str:
         return f"arn:{self.where.scope.partition}:iam::{self.where.scope.account}:role/{_ROLE}"
 
 
-class Scaling:
+class SimulatedScaling:
     """Insertion order is creation order. Everything happens under the world's lock."""
 
     def __init__(self) -> None:
-        self._targets: dict[Where, Target] = {}
+        self._targets: dict[ScalableTargetKey, SimulatedTarget] = {}
         self._made = 0
 
-    def get(self, where: Where) -> Target | None:
+    def get(self, where: ScalableTargetKey) -> SimulatedTarget | None:
         return self._targets.get(where)
 
-    def by_arn(self, arn: str) -> Target | None:
+    def by_arn(self, arn: str) -> SimulatedTarget | None:
         return next((target for target in self._targets.values() if target.arn == arn), None)
 
-    def all(self, scope: Scope) -> Iterator[Target]:
+    def all(self, scope: Scope) -> Iterator[SimulatedTarget]:
         return (target for where, target in self._targets.items() if where.scope == scope)
 
-    def of_endpoint(self, scope: Scope, name: str) -> list[Target]:
+    def of_endpoint(self, scope: Scope, name: str) -> list[SimulatedTarget]:
         return [target for target in self.all(scope) if target.where.endpoint == name]
 
-    def add(self, where: Where, least: int, most: int, tags: dict[str, str], at: float) -> Target:
+    def add(self, where: ScalableTargetKey, least: int, most: int, tags: dict[str, str], at: float) -> SimulatedTarget:
         self._made += 1
         serial = hashlib.sha256(f"{where}{self._made}".encode()).hexdigest()[:36]
         arn = f"arn:{where.scope.partition}:application-autoscaling:{where.scope.region}:{where.scope.account}:scalable-target/{serial}"
-        target = self._targets[where] = Target(where, arn, at, least, most, dict(NOT_SUSPENDED), dict(tags))
+        target = self._targets[where] = SimulatedTarget(where, arn, at, least, most, dict(NOT_SUSPENDED), dict(tags))
         return target
 
-    def remove(self, where: Where, alarms: Alarms) -> None:
+    def remove(self, where: ScalableTargetKey, alarms: Alarms) -> None:
         """A target goes with its policies, and those with their alarms."""
         for policy in self._targets.pop(where).policies.values():
             alarms.drop_alarms(where.scope, policy.alarms)

@@ -30,7 +30,7 @@ class _Timer:
     callback: Callback = field(compare=False)
 
 
-class Clock:
+class SimulatedClock:
     """Not locked by itself: `lock` is the world's, and every method but `now` wants it held."""
 
     def __init__(self, lock: threading.RLock, factor: float = 1.0) -> None:

@@ -82,7 +82,7 @@ _ENDINGS = ("error", "expired_token", "drop_before")
 
 
 @dataclass(frozen=True)
-class Subject:
+class FaultSubject:
     """What a rule is matched against."""
 
     service: str
@@ -95,7 +95,7 @@ class Subject:
 
 
 @dataclass
-class Rule:
+class FaultRule:
     id: str
     match: Mapping[str, Any]
     action: Action
@@ -109,7 +109,7 @@ class Rule:
     def __post_init__(self) -> None:
         self._random = random.Random(self.match.get("seed", 0))  # noqa: S311 -- it must repeat, not be secret
 
-    def is_about(self, subject: Subject) -> bool:
+    def is_about(self, subject: FaultSubject) -> bool:
         globs = (
             (self.match.get("service", "sagemaker"), subject.service),
             (self.match.get("op", "*"), subject.op),
@@ -149,7 +149,7 @@ class Rule:
 class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rules: list[Rule] = []
+        self._rules: list[FaultRule] = []
         self._added = 0
 
     @property
@@ -157,7 +157,7 @@ class Faults:
         """Whether snapshots must be kept for a stale read."""
         return any(rule.action["type"] == "stale_read" for rule in self._rules)
 
-    def add(self, raw: Mapping[str, Any], now: float) -> Rule:
+    def add(self, raw: Mapping[str, Any], now: float) -> FaultRule:
         """Raises ValueError on an action nobody knows: a misspelt fault must not pass as health."""
         action = raw.get("action", {})
         if action.get("type") not in (*CALL_ACTIONS, *OUTCOMES, *BEHIND_THE_BACK):
@@ -169,7 +169,7 @@ class Faults:
             raise ValueError(f"unknown match: {', '.join(sorted(unknown))}")
         with self._lock:
             self._added += 1
-            rule = Rule(str(raw.get("id", self._added)), raw.get("match", {}), action, now)
+            rule = FaultRule(str(raw.get("id", self._added)), raw.get("match", {}), action, now)
             if not action.get("now"):
                 self._rules.append(rule)
             return rule
@@ -185,16 +185,18 @@ class Faults:
         with self._lock:
             return [rule.shown() for rule in self._rules]
 
-    def on_call(self, subject: Subject, now: float) -> list[Rule]:
+    def on_call(self, subject: FaultSubject, now: float) -> list[FaultRule]:
         """The rules that hit this call, in order, up to the first that ends it."""
         return self._hit((*CALL_ACTIONS, *BEHIND_THE_BACK), subject, now, _ENDINGS)
 
-    def outcome(self, kind: str, subject: Subject, now: float) -> Action:
+    def outcome(self, kind: str, subject: FaultSubject, now: float) -> Action:
         """The first rule that decides how a life cycle goes; empty when all goes well."""
         found = self._hit((kind,), subject, now, (kind,))
         return found[0].action if found else {}
 
-    def _hit(self, types: tuple[str, ...], subject: Subject, now: float, endings: tuple[str, ...]) -> list[Rule]:
+    def _hit(
+        self, types: tuple[str, ...], subject: FaultSubject, now: float, endings: tuple[str, ...]
+    ) -> list[FaultRule]:
         if not self._rules:
             return []
         found = []
@@ -207,7 +209,7 @@ class Faults:
                         break
         return found
 
-    def hold(self, rule: Rule) -> bool:
+    def hold(self, rule: FaultRule) -> bool:
         """Block until released; true when the connection is to be closed then."""
         with self._lock:
             rule.held += 1

@@ -17,7 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from reconciler.dev.simulator import autoscaling, wire
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.errors import ApiError, CallDroppedError
-from reconciler.dev.simulator.faults import Subject
+from reconciler.dev.simulator.faults import FaultSubject
 from reconciler.dev.simulator.neighbours import Moto
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.scope import Scope
@@ -123,7 +123,7 @@ class Front:
         self, environ: Environ, arrival: Arrival, body: bytes, start_response: StartResponse
     ) -> tuple[str, bool, Iterable[bytes]]:
         account, region = arrival.scope.account, arrival.scope.region
-        subject = Subject(arrival.service, arrival.op, arrival.key, account, arrival.access_key, region)
+        subject = FaultSubject(arrival.service, arrival.op, arrival.key, account, arrival.access_key, region)
         rules = self._world.faults.on_call(subject, self._world.clock.now())
         apply_before(self._world.faults, rules)
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account

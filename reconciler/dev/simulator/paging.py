@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.dev.simulator.errors import unverified
-from reconciler.dev.simulator.store import Answer, Resource, Table
+from reconciler.dev.simulator.store import Answer, SimulatedResource, SimulatedTable
 
 DEFAULT_PAGE = 10
 
@@ -21,7 +21,7 @@ _Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
+class ListOperation:
     op: str
     result: str
     """The member of the answer that holds the summaries."""
@@ -30,12 +30,15 @@ class Listing:
     sort: str = "CreationTime"
     equals: dict[str, Callable[[Answer], Any]] = field(default_factory=dict)
     """Filters on the summary beyond the common ones, applied after the cut: parameter to value."""
-    sorts: dict[str, Callable[[Resource], Any]] = field(default_factory=dict)
+    sorts: dict[str, Callable[[SimulatedResource], Any]] = field(default_factory=dict)
     """Sort keys beyond the common ones; what has no value, that is None, is not listed."""
 
 
 def page(
-    table: Table, listing: Listing, request: Answer, view: Callable[[Resource], tuple[Answer, float] | None]
+    table: SimulatedTable,
+    listing: ListOperation,
+    request: Answer,
+    view: Callable[[SimulatedResource], tuple[Answer, float] | None],
 ) -> Answer:
     """One page; `view` gives a resource's summary and modification time, or None when it is not to be seen."""
     descending = request.get("SortOrder", listing.order) == "Descending"
@@ -60,8 +63,8 @@ def page(
 
 
 def _ordered(
-    table: Table, listing: Listing, sort: str, start: _Key | None, descending: bool
-) -> Iterator[tuple[_Key, Resource]]:
+    table: SimulatedTable, listing: ListOperation, sort: str, start: _Key | None, descending: bool
+) -> Iterator[tuple[_Key, SimulatedResource]]:
     keys: list[Any]
     if sort == "CreationTime":
         keys = table.creation
@@ -80,11 +83,11 @@ def _ordered(
         yield keys[index], table.by_name[keys[index][-1]]
 
 
-def _status(resource: Resource) -> str:
+def _status(resource: SimulatedResource) -> str:
     return resource.status
 
 
-def _passes(resource: Resource, request: Answer) -> bool:
+def _passes(resource: SimulatedResource, request: Answer) -> bool:
     """The filters that come before the cut. NameContains ignores case; bounds are taken as exclusive."""
     wanted = request.get("NameContains")
     return (
@@ -94,7 +97,7 @@ def _passes(resource: Resource, request: Answer) -> bool:
     )
 
 
-def _kept(summary: Answer, modified: float, listing: Listing, request: Answer) -> bool:
+def _kept(summary: Answer, modified: float, listing: ListOperation, request: Answer) -> bool:
     return (
         modified > request.get("LastModifiedTimeAfter", float("-inf"))
         and modified < request.get("LastModifiedTimeBefore", float("inf"))

@@ -11,7 +11,7 @@ _KEPT = 200_000  # about 60 MB at worst; the counters go on counting
 
 
 @dataclass(frozen=True)
-class Request:
+class RecordedRequest:
     id: int
     time: float
     """Of the simulator's clock, so that it compares with what describe says."""
@@ -32,13 +32,13 @@ class Request:
 class RequestLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: deque[Request] = deque(maxlen=_KEPT)
+        self._kept: deque[RecordedRequest] = deque(maxlen=_KEPT)
         self._next = 1
         self.counts: Counter[tuple[str, str, str]] = Counter()
 
     def add(self, **fields: Any) -> None:
         with self._lock:
-            request = Request(id=self._next, **fields)
+            request = RecordedRequest(id=self._next, **fields)
             self._next += 1
             self._kept.append(request)
             self.counts[request.service, request.op, request.code] += 1

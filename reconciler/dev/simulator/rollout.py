@@ -20,7 +20,7 @@ _DEFAULT_TIMEOUT_S = 14400
 
 
 @dataclass(frozen=True)
-class Pace:
+class SimulatedPace:
     """How long the steps take that no DeploymentConfig speaks of."""
 
     launch_s: float
@@ -29,7 +29,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Step:
+class SimulatedStep:
     status: Literal["Creating", "ActivatingTraffic", "Baking", "Deleting"]
     message: str
     seconds: float
@@ -40,26 +40,26 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
-    steps: tuple[Step, ...]
+class SimulatedPlan:
+    steps: tuple[SimulatedStep, ...]
     timeout_s: float
 
 
-def plan(config: Answer | None, old: int, new: int, pace: Pace) -> Plan:
+def plan(config: Answer | None, old: int, new: int, pace: SimulatedPace) -> SimulatedPlan:
     """`old` and `new` count the instances of each fleet."""
     policy = config or {}
     if rolling := policy.get("RollingUpdatePolicy"):
         steps = tuple(_rolling(rolling, old, new, pace))
-        return Plan(steps, rolling.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT_S))
+        return SimulatedPlan(steps, rolling.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT_S))
     blue_green = policy.get("BlueGreenUpdatePolicy") or {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE"}}
     steps = tuple(_blue_green(blue_green, old, new, pace))
-    return Plan(steps, blue_green.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT_S))
+    return SimulatedPlan(steps, blue_green.get("MaximumExecutionTimeoutInSeconds", _DEFAULT_TIMEOUT_S))
 
 
-def _blue_green(policy: Answer, old: int, new: int, pace: Pace) -> Iterator[Step]:
+def _blue_green(policy: Answer, old: int, new: int, pace: SimulatedPace) -> Iterator[SimulatedStep]:
     routing = policy["TrafficRoutingConfiguration"]
     kind, wait_s = routing["Type"], routing.get("WaitIntervalInSeconds", 0)
-    yield Step("Creating", f"Launching {new} instance(s).", pace.launch_s, new, old)
+    yield SimulatedStep("Creating", f"Launching {new} instance(s).", pace.launch_s, new, old)
     match kind:
         case "CANARY":
             canary = capacity(routing["CanarySize"], new)
@@ -74,21 +74,23 @@ def _blue_green(policy: Answer, old: int, new: int, pace: Pace) -> Iterator[Step
             active = new
     wait_s = policy.get("TerminationWaitInSeconds", 0)
     yield from _shift(active, wait_s, "TerminationWaitInSeconds", (new, old), pace)
-    yield Step("Deleting", f"Terminating {old} instance(s).", pace.terminate_s, new, 0)
+    yield SimulatedStep("Deleting", f"Terminating {old} instance(s).", pace.terminate_s, new, 0)
 
 
 def _shift(
-    active: int, wait_s: float, why: str, fleets: tuple[int, int], pace: Pace, *, part: str = ""
-) -> Iterator[Step]:
+    active: int, wait_s: float, why: str, fleets: tuple[int, int], pace: SimulatedPace, *, part: str = ""
+) -> Iterator[SimulatedStep]:
     new, old = fleets
-    yield Step("ActivatingTraffic", f"Activating traffic on {part}{active} instance(s).", pace.activate_s, new, old)
+    yield SimulatedStep(
+        "ActivatingTraffic", f"Activating traffic on {part}{active} instance(s).", pace.activate_s, new, old
+    )
     if wait_s:
         serving = f"{part}{active}" if part or why == "WaitIntervalInSeconds" else str(new)
         message = f"Baking for {wait_s} seconds ({why}) with traffic enabled on {serving} instance(s)."
-        yield Step("Baking", message, wait_s, new, old)
+        yield SimulatedStep("Baking", message, wait_s, new, old)
 
 
-def _rolling(policy: Answer, old: int, new: int, pace: Pace) -> Iterator[Step]:
+def _rolling(policy: Answer, old: int, new: int, pace: SimulatedPace) -> Iterator[SimulatedStep]:
     batch = capacity(policy["MaximumBatchSize"], new)
     wait_s = policy["WaitIntervalInSeconds"]
     running = 0
@@ -96,12 +98,14 @@ def _rolling(policy: Answer, old: int, new: int, pace: Pace) -> Iterator[Step]:
         size = min(batch, new - running)
         was, running = max(0, old - running), running + size
         left = 0 if running >= new else max(0, old - running)
-        yield Step("Creating", f"Launching {size} instance(s).", pace.launch_s, running, was)
-        yield Step("ActivatingTraffic", f"Activating traffic on {size} instance(s).", pace.activate_s, running, was)
+        yield SimulatedStep("Creating", f"Launching {size} instance(s).", pace.launch_s, running, was)
+        yield SimulatedStep(
+            "ActivatingTraffic", f"Activating traffic on {size} instance(s).", pace.activate_s, running, was
+        )
         if was > left:
-            yield Step("Deleting", f"Terminating {was - left} instance(s).", pace.terminate_s, running, left)
+            yield SimulatedStep("Deleting", f"Terminating {was - left} instance(s).", pace.terminate_s, running, left)
         if wait_s:
-            yield Step(
+            yield SimulatedStep(
                 "Baking",
                 f"Baking for {wait_s} seconds (WaitIntervalInSeconds) with traffic enabled on {running} instance(s).",
                 wait_s,

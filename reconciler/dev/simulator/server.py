@@ -19,13 +19,13 @@ from reconciler.dev.simulator.neighbours import Moto, mend_moto
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.service import SageMaker
 from reconciler.dev.simulator.throttle import Throttle
-from reconciler.dev.simulator.world import Kind, World
+from reconciler.dev.simulator.world import SimulatedKind, World
 
 _HOST = "127.0.0.1"
 _POLL_S = 0.02  # how long a stop waits to be noticed
 
 
-class _Handler(MotoRequestHandler):
+class _SimulatorHandler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body go out in two writes: with Nagle's algorithm each answer would wait for the client's ACK.
     disable_nagle_algorithm = True
@@ -66,7 +66,7 @@ class _Handler(MotoRequestHandler):
         """The record is at /_sim/requests; the terminal belongs to whoever runs us."""
 
 
-class _Server(ThreadedWSGIServer):
+class _SimulatorServer(ThreadedWSGIServer):
     """Knows its open connections: kept ones would otherwise be served after the end."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,7 +107,7 @@ class Simulator:
         front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
         self.application = front
         """For whoever is in this process and wants no socket in between."""
-        self._server = _Server(_HOST, port, front, handler=_Handler)
+        self._server = _SimulatorServer(_HOST, port, front, handler=_SimulatorHandler)
         self.url = f"http://{_HOST}:{self._server.server_port}"
 
     def start(self) -> None:
@@ -117,7 +117,7 @@ class Simulator:
             target=self._server.serve_forever, args=(_POLL_S,), name="simulator-server", daemon=True
         ).start()
 
-    def add(self, kind: Kind) -> None:
+    def add(self, kind: SimulatedKind) -> None:
         """Serve one more kind, for as long as it runs: tests bring kinds of their own."""
         self._world.kinds[kind.name] = kind
         self._sagemaker.serve(kind)

@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any
 
 from reconciler.dev.simulator import errors, validation
-from reconciler.dev.simulator.faults import BEHIND_THE_BACK, Faults, Rule, Subject
+from reconciler.dev.simulator.faults import BEHIND_THE_BACK, FaultRule, Faults, FaultSubject
 from reconciler.dev.simulator.kinds import tags
 from reconciler.dev.simulator.paging import page
 from reconciler.dev.simulator.scope import Scope
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.throttle import Throttle
-from reconciler.dev.simulator.world import Call, Handler, Kind, World
+from reconciler.dev.simulator.world import Handler, SimulatedCall, SimulatedKind, World
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Arrival:
     """The name of the resource it is about."""
 
 
-def apply_before(faults: Faults, rules: list[Rule]) -> None:
+def apply_before(faults: Faults, rules: list[FaultRule]) -> None:
     """What the rules do to a call before its effect; raises what ends it."""
     for rule in rules:
         match rule.action:
@@ -50,7 +50,7 @@ def apply_before(faults: Faults, rules: list[Rule]) -> None:
                 raise errors.CallDroppedError(effect=False)
 
 
-def apply_after(faults: Faults, rules: list[Rule]) -> None:
+def apply_after(faults: Faults, rules: list[FaultRule]) -> None:
     for rule in rules:
         match rule.action:
             case {"type": "drop_after"}:
@@ -69,7 +69,7 @@ class SageMaker:
         for kind in world.kinds.values():
             self.serve(kind)
 
-    def serve(self, kind: Kind) -> None:
+    def serve(self, kind: SimulatedKind) -> None:
         """Answer the kind's operations from now on."""
         described: dict[str, Handler] = {
             f"Describe{kind.name}": partial(_describe, kind),
@@ -110,7 +110,7 @@ class SageMaker:
             for rule in rules:
                 if rule.action["type"] in BEHIND_THE_BACK:
                     self.interfere({"name": arrival.key, **rule.action}, now, arrival.scope)
-            answer = handler(Call(self._world, arrival.scope, arrival.op, request, now, stale_s))
+            answer = handler(SimulatedCall(self._world, arrival.scope, arrival.op, request, now, stale_s))
             encoded = json.dumps(answer).encode()
         apply_after(self._world.faults, rules)
         return encoded, not arrival.op.startswith(("Describe", "List"))
@@ -119,13 +119,13 @@ class SageMaker:
         """A call that nobody made: neither rules nor rates nor the record know of it."""
         self._check(scope, op, request)
         with self._world.lock:
-            self._handlers[op](Call(self._world, scope, op, request, self._world.clock.now()))
+            self._handlers[op](SimulatedCall(self._world, scope, op, request, self._world.clock.now()))
 
     def _check(self, scope: Scope, op: str, request: Answer) -> None:
         validation.check(self._model.operation_model(op).input_shape, request)
         validation.check_partition(scope.partition, request)
 
-    def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[Rule]:
+    def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[FaultRule]:
         def found_tags() -> Mapping[str, str]:
             with self._world.lock:
                 owners = [row for row in self._world.store.all(arrival.scope) if row.name == arrival.key]
@@ -133,7 +133,9 @@ class SageMaker:
                 return {key: value for row in owners for key, value in row.tags.items()} | asked
 
         account, region = arrival.scope.account, arrival.scope.region
-        subject = Subject(arrival.service, arrival.op, arrival.key, account, arrival.access_key, region, found_tags)
+        subject = FaultSubject(
+            arrival.service, arrival.op, arrival.key, account, arrival.access_key, region, found_tags
+        )
         return self._world.faults.on_call(subject, self._world.clock.now())
 
     def interfere(self, action: Mapping[str, Any], now: float, scope: Scope | None = None) -> int:
@@ -144,7 +146,7 @@ class SageMaker:
                 self._interfere_with(row, action, now)
             return len(rows)
 
-    def _interfere_with(self, row: Resource, action: Mapping[str, Any], now: float) -> None:
+    def _interfere_with(self, row: SimulatedResource, action: Mapping[str, Any], now: float) -> None:
         force = self._world.kinds[row.kind].force
         match action["type"]:
             case "delete":
@@ -157,7 +159,7 @@ class SageMaker:
                 force(self._world, row, action, now)
 
 
-def _is_meant(row: Resource, action: Mapping[str, Any]) -> bool:
+def _is_meant(row: SimulatedResource, action: Mapping[str, Any]) -> bool:
     return fnmatchcase(row.name, action.get("name", "*")) and fnmatchcase(row.kind, action.get("kind", "*"))
 
 
@@ -171,7 +173,7 @@ def _parse(body: bytes) -> Answer:
     return request
 
 
-def _describe(kind: Kind, call: Call) -> Answer:
+def _describe(kind: SimulatedKind, call: SimulatedCall) -> Answer:
     name = call.input[kind.name_field]
     table = call.world.store.table(call.scope, kind.name)
     row = table.by_name.get(name) or (table.graves.get(name) if call.stale_s else None)
@@ -181,8 +183,8 @@ def _describe(kind: Kind, call: Call) -> Answer:
     return seen
 
 
-def _list(kind: Kind, call: Call) -> Answer:
-    def view(row: Resource) -> tuple[Answer, float] | None:
+def _list(kind: SimulatedKind, call: SimulatedCall) -> Answer:
+    def view(row: SimulatedResource) -> tuple[Answer, float] | None:
         summary = call.world.seen(row, call.now, call.stale_s, "summary")
         return None if summary is None else (summary, summary.get("LastModifiedTime", row.created))
 

@@ -12,7 +12,7 @@ from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
 from reconciler.dev.simulator.kinds import tags
 from reconciler.dev.simulator.scope import Scope
-from reconciler.dev.simulator.store import Resource
+from reconciler.dev.simulator.store import SimulatedResource
 from reconciler.dev.simulator.world import World
 
 _OURS, _THEIRS = "sagemaker:", "moto:"
@@ -83,14 +83,14 @@ def install(world: World) -> None:
 
 def _tagged(
     world: World, scope: Scope, filters: Sequence[Mapping[str, Any]], types: Sequence[str]
-) -> Iterator[Resource]:
+) -> Iterator[SimulatedResource]:
     for row in world.store.all(scope):
         kind = f"sagemaker:{world.kinds[row.kind].arn_type}"
         if row.tags and (not types or "sagemaker" in types or kind in types) and _matches(row, filters):
             yield row
 
 
-def _matches(row: Resource, filters: Sequence[Mapping[str, Any]]) -> bool:
+def _matches(row: SimulatedResource, filters: Sequence[Mapping[str, Any]]) -> bool:
     """All keys, each with any of its values; no values means the key alone."""
     return all(
         wanted["Key"] in row.tags and (not wanted.get("Values") or row.tags[wanted["Key"]] in wanted["Values"])

@@ -17,7 +17,7 @@ _BURST_S = 2.0
 
 
 @dataclass
-class _Bucket:
+class _RequestBucket:
     tokens: float
     filled_at: float
 
@@ -34,7 +34,7 @@ class Throttle:
         self.limits = dict(DEFAULT_LIMITS)
         self._clocks = {"wall": monotonic, "simulated": simulated or monotonic}
         self._monotonic = monotonic
-        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._buckets: dict[tuple[str, str], _RequestBucket] = {}
         self._lock = threading.Lock()
 
     def configure(self, *, enabled: bool, limits: Mapping[str, float] | None = None, clock: str = "wall") -> None:
@@ -55,7 +55,7 @@ class Throttle:
         with self._lock:
             rate = next(rate for glob, rate in self.limits.items() if fnmatch.fnmatchcase(op, glob))
             now = self._monotonic()
-            bucket = self._buckets.setdefault((account, op), _Bucket(rate * _BURST_S, now))
+            bucket = self._buckets.setdefault((account, op), _RequestBucket(rate * _BURST_S, now))
             bucket.tokens = min(rate * _BURST_S, bucket.tokens + (now - bucket.filled_at) * rate)
             bucket.filled_at = now
             if bucket.tokens < 1:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from reconciler.dev.simulator import errors
-from reconciler.dev.simulator.autoscaling_store import Scaling
-from reconciler.dev.simulator.clock import Clock
-from reconciler.dev.simulator.faults import Action, Faults, Subject
-from reconciler.dev.simulator.paging import Listing
+from reconciler.dev.simulator.autoscaling_store import SimulatedScaling
+from reconciler.dev.simulator.clock import SimulatedClock
+from reconciler.dev.simulator.faults import Action, Faults, FaultSubject
+from reconciler.dev.simulator.paging import ListOperation
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.settings import SimulatorSettings
-from reconciler.dev.simulator.store import Answer, Resource, Snapshot, Store
+from reconciler.dev.simulator.store import Answer, SimulatedPast, SimulatedResource, SimulatedStore
 
 _REORDER_PATIENCE_S = 30.0
 
@@ -44,7 +44,7 @@ class Neighbours(Protocol):
 
 
 @dataclass(frozen=True)
-class Call:
+class SimulatedCall:
     """One accepted request of one operation."""
 
     world: "World"
@@ -55,7 +55,7 @@ class Call:
     stale_s: float = 0.0
     """How old the view of other resources is: what a stale_read rule asks for."""
 
-    def find(self, kind: str, name: str) -> Resource | None:
+    def find(self, kind: str, name: str) -> SimulatedResource | None:
         """As this call sees it: under a stale read, not yet what is too new."""
         found = self.world.store.get(self.scope, kind, name)
         return None if found is None or found.created > self.now - self.stale_s else found
@@ -64,28 +64,28 @@ class Call:
         return self.world.outcome(kind, self.op, self.scope, name=name, tags=tags, now=self.now)
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[SimulatedCall], Answer]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class SimulatedKind:
     name: str
     arn_type: str
     name_field: str
     operations: Mapping[str, Handler]
     """Everything but Describe and List, which follow from the rest."""
-    listing: Listing
-    describe: Callable[["World", Resource], Answer]
-    summarize: Callable[[Resource], Answer]
+    listing: ListOperation
+    describe: Callable[["World", SimulatedResource], Answer]
+    summarize: Callable[[SimulatedResource], Answer]
     absent: Callable[[str, str], errors.ApiError]
     """The refusal for (arn, name) when nothing of that name is there to be described."""
     event: str
     """The detail-type of a state change."""
-    detail: Callable[["World", Resource], Answer]
-    force: Callable[["World", Resource, Action, float], None] | None = None
+    detail: Callable[["World", SimulatedResource], Answer]
+    force: Callable[["World", SimulatedResource, Action, float], None] | None = None
     """Apply an action from behind the service's back: job_outcome, edit_weight, system_updating."""
 
-    def existing(self, call: Call) -> Resource:
+    def existing(self, call: SimulatedCall) -> SimulatedResource:
         name = call.input[self.name_field]
         found = call.world.store.get(call.scope, self.name, name)
         if found is None:
@@ -94,11 +94,11 @@ class Kind:
 
 
 class World:
-    def __init__(self, kinds: Iterable[Kind], neighbours: Neighbours, factor: float = 1.0) -> None:
+    def __init__(self, kinds: Iterable[SimulatedKind], neighbours: Neighbours, factor: float = 1.0) -> None:
         self.lock = threading.RLock()
-        self.clock = Clock(self.lock, factor)
-        self.store = Store()
-        self.scaling = Scaling()
+        self.clock = SimulatedClock(self.lock, factor)
+        self.store = SimulatedStore()
+        self.scaling = SimulatedScaling()
         self.faults = Faults()
         self.settings = SimulatorSettings()
         self.kinds = {kind.name: kind for kind in kinds}
@@ -117,18 +117,18 @@ class World:
 
     # Changing resources
 
-    def create(self, call: Call, kind: Kind, status: str, state: Any = None) -> Resource:
+    def create(self, call: SimulatedCall, kind: SimulatedKind, status: str, state: Any = None) -> SimulatedResource:
         """Add the resource the call asks for; its kind has checked that it may."""
         name = call.input[kind.name_field]
         request = {key: value for key, value in call.input.items() if key != "Tags" and value is not None}
         tags = {tag["Key"]: tag["Value"] for tag in call.input.get("Tags") or []}
         arn = call.scope.arn(kind.arn_type, name)
         now = call.now
-        resource = Resource(kind.name, call.scope, name, arn, request, now, now, status, tags, state)
+        resource = SimulatedResource(kind.name, call.scope, name, arn, request, now, now, status, tags, state)
         self.store.add(resource)
         return resource
 
-    def changed(self, resource: Resource, at: float, *, event: bool = True) -> None:
+    def changed(self, resource: SimulatedResource, at: float, *, event: bool = True) -> None:
         """Call after every change of what describe says."""
         resource.modified = at
         kind = self.kinds[resource.kind]
@@ -139,7 +139,7 @@ class World:
         for watch in resource.watchers:
             watch(at)
 
-    def remove(self, resource: Resource, at: float) -> None:
+    def remove(self, resource: SimulatedResource, at: float) -> None:
         resource.ended = at
         self.store.remove(resource)
         if self.faults.watch_the_past:
@@ -147,7 +147,7 @@ class World:
         for watch in resource.watchers:
             watch(at)
 
-    def later(self, resource: Resource, at: float, seconds: float, step: Callable[[float], None]) -> None:
+    def later(self, resource: SimulatedResource, at: float, seconds: float, step: Callable[[float], None]) -> None:
         """Run `step` unless the resource has gone, or has begun a new epoch, by then."""
         epoch = resource.epoch
 
@@ -165,7 +165,7 @@ class World:
 
     def outcome(self, kind: str, op: str, scope: Scope, *, name: str, tags: Mapping[str, str], now: float) -> Action:
         """What a rule has in store for this life cycle or event; empty when all goes well."""
-        subject = Subject("sagemaker", op, name, scope.account, "", scope.region, lambda: tags)
+        subject = FaultSubject("sagemaker", op, name, scope.account, "", scope.region, lambda: tags)
         return self.faults.outcome(kind, subject, now)
 
     def check_quota(self, quota: str, delta: int, used: Callable[[], int]) -> None:
@@ -180,13 +180,13 @@ class World:
         for resource in self.store.all():
             self._remember(resource, at)
 
-    def _remember(self, resource: Resource, at: float) -> None:
+    def _remember(self, resource: SimulatedResource, at: float) -> None:
         kind = self.kinds[resource.kind]
-        resource.past.append(Snapshot(at, kind.describe(self, resource), kind.summarize(resource)))
+        resource.past.append(SimulatedPast(at, kind.describe(self, resource), kind.summarize(resource)))
         del resource.past[:-50]
 
     def seen(
-        self, resource: Resource, at: float, stale_s: float, look: Literal["described", "summary"]
+        self, resource: SimulatedResource, at: float, stale_s: float, look: Literal["described", "summary"]
     ) -> Answer | None:
         """What a read at `at - stale_s` said of it: None before its creation and after its end."""
         moment = at - stale_s
@@ -201,7 +201,7 @@ class World:
 
     # Events
 
-    def emit(self, resource: Resource, detail_type: str, at: float) -> None:
+    def emit(self, resource: SimulatedResource, detail_type: str, at: float) -> None:
         """To EventBridge; an events rule may drop, delay, repeat or reorder it (all of that is normal, SM-158)."""
         scope = resource.scope
         if not self.neighbours.wants_events(scope):

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Difference
-from reconciler.core.drift.policy import DriftMode, Verdict
+from reconciler.core.drift.policy import DriftMode, DriftVerdict
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
@@ -105,7 +105,7 @@ def _part(view: View, this: Pass, part: ServedPart) -> PartObserved | None:
     listed_not = view.unlisted(remote, item.name)
     if not (known or listed_not) or young_for(this, item):
         return None
-    if known and this.drift.verdict(part.gone) is not Verdict.CORRECT:
+    if known and this.drift.verdict(part.gone) is not DriftVerdict.CORRECT:
         return PartObserved()
     described = view.describe(remote, item.name, fresh=True)
     return PartObserved() if described is None else _identified(view, this, part, described)
@@ -149,7 +149,7 @@ def _to_ask_about(
     ignored = this.drift.mode is DriftMode.IGNORE
     found: dict[str, Difference | None] = dict.fromkeys(() if ignored else records.endpoint.scaled)
     for off in drift.unbalanced(this, want, endpoint):
-        reported = off.is_count and this.drift.verdict(off.difference) is not Verdict.IGNORE
+        reported = off.is_count and this.drift.verdict(off.difference) is not DriftVerdict.IGNORE
         if reported or drift.is_resize(this.drift, off, records.rollout.resize):
             found[off.variant] = off.difference
     return found

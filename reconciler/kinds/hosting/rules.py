@@ -21,7 +21,7 @@ from datetime import timedelta
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Decision
-from reconciler.core.drift.policy import Verdict
+from reconciler.core.drift.policy import DriftVerdict
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import RolloutRecord
@@ -252,7 +252,7 @@ RULES: tuple[Rule, ...] = (
 def _corrected(s: Situation) -> Decision:
     """The endpoint serves from another configuration, or is gone, and others did that."""
     difference = elsewhere(s.want, s.live)
-    if s.this.drift.verdict(difference) is not Verdict.CORRECT:
+    if s.this.drift.verdict(difference) is not DriftVerdict.CORRECT:
         return rendered.changed_outside(s)
     decision = _roll_out(s, "drift").each(lambda shown: replace(shown, differences=(difference,)))
     return replace(decision, corrects=(difference.path,))

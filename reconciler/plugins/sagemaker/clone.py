@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.errors import PreconditionError
-from reconciler.core.notes.text import Parsed, parse
+from reconciler.core.notes.text import ParsedLine, parse
 
 FETCH_NOTES = "git fetch origin 'refs/notes/*:refs/notes/*'"
 _LONGEST_S = 60
@@ -20,7 +20,7 @@ _COMMIT = re.compile("[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True)
-class Told:
+class CommitSummary:
     """What a clone says of a commit."""
 
     commit: str
@@ -47,14 +47,14 @@ class Clone:
         found = self._git("cat-file", "blob", f"{commit}:{path}")
         return None if found is None else found.decode("utf-8", "replace")
 
-    def tell(self, commit: str) -> Told | None:
+    def tell(self, commit: str) -> CommitSummary | None:
         found = self._git(
             "show", "--no-patch", "--no-notes", "--no-show-signature", "--format=%H%x00%an%x00%aI%x00%s", commit
         )
         parts = found.decode("utf-8", "replace").rstrip("\n").split("\0") if found else []
-        return Told(*parts) if len(parts) == 4 else None
+        return CommitSummary(*parts) if len(parts) == 4 else None
 
-    def notes(self) -> dict[str, tuple[Parsed, ...]]:
+    def notes(self) -> dict[str, tuple[ParsedLine, ...]]:
         """Our lines of every note ref, by commit, oldest first."""
         blobs: list[tuple[str, str]] = []
         for ref in self._lines("for-each-ref", "--format=%(refname)", "refs/notes/"):
@@ -62,7 +62,7 @@ class Clone:
                 blob, _, commit = entry.partition(" ")
                 blobs.append((blob, commit))
         texts = self._blobs({blob for blob, _ in blobs})
-        found: dict[str, dict[str, Parsed]] = {}
+        found: dict[str, dict[str, ParsedLine]] = {}
         for blob, commit in blobs:
             lines = found.setdefault(commit, {})
             lines |= {line.id: line for line in parse(texts.get(blob, ""))}

@@ -66,7 +66,7 @@ def status(target: tuple[str, ...], watch: bool, **parameters: Any) -> None:
     def render(resources: Iterable[Resource], now: datetime) -> list[str]:
         every = list(resources)
         names = {one.namespace for one in every}
-        how = tree.Looks(session.paint, now, wide=session.wide, namespaced=len(names) > 1)
+        how = tree.TreeStyle(session.paint, now, wide=session.wide, namespaced=len(names) > 1)
         fresh = next((one for one in every if only is not None and one.key == only.key), None)
         if only is not None and fresh is None:
             return [f"{only.key} was deleted"]
@@ -96,7 +96,7 @@ def _watch(session: Session, found: Sequence[Resource], only: Resource | None, r
     if session.cluster.scope:
         syncs = [one for one in found if one.kind == SYNC]
         places = sorted({session.cluster.namespace} | tree.namespaces(syncs))
-    view = live.View(session.cluster, every_kind(), places)
+    view = live.ObjectWatch(session.cluster, every_kind(), places)
     if session.for_people and sys.stdout.isatty():
         live.redraw(view, render)
 

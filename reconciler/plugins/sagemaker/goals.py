@@ -44,58 +44,64 @@ class Goal:
         return f"revision {self.revision[:7]}" if self.revision else self.condition
 
 
-class State(Enum):
+class GoalState(Enum):
     DONE = "done"
     PENDING = "pending"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    state: State
+class GoalVerdict:
+    state: GoalState
     text: str
 
 
-def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ()) -> Verdict:
+def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ()) -> GoalVerdict:
     """`syncs` are those that may hold the object: they tell which revisions were applied."""
     if resource is None:
         # Git may bring it yet.
-        return Verdict(State.PENDING if goal.revision else State.FAILED, "is not there")
+        return GoalVerdict(GoalState.PENDING if goal.revision else GoalState.FAILED, "is not there")
     if resource.deleting:
-        return Verdict(State.FAILED, "is being deleted")
+        return GoalVerdict(GoalState.FAILED, "is being deleted")
     if goal.revision:
         owner = next((one for one in syncs if _owner(resource) == (one.namespace, one.name)), None)
         waited = _not_yet(goal.revision, resource, owner)
         if waited is not None:
             return waited
     if goal.condition == HEALTHY and resource.kind != HOSTING:
-        return Verdict(State.FAILED, f"is {one_of(resource.kind)}, which serves nothing; wait for Ready instead")
+        return GoalVerdict(
+            GoalState.FAILED, f"is {one_of(resource.kind)}, which serves nothing; wait for Ready instead"
+        )
     return _condition(goal.condition, resource)
 
 
-def _condition(condition: str, resource: Resource) -> Verdict:
+def _condition(condition: str, resource: Resource) -> GoalVerdict:
     seen_as = look(resource)
     told = ": ".join(filter(None, (seen_as.reason, plain(seen_as.message))))
     asked = unheard(resource)
     if suspended(resource):
         if condition_is_true(resource, condition) and not asked:
-            return Verdict(State.DONE, f"is {condition}, and suspended")
-        return Verdict(State.FAILED, f"is suspended: kubectl sagemaker resume {resource.kind.lower()}/{resource.name}")
+            return GoalVerdict(GoalState.DONE, f"is {condition}, and suspended")
+        return GoalVerdict(
+            GoalState.FAILED, f"is suspended: kubectl sagemaker resume {resource.kind.lower()}/{resource.name}"
+        )
     if not seen(resource):
-        return Verdict(State.PENDING, f"generation {resource.generation} was not looked at yet")
+        return GoalVerdict(GoalState.PENDING, f"generation {resource.generation} was not looked at yet")
     if asked:
-        return Verdict(State.PENDING, f"{', '.join(one.rpartition('/')[2] for one in asked)} was not taken up yet")
+        return GoalVerdict(
+            GoalState.PENDING, f"{', '.join(one.rpartition('/')[2] for one in asked)} was not taken up yet"
+        )
     if condition_is_true(resource, condition):
-        return Verdict(State.DONE, f"is {condition}" + (f" ({told})" if told else ""))
+        return GoalVerdict(GoalState.DONE, f"is {condition}" + (f" ({told})" if told else ""))
     if stalled(resource):
-        return Verdict(State.FAILED, f"is stalled, {told}")
+        return GoalVerdict(GoalState.FAILED, f"is stalled, {told}")
     found = find(resource.status.get("conditions") or (), condition)
-    return Verdict(
-        State.PENDING, told or (f"has no condition {condition} yet" if found is None else f"is not {condition}")
+    return GoalVerdict(
+        GoalState.PENDING, told or (f"has no condition {condition} yet" if found is None else f"is not {condition}")
     )
 
 
-def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> Verdict | None:
+def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> GoalVerdict | None:
     """None once the object is as the revision says; then its conditions count."""
     if resource.kind == SYNC:
         return None if applied(resource, revision) else _sync_behind(resource, revision, "")
@@ -103,11 +109,11 @@ def _not_yet(revision: str, resource: Resource, owner: Resource | None) -> Verdi
         return None
     if owner is None:
         commits = ", ".join(sorted(commit[:7] for commit in commits_of(resource))) or "no commit"
-        return Verdict(State.PENDING, f"is from {commits}")
+        return GoalVerdict(GoalState.PENDING, f"is from {commits}")
     for found in owner.status.get("rejected") or ():
         mine = found.get("kind") == resource.kind and found.get("name") == resource.name
         if mine and _attempts(owner, revision):
-            return Verdict(State.FAILED, f"was rejected: {found.get('path')}: {plain(found.get('message'))}")
+            return GoalVerdict(GoalState.FAILED, f"was rejected: {found.get('path')}: {plain(found.get('message'))}")
     return (
         None if applied(owner, revision) else _sync_behind(owner, revision, f"waits for GitSync {owner.name}, which ")
     )
@@ -128,15 +134,15 @@ def _attempts(sync: Resource, revision: str) -> bool:
     return commit_in(sync.status.get("lastAttemptedRevision")).startswith(revision)
 
 
-def _sync_behind(sync: Resource, revision: str, begin: str) -> Verdict:
+def _sync_behind(sync: Resource, revision: str, begin: str) -> GoalVerdict:
     seen_as = look(sync)
     told = f"{seen_as.reason}: {plain(seen_as.message)}"
     if suspended(sync):
-        return Verdict(State.FAILED, f"{begin}is suspended: kubectl sagemaker resume {sync.name}")
+        return GoalVerdict(GoalState.FAILED, f"{begin}is suspended: kubectl sagemaker resume {sync.name}")
     if _attempts(sync, revision) and stalled(sync) and not unheard(sync):
-        return Verdict(State.FAILED, f"{begin}stalled at {revision[:7]}, {told}")
+        return GoalVerdict(GoalState.FAILED, f"{begin}stalled at {revision[:7]}, {told}")
     at = commit_in(sync.status.get("lastAppliedRevision"))[:7] or "nothing"
-    return Verdict(State.PENDING, f"{begin}has applied {at}, {told}")
+    return GoalVerdict(GoalState.PENDING, f"{begin}has applied {at}, {told}")
 
 
 def commits_of(resource: Resource) -> set[str]:

@@ -24,7 +24,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True)
-class Look:
+class ObjectHealth:
     health: Health
     reason: str = ""
     message: str = ""
@@ -32,26 +32,26 @@ class Look:
     """Ready is True, and of the generation that is there now."""
 
 
-def look(resource: Resource) -> Look:
+def look(resource: Resource) -> ObjectHealth:
     conditions = resource.status.get("conditions") or ()
     ready = find(conditions, READY)
     if resource.deleting:
-        return Look(Health.BUSY, "Terminating", str((ready or {}).get("message") or ""))
+        return ObjectHealth(Health.BUSY, "Terminating", str((ready or {}).get("message") or ""))
     if ready is None:
         text = "no controller has looked at it yet; is `reconciler run` up?"
-        return Look(Health.UNKNOWN, "NotSeen", text)
+        return ObjectHealth(Health.UNKNOWN, "NotSeen", text)
     reason, message = str(ready.get("reason") or ""), str(ready.get("message") or "")
     is_ready = ready.get("status") == "True" and seen(resource)
     if suspended(resource):
-        return Look(Health.PAUSED, _SUSPENDED, message if reason == _SUSPENDED else "suspended", ready=is_ready)
+        return ObjectHealth(Health.PAUSED, _SUSPENDED, message if reason == _SUSPENDED else "suspended", ready=is_ready)
     if not seen(resource):
         text = f"generation {resource.generation} was not looked at yet (before: {reason})"
-        return Look(Health.BUSY, "NotObserved", text)
+        return ObjectHealth(Health.BUSY, "NotObserved", text)
     if _is_true(resource, STALLED):
-        return Look(Health.BAD, reason, message)
+        return ObjectHealth(Health.BAD, reason, message)
     if is_ready:
-        return Look(Health.GOOD, reason, message, ready=True)
-    return Look(Health.BUSY, reason, message)
+        return ObjectHealth(Health.GOOD, reason, message, ready=True)
+    return ObjectHealth(Health.BUSY, reason, message)
 
 
 def seen(resource: Resource) -> bool:

@@ -39,7 +39,7 @@ NOT_INSTALLED = "not installed"
 Change = tuple[Key, Resource | None]
 
 
-class View:
+class ObjectWatch:
     """What is in the cluster of some kinds, and a queue of what changes."""
 
     def __init__(self, cluster: Cluster, kinds: Sequence[KnownKind], namespaces: Sequence[str] | None = None) -> None:
@@ -80,7 +80,7 @@ class View:
             return None
 
     @contextmanager
-    def running(self) -> Iterator[View]:
+    def running(self) -> Iterator[ObjectWatch]:
         # The informers log what they meet; here it is shown where it belongs.
         log = logging.getLogger("reconciler")
         log.addHandler(logging.NullHandler())
@@ -121,7 +121,7 @@ class Screen:
             self._stream.flush()
 
 
-def redraw(view: View, render: Callable[[Iterable[Resource], datetime], list[str]]) -> None:
+def redraw(view: ObjectWatch, render: Callable[[Iterable[Resource], datetime], list[str]]) -> None:
     """Until Ctrl-C."""
     with view.running(), Screen(sys.stdout).held() as screen:
         view.settle()
@@ -134,7 +134,7 @@ def redraw(view: View, render: Callable[[Iterable[Resource], datetime], list[str
                     view.changes.get()
 
 
-def lines(view: View, wanted: Callable[[Resource], bool], *, as_json: bool) -> None:
+def lines(view: ObjectWatch, wanted: Callable[[Resource], bool], *, as_json: bool) -> None:
     """A line for each object as it is, then one for each change that people would see. Until Ctrl-C."""
     told: dict[Key, str] = {}
     trouble: list[str] = []

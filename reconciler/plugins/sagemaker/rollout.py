@@ -10,16 +10,16 @@ from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.health import ROLLBACK_UNTIL
 from reconciler.plugins.sagemaker.paint import commit_of, plain, so_far, span, when
-from reconciler.plugins.sagemaker.tree import Looks
+from reconciler.plugins.sagemaker.tree import TreeStyle
 
 
-def lines(resource: Resource, how: Looks) -> list[str]:
+def lines(resource: Resource, how: TreeStyle) -> list[str]:
     rows = [*_rows(resource, how)]
     width = max((len(title) for title, _ in rows), default=0)
     return [f"{how.paint(title.ljust(width), 'dim')}   {text}" for title, text in rows]
 
 
-def _rows(resource: Resource, how: Looks) -> Iterator[tuple[str, str]]:
+def _rows(resource: Resource, how: TreeStyle) -> Iterator[tuple[str, str]]:
     status, rollout, paint = resource.status, resource.status.get("rollout") or {}, how.paint
     serving = serving_entry(status)
     if serving is not None:

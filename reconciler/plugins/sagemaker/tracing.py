@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.drift.edits import shown
-from reconciler.core.notes.text import Parsed
+from reconciler.core.notes.text import ParsedLine
 from reconciler.core.resource import Resource
 from reconciler.plugins.sagemaker.goals import commits_of
 from reconciler.plugins.sagemaker.health import look
@@ -32,7 +32,7 @@ _STYLES = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceStep:
     """One thing that a commit caused."""
 
     at: str
@@ -55,8 +55,8 @@ def is_commit(text: str) -> bool:
 
 
 def of_commit(
-    commit: str, resources: Iterable[Resource], notes: Mapping[str, Sequence[Parsed]], also: Iterable[str] = ()
-) -> list[Step]:
+    commit: str, resources: Iterable[Resource], notes: Mapping[str, Sequence[ParsedLine]], also: Iterable[str] = ()
+) -> list[TraceStep]:
     """What a commit (or the first digits of one) caused. `also` are other names that it goes by."""
     wanted = (commit_in(commit), *also)
     steps = [
@@ -73,7 +73,7 @@ def of_commit(
     return sorted(_unique(steps), key=lambda step: step.at)
 
 
-def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list[Step]:
+def of_object(resource: Resource, notes: Mapping[str, Sequence[ParsedLine]]) -> list[TraceStep]:
     """An object's commits and what came of them, newest first."""
     steps = [*_from_status(resource)]
     if not any(line.event.startswith("Drift") for lines in notes.values() for line in lines if _about(line, resource)):
@@ -90,12 +90,12 @@ def of_object(resource: Resource, notes: Mapping[str, Sequence[Parsed]]) -> list
     return sorted(_unique(steps), key=lambda step: step.at, reverse=True)
 
 
-def _from_status(resource: Resource) -> Iterator[Step]:
+def _from_status(resource: Resource) -> Iterator[TraceStep]:
     status, name = resource.status, f"{resource.kind} {resource.name}"
     if resource.kind in (HOSTING, SYNC):
         for entry in status.get("history") or ():
             what = f"roll-out #{entry.get('id')}" if resource.kind == HOSTING else "sync"
-            yield Step(
+            yield TraceStep(
                 str(entry.get("startedAt") or ""),
                 commit_of(entry),
                 name,
@@ -108,26 +108,28 @@ def _from_status(resource: Resource) -> Iterator[Step]:
         for found in (status.get("rejected") or ()) if resource.kind == SYNC else ():
             place = f"{found.get('path')}:{found.get('line', '')}".rstrip(":")
             attempted = commit_in(status.get("lastAttemptedRevision"))
-            yield Step("", attempted, name, place, "Rejected", str(found.get("message") or ""))
+            yield TraceStep("", attempted, name, place, "Rejected", str(found.get("message") or ""))
     elif resource.kind in JOBS:
         yield from _runs(resource)
     elif commits_of(resource):
         yield _now(resource)
 
 
-def _drifts(resource: Resource) -> Iterator[Step]:
+def _drifts(resource: Resource) -> Iterator[TraceStep]:
     """The newest of each, in the words of the notes, which know every one."""
     drift, commit = resource.status.get("drift") or {}, str((resource.status.get("source") or {}).get("commit") or "")
     name, corrected = f"{resource.kind} {resource.name}", drift.get("corrected") or {}
     paths = [str(one.get("path")) for one in drift.get("differences") or ()]
     if paths:
-        yield Step(str(drift.get("since") or ""), commit, name, f"drift, {len(paths)} paths", "Found", shown(paths))
+        yield TraceStep(
+            str(drift.get("since") or ""), commit, name, f"drift, {len(paths)} paths", "Found", shown(paths)
+        )
     if corrected:
         put = [str(path) for path in corrected.get("paths") or ()]
-        yield Step(str(corrected.get("at")), commit, name, f"drift, {len(put)} paths", "Corrected", shown(put))
+        yield TraceStep(str(corrected.get("at")), commit, name, f"drift, {len(put)} paths", "Corrected", shown(put))
 
 
-def _runs(resource: Resource) -> Iterator[Step]:
+def _runs(resource: Resource) -> Iterator[TraceStep]:
     status, keys = resource.status, JOBS[resource.kind]
     source, name = status.get("source") or {}, f"{resource.kind} {resource.name}"
     current = status.get("run") or ({"name": status[keys.name]} if status.get(keys.name) else None)
@@ -138,32 +140,34 @@ def _runs(resource: Resource) -> Iterator[Step]:
         now, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
         commit = commit_of(current) or now
         author, subject = (author, subject) if commit == now else ("", "")
-        yield Step(at, commit, name, f"job {current.get('name')}", result, told, author, subject)
+        yield TraceStep(at, commit, name, f"job {current.get('name')}", result, told, author, subject)
     for run in status.get("runs") or ():
         at = str(run.get("startedAt") or run.get("requestedAt") or "")
-        yield Step(at, commit_of(run), name, f"job {run.get('name')}", str(run.get("status") or ""))
+        yield TraceStep(at, commit_of(run), name, f"job {run.get('name')}", str(run.get("status") or ""))
 
 
-def _now(resource: Resource) -> Step:
+def _now(resource: Resource) -> TraceStep:
     seen, source = look(resource), resource.status.get("source") or {}
     commit = str(source.get("commit") or next(iter(sorted(commits_of(resource))), ""))
     condition: Mapping[str, Any] = next(iter(resource.status.get("conditions") or ()), {})
     at = str(condition.get("lastTransitionTime") or resource.metadata.get("creationTimestamp") or "")
     author, subject = str(source.get("author") or ""), str(source.get("subject") or "")
-    return Step(at, commit, f"{resource.kind} {resource.name}", "is now", seen.reason, seen.message, author, subject)
+    return TraceStep(
+        at, commit, f"{resource.kind} {resource.name}", "is now", seen.reason, seen.message, author, subject
+    )
 
 
-def _noted(commit: str, lines: Iterable[Parsed]) -> Iterator[Step]:
+def _noted(commit: str, lines: Iterable[ParsedLine]) -> Iterator[TraceStep]:
     for line in lines:
         data = line.data
         what, result = _event(line)
         told = str(data.get("reason") or data.get("artefact") or "")
         if data.get("durationSeconds"):
             told = ", ".join(filter(None, (f"{data['durationSeconds']} s", told)))
-        yield Step(line.at, commit, f"{data.get('kind')} {data.get('name')}", what, result, told, from_note=True)
+        yield TraceStep(line.at, commit, f"{data.get('kind')} {data.get('name')}", what, result, told, from_note=True)
 
 
-def _event(line: Parsed) -> tuple[str, str]:
+def _event(line: ParsedLine) -> tuple[str, str]:
     """What a line is about, in the words that status has for the same."""
     data, event = line.data, line.event
     if event.startswith("Rollout"):
@@ -179,7 +183,7 @@ def _event(line: Parsed) -> tuple[str, str]:
     return event, ""
 
 
-def _about(line: Parsed, resource: Resource) -> bool:
+def _about(line: ParsedLine, resource: Resource) -> bool:
     said = tuple(line.data.get(key) for key in ("kind", "namespace", "name"))
     return said == (resource.kind, resource.namespace, resource.name)
 
@@ -187,7 +191,7 @@ def _about(line: Parsed, resource: Resource) -> bool:
 _STARTS = frozenset({"Started"})
 
 
-def _identity(step: Step) -> tuple[str, str, str]:
+def _identity(step: TraceStep) -> tuple[str, str, str]:
     """The same roll-out or job, told by status, by its first note line or by its last. Other things may come again."""
     if step.what.startswith(("roll-out ", "job ")):
         return (step.object, step.what, "")
@@ -195,9 +199,9 @@ def _identity(step: Step) -> tuple[str, str, str]:
     return (step.object, step.what, f"{step.result} {step.commit} {at}")
 
 
-def _unique(steps: Sequence[Step]) -> list[Step]:
+def _unique(steps: Sequence[TraceStep]) -> list[TraceStep]:
     """A start and its end become the end."""
-    best: dict[tuple[str, str, str], Step] = {}
+    best: dict[tuple[str, str, str], TraceStep] = {}
     for step in steps:
         known = best.get(_identity(step))
         if known is None or (known.result in _STARTS and step.result not in _STARTS):
@@ -205,8 +209,8 @@ def _unique(steps: Sequence[Step]) -> list[Step]:
     return list(best.values())
 
 
-def _with_commit(step: Step, commit: str) -> Step:
-    return step if step.commit else Step(**{**vars(step), "commit": commit})
+def _with_commit(step: TraceStep, commit: str) -> TraceStep:
+    return step if step.commit else TraceStep(**{**vars(step), "commit": commit})
 
 
 def _is(commit: str, wanted: Iterable[str]) -> bool:
@@ -218,7 +222,7 @@ def _counts(entry: Mapping[str, Any]) -> str:
     return ", ".join(told) or str(entry.get("message") or "")
 
 
-def table(steps: Sequence[Step], paint: Paint, *, of_one: bool, wide: bool = False) -> list[str]:
+def table(steps: Sequence[TraceStep], paint: Paint, *, of_one: bool, wide: bool = False) -> list[str]:
     most = 400 if wide else 60
     head = ["WHEN", "COMMIT", "WHAT", "RESULT", "AUTHOR", "SUBJECT", "TOLD"]
     head = head if of_one else ["OBJECT", "WHAT", "RESULT", "WHEN", "TOLD"]

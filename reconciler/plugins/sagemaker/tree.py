@@ -87,7 +87,7 @@ def _branch(sync: Resource, objects: Sequence[Resource]) -> Branch:
 
 
 @dataclass(frozen=True)
-class Looks:
+class TreeStyle:
     paint: Paint
     now: datetime
     wide: bool = False
@@ -95,7 +95,7 @@ class Looks:
     """Name the namespaces: more than one is shown."""
 
 
-def text(found: Forest, how: Looks) -> list[str]:
+def text(found: Forest, how: TreeStyle) -> list[str]:
     lines: list[str] = []
     for branch in found.branches:
         lines += [""] if lines else []
@@ -124,7 +124,7 @@ def _grown(blocks: Sequence[Sequence[str]], paint: Paint) -> Iterator[str]:
         yield from ((beneath_last if end else below) + line for line in rest)
 
 
-def _sync_lines(sync: Resource, how: Looks) -> list[str]:
+def _sync_lines(sync: Resource, how: TreeStyle) -> list[str]:
     seen, status, paint = look(sync), sync.status, how.paint
     repo = sync.spec.get("repo") or {}
     applied, attempted = status.get("lastAppliedRevision"), status.get("lastAttemptedRevision")
@@ -143,7 +143,7 @@ def _sync_lines(sync: Resource, how: Looks) -> list[str]:
 _DRIFT = {STANDS: "busy", CORRECTED: "good"}
 
 
-def _object_lines(resource: Resource, how: Looks, catalog: Catalog, children: Sequence[Resource] = ()) -> list[str]:
+def _object_lines(resource: Resource, how: TreeStyle, catalog: Catalog, children: Sequence[Resource] = ()) -> list[str]:
     seen, paint, source = look(resource), how.paint, resource.status.get("source") or {}
     commit = str(source.get("shortRevision") or "")
     drift = str((resource.status.get("drift") or {}).get("state") or "")
@@ -163,14 +163,14 @@ def _object_lines(resource: Resource, how: Looks, catalog: Catalog, children: Se
     return lines + list(_grown(blocks, paint))
 
 
-def _rejected_lines(found: Mapping[str, Any], how: Looks) -> list[str]:
+def _rejected_lines(found: Mapping[str, Any], how: TreeStyle) -> list[str]:
     place = f"{plain(found.get('path'))}:{found['line']}" if found.get("line") else plain(found.get("path"))
     what = "/".join(filter(None, (plain(found.get("kind")), plain(found.get("name")))))
     first = "   ".join(filter(None, (f"{how.paint.mark('bad')} {place}", what, plain(found.get("reason")))))
     return [first, *_said(Health.BAD, str(found.get("message") or ""), how)]
 
 
-def _said(health: Health, message: str, how: Looks) -> list[str]:
+def _said(health: Health, message: str, how: TreeStyle) -> list[str]:
     """What is said of trouble; of health only when asked for more."""
     if not message or (health in (Health.GOOD, Health.PAUSED) and not how.wide):
         return []
@@ -181,7 +181,7 @@ def _indented(lines: Iterable[str], paint: Paint) -> list[str]:
     return [f"{paint.branches[2]}{line}" for line in lines if line]
 
 
-def _titled(key: Key, how: Looks) -> str:
+def _titled(key: Key, how: TreeStyle) -> str:
     return f"{key.kind} {f'{key.namespace}/' if how.namespaced else ''}{key.name}"
 
 

@@ -10,9 +10,9 @@ import click
 
 from reconciler.core.resource import Key, Resource
 from reconciler.plugins import terminal
-from reconciler.plugins.sagemaker.goals import Goal, State, Verdict, judge
+from reconciler.plugins.sagemaker.goals import Goal, GoalState, GoalVerdict, judge
 from reconciler.plugins.sagemaker.kinds import SYNC, every_kind
-from reconciler.plugins.sagemaker.live import View
+from reconciler.plugins.sagemaker.live import ObjectWatch
 from reconciler.plugins.sagemaker.session import NO, TIMED_OUT, Session
 
 _TICK_S = 0.5
@@ -22,7 +22,7 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
     """0 when all got there, 1 as soon as one will not by itself, 124 when time ran out. A key without kind is any kind's."""
     kinds = {key.kind for key in wanted}
     watched = [kind for kind in every_kind() if "" in kinds or kind.kind in kinds or kind.kind == SYNC]
-    view = View(session.cluster, watched, [session.cluster.namespace])
+    view = ObjectWatch(session.cluster, watched, [session.cluster.namespace])
     deadline = time.monotonic() + timeout.total_seconds()
     told: dict[Key, str] = {}
     done: set[Key] = set()
@@ -34,14 +34,16 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
                 if key in done:
                     continue
                 verdict, resource = _judged(goal, key, resources)
-                if resource is None and verdict.state is State.FAILED and not view.settled():
-                    verdict = Verdict(State.PENDING, f"is not known, for the cluster was not read yet{_trouble(view)}")
+                if resource is None and verdict.state is GoalState.FAILED and not view.settled():
+                    verdict = GoalVerdict(
+                        GoalState.PENDING, f"is not known, for the cluster was not read yet{_trouble(view)}"
+                    )
                 name = f"{resource.kind} {resource.name}" if resource else f"{key.kind} {key.name}".strip()
                 text = f"{name} {verdict.text}"
-                if verdict.state is State.DONE:
+                if verdict.state is GoalState.DONE:
                     done.add(key)
                     click.echo(text)
-                elif verdict.state is State.FAILED:
+                elif verdict.state is GoalState.FAILED:
                     terminal.note(f"error: {text}")
                     return NO
                 elif told.get(key) != text:
@@ -59,16 +61,16 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
                     view.changes.get()
 
 
-def _judged(goal: Goal, key: Key, resources: Sequence[Resource]) -> tuple[Verdict, Resource | None]:
+def _judged(goal: Goal, key: Key, resources: Sequence[Resource]) -> tuple[GoalVerdict, Resource | None]:
     named = [one for one in resources if one.name == key.name and one.namespace == key.namespace]
     named = [one for one in named if key.kind in ("", one.kind)]
     if len(named) > 1:
         several = ", ".join(f"{one.kind.lower()}/{one.name}" for one in named)
-        return Verdict(State.FAILED, f"names several objects; say which: {several}"), None
+        return GoalVerdict(GoalState.FAILED, f"names several objects; say which: {several}"), None
     resource = next(iter(named), None)
     return judge(goal, resource, [one for one in resources if one.kind == SYNC]), resource
 
 
-def _trouble(view: View) -> str:
+def _trouble(view: ObjectWatch) -> str:
     problems = view.troubles()
     return f" ({problems[0]})" if problems else ""

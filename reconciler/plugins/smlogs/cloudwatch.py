@@ -25,7 +25,7 @@ from reconciler.core.errors import (
     TransientError,
 )
 from reconciler.plugins.smlogs.kinds import Query
-from reconciler.plugins.smlogs.lines import Event
+from reconciler.plugins.smlogs.lines import LogEvent
 
 _OPERATION = "FilterLogEvents"
 _FIRST_DELAY_S = 0.5
@@ -57,7 +57,7 @@ class LogReader:
         self._client = client
         self._patience = patience
 
-    def pages(self, query: Query, start_ms: int) -> Iterator[list[Event]]:
+    def pages(self, query: Query, start_ms: int) -> Iterator[list[LogEvent]]:
         """Oldest first, each page ordered by time. Pages may be empty although more follow.
 
         Raises NotFoundError when there is no such group: nothing was logged yet.
@@ -114,10 +114,10 @@ def connect(region: str) -> Any:
         raise _translated(error, "") from None
 
 
-def _event(raw: dict[str, Any]) -> Event:
+def _event(raw: dict[str, Any]) -> LogEvent:
     at = int(raw["timestamp"])
     ingested = int(raw.get("ingestionTime", at))
-    return Event(str(raw["eventId"]), str(raw["logStreamName"]), at, str(raw.get("message", "")), ingested)
+    return LogEvent(str(raw["eventId"]), str(raw["logStreamName"]), at, str(raw.get("message", "")), ingested)
 
 
 def _translated(error: Exception, group: str) -> ReconcileError:

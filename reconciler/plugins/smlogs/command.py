@@ -103,7 +103,7 @@ def smlogs(
 
     from reconciler.core.errors import PreconditionError  # noqa: PLC0415 - wrong usage is said before anything is loaded
     from reconciler.plugins.smlogs import cloudwatch  # noqa: PLC0415
-    from reconciler.plugins.smlogs.follow import Following, Reading  # noqa: PLC0415
+    from reconciler.plugins.smlogs.follow import Following, LogReading  # noqa: PLC0415
     from reconciler.plugins.smlogs.resources import Resources  # noqa: PLC0415
 
     resources = Resources(kind, flags)
@@ -112,14 +112,14 @@ def smlogs(
     printer = Printer(sys.stdout, line)
     patience = cloudwatch.Patience(None if follow else _PATIENT_ATTEMPTS, time.sleep, terminal.note)
 
-    def begin(seen: Subject) -> Reading:
+    def begin(seen: Subject) -> LogReading:
         terminal.note(header(kind, name, seen))
         if not seen.region:
             raise PreconditionError(f'{kind.kind} "{name}" names no region, neither in status nor in spec')
         log = cloudwatch.LogReader(cloudwatch.connect(seen.region), patience)
         start_ms = milliseconds(since) if since else 0
         kept = None if tail < 0 else tail
-        return Reading(log, query(kind, seen.name, search), printer, terminal.note, start_ms, kept)
+        return LogReading(log, query(kind, seen.name, search), printer, terminal.note, start_ms, kept)
 
     def look(job: str) -> Subject | None:
         found = resources.find(name)

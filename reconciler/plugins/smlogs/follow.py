@@ -13,7 +13,7 @@ from typing import Protocol
 
 from reconciler.core.errors import CredentialsError, NotFoundError, PreconditionError, TransientError
 from reconciler.plugins.smlogs.kinds import Query, Subject
-from reconciler.plugins.smlogs.lines import Event, Printer
+from reconciler.plugins.smlogs.lines import LogEvent, Printer
 from reconciler.plugins.smlogs.window import Window
 
 QUIET_POLLS = 3
@@ -21,7 +21,7 @@ QUIET_POLLS = 3
 
 
 class Log(Protocol):
-    def pages(self, query: Query, start_ms: int) -> Iterator[list[Event]]: ...
+    def pages(self, query: Query, start_ms: int) -> Iterator[list[LogEvent]]: ...
 
 
 Look = Callable[[str], Subject | None]
@@ -29,7 +29,7 @@ Look = Callable[[str], Subject | None]
 
 
 @dataclass
-class Reading:
+class LogReading:
     """One log on its way to a printer."""
 
     log: Log
@@ -56,8 +56,8 @@ class Reading:
             window.settle()
             self.tail = None
 
-    def _poll(self, start_ms: int, admit: Callable[[Event], bool]) -> int:
-        held = None if self.tail is None else deque[Event](maxlen=self.tail)
+    def _poll(self, start_ms: int, admit: Callable[[LogEvent], bool]) -> int:
+        held = None if self.tail is None else deque[LogEvent](maxlen=self.tail)
         new = 0
         try:
             for page in self.log.pages(self.query, start_ms):
@@ -80,7 +80,7 @@ class Following:
     """Reads along; `begin` makes the reading once it is known what the job is called."""
 
     look: Look
-    begin: Callable[[Subject], Reading]
+    begin: Callable[[Subject], LogReading]
     note: Callable[[str], None]
     sleep: Callable[[float], None]
     poll_s: float

@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 from reconciler.plugins.times import go_time, rfc3339
 
 
-class Event(NamedTuple):
+class LogEvent(NamedTuple):
     id: str
     stream: str
     timestamp_ms: int
@@ -18,11 +18,11 @@ class Event(NamedTuple):
     """When CloudWatch took it in, by CloudWatch's clock."""
 
 
-Line = Callable[[Event], str]
+Line = Callable[[LogEvent], str]
 
 
 def text_line(*, hide_stream: bool) -> Line:
-    def line(event: Event) -> str:
+    def line(event: LogEvent) -> str:
         stream = "" if hide_stream else f"{event.stream} "
         return f"{stream}{go_time(event.timestamp_ms)} {event.message.rstrip(_ENDS)}\n"
 
@@ -30,7 +30,7 @@ def text_line(*, hide_stream: bool) -> Line:
 
 
 def json_line(*, hide_stream: bool) -> Line:
-    def line(event: Event) -> str:
+    def line(event: LogEvent) -> str:
         stream = {} if hide_stream else {"logStream": event.stream}
         told = {
             "timestamp": rfc3339(event.timestamp_ms),
@@ -54,7 +54,7 @@ class Printer:
         self._line = line
         self.printed = 0
 
-    def show(self, events: Iterable[Event]) -> None:
+    def show(self, events: Iterable[LogEvent]) -> None:
         for event in events:
             self._stream.write(self._line(event))
             self.printed += 1

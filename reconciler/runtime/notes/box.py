@@ -14,7 +14,7 @@ from reconciler.core.errors import ConflictError, NotFoundError, StaleError, Ter
 from reconciler.core.lru import Lru
 from reconciler.core.naming import digest
 from reconciler.core.notes.note import About
-from reconciler.core.notes.pending import PENDING_BYTES, Entry, bounded, decode, encode, oldest
+from reconciler.core.notes.pending import PENDING_BYTES, PendingLine, bounded, decode, encode, oldest
 from reconciler.core.resource import GITOPS_GROUP, Key, Resource
 from reconciler.core.sync.spec import owner_id
 
@@ -61,12 +61,12 @@ class Box:
         self._known: Resource | None = None
         """As last read or written; only its writer looks at it."""
         self._mutex = threading.Lock()
-        self._stored: dict[str, Entry] = {}
-        self._unsaved: dict[str, Entry] = {}
+        self._stored: dict[str, PendingLine] = {}
+        self._unsaved: dict[str, PendingLine] = {}
         self._pushed: Lru[str, bool] = Lru(_REMEMBERED)
         self._held: frozenset[str] = frozenset()
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Iterable[PendingLine]) -> None:
         """Return when they are stored. ReconcileError: they are in memory, and the next `save` tries again."""
         with self._mutex:
             fresh = {e.id: e for e in entries if e.id not in self._stored and not self._pushed.get(e.id)}
@@ -89,7 +89,7 @@ class Box:
                 for id_ in batch:
                     self._unsaved.pop(id_, None)
 
-    def take(self, most: int) -> tuple[Entry, ...]:
+    def take(self, most: int) -> tuple[PendingLine, ...]:
         """The oldest lines that wait. Until `remove` or `release` they do not make room for others."""
         with self._writing, self._mutex:
             taken = oldest(self._stored, most)
@@ -115,7 +115,7 @@ class Box:
         with self._mutex:
             return len(self._stored.keys() | self._unsaved.keys())
 
-    def _change(self, change: Callable[[Mapping[str, Entry]], dict[str, Entry]]) -> None:
+    def _change(self, change: Callable[[Mapping[str, PendingLine]], dict[str, PendingLine]]) -> None:
         for last in (*(False,) * (_TRIES - 1), True):
             if self._known is None:
                 self._known = self._read()
@@ -139,7 +139,7 @@ class Box:
             raise TerminalError(f"ConfigMap {self._key().name} is somebody else's", reason="NotesConfigMapTaken")
         return found
 
-    def _write(self, entries: Mapping[str, Entry]) -> Resource:
+    def _write(self, entries: Mapping[str, PendingLine]) -> Resource:
         data = encode(entries)
         if self._known is not None:
             return self._maps.replace(Resource({**self._known.body, "data": data}), MANAGER)

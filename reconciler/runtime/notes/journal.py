@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.notes.note import Line
+from reconciler.core.notes.note import NoteLine
 from reconciler.core.notes.status import told
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.schema.shapes import Structure
@@ -19,7 +19,7 @@ from reconciler.runtime.notes.outbox import Outbox
 class OutboxJournal:
     outbox: Outbox
     cluster: str
-    heard: Callable[[Key, Iterable[Line]], None]
+    heard: Callable[[Key, Iterable[NoteLine]], None]
     """Who remembers what was told."""
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:

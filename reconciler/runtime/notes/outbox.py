@@ -20,8 +20,8 @@ from typing import NamedTuple, Protocol
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError, is_sha
-from reconciler.core.notes.note import Line
-from reconciler.core.notes.pending import Entry, by_commit
+from reconciler.core.notes.note import NoteLine
+from reconciler.core.notes.pending import PendingLine, by_commit
 from reconciler.core.notes.target import Notes, NotesContendedError, NotesRefusedError, NotesTarget
 from reconciler.core.notes.text import MOST_AT_ONCE
 from reconciler.core.ports import Events
@@ -117,18 +117,18 @@ class Outbox:
     def pools(self) -> tuple[Pool, ...]:
         return (self._pool,)
 
-    def put(self, sync: Key, commit: str, *lines: Line) -> bool:
+    def put(self, sync: Key, commit: str, *lines: NoteLine) -> bool:
         """Store lines for one commit; see `put_all`."""
         return self.put_all(sync, [(commit, line) for line in lines])
 
-    def put_all(self, sync: Key, lines: Iterable[tuple[str, Line]]) -> bool:
+    def put_all(self, sync: Key, lines: Iterable[tuple[str, NoteLine]]) -> bool:
         """Store lines, each for the commit that last changed its object's file. True when they are safe (or nobody wants
         them). False: they are in memory and tried again, and a crash before that loses them.
 
         A commit that is no full object id is nobody's: its line is left out. Saying a line again costs nothing.
         """
         try:
-            entries = [Entry.of(commit, line) for commit, line in lines if is_sha(commit)]
+            entries = [PendingLine.of(commit, line) for commit, line in lines if is_sha(commit)]
             if not entries or not self._targets.wanted(sync):
                 return True
             for start in range(0, len(entries), MOST_AT_ONCE):

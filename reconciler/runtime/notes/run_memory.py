@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError
-from reconciler.core.notes.note import Line, render
+from reconciler.core.notes.note import NoteLine, render
 from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, rollouts, started, told
 from reconciler.core.notes.target import Notes
 from reconciler.core.resource import Annotation, Key, Resource
@@ -73,7 +73,7 @@ class RunMemory:
         with self._lock:
             self._past[sync] = found
 
-    def hear(self, sync: Key, lines: Iterable[Line]) -> None:
+    def hear(self, sync: Key, lines: Iterable[NoteLine]) -> None:
         """What is told from now on; before the notes are read nothing is, or it would pass for all that there is."""
         with self._lock:
             if past := self._past.get(sync):

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
-from reconciler.core.drift.git_plane import GitPlane, PutBack, remembered
+from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, held
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
@@ -55,7 +55,7 @@ class Claims(Protocol):
         """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
 
     def edits(self, resource: Resource, claim: Any) -> tuple[Difference, ...]: ...
-    def put_back(self, key: Key, now: datetime) -> tuple[PutBack, ...]: ...
+    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]: ...
     def report_edit(self, key: Key) -> None: ...
 
 
@@ -63,7 +63,7 @@ class Claims(Protocol):
 class GitVerdict:
     """Whether the spec of an object may be acted on, by what Git holds of it."""
 
-    git: GitPlane
+    git: GitDrift
     policy: Policy
     on_change: str
     reverting: timedelta | None = None
@@ -101,15 +101,15 @@ class GitSide:
     def _is_edited(self, resource: Resource, claim: Claim) -> bool:
         return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
 
-    def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitPlane:
+    def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitDrift:
         if claim is None:
-            return GitPlane()
+            return GitDrift()
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
             edits = remembered(resource.status.get("drift") or {}) or edits
-        return GitPlane(edits, self._claims.put_back(resource.key, now))
+        return GitDrift(edits, self._claims.put_back(resource.key, now))
 
-    def _wait(self, resource: Resource, git: GitPlane, policy: Policy) -> timedelta | None:
+    def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
         since = self._edited.setdefault(resource.key, now)
         said = remembered(resource.status.get("drift") or {})
@@ -118,14 +118,14 @@ class GitSide:
         left = _PATIENCE - timedelta(seconds=now - since)
         return left if left > timedelta(0) else None
 
-    def _blocked(self, git: GitPlane, policy: Policy, claim: Claim) -> Refusal:
+    def _blocked(self, git: GitDrift, policy: Policy, claim: Claim) -> Refusal:
         sync = self._cache.get(claim.sync)
         ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
         trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
         return Refusal(*held(git, policy, owner_id(claim.sync), trouble))
 
 
-def _policy(resource: Resource, claim: Claim | None, git: GitPlane, now: datetime) -> Policy:
+def _policy(resource: Resource, claim: Claim | None, git: GitDrift, now: datetime) -> Policy:
     """A claim has weighed the object's own annotation already."""
     said = resource.annotations.get(Annotation.DRIFT_MODE)
     return Policy.of(
@@ -136,5 +136,5 @@ def _policy(resource: Resource, claim: Claim | None, git: GitPlane, now: datetim
         adopted=resource.annotations.get(Annotation.ADOPT) == "true",
         ignored=claim.ignore if claim else (),
         frozen=SUSPENDED if resource.suspended else claim.frozen if claim else "",
-        put_back=git.put_back,
+        reverted=git.reverted,
     )

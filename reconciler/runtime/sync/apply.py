@@ -18,7 +18,7 @@ from reconciler.core.git.applied import Wanted, body, put_back
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.ports import Applier
 from reconciler.core.resource import Key, Resource
-from reconciler.core.sync.plan import Edited, Live, SyncPlan
+from reconciler.core.sync.plan import Edited, LiveObject, SyncPlan
 from reconciler.core.sync.prune import Blocked, Kept, held_by, survives
 from reconciler.runtime.sync.ports import SyncPorts
 
@@ -44,7 +44,7 @@ class Orders:
     """What the calls of one pass have in common."""
 
     applier: Applier
-    notes: Callable[[Wanted, Live | None], Mapping[str, str]]
+    notes: Callable[[Wanted, LiveObject | None], Mapping[str, str]]
     """Bookkeeping annotations of an object."""
     mode: Callable[[Wanted, Resource], DriftMode]
     owner: str
@@ -94,7 +94,7 @@ class Hands:
         """Put back first, then changes, then what is new; prune when all of that is through."""
         done = Done()
         tasks: list[Callable[[], None]] = [
-            *(lambda edit=edit: self._put_back(edit, orders, done) for edit in plan.to_put_back),
+            *(lambda edit=edit: self._put_back(edit, orders, done) for edit in plan.to_revert),
             *(lambda want=want: self._apply(want, orders, done) for want in plan.to_apply),
         ]
         self._run(tasks)

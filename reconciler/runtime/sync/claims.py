@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.core.decision import Difference
-from reconciler.core.drift.git_plane import PutBack, edits_of, unexplained
+from reconciler.core.drift.git_drift import Reverted, edits_of, unexplained
 from reconciler.core.drift.policy import SHOWN_FOR, DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.git import inventory as inventories
@@ -73,7 +73,7 @@ class SyncClaims:
         self._lock = threading.Lock()
         self._syncs: dict[Key, _Sync] = {}
         self._claimants: dict[Key, tuple[Key, ...]] = {}
-        self._put_back: dict[Key, tuple[PutBack, ...]] = {}
+        self._put_back: dict[Key, tuple[Reverted, ...]] = {}
         self._on_edit: Callable[[Key], None] = lambda _sync: None
         self._on_news: Callable[[Key], None] = lambda _key: None
 
@@ -117,20 +117,20 @@ class SyncClaims:
         for sync in self.claimants(key):
             self._on_edit(sync)
 
-    def put_right(self, key: Key, put: PutBack) -> None:
+    def put_right(self, key: Key, put: Reverted) -> None:
         """The sync has put an edit back."""
         with self._lock:
             self._put_back[key] = (*self._put_back.get(key, ()), put)[-_KEPT:]
         self._on_news(key)
 
-    def put_back(self, key: Key, now: datetime) -> tuple[PutBack, ...]:
+    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """What the status of this object does not tell of yet."""
         live = self._live.get(key)
         drift = live.status.get("drift") or {} if live else {}
         recent = (drift.get("corrected") or {}).get("recent") or ()
         with self._lock:
             known = self._put_back.pop(key, ())
-            left = tuple(put for put in known if live and not put.told_by(recent) and now - put.at < SHOWN_FOR)
+            left = tuple(put for put in known if live and not put.counted_in(recent) and now - put.at < SHOWN_FOR)
             if left:
                 self._put_back[key] = left
             return left

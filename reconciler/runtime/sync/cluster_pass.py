@@ -16,16 +16,16 @@ from datetime import datetime
 
 from reconciler.core.conditions import DRIFTED, READY, STALLED, find
 from reconciler.core.drift import edits, policy
-from reconciler.core.drift.git_plane import PutBack
+from reconciler.core.drift.git_drift import Reverted
 from reconciler.core.errors import StaleError
 from reconciler.core.git import inventory as inventories
 from reconciler.core.git.applied import Wanted, bookkeeping, kept_bookkeeping
 from reconciler.core.git.source import Provenance, SourceError
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.plan import Edited, Live, SyncPlan, View, inventory_after, plan
+from reconciler.core.sync.plan import ClusterView, Edited, LiveObject, SyncPlan, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
-from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
+from reconciler.core.sync.status import Counts, Drift, SyncOutcome, SyncReport, SyncVerdict, Work, render
 from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders, refused_file
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.liveview import newer
@@ -76,8 +76,8 @@ class ClusterPass:
         wanted = memory.wants.of(found.rendered, spec, self._live.written)
         left = known.keys() - {want.key for want in wanted}
         if message := inventories.too_many(len(wanted), sum(self._live.get(key) is not None for key in left)):
-            outcome = Outcome(Verdict.STALLED, "TooManyObjects", message)
-            self.report(memory, sync, Report(outcome, memory.generation, attempted=found.revision, handled=handled))
+            outcome = SyncOutcome(SyncVerdict.STALLED, "TooManyObjects", message)
+            self.report(memory, sync, SyncReport(outcome, memory.generation, attempted=found.revision, handled=handled))
             return Result(complete=False)
         steps = self._plan(memory, sync, found, wanted, spec)
         self._claims.want(memory.key, wanted, [edit.wanted.key for edit in (*steps.reported, *steps.fought)])
@@ -86,7 +86,7 @@ class ClusterPass:
         done = self._carry_out(memory, sync, spec, found, steps)
         return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled))
 
-    def report(self, memory: Memory, sync: Resource, report: Report) -> Resource:
+    def report(self, memory: Memory, sync: Resource, report: SyncReport) -> Resource:
         """Write the status if it differs; told again at the newest version when the GitSync has moved."""
         for _ in range(_WRITES):
             status = render(sync, report, self._clock.now())
@@ -117,11 +117,11 @@ class ClusterPass:
     ) -> SyncPlan:
         known, now = inventories.read(sync.status.get("inventory") or ()), self._clock.now()
         ignored = {want.key: want.ignored for want in wanted if want.ignored}
-        view = View(
+        view = ClusterView(
             live=lambda key: self._live.live(key, ignored.get(key, ())),
             sync_exists=lambda owner: self._cache.get(owner_key(owner)) is not None,
             written=self._live.written,
-            put_back=lambda key: self._claims.put_back(key, now),
+            reverted=lambda key: self._claims.put_back(key, now),
             now=now,
         )
         steps = plan(
@@ -139,16 +139,16 @@ class ClusterPass:
         return replace(
             steps,
             to_apply=tuple(want for want in steps.to_apply if refused.get(want.key, ("",))[0] != want.hash),
-            to_put_back=tuple(e for e in steps.to_put_back if refused.get(e.wanted.key, ("",))[0] != e.wanted.hash),
+            to_revert=tuple(e for e in steps.to_revert if refused.get(e.wanted.key, ("",))[0] != e.wanted.hash),
         )
 
     def _announce(self, memory: Memory, sync: Resource, found: Found, steps: SyncPlan) -> Resource:
         """Write the union of old and new before the first apply."""
-        outcome = Outcome(Verdict.WORKING, "Progressing", f"applying {found.revision}")
+        outcome = SyncOutcome(SyncVerdict.WORKING, "Progressing", f"applying {found.revision}")
         return self.report(
             memory,
             sync,
-            Report(outcome, memory.generation, attempted=found.revision, inventory=inventories.write(steps.before)),
+            SyncReport(outcome, memory.generation, attempted=found.revision, inventory=inventories.write(steps.before)),
         )
 
     def _carry_out(self, memory: Memory, sync: Resource, spec: GitSyncSpec, found: Found, steps: SyncPlan) -> Done:
@@ -157,7 +157,7 @@ class ClusterPass:
         owner = owner_id(sync.key)
         origins = _origins(found, sync, steps, owner)
 
-        def notes(want: Wanted, live: Live | None) -> Mapping[str, str]:
+        def notes(want: Wanted, live: LiveObject | None) -> Mapping[str, str]:
             kept = kept_bookkeeping(want, live.resource, owner) if live else None
             if kept is not None:
                 return kept
@@ -174,9 +174,9 @@ class ClusterPass:
         done = self._hands.carry_out(steps, orders)
         for put in done.put_right:
             version, by = put.edit.live.resource.resource_version, put.edit.author
-            told = PutBack(put.edit.paths, version, self._clock.now(), by.manager if by else "")
+            told = Reverted(put.edit.paths, version, self._clock.now(), by.manager if by else "")
             self._claims.put_right(put.after.key, told)
-        hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_put_back))}
+        hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_revert))}
         memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
         self._tally.add(SyncCounts(applied=len(done.applied), put_back=len(done.put_right), pruned=len(done.pruned)))
         return done
@@ -196,11 +196,11 @@ class ClusterPass:
                 found.snapshot.commit, this.started, len(done.applied), len(done.pruned), rejected + len(done.unsure)
             )
         approval = sync.annotations.get(Annotation.APPROVE_PRUNE)
-        report = Report(
+        report = SyncReport(
             outcome=memory.problem or own,
             generation=memory.generation,
             attempted=found.revision if memory.problem is None else None,
-            applied=found.revision if own.verdict is Verdict.SUCCEEDED else None,
+            applied=found.revision if own.verdict is SyncVerdict.SUCCEEDED else None,
             inventory=inventories.write(after),
             counts=self._counts(after, steps, rejected),
             rejected=faults,
@@ -264,16 +264,16 @@ class ClusterPass:
             if paths:
                 yield f"{key.kind}/{key.name} {edits.shown(paths)}"
 
-    def _tell(self, before: Resource, after: Resource, report: Report) -> None:
+    def _tell(self, before: Resource, after: Resource, report: SyncReport) -> None:
         """Events on change alone."""
         old, new = (find(sync.status.get("conditions") or (), READY) or {} for sync in (before, after))
         outcome, work = report.outcome, report.work
-        if outcome.verdict is Verdict.SUCCEEDED:
+        if outcome.verdict is SyncVerdict.SUCCEEDED:
             moved = before.status.get("lastAppliedRevision") != after.status.get("lastAppliedRevision")
             if moved or old.get("status") != "True":
                 counts = f": {work.applied} applied, {work.pruned} pruned" if work else ""
                 self._events.emit(after, "Normal", outcome.reason, outcome.message + counts)
-        elif outcome.verdict in (Verdict.STALLED, Verdict.RETRYING) and (
+        elif outcome.verdict in (SyncVerdict.STALLED, SyncVerdict.RETRYING) and (
             (old.get("reason"), old.get("message")) != (new.get("reason"), new.get("message"))
         ):
             self._events.emit(after, "Warning", outcome.reason, outcome.message)
@@ -301,27 +301,29 @@ def summary(resource: Resource) -> tuple[bool, bool, bool]:
     return ready, stalled, drifted
 
 
-def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: bool) -> Outcome:
+def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: bool) -> SyncOutcome:
     found, steps, done = this.found, this.steps, this.done
     if done.unsure:
         error = next(iter(done.unsure.values()))
-        return Outcome(Verdict.RETRYING, error.reason, f"{len(done.unsure)} objects are open: {error}")
+        return SyncOutcome(SyncVerdict.RETRYING, error.reason, f"{len(done.unsure)} objects are open: {error}")
     if found.rendered.tree_id is None:
-        return Outcome(Verdict.STALLED, "PathNotFound", faults[0].message)
+        return SyncOutcome(SyncVerdict.STALLED, "PathNotFound", faults[0].message)
     blocked = steps.blocked or done.blocked
     if rejected:
         first = faults[0]
         held = f"{blocked.message}; " if blocked else ""
         text = f"{rejected} rejected; {held}{first.place} {first.kind} {first.name}: {first.message}"
-        return Outcome(Verdict.STALLED, "AccessDenied" if denied else "PartiallyApplied", " ".join(text.split()))
+        return SyncOutcome(
+            SyncVerdict.STALLED, "AccessDenied" if denied else "PartiallyApplied", " ".join(text.split())
+        )
     if blocked and blocked.stalls:
-        return Outcome(Verdict.STALLED, blocked.reason, blocked.message)
+        return SyncOutcome(SyncVerdict.STALLED, blocked.reason, blocked.message)
     message = f"Applied {found.revision}"
     if blocked:
         message += f"; {blocked.message}"
     if steps.waiting:
         message += f"; {len(steps.waiting)} objects are being deleted and will be made anew"
-    return Outcome(Verdict.SUCCEEDED, "ReconciliationSucceeded", message)
+    return SyncOutcome(SyncVerdict.SUCCEEDED, "ReconciliationSucceeded", message)
 
 
 def _told(edit: Edited) -> str:
@@ -334,9 +336,7 @@ def _origins(found: Found, sync: Resource, steps: SyncPlan, owner: str) -> Mappi
     """Who last changed each file that is about to be written about; nothing when nobody can tell."""
     paths = {want.path for want in steps.to_apply}
     paths |= {
-        edit.wanted.path
-        for edit in steps.to_put_back
-        if kept_bookkeeping(edit.wanted, edit.live.resource, owner) is None
+        edit.wanted.path for edit in steps.to_revert if kept_bookkeeping(edit.wanted, edit.live.resource, owner) is None
     }
     if not paths:
         return {}

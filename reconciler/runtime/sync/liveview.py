@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.core.git.inventory import written_hash
 from reconciler.core.ports import Cache
 from reconciler.core.resource import Key, Resource
-from reconciler.core.sync.plan import Live
+from reconciler.core.sync.plan import LiveObject
 
 AsWritten = Callable[[Resource], Mapping[str, Any]]
 """A live spec without what the archived operator wrote back into it."""
@@ -46,9 +46,9 @@ class LiveView:
                 ahead = None
         return cached if ahead is None or newer(cached, ahead) else ahead
 
-    def live(self, key: Key, ignored: tuple[str, ...] = ()) -> Live | None:
+    def live(self, key: Key, ignored: tuple[str, ...] = ()) -> LiveObject | None:
         resource = self.get(key)
-        return None if resource is None else Live(resource, self.hash(resource, ignored))
+        return None if resource is None else LiveObject(resource, self.hash(resource, ignored))
 
     def hash(self, resource: Resource, ignored: tuple[str, ...] = ()) -> str:
         """Computed once per generation: planning over a thousand unchanged objects must cost next to nothing."""

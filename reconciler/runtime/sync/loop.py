@@ -22,7 +22,7 @@ from reconciler.core.manifests.render import RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import KIND, GitSyncSpec, approves, requested
-from reconciler.core.sync.status import Outcome, Report, Verdict
+from reconciler.core.sync.status import SyncOutcome, SyncReport, SyncVerdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync.apply import NotLeaderError
@@ -115,7 +115,7 @@ class SyncController:
         try:
             spec = GitSyncSpec.parse(sync.spec, sync.namespace)
         except TerminalError as error:
-            return self._problem(memory, sync, Outcome(Verdict.STALLED, error.reason, str(error)))
+            return self._problem(memory, sync, SyncOutcome(SyncVerdict.STALLED, error.reason, str(error)))
         if self._schedule:
             self._schedule.every(key, spec.interval, self.wake)
         if spec.suspend:
@@ -138,8 +138,8 @@ class SyncController:
     def _look(self, memory: Memory, sync: Resource, spec: GitSyncSpec) -> Result:
         if not sync.status.get("conditions"):
             # kstatus takes an object without conditions for done; say otherwise before the first fetch.
-            outcome = Outcome(Verdict.WORKING, "Progressing", "reading the repository")
-            sync = self._report(memory, sync, Report(outcome, sync.generation))
+            outcome = SyncOutcome(SyncVerdict.WORKING, "Progressing", "reading the repository")
+            sync = self._report(memory, sync, SyncReport(outcome, sync.generation))
         handled = self._trigger(memory, sync)
         revision = None
         try:
@@ -152,10 +152,10 @@ class SyncController:
             found = self._found(memory, sync, spec, remote, revision)
         except SourceError as error:
             stalls = error.reason in ONLY_A_HUMAN_CAN_HELP
-            verdict = Verdict.STALLED if stalls else Verdict.RETRYING
-            outcome = Outcome(verdict, error.reason, error.message)
+            verdict = SyncVerdict.STALLED if stalls else SyncVerdict.RETRYING
+            outcome = SyncOutcome(verdict, error.reason, error.message)
             return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
-        if isinstance(found, Outcome):
+        if isinstance(found, SyncOutcome):
             return self._problem(memory, sync, found, handled, revision)
         self._recall(memory.key)
         with memory.lock:
@@ -167,7 +167,7 @@ class SyncController:
 
     def _found(
         self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: GitRemote, revision: Revision
-    ) -> Found | Outcome:
+    ) -> Found | SyncOutcome:
         snapshot = self._source.fetch(remote, revision)
         refusal = _rewind(sync, spec, revision, snapshot)
         if refusal:
@@ -177,24 +177,26 @@ class SyncController:
         return Found(revision, snapshot, self._source.render(snapshot, spec, memory.render))
 
     def _problem(
-        self, memory: Memory, sync: Resource, outcome: Outcome, handled: str | None = None,
+        self, memory: Memory, sync: Resource, outcome: SyncOutcome, handled: str | None = None,
         attempted: Revision | None = None, *, retry: bool = False,
     ) -> Result:  # fmt: skip
         """Git cannot be had. What was found before stays in force and is still kept true."""
         with memory.lock:
             memory.problem, memory.settled = outcome, None
-            self._report(memory, sync, Report(outcome, sync.generation, attempted=attempted, handled=handled))
+            self._report(memory, sync, SyncReport(outcome, sync.generation, attempted=attempted, handled=handled))
         memory.tokens = frozenset(requested(sync))
         return Result(retry=retry)
 
     def _suspended(self, memory: Memory, sync: Resource) -> Result:
         with memory.lock:
             memory.settled = None
-            outcome = Outcome(Verdict.SUSPENDED, "Suspended", "spec.suspend is true: nothing is applied or put back")
-            self._report(memory, sync, Report(outcome, sync.generation))
+            outcome = SyncOutcome(
+                SyncVerdict.SUSPENDED, "Suspended", "spec.suspend is true: nothing is applied or put back"
+            )
+            self._report(memory, sync, SyncReport(outcome, sync.generation))
         return Result()
 
-    def _report(self, memory: Memory, sync: Resource, report: Report) -> Resource:
+    def _report(self, memory: Memory, sync: Resource, report: SyncReport) -> Resource:
         return self._pass.report(memory, self._pass.current(memory) or sync, report)
 
     def _trigger(self, memory: Memory, sync: Resource) -> str | None:
@@ -288,7 +290,7 @@ def _looked_at(sync: Resource, revision: Revision) -> tuple[object, ...]:
     return (sync.uid, sync.generation, str(revision), *said)
 
 
-def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: CommitSnapshot) -> Outcome | None:
+def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: CommitSnapshot) -> SyncOutcome | None:
     """A branch that no longer holds what was applied was rewritten: a silent rollback, unless someone says it is meant."""
     try:
         applied = Revision.parse(str(sync.status.get("lastAppliedRevision") or ""))
@@ -300,8 +302,8 @@ def _rewind(sync: Resource, spec: GitSyncSpec, revision: Revision, snapshot: Com
         return None
     if approves(sync.annotations.get(Annotation.ALLOW_REWIND), revision):
         return None
-    return Outcome(
-        Verdict.STALLED,
+    return SyncOutcome(
+        SyncVerdict.STALLED,
         "NonFastForward",
         f"{revision} does not follow the applied {applied.short}: annotate the GitSync with "
         f"{Annotation.ALLOW_REWIND}={revision.short} if the branch was rewritten on purpose",

@@ -10,7 +10,7 @@ from reconciler.core.manifests.parse import Rejection
 from reconciler.core.manifests.render import RenderCache
 from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
-from reconciler.core.sync.status import Outcome
+from reconciler.core.sync.status import SyncOutcome
 from reconciler.runtime.sync.source import Found, Wants
 
 
@@ -27,7 +27,7 @@ class Memory:
     generation: int = 0
     """Of `spec`."""
     found: Found | None = None
-    problem: Outcome | None = None
+    problem: SyncOutcome | None = None
     """Why Git could not be looked at; what was found before is kept true meanwhile."""
     refused: dict[Key, tuple[str, Rejection]] = field(default_factory=dict)
     """Hash and refusal: not tried again before the next look at Git."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from reconciler.core.git.source import SourceError
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.notes import note
-from reconciler.core.notes.note import About, Line, commit_of
+from reconciler.core.notes.note import About, NoteLine, commit_of
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.sync.status import shown
 from reconciler.runtime.sync.apply import Done
@@ -42,13 +42,13 @@ class SyncNotes:
             for live in done.deleted:
                 line = note.object_pruned(About.of(live, self._cluster), now)
                 told.append((commits.get(_path(live), head), line))
-        by_commit: dict[str, list[Line]] = defaultdict(list)
+        by_commit: dict[str, list[NoteLine]] = defaultdict(list)
         for commit, line in told:
             by_commit[commit or found.snapshot.commit.sha].append(line)
         for commit, lines in by_commit.items():
             self._record.put(sync.key, commit, *lines)
 
-    def _put_back(self, done: Done, now: datetime) -> Iterator[tuple[str, Line]]:
+    def _put_back(self, done: Done, now: datetime) -> Iterator[tuple[str, NoteLine]]:
         for put in done.put_right:
             about = About.of(put.after, self._cluster)
             # The version that was edited tells one edit from the next, also where it moved no generation.

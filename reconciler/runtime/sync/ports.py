@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from reconciler.core.notes.note import Line
+from reconciler.core.notes.note import NoteLine
 from reconciler.core.ports import Applier, ClusterPorts
 from reconciler.core.resource import Key
 from reconciler.runtime.sync.claims import SyncClaims
@@ -23,7 +23,7 @@ class Appliers(Protocol):
 class CommitNotes(Protocol):
     """The record on commits. Never raises; an equal line is kept once."""
 
-    def put(self, sync: Key, commit: str, /, *lines: Line) -> bool: ...
+    def put(self, sync: Key, commit: str, /, *lines: NoteLine) -> bool: ...
 
 
 Recall = Callable[[Key], None]

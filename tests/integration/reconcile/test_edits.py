@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.drift.git_plane import PutBack
+from reconciler.core.drift.git_drift import Reverted
 from reconciler.core.errors import TransientError
 from tests.support.lab import Lab, hosting, job
 from tests.support.lab_git import LabGit
@@ -276,7 +276,7 @@ def test_puts_back_that_no_status_tells_of_yet_count_too(lab: Lab, git: LabGit) 
     """A rival so fast that the worker never sees what the sync wrote."""
     git.edit(enableNetworkIsolation=True)
     for number in range(3):
-        put = PutBack(("/spec/enableNetworkIsolation",), f"rival-{number}", lab.clock.now())
+        put = Reverted(("/spec/enableNetworkIsolation",), f"rival-{number}", lab.clock.now())
         lab.claims.put_right(git.key, put)
     lab.settle()
 

@@ -8,8 +8,8 @@ from urllib.parse import urlparse
 
 import pytest
 
-from reconciler.dev.simulator.clock import Clock
-from reconciler.dev.simulator.server import _Handler, _Server
+from reconciler.dev.simulator.clock import SimulatedClock
+from reconciler.dev.simulator.server import _SimulatorHandler, _SimulatorServer
 from reconciler.dev.simulator.throttle import Throttle
 from tests.integration.simulator import given
 from tests.integration.simulator.given import Aws, error
@@ -33,7 +33,7 @@ def test_time_never_jumps_when_the_mode_changes(aws: Aws) -> None:
 
 def test_a_step_lasts_from_when_the_last_one_was_due() -> None:
     """Not from when it ran: one long advance gives the same time stamps as many short ones."""
-    clock = Clock(threading.RLock())
+    clock = SimulatedClock(threading.RLock())
     clock.set("manual")
     start, seen = clock.now(), []
 
@@ -235,7 +235,9 @@ def test_a_raw_call_is_cheap(aws: Aws) -> None:
 
 
 def test_nothing_is_served_after_the_end(aws: Aws) -> None:
-    server = _Server("127.0.0.1", 0, lambda _environ, start: start("200 OK", []) or [b"x"], handler=_Handler)
+    server = _SimulatorServer(
+        "127.0.0.1", 0, lambda _environ, start: start("200 OK", []) or [b"x"], handler=_SimulatorHandler
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
     connection.request("GET", "/")

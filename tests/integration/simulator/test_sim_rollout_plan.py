@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from reconciler.dev.simulator.errors import ApiError
-from reconciler.dev.simulator.rollout import Pace, check, plan
+from reconciler.dev.simulator.rollout import SimulatedPace, check, plan
 
-PACE = Pace(launch_s=240, activate_s=10, terminate_s=30)
+PACE = SimulatedPace(launch_s=240, activate_s=10, terminate_s=30)
 HALF = {"Type": "CAPACITY_PERCENT", "Value": 50}
 ONE = {"Type": "INSTANCE_COUNT", "Value": 1}
 

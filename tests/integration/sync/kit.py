@@ -24,7 +24,7 @@ from reconciler.app.sides import apis
 from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import find
 from reconciler.core.git.rules import UrlPolicy
-from reconciler.core.notes.note import Line, render
+from reconciler.core.notes.note import NoteLine, render
 from reconciler.core.ports import Applier, ClusterPorts
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.kinds import CATALOG
@@ -109,7 +109,7 @@ class ToldNotes:
         self.told: list[tuple[str, str, dict[str, Any]]] = []
         self.ids: list[str] = []
 
-    def put(self, sync: Key, commit: str, /, *lines: Line) -> bool:
+    def put(self, sync: Key, commit: str, /, *lines: NoteLine) -> bool:
         assert sync.kind == "GitSync"
         self.told += [(commit, str(line.event), json.loads(render(line))) for line in lines]
         self.ids += [line.id for line in lines]

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Decision, Difference, Phase
-from reconciler.core.drift.git_plane import GitPlane
+from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
 from reconciler.core.resource import Resource
 from reconciler.core.schema.shapes import Structure
@@ -120,7 +120,7 @@ def test_a_suspended_object_keeps_what_is_known_and_says_why_nothing_moves() -> 
 
 def _suspended(found: Resource, *edits: Difference) -> dict[str, Any]:
     policy = Policy(frozen="Suspended")
-    return suspended(found, policy=policy, shape=Structure(()), git=GitPlane(edits), now=LATER)
+    return suspended(found, policy=policy, shape=Structure(()), git=GitDrift(edits), now=LATER)
 
 
 @pytest.mark.holds("D-16.5")

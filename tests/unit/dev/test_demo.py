@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from reconciler.dev.demo import command
 from reconciler.dev.demo.stage import NotSeenError, Stage
-from reconciler.dev.demo.table import Table
+from reconciler.dev.demo.table import DemoTable
 
 HEAD = "NAME    STATUS     AGE"
 
@@ -61,7 +61,7 @@ def test_a_step_that_is_not_seen_ends_the_demo_with_1(monkeypatch: pytest.Monkey
     ],
 )
 def test_a_growing_table(printed: list[Any], news: list[str]) -> None:
-    table = Table()
+    table = DemoTable()
     first = [HEAD, "churn   Creating   1s"]
     assert table.news(first) == first
     assert table.news(printed) == news

@@ -13,10 +13,10 @@ from reconciler.plugins.connection import ConnectionFlags
 from reconciler.plugins.smlogs.command import smlogs
 from reconciler.plugins.smlogs.completion import candidates
 from reconciler.plugins.smlogs.kinds import LogKind
-from reconciler.plugins.smlogs.lines import Event, Printer, json_line, text_line
+from reconciler.plugins.smlogs.lines import LogEvent, Printer, json_line, text_line
 from reconciler.plugins.times import go_time
 
-EVENT = Event("7", "job/algo-1", 1574811673449, "epoch 1\tloss 0.5 \n", 0)
+EVENT = LogEvent("7", "job/algo-1", 1574811673449, "epoch 1\tloss 0.5 \n", 0)
 AT = go_time(EVENT.timestamp_ms)
 
 
@@ -28,7 +28,7 @@ def test_a_line_is_the_archived_plugins(hide: bool, line: str) -> None:
 
 
 def test_json_is_an_object_a_line() -> None:
-    told = json.loads(json_line(hide_stream=False)(Event("7", "s", 0, "zwei\nZeilen ü", 0)))
+    told = json.loads(json_line(hide_stream=False)(LogEvent("7", "s", 0, "zwei\nZeilen ü", 0)))
     assert told == {
         "timestamp": "1970-01-01T00:00:00.000Z",
         "logStream": "s",
@@ -41,7 +41,7 @@ def test_json_is_an_object_a_line() -> None:
 def test_what_a_terminal_cannot_show_is_escaped() -> None:
     written = io.BytesIO()
     stream = io.TextIOWrapper(written, "ascii", errors="backslashreplace")
-    Printer(stream, text_line(hide_stream=True)).show([Event("1", "s", 0, "ü \ud800", 0)])
+    Printer(stream, text_line(hide_stream=True)).show([LogEvent("1", "s", 0, "ü \ud800", 0)])
     assert written.getvalue().endswith(b"\\xfc \\ud800\n")
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from reconciler.core.errors import DeniedError, NotFoundError, PreconditionError, TransientError
-from reconciler.plugins.smlogs.follow import QUIET_POLLS, Following, Reading
+from reconciler.plugins.smlogs.follow import QUIET_POLLS, Following, LogReading
 from reconciler.plugins.smlogs.kinds import Query, Subject
-from reconciler.plugins.smlogs.lines import Event, Printer
+from reconciler.plugins.smlogs.lines import LogEvent, Printer
 
 RUNNING = Subject(uid="1", name="job", region="us-west-2", status="InProgress")
 OVER = Subject(uid="1", name="job", region="us-west-2", status="Completed", over=True)
@@ -22,7 +22,7 @@ class Scene:
 
     steps: list[Callable[[], None]] = field(default_factory=list)
     seen: Subject | None = RUNNING
-    events: list[Event] | None = None
+    events: list[LogEvent] | None = None
     page: int = 100
     notes: list[str] = field(default_factory=list)
     out: io.StringIO = field(default_factory=io.StringIO)
@@ -31,9 +31,9 @@ class Scene:
     begun: int = 0
 
     def log(self, message: str, at: int, stream: str = "job/algo-1") -> None:
-        self.events = [*(self.events or []), Event(message, stream, at, message, at)]
+        self.events = [*(self.events or []), LogEvent(message, stream, at, message, at)]
 
-    def pages(self, query: Query, start_ms: int) -> Iterator[list[Event]]:
+    def pages(self, query: Query, start_ms: int) -> Iterator[list[LogEvent]]:
         assert query.group == "/group"
         self.starts.append(start_ms)
         if self.events is None:
@@ -55,11 +55,11 @@ class Scene:
             raise self.look_error
         return self.seen
 
-    def reading(self, tail: int | None = None) -> Reading:
+    def reading(self, tail: int | None = None) -> LogReading:
         printer = Printer(self.out, lambda event: event.message + "\n")
-        return Reading(self, Query("/group", "job/"), printer, self.notes.append, 0, tail)
+        return LogReading(self, Query("/group", "job/"), printer, self.notes.append, 0, tail)
 
-    def begin(self, _seen: Subject) -> Reading:
+    def begin(self, _seen: Subject) -> LogReading:
         self.begun += 1
         return self.reading()
 

@@ -14,7 +14,7 @@ from typing import Self
 from reconciler.dev.simulator import rollout
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds.endpoint_config import variants_of
-from reconciler.dev.simulator.store import Answer, Resource, Store
+from reconciler.dev.simulator.store import Answer, SimulatedResource, SimulatedStore
 from reconciler.dev.simulator.world import World
 
 EVENT = "SageMaker Endpoint State Change"
@@ -63,7 +63,7 @@ class Fleet:
     started: float = 0.0
 
     @classmethod
-    def of(cls, config: Resource, store: Store) -> Self:
+    def of(cls, config: SimulatedResource, store: SimulatedStore) -> Self:
         shadows = config.request.get("ShadowProductionVariants") or []
         variants = []
         for given in variants_of(config.request):
@@ -132,7 +132,7 @@ def alarm_names(policy: Answer | None) -> list[str]:
 # Creation
 
 
-def begin_creation(world: World, endpoint: Resource, fleet: Fleet, outcome: Action, at: float) -> None:
+def begin_creation(world: World, endpoint: SimulatedResource, fleet: Fleet, outcome: Action, at: float) -> None:
     hosting: Hosting = endpoint.state
     fleet.started, hosting.pending = at, fleet
     _spread(fleet, 0)
@@ -157,12 +157,12 @@ def begin_creation(world: World, endpoint: Resource, fleet: Fleet, outcome: Acti
 # Update
 
 
-def begin_update(world: World, endpoint: Resource, fleet: Fleet, outcome: Action, at: float) -> None:
+def begin_update(world: World, endpoint: SimulatedResource, fleet: Fleet, outcome: Action, at: float) -> None:
     hosting: Hosting = endpoint.state
     endpoint.status, hosting.failure = "Updating", ""
     fleet.started, hosting.pending = at, fleet
     _spread(fleet, 0)
-    pace = rollout.Pace(*(world.duration(f"endpoint.{step}") for step in ("launch", "activate", "terminate")))
+    pace = rollout.SimulatedPace(*(world.duration(f"endpoint.{step}") for step in ("launch", "activate", "terminate")))
     old = hosting.fleet.instances if hosting.fleet else 1
     plan = rollout.plan(hosting.last_deployment, old, fleet.instances, pace)
     world.changed(endpoint, at)
@@ -177,7 +177,9 @@ def begin_update(world: World, endpoint: Resource, fleet: Fleet, outcome: Action
         world.later(endpoint, at, plan.timeout_s, lambda due: roll_back(world, endpoint, reason, due))
 
 
-def _walk(world: World, endpoint: Resource, steps: tuple[rollout.Step, ...], outcome: Action, at: float) -> None:
+def _walk(
+    world: World, endpoint: SimulatedResource, steps: tuple[rollout.SimulatedStep, ...], outcome: Action, at: float
+) -> None:
     hosting: Hosting = endpoint.state
     step, rest = steps[0], steps[1:]
     if hosting.pending is None:
@@ -200,7 +202,7 @@ def _walk(world: World, endpoint: Resource, steps: tuple[rollout.Step, ...], out
     world.later(endpoint, at, step.seconds, end)
 
 
-def _watch_alarms(world: World, endpoint: Resource, at: float) -> None:
+def _watch_alarms(world: World, endpoint: SimulatedResource, at: float) -> None:
     """An alarm that is in ALARM at any time of the update rolls it back; polled on the virtual clock."""
     hosting: Hosting = endpoint.state
     names = alarm_names(hosting.last_deployment)
@@ -222,7 +224,7 @@ def _watch_alarms(world: World, endpoint: Resource, at: float) -> None:
     world.later(endpoint, at, every_s, poll)
 
 
-def break_off(world: World, endpoint: Resource, outcome: Action, at: float) -> None:
+def break_off(world: World, endpoint: SimulatedResource, outcome: Action, at: float) -> None:
     """End an update that is under way as the rule says."""
     default = "The primary container for production variant did not pass the ping health check."
     reason = outcome.get("reason", default)
@@ -236,7 +238,7 @@ def break_off(world: World, endpoint: Resource, outcome: Action, at: float) -> N
         _settle(world, endpoint, "Failed", reason, at)
 
 
-def roll_back(world: World, endpoint: Resource, reason: str, at: float) -> None:
+def roll_back(world: World, endpoint: SimulatedResource, reason: str, at: float) -> None:
     """Back to the old config; the new fleet terminates."""
     hosting: Hosting = endpoint.state
     endpoint.epoch += 1
@@ -257,7 +259,9 @@ def roll_back(world: World, endpoint: Resource, reason: str, at: float) -> None:
 # Rebalancing, patching, deletion
 
 
-def begin_rebalance(world: World, endpoint: Resource, wanted: Iterable[Answer], outcome: Action, at: float) -> None:
+def begin_rebalance(
+    world: World, endpoint: SimulatedResource, wanted: Iterable[Answer], outcome: Action, at: float
+) -> None:
     """UpdateEndpointWeightsAndCapacities: the same config, other live values."""
     hosting: Hosting = endpoint.state
     endpoint.status, hosting.failure = "Updating", ""
@@ -299,13 +303,13 @@ def begin_rebalance(world: World, endpoint: Resource, wanted: Iterable[Answer], 
     world.later(endpoint, at, outcome.get("after", seconds), end)
 
 
-def begin_system_update(world: World, endpoint: Resource, seconds: float, at: float) -> None:
+def begin_system_update(world: World, endpoint: SimulatedResource, seconds: float, at: float) -> None:
     endpoint.status = "SystemUpdating"
     world.changed(endpoint, at)
     world.later(endpoint, at, seconds, lambda due: _settle(world, endpoint, "InService", "", due))
 
 
-def begin_deletion(world: World, endpoint: Resource, at: float) -> None:
+def begin_deletion(world: World, endpoint: SimulatedResource, at: float) -> None:
     endpoint.epoch += 1
     endpoint.status = "Deleting"
     world.changed(endpoint, at)
@@ -315,7 +319,7 @@ def begin_deletion(world: World, endpoint: Resource, at: float) -> None:
 # Shared
 
 
-def _serve(world: World, endpoint: Resource, at: float) -> None:
+def _serve(world: World, endpoint: SimulatedResource, at: float) -> None:
     """The pending fleet takes over."""
     hosting: Hosting = endpoint.state
     if hosting.pending is None:
@@ -328,7 +332,7 @@ def _serve(world: World, endpoint: Resource, at: float) -> None:
     _settle(world, endpoint, "InService", "", at)
 
 
-def _settle(world: World, endpoint: Resource, status: str, failure: str, at: float) -> None:
+def _settle(world: World, endpoint: SimulatedResource, status: str, failure: str, at: float) -> None:
     hosting: Hosting = endpoint.state
     endpoint.epoch += 1
     endpoint.status, hosting.failure, hosting.before = status, failure[:1024], []
@@ -353,14 +357,14 @@ def _spread(fleet: Fleet, instances: int) -> None:
             left -= variant.count
 
 
-def _image(model: Resource | None) -> str:
+def _image(model: SimulatedResource | None) -> str:
     if model is None:
         return ""
     containers = model.request.get("Containers") or [model.request.get("PrimaryContainer", {})]
     return str(containers[0].get("Image", ""))
 
 
-def _write(world: World, endpoint: Resource, fleet: Fleet, at: float, lines: list[str]) -> None:
+def _write(world: World, endpoint: SimulatedResource, fleet: Fleet, at: float, lines: list[str]) -> None:
     for variant in fleet.variants:
         digest = hashlib.sha256(f"{endpoint.arn}/{fleet.started}/{variant.name}".encode()).hexdigest()
         stream = f"{variant.name}/i-{digest[:17]}"

@@ -8,14 +8,14 @@ from reconciler.dev.simulator.kinds import deployment, endpoint_view
 from reconciler.dev.simulator.kinds.deployment import BUSY, Fleet, Hosting
 from reconciler.dev.simulator.kinds.endpoint_config import NOUN as CONFIG_NOUN
 from reconciler.dev.simulator.kinds.endpoint_config import variants_of
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _NOUN = "endpoint"
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     request = call.input
     name, arn = request["EndpointName"], call.scope.arn("endpoint", request["EndpointName"])
     if call.world.store.get(call.scope, "Endpoint", name):
@@ -33,7 +33,7 @@ def _create(call: Call) -> Answer:
     return {"EndpointArn": arn}
 
 
-def _update(call: Call) -> Answer:
+def _update(call: SimulatedCall) -> Answer:
     request = call.input
     endpoint = KIND.existing(call)
     hosting: Hosting = endpoint.state
@@ -62,7 +62,7 @@ def _update(call: Call) -> Answer:
     return {"EndpointArn": endpoint.arn}
 
 
-def _update_weights(call: Call) -> Answer:
+def _update_weights(call: SimulatedCall) -> Answer:
     endpoint = KIND.existing(call)
     hosting: Hosting = endpoint.state
     wanted = call.input["DesiredWeightsAndCapacities"]
@@ -78,7 +78,7 @@ def _update_weights(call: Call) -> Answer:
     return {"EndpointArn": endpoint.arn}
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     endpoint = KIND.existing(call)
     if endpoint.status in BUSY:
         raise errors.in_progress(endpoint.arn)
@@ -88,7 +88,7 @@ def _delete(call: Call) -> Answer:
     return {}
 
 
-def _config(call: Call, name: str) -> Resource:
+def _config(call: SimulatedCall, name: str) -> SimulatedResource:
     """The config, and the models it needs: all may be missing by now, or not yet be seen."""
     config = call.find("EndpointConfig", name)
     if config is None:
@@ -100,14 +100,14 @@ def _config(call: Call, name: str) -> Resource:
     return config
 
 
-def _check_idle(endpoint: Resource) -> None:
+def _check_idle(endpoint: SimulatedResource) -> None:
     if endpoint.status in BUSY:
         raise errors.in_progress(endpoint.arn)
     if endpoint.status == "Failed":  # only DeleteEndpoint is allowed now (SM-102)
         raise errors.unverified(f'Cannot update endpoint "{endpoint.arn}" in status Failed.')
 
 
-def _check_scaling(call: Call, endpoint: Resource, fleet: Fleet) -> None:
+def _check_scaling(call: SimulatedCall, endpoint: SimulatedResource, fleet: Fleet) -> None:
     """A variant that is a scalable target neither goes nor changes its instance type (SM-152)."""
     hosting: Hosting = endpoint.state
     types = {variant.name: variant.given.get("InstanceType") for variant in fleet.variants}
@@ -121,7 +121,7 @@ def _check_scaling(call: Call, endpoint: Resource, fleet: Fleet) -> None:
             )
 
 
-def _check_deployment(call: Call, hosting: Hosting, fleet: Fleet, policy: Answer | None) -> None:
+def _check_deployment(call: SimulatedCall, hosting: Hosting, fleet: Fleet, policy: Answer | None) -> None:
     if not policy:
         return
     rollout.check(policy, fleet.instances)
@@ -133,14 +133,14 @@ def _check_deployment(call: Call, hosting: Hosting, fleet: Fleet, policy: Answer
     _check_alarms(call, policy)
 
 
-def _check_alarms(call: Call, policy: Answer | None) -> None:
+def _check_alarms(call: SimulatedCall, policy: Answer | None) -> None:
     names = deployment.alarm_names(policy)
     unknown = set(names) - set(call.world.neighbours.alarms(call.scope, names))
     if unknown:
         raise errors.unverified(f"Could not find CloudWatch alarm(s): {', '.join(sorted(unknown))}.")
 
 
-def _check_quota(call: Call, config: Resource, own: dict[str, int]) -> None:
+def _check_quota(call: SimulatedCall, config: SimulatedResource, own: dict[str, int]) -> None:
     for instance_type, count in endpoint_view.instances_of(config.request).items():
 
         def used(of: str = instance_type) -> int:
@@ -152,7 +152,7 @@ def _check_quota(call: Call, config: Resource, own: dict[str, int]) -> None:
             call.world.check_quota(f"{instance_type} for endpoint usage", delta, used)
 
 
-def _force(world: World, endpoint: Resource, action: Action, at: float) -> None:
+def _force(world: World, endpoint: SimulatedResource, action: Action, at: float) -> None:
     if action["type"] == "system_updating" and endpoint.status == "InService":
         deployment.begin_system_update(world, endpoint, action["seconds"], at)
     if action["type"] == "endpoint_outcome" and endpoint.status == "Updating" and endpoint.state.pending:
@@ -168,7 +168,7 @@ def _status(summary: Answer) -> Any:
     return summary["EndpointStatus"]
 
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="Endpoint",
     arn_type="endpoint",
     name_field="EndpointName",
@@ -178,7 +178,7 @@ KIND = Kind(
         "UpdateEndpointWeightsAndCapacities": _update_weights,
         "DeleteEndpoint": _delete,
     },
-    listing=Listing(op="ListEndpoints", result="Endpoints", order="Descending", equals={"StatusEquals": _status}),
+    listing=ListOperation(op="ListEndpoints", result="Endpoints", order="Descending", equals={"StatusEquals": _status}),
     describe=endpoint_view.describe,
     summarize=endpoint_view.summarize,
     absent=lambda arn, _: errors.missing(_NOUN, arn),

@@ -5,9 +5,9 @@ What that deletion breaks is the endpoint's business: see `endpoint.py`.
 
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 NOUN = "endpoint configuration"
 _SERVERLESS_VOLUME_GB = 5
@@ -18,7 +18,7 @@ def variants_of(config: Answer) -> list[Answer]:
     return [*config["ProductionVariants"], *(config.get("ShadowProductionVariants") or [])]
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     name = call.input["EndpointConfigName"]
     arn = call.scope.arn("endpoint-config", name)
     if call.world.store.get(call.scope, "EndpointConfig", name):
@@ -29,7 +29,7 @@ def _create(call: Call) -> Answer:
     return {"EndpointConfigArn": arn}
 
 
-def _check_variants(call: Call) -> None:
+def _check_variants(call: SimulatedCall) -> None:
     variants = variants_of(dict(call.input))
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) < len(names):
@@ -40,7 +40,7 @@ def _check_variants(call: Call) -> None:
         _check_variant(call, variant)
 
 
-def _check_variant(call: Call, variant: Answer) -> None:
+def _check_variant(call: SimulatedCall, variant: Answer) -> None:
     model = variant.get("ModelName")
     if model and variant.get("ManagedInstanceScaling"):
         raise errors.invalid("ManagedInstanceScaling is only supported for inference component endpoints.")
@@ -55,7 +55,7 @@ def _check_variant(call: Call, variant: Answer) -> None:
         raise errors.missing("model", call.scope.arn("model", model))
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     config = KIND.existing(call)
     call.world.emit(config, KIND.event, call.now)
     call.world.remove(config, call.now)
@@ -69,7 +69,7 @@ def _variant(given: Answer) -> Answer:
     return shown
 
 
-def _describe(_: World, config: Resource) -> Answer:
+def _describe(_: World, config: SimulatedResource) -> Answer:
     shown = {**config.request, **named("EndpointConfig", config, modified=False)}
     shown["EnableNetworkIsolation"] = config.request.get("EnableNetworkIsolation", False)
     for group in ("ProductionVariants", "ShadowProductionVariants"):
@@ -78,17 +78,17 @@ def _describe(_: World, config: Resource) -> Answer:
     return shown
 
 
-def _detail(world: World, config: Resource) -> Answer:
+def _detail(world: World, config: SimulatedResource) -> Answer:
     detail: Answer = event_times(_describe(world, config))
     return detail
 
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="EndpointConfig",
     arn_type="endpoint-config",
     name_field="EndpointConfigName",
     operations={"CreateEndpointConfig": _create, "DeleteEndpointConfig": _delete},
-    listing=Listing(op="ListEndpointConfigs", result="EndpointConfigs", order="Descending"),
+    listing=ListOperation(op="ListEndpointConfigs", result="EndpointConfigs", order="Descending"),
     describe=_describe,
     summarize=lambda config: named("EndpointConfig", config, modified=False),
     absent=lambda arn, _: errors.missing(NOUN, arn),

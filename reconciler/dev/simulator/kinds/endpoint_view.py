@@ -6,11 +6,11 @@ import re
 from reconciler.dev.simulator.kinds.deployment import Fleet, Hosting, Variant
 from reconciler.dev.simulator.kinds.endpoint_config import variants_of
 from reconciler.dev.simulator.kinds.fields import event_times, named, without_none
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.world import World
 
 
-def describe(_: World, endpoint: Resource) -> Answer:
+def describe(_: World, endpoint: SimulatedResource) -> Answer:
     hosting: Hosting = endpoint.state
     shown = {
         **named("Endpoint", endpoint),
@@ -84,12 +84,12 @@ def _capture(fleet: Fleet) -> Answer | None:
     }
 
 
-def summarize(endpoint: Resource) -> Answer:
+def summarize(endpoint: SimulatedResource) -> Answer:
     """No config name here: a sweep cannot see what is deployed."""
     return {**named("Endpoint", endpoint), "EndpointStatus": endpoint.status}
 
 
-def detail(world: World, endpoint: Resource) -> Answer:
+def detail(world: World, endpoint: SimulatedResource) -> Answer:
     """As describe, but statuses are SCREAMING_SNAKE (SM-159)."""
     told: Answer = event_times(describe(world, endpoint))
     told["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.status).upper()

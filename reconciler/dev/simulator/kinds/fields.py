@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 
 
 def with_defaults(given: Answer | None, defaults: Answer) -> Answer:
@@ -19,7 +19,7 @@ def without_none(answer: Answer) -> Answer:
     return {key: value for key, value in answer.items() if value is not None}
 
 
-def named(kind: str, resource: Resource, *, modified: bool = True) -> Answer:
+def named(kind: str, resource: SimulatedResource, *, modified: bool = True) -> Answer:
     """The head of every describe and every summary."""
     head: Answer = {f"{kind}Name": resource.name, f"{kind}Arn": resource.arn, "CreationTime": resource.created}
     return {**head, "LastModifiedTime": resource.modified} if modified else head

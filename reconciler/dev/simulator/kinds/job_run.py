@@ -10,8 +10,8 @@ from typing import Any
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds.progress import tell_progress
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 RUNNING = ("InProgress", "Stopping")
 _STARTING = "Starting"
@@ -19,7 +19,7 @@ _INTERNAL = "InternalServerError: We encountered an internal error. Please try a
 
 
 @dataclass
-class Run:
+class SimulatedRun:
     """The state of one job."""
 
     plan: Action
@@ -35,27 +35,27 @@ class Course:
     """The prefix of its durations."""
     work: str
     """The step after Starting, where a rule's outcome strikes unless it says otherwise."""
-    write: Callable[[World, Resource, float, Iterable[str]], None]
+    write: Callable[[World, SimulatedResource, float, Iterable[str]], None]
     instances: Callable[[Mapping[str, Any]], dict[str, int]]
     """How many of which instance type a request asks for."""
-    limit_s: Callable[[Resource], float | None]
+    limit_s: Callable[[SimulatedResource], float | None]
 
-    def create(self, call: Call, kind: Kind) -> Resource:
+    def create(self, call: SimulatedCall, kind: SimulatedKind) -> SimulatedResource:
         """Once the kind has checked the request and what it refers to."""
         name = call.input[kind.name_field]
         self._check_quota(call, kind)
         tags = {tag["Key"]: tag["Value"] for tag in call.input.get("Tags") or []}
-        job = call.world.create(call, kind, "InProgress", Run(call.outcome("job_outcome", name, tags)))
+        job = call.world.create(call, kind, "InProgress", SimulatedRun(call.outcome("job_outcome", name, tags)))
         call.world.changed(job, call.now)
         self._schedule(call.world, job, _STARTING, call.now)
         return job
 
-    def refuse_taken(self, call: Call, kind: Kind) -> None:
+    def refuse_taken(self, call: SimulatedCall, kind: SimulatedKind) -> None:
         name = call.input[kind.name_field]
         if call.world.store.get(call.scope, kind.name, name):
             raise errors.job_name_taken("Job name", "job", call.scope.arn(kind.arn_type, name))
 
-    def stop(self, call: Call, kind: Kind) -> Answer:
+    def stop(self, call: SimulatedCall, kind: SimulatedKind) -> Answer:
         name = call.input[kind.name_field]
         job = call.world.store.get(call.scope, kind.name, name)
         if job is None:
@@ -66,7 +66,7 @@ class Course:
             self._stop_now(call.world, job, call.now)
         return {}
 
-    def force(self, world: World, job: Resource, action: Action, at: float) -> None:
+    def force(self, world: World, job: SimulatedResource, action: Action, at: float) -> None:
         if action["type"] != "job_outcome" or job.status not in RUNNING:
             return
         if action["outcome"] == "stuck":
@@ -74,7 +74,7 @@ class Course:
         else:
             self._end_as(world, job, {"reason": _INTERNAL, **action}, at)
 
-    def _check_quota(self, call: Call, kind: Kind) -> None:
+    def _check_quota(self, call: SimulatedCall, kind: SimulatedKind) -> None:
         for instance_type, count in self.instances(call.input).items():
 
             def used(of: str = instance_type) -> int:
@@ -83,12 +83,12 @@ class Course:
 
             call.world.check_quota(f"{instance_type} for {self.noun} usage", count, used)
 
-    def _schedule(self, world: World, job: Resource, step: str, at: float) -> float:
+    def _schedule(self, world: World, job: SimulatedResource, step: str, at: float) -> float:
         seconds: float = job.state.plan.get("durations", {}).get(step, world.duration(f"{self.steps}.{step}"))
         world.later(job, at, seconds, lambda due: self._leave(world, job, step, due))
         return seconds
 
-    def _leave(self, world: World, job: Resource, step: str, at: float) -> None:
+    def _leave(self, world: World, job: SimulatedResource, step: str, at: float) -> None:
         plan = job.state.plan
         outcome = plan.get("outcome", "complete")
         if step == plan.get("at", self.work) and outcome in ("fail", "stuck", "stopped"):
@@ -99,7 +99,7 @@ class Course:
         else:
             self._end(world, job, "Completed", at)
 
-    def _work(self, world: World, job: Resource, at: float) -> None:
+    def _work(self, world: World, job: SimulatedResource, at: float) -> None:
         job.state.started = at
         world.changed(job, at)
         seconds = self._schedule(world, job, self.work, at)
@@ -108,13 +108,13 @@ class Course:
         if limit is not None:
             world.later(job, at, limit, lambda due: self._stop_now(world, job, due))
 
-    def _stop_now(self, world: World, job: Resource, at: float) -> None:
+    def _stop_now(self, world: World, job: SimulatedResource, at: float) -> None:
         job.epoch += 1
         job.status = "Stopping"
         world.changed(job, at)
         world.later(job, at, world.duration(f"{self.steps}.stop"), lambda due: self._end(world, job, "Stopped", due))
 
-    def _end_as(self, world: World, job: Resource, plan: Action, at: float) -> None:
+    def _end_as(self, world: World, job: SimulatedResource, plan: Action, at: float) -> None:
         # What strikes from behind brings its own words; what was planned has them already.
         job.state.plan = {**job.state.plan, **plan}
         match plan["outcome"]:
@@ -126,7 +126,7 @@ class Course:
             case "complete":
                 self._end(world, job, "Completed", at)
 
-    def _end(self, world: World, job: Resource, status: str, at: float) -> None:
+    def _end(self, world: World, job: SimulatedResource, status: str, at: float) -> None:
         job.epoch += 1
         job.status = status
         job.state.ended = at

@@ -2,14 +2,14 @@
 
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _NOUN = "model"
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     request, arn = call.input, call.scope.arn("model", call.input["ModelName"])
     if call.world.store.get(call.scope, "Model", request["ModelName"]):
         raise errors.already_exists(_NOUN, arn)
@@ -26,7 +26,7 @@ def _create(call: Call) -> Answer:
     return {"ModelArn": arn}
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     model = KIND.existing(call)
     call.world.emit(model, KIND.event, call.now)
     call.world.remove(model, call.now)
@@ -45,7 +45,7 @@ def _container(world: World, given: Answer) -> Answer:
     return shown
 
 
-def _describe(world: World, model: Resource) -> Answer:
+def _describe(world: World, model: SimulatedResource) -> Answer:
     shown = {**model.request, **named("Model", model, modified=False)}
     shown["EnableNetworkIsolation"] = model.request.get("EnableNetworkIsolation", False)
     if model.request.get("PrimaryContainer"):
@@ -55,17 +55,17 @@ def _describe(world: World, model: Resource) -> Answer:
     return shown
 
 
-def _detail(world: World, model: Resource) -> Answer:
+def _detail(world: World, model: SimulatedResource) -> Answer:
     detail: Answer = event_times(_describe(world, model))
     return detail
 
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="Model",
     arn_type="model",
     name_field="ModelName",
     operations={"CreateModel": _create, "DeleteModel": _delete},
-    listing=Listing(op="ListModels", result="Models", order="Descending"),
+    listing=ListOperation(op="ListModels", result="Models", order="Descending"),
     describe=_describe,
     summarize=lambda model: named("Model", model, modified=False),
     absent=lambda arn, _: errors.missing(_NOUN, arn),

@@ -6,16 +6,16 @@ from typing import Any
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
 from reconciler.dev.simulator.kinds.job_run import RUNNING, Course
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 _MAX_RUNTIME_S = 86400
 _BY_THE_CONTAINER = "AlgorithmError: "
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     _check_request(call.input)
     _COURSE.refuse_taken(call, KIND)
     return {"ProcessingJobArn": _COURSE.create(call, KIND).arn}
@@ -41,7 +41,7 @@ def _check_request(request: Mapping[str, Any]) -> None:
                 raise errors.unverified(f"{item[name]} needs exactly one of {' and '.join(sources)}.")
 
 
-def _stop(call: Call) -> Answer:
+def _stop(call: SimulatedCall) -> Answer:
     return _COURSE.stop(call, KIND)
 
 
@@ -51,17 +51,17 @@ def _instances(request: Mapping[str, Any]) -> dict[str, int]:
     return {first["InstanceType"]: first.get("InstanceCount") or cluster.get("InstanceCount") or 1}
 
 
-def _limit_s(job: Resource) -> float:
+def _limit_s(job: SimulatedResource) -> float:
     limit: float = (job.request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", _MAX_RUNTIME_S)
     return limit
 
 
-def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None:
+def _write(world: World, job: SimulatedResource, at: float, lines: Iterable[str]) -> None:
     for host in range(1, sum(_instances(job.request).values()) + 1):
         world.neighbours.log(job.scope, _LOG_GROUP, f"{job.name}/algo-{host}-{int(job.state.started)}", at, lines)
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     job = KIND.existing(call)
     if job.status in RUNNING:
         raise errors.ApiError("ResourceInUse", f"The processing job {job.arn} is not in a terminal state.")
@@ -74,7 +74,7 @@ def _input(given: Answer) -> Answer:
     return with_defaults(given, {"AppManaged": False, **({"S3Input": source} if given.get("S3Input") else {})})
 
 
-def _describe(_: World, job: Resource) -> Answer:
+def _describe(_: World, job: SimulatedResource) -> Answer:
     request = job.request
     shown = {
         **request,
@@ -91,7 +91,7 @@ def _describe(_: World, job: Resource) -> Answer:
     return without_none(shown)
 
 
-def _outcome(job: Resource) -> Answer:
+def _outcome(job: SimulatedResource) -> Answer:
     return {
         "ProcessingEndTime": job.state.ended,
         "ProcessingJobStatus": job.status,
@@ -100,7 +100,7 @@ def _outcome(job: Resource) -> Answer:
     }
 
 
-def _exit_message(job: Resource) -> str | None:
+def _exit_message(job: SimulatedResource) -> str | None:
     """What the container left behind: as the rule says, else what it told of its failure."""
     if job.state.ended is None or job.state.started is None:
         return None
@@ -110,11 +110,11 @@ def _exit_message(job: Resource) -> str | None:
     return message and message[:1024]
 
 
-def _summarize(job: Resource) -> Answer:
+def _summarize(job: SimulatedResource) -> Answer:
     return without_none({**named("ProcessingJob", job), **_outcome(job)})
 
 
-def _detail(world: World, job: Resource) -> Answer:
+def _detail(world: World, job: SimulatedResource) -> Answer:
     told: Answer = event_times(_describe(world, job))
     return told
 
@@ -128,7 +128,7 @@ _COURSE = Course(
     limit_s=_limit_s,
 )
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="ProcessingJob",
     arn_type="processing-job",
     name_field="ProcessingJobName",
@@ -137,7 +137,7 @@ KIND = Kind(
         "StopProcessingJob": _stop,
         "DeleteProcessingJob": _delete,
     },
-    listing=Listing(
+    listing=ListOperation(
         op="ListProcessingJobs",
         result="ProcessingJobSummaries",
         order="Ascending",

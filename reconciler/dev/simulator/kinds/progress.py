@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from reconciler.dev.simulator.store import Resource
+from reconciler.dev.simulator.store import SimulatedResource
 from reconciler.dev.simulator.world import World
 
 _LINES = 4
 
 
 def tell_progress(
-    world: World, job: Resource, at: float, seconds: float, write: Callable[[float, Iterable[str]], None]
+    world: World, job: SimulatedResource, at: float, seconds: float, write: Callable[[float, Iterable[str]], None]
 ) -> None:
     """Now that it starts, and at every quarter of the `seconds` it will take."""
     write(at, ["Starting the container"])

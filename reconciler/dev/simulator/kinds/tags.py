@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from reconciler.dev.simulator import errors
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Handler
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import Handler, SimulatedCall
 
 _MOST = 50
 _LEAST_PER_PAGE = 50
@@ -18,7 +18,7 @@ def check(tags: Iterable[Answer] | None) -> None:
         raise errors.unverified("Duplicate tag keys found. Please remove duplicate tag keys.")
 
 
-def change(resource: Resource, tags: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+def change(resource: SimulatedResource, tags: Mapping[str, str], removed: Iterable[str] = ()) -> None:
     """LastModifiedTime does not move: tag drift is invisible there (SM-66)."""
     _refuse_reserved([*tags, *removed])
     if len(resource.tags | dict(tags)) > _MOST:
@@ -34,14 +34,14 @@ def _refuse_reserved(keys: Iterable[str]) -> None:
             raise errors.unverified("aws: prefixed tag key names are not allowed for external use.")
 
 
-def _resource(call: Call) -> Resource:
+def _resource(call: SimulatedCall) -> SimulatedResource:
     found = call.world.store.by_arn(call.input["ResourceArn"])
     if found is None or found.scope != call.scope:
         raise errors.job_not_found()
     return found
 
 
-def _add(call: Call) -> Answer:
+def _add(call: SimulatedCall) -> Answer:
     """Adds or overwrites."""
     check(call.input["Tags"])
     resource = _resource(call)
@@ -49,12 +49,12 @@ def _add(call: Call) -> Answer:
     return {"Tags": _shown(resource)}
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     change(_resource(call), {}, call.input["TagKeys"])
     return {}
 
 
-def _list(call: Call) -> Answer:
+def _list(call: SimulatedCall) -> Answer:
     tags = _shown(_resource(call))
     token = call.input.get("NextToken") or "0"
     if not token.isdecimal():
@@ -64,7 +64,7 @@ def _list(call: Call) -> Answer:
     return {**answer, "NextToken": str(start + size)} if start + size < len(tags) else answer
 
 
-def _shown(resource: Resource) -> list[Answer]:
+def _shown(resource: SimulatedResource) -> list[Answer]:
     return [{"Key": key, "Value": value} for key, value in resource.tags.items()]
 
 

@@ -8,9 +8,9 @@ from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds import training_view as view
 from reconciler.dev.simulator.kinds.progress import tell_progress
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _NOUN = "training job"
 _RUNNING = ("InProgress", "Stopping")
@@ -48,7 +48,7 @@ class Training:
     """What UpdateTrainingJob changed, over the create request."""
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     request = call.input
     name, arn = request["TrainingJobName"], call.scope.arn("training-job", request["TrainingJobName"])
     check_request(request)
@@ -58,7 +58,7 @@ def _create(call: Call) -> Answer:
     return {"TrainingJobArn": arn}
 
 
-def launch(call: Call, metrics: Mapping[str, float] | None = None) -> Resource:
+def launch(call: SimulatedCall, metrics: Mapping[str, float] | None = None) -> SimulatedResource:
     """Start the job the call asks for, which has been checked; `metrics` are final values no rule has to name."""
     request = call.input
     _check_quota(call)
@@ -92,7 +92,7 @@ def check_request(request: Mapping[str, Any]) -> None:
         )
 
 
-def _check_quota(call: Call) -> None:
+def _check_quota(call: SimulatedCall) -> None:
     for instance_type, count in view.instances(dict(call.input)).items():
 
         def used(of: str = instance_type) -> int:
@@ -115,7 +115,7 @@ def _phases(request: Mapping[str, Any], plan: Action) -> list[str]:
 # The life cycle
 
 
-def _enter(world: World, job: Resource, index: int, at: float) -> None:
+def _enter(world: World, job: SimulatedResource, index: int, at: float) -> None:
     training: Training = job.state
     phase = training.phases[index]
     seconds = training.plan.get("durations", {}).get(phase, world.duration(f"training.{phase}"))
@@ -133,7 +133,7 @@ def _enter(world: World, job: Resource, index: int, at: float) -> None:
     world.later(job, at, seconds, lambda due: _leave(world, job, index, due))
 
 
-def _leave(world: World, job: Resource, index: int, at: float) -> None:
+def _leave(world: World, job: SimulatedResource, index: int, at: float) -> None:
     training: Training = job.state
     phase, outcome = training.phases[index], training.plan.get("outcome", "complete")
     if phase == training.plan.get("at", "Training") and outcome in ("fail", "stuck", "stopped"):
@@ -146,12 +146,12 @@ def _leave(world: World, job: Resource, index: int, at: float) -> None:
         _end(world, job, "Completed", "Completed", at)
 
 
-def _limit(world: World, job: Resource, at: float, seconds: float, secondary: str) -> None:
+def _limit(world: World, job: SimulatedResource, at: float, seconds: float, secondary: str) -> None:
     """A time-out ends Stopped, not Failed; it stops the job as StopTrainingJob would."""
     world.later(job, at, seconds, lambda due: _stop_now(world, job, due, secondary))
 
 
-def _stop_now(world: World, job: Resource, at: float, secondary: str) -> None:
+def _stop_now(world: World, job: SimulatedResource, at: float, secondary: str) -> None:
     job.epoch += 1
     job.status = "Stopping"
     if job.state.secondary in ("Starting", "Pending"):
@@ -161,7 +161,7 @@ def _stop_now(world: World, job: Resource, at: float, secondary: str) -> None:
     world.later(job, at, world.duration("training.stop"), lambda due: _end(world, job, "Stopped", secondary, due))
 
 
-def _end_as(world: World, job: Resource, outcome: str, reason: str, at: float) -> None:
+def _end_as(world: World, job: SimulatedResource, outcome: str, reason: str, at: float) -> None:
     job.epoch += 1
     match outcome:
         case "fail":
@@ -173,7 +173,7 @@ def _end_as(world: World, job: Resource, outcome: str, reason: str, at: float) -
             _end(world, job, "Completed", "Completed", at)
 
 
-def _end(world: World, job: Resource, status: str, secondary: str, at: float) -> None:
+def _end(world: World, job: SimulatedResource, status: str, secondary: str, at: float) -> None:
     training: Training = job.state
     job.epoch += 1
     job.status = status
@@ -190,13 +190,13 @@ def _end(world: World, job: Resource, status: str, secondary: str, at: float) ->
         _end_pool(world, job, at)
 
 
-def _end_pool(world: World, job: Resource, at: float) -> None:
+def _end_pool(world: World, job: SimulatedResource, at: float) -> None:
     retained = int(at - (job.state.ended or at))
     job.state.warm_pool = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": retained}
     world.changed(job, at)
 
 
-def _transition(world: World, job: Resource, status: str, at: float) -> None:
+def _transition(world: World, job: SimulatedResource, status: str, at: float) -> None:
     training: Training = job.state
     if training.transitions:
         training.transitions[-1].setdefault("EndTime", at)
@@ -205,13 +205,13 @@ def _transition(world: World, job: Resource, status: str, at: float) -> None:
     world.changed(job, at)
 
 
-def _say(world: World, job: Resource, status: str, message: str, at: float) -> None:
+def _say(world: World, job: SimulatedResource, status: str, message: str, at: float) -> None:
     if job.state.secondary == status:
         job.state.transitions[-1]["StatusMessage"] = message
         world.changed(job, at)
 
 
-def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None:
+def _write(world: World, job: SimulatedResource, at: float, lines: Iterable[str]) -> None:
     since = int(job.state.started or at)
     for host in range(1, sum(view.instances(job.request).values()) + 1):
         world.neighbours.log(job.scope, _LOG_GROUP, f"{job.name}/algo-{host}-{since}", at, lines)
@@ -220,7 +220,7 @@ def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None
 # The other calls
 
 
-def _stop(call: Call) -> Answer:
+def _stop(call: SimulatedCall) -> Answer:
     job = KIND.existing(call)
     if job.status not in _RUNNING:
         raise errors.already_over(_NOUN, job.status)
@@ -228,7 +228,7 @@ def _stop(call: Call) -> Answer:
     return {}
 
 
-def stop(world: World, job: Resource, at: float) -> None:
+def stop(world: World, job: SimulatedResource, at: float) -> None:
     if job.status == "Stopping":
         return
     if job.state.secondary == "Uploading":
@@ -238,7 +238,7 @@ def stop(world: World, job: Resource, at: float) -> None:
         _stop_now(world, job, at, "Stopped")
 
 
-def _update(call: Call) -> Answer:
+def _update(call: SimulatedCall) -> Answer:
     job = KIND.existing(call)
     training: Training = job.state
     keep_alive = (call.input.get("ResourceConfig") or {}).get("KeepAlivePeriodInSeconds")
@@ -265,7 +265,7 @@ def _update(call: Call) -> Answer:
     return {"TrainingJobArn": job.arn}
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     """Frees the name. Terminal jobs only, and none whose warm pool waits (SM-6)."""
     job = KIND.existing(call)
     if job.status in _RUNNING:
@@ -276,7 +276,7 @@ def _delete(call: Call) -> Answer:
     return {}
 
 
-def _force(world: World, job: Resource, action: Action, at: float) -> None:
+def _force(world: World, job: SimulatedResource, action: Action, at: float) -> None:
     if action["type"] != "job_outcome" or job.status not in _RUNNING:
         return
     if action["outcome"] == "stuck":
@@ -291,7 +291,7 @@ def _force(world: World, job: Resource, action: Action, at: float) -> None:
         )
 
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="TrainingJob",
     arn_type="training-job",
     name_field="TrainingJobName",
@@ -301,7 +301,7 @@ KIND = Kind(
         "UpdateTrainingJob": _update,
         "DeleteTrainingJob": _delete,
     },
-    listing=Listing(
+    listing=ListOperation(
         op="ListTrainingJobs",
         result="TrainingJobSummaries",
         order="Ascending",

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.dev.simulator.kinds.builtin_metrics import metric_definitions
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.world import World
 
 MAX_RUNTIME_S = 86400
@@ -47,17 +47,17 @@ def instances(request: Answer) -> dict[str, int]:
     return found
 
 
-def keep_alive_s(job: Resource) -> int:
+def keep_alive_s(job: SimulatedResource) -> int:
     config = job.request.get("ResourceConfig") or {}
     return int(job.state.updates.get("KeepAlivePeriodInSeconds", config.get("KeepAlivePeriodInSeconds", 0)))
 
 
-def profiler_rules(job: Resource) -> list[Answer]:
+def profiler_rules(job: SimulatedResource) -> list[Answer]:
     rules = job.state.updates.get("ProfilerRuleConfigurations", job.request.get("ProfilerRuleConfigurations"))
     return [with_defaults(rule, {"VolumeSizeInGB": 0}) for rule in rules or []]
 
 
-def describe(world: World, job: Resource) -> Answer:
+def describe(world: World, job: SimulatedResource) -> Answer:
     request, training = job.request, job.state
     shown = {
         **request,
@@ -89,7 +89,7 @@ def _algorithm(given: Answer) -> Answer:
     return {**shown, "MetricDefinitions": injected} if injected and not given.get("MetricDefinitions") else shown
 
 
-def _resources(job: Resource) -> Answer:
+def _resources(job: SimulatedResource) -> Answer:
     shown = dict(job.request["ResourceConfig"])
     if shown.get("InstanceGroups"):
         shown.setdefault("InstanceCount", sum(group["InstanceCount"] for group in shown["InstanceGroups"]))
@@ -107,7 +107,7 @@ def _from_s3(channel: Answer) -> bool:
     return bool(channel["DataSource"].get("S3DataSource"))
 
 
-def _profiler(world: World, job: Resource) -> Answer:
+def _profiler(world: World, job: SimulatedResource) -> Answer:
     """Profiler objects can appear though nobody asked for them, even with profiling Disabled (SM-44)."""
     given = job.state.updates.get("ProfilerConfig", job.request.get("ProfilerConfig"))
     enabled = given is not None and not given.get("DisableProfiler", False)
@@ -124,7 +124,7 @@ def _profiler(world: World, job: Resource) -> Answer:
     return shown
 
 
-def _run(job: Resource) -> Answer:
+def _run(job: SimulatedResource) -> Answer:
     """What only an ended run has, but for the start."""
     training = job.state
     if training.ended is None:
@@ -145,7 +145,7 @@ def _run(job: Resource) -> Answer:
     return shown
 
 
-def _metrics(job: Resource, at: float) -> list[dict[str, Any]]:
+def _metrics(job: SimulatedResource, at: float) -> list[dict[str, Any]]:
     """One value for each definition: from the rule, where null means none; else drawn from the names, so that runs repeat."""
     wanted = dict(job.state.plan.get("metrics", {}))
     algorithm = _algorithm(job.request.get("AlgorithmSpecification") or {})
@@ -162,7 +162,7 @@ def drawn(job_name: str, metric: str) -> float:
     return round(int.from_bytes(digest[:2], "big") / 65536, 4)
 
 
-def summarize(job: Resource) -> Answer:
+def summarize(job: SimulatedResource) -> Answer:
     """TrainingPlanArn is kept for its filter; the service shows it too."""
     return without_none(
         {
@@ -176,7 +176,7 @@ def summarize(job: Resource) -> Answer:
     )
 
 
-def detail(world: World, job: Resource) -> Answer:
+def detail(world: World, job: SimulatedResource) -> Answer:
     described = describe(world, job)
     told: Answer = event_times({name: described[name] for name in _IN_EVENT if name in described})
     return told

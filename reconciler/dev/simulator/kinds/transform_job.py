@@ -7,15 +7,15 @@ from typing import Any
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
 from reconciler.dev.simulator.kinds.job_run import Course
-from reconciler.dev.simulator.paging import Listing
-from reconciler.dev.simulator.store import Answer, Resource
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation
+from reconciler.dev.simulator.store import Answer, SimulatedResource
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _LOG_GROUP = "/aws/sagemaker/TransformJobs"
 _PROCESSING = {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     _COURSE.refuse_taken(call, KIND)
     model = call.input["ModelName"]
     if call.find("Model", model) is None:
@@ -23,7 +23,7 @@ def _create(call: Call) -> Answer:
     return {"TransformJobArn": _COURSE.create(call, KIND).arn}
 
 
-def _stop(call: Call) -> Answer:
+def _stop(call: SimulatedCall) -> Answer:
     return _COURSE.stop(call, KIND)
 
 
@@ -32,7 +32,7 @@ def _instances(request: Mapping[str, Any]) -> dict[str, int]:
     return {resources["InstanceType"]: resources["InstanceCount"]}
 
 
-def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None:
+def _write(world: World, job: SimulatedResource, at: float, lines: Iterable[str]) -> None:
     """A stream for each instance and one beside it for the data; a pipeline has one for each container instead."""
     model = world.store.get(job.scope, "Model", job.request["ModelName"])
     containers = (model.request.get("Containers") or []) if model else []
@@ -45,7 +45,7 @@ def _write(world: World, job: Resource, at: float, lines: Iterable[str]) -> None
         world.neighbours.log(job.scope, _LOG_GROUP, f"{stream}/data-log", at, lines)
 
 
-def _describe(_: World, job: Resource) -> Answer:
+def _describe(_: World, job: SimulatedResource) -> Answer:
     """MaxConcurrentTransforms, MaxPayloadInMB and BatchStrategy stay null though the doc gives defaults."""
     request = job.request
     return without_none(
@@ -65,7 +65,7 @@ def _describe(_: World, job: Resource) -> Answer:
     )
 
 
-def _summarize(job: Resource) -> Answer:
+def _summarize(job: SimulatedResource) -> Answer:
     return without_none(
         {
             **named("TransformJob", job),
@@ -76,7 +76,7 @@ def _summarize(job: Resource) -> Answer:
     )
 
 
-def _detail(world: World, job: Resource) -> Answer:
+def _detail(world: World, job: SimulatedResource) -> Answer:
     told: Answer = event_times(_describe(world, job))
     return told
 
@@ -90,12 +90,12 @@ _COURSE = Course(
     limit_s=lambda _: None,
 )
 
-KIND = Kind(
+KIND = SimulatedKind(
     name="TransformJob",
     arn_type="transform-job",
     name_field="TransformJobName",
     operations={"CreateTransformJob": _create, "StopTransformJob": _stop},
-    listing=Listing(
+    listing=ListOperation(
         op="ListTransformJobs",
         result="TransformJobSummaries",
         order="Descending",

@@ -12,9 +12,9 @@ from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds import training_job, training_view, tuning_search, tuning_view
 from reconciler.dev.simulator.kinds.tuning_view import Trial, Tuning
-from reconciler.dev.simulator.paging import Listing, page
-from reconciler.dev.simulator.store import Answer, Resource, Table
-from reconciler.dev.simulator.world import Call, Kind, World
+from reconciler.dev.simulator.paging import ListOperation, page
+from reconciler.dev.simulator.store import Answer, SimulatedResource, SimulatedTable
+from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 
 _NOUN = "hyperparameter tuning job"
 _RUNNING = ("InProgress", "Stopping")
@@ -41,7 +41,7 @@ _ALL_FAILED = "All training jobs failed. Please take a look at the training jobs
 # Creation
 
 
-def _create(call: Call) -> Answer:
+def _create(call: SimulatedCall) -> Answer:
     request = dict(call.input)
     name = request["HyperParameterTuningJobName"]
     arn = call.scope.arn(KIND.arn_type, name)
@@ -103,7 +103,7 @@ def _most(request: Answer) -> int:
     raise errors.unverified("MaxNumberOfTrainingJobs is required when nothing else ends the tuning job.")
 
 
-def _inherited(call: Call) -> list[Answer]:
+def _inherited(call: SimulatedCall) -> list[Answer]:
     """What the warm start's parents have found; they must exist and be over."""
     found = []
     for entry in (call.input.get("WarmStartConfig") or {}).get("ParentHyperParameterTuningJobs") or []:
@@ -121,7 +121,7 @@ def _inherited(call: Call) -> list[Answer]:
 # The life cycle
 
 
-def _fill(world: World, job: Resource, at: float) -> None:
+def _fill(world: World, job: SimulatedResource, at: float) -> None:
     """Launch what there is room for; end when nothing runs and nothing is left to launch."""
     tuning: Tuning = job.state
     parallel = job.request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
@@ -143,7 +143,7 @@ def _over(tuning: Tuning) -> int:
     return len(tuning.trials) - len(tuning.running)
 
 
-def _launch(world: World, job: Resource, at: float) -> None:
+def _launch(world: World, job: SimulatedResource, at: float) -> None:
     tuning: Tuning = job.state
     request, number = job.request, len(tuning.trials)
     given = tuning_view.definitions(request)
@@ -164,7 +164,7 @@ def _launch(world: World, job: Resource, at: float) -> None:
         **_passed_on(definition),
     }
     metric = objective["MetricName"]
-    call = Call(world, job.scope, "CreateTrainingJob", asked, at)
+    call = SimulatedCall(world, job.scope, "CreateTrainingJob", asked, at)
     child = training_job.launch(call, metrics={metric: training_view.drawn(name, metric)})
     trial = Trial(child, definition, objective, tuned)
     tuning.trials.append(trial)
@@ -176,7 +176,7 @@ def _passed_on(definition: Answer) -> Answer:
     return {**asked, "ResourceConfig": tuning_view.resources(definition)}
 
 
-def _free_name(world: World, job: Resource, seed: str, number: int) -> str:
+def _free_name(world: World, job: SimulatedResource, seed: str, number: int) -> str:
     """The same for the same seed; another when an earlier tuning job of that name has left its training jobs."""
     attempt = 0
     while True:
@@ -186,7 +186,7 @@ def _free_name(world: World, job: Resource, seed: str, number: int) -> str:
         attempt += 1
 
 
-def _noticed(world: World, job: Resource, trial: Trial, at: float) -> None:
+def _noticed(world: World, job: SimulatedResource, trial: Trial, at: float) -> None:
     """A training job has changed: it counts once it is over or gone."""
     if trial.over or (trial.child.alive and trial.child.status in _RUNNING):
         return
@@ -212,7 +212,7 @@ def _improves(trial: Trial, before: Trial | None) -> bool:
     return before is None or before.loss - trial.loss >= _IMPROVEMENT * abs(before.loss)
 
 
-def _go_on(world: World, job: Resource, at: float) -> None:
+def _go_on(world: World, job: SimulatedResource, at: float) -> None:
     tuning: Tuning = job.state
     outcome = tuning.plan.get("outcome")
     if outcome in ("fail", "stopped") and _over(tuning) >= tuning.plan.get("after", 1):
@@ -225,7 +225,7 @@ def _go_on(world: World, job: Resource, at: float) -> None:
         world.later(job, at, world.duration("tuning.launch"), lambda due: _fill(world, job, due))
 
 
-def _is_enough(job: Resource) -> bool:
+def _is_enough(job: SimulatedResource) -> bool:
     """What TuningJobCompletionCriteria say; convergence is never detected."""
     tuning: Tuning = job.state
     criteria = job.request["HyperParameterTuningJobConfig"].get("TuningJobCompletionCriteria") or {}
@@ -236,7 +236,7 @@ def _is_enough(job: Resource) -> bool:
     return patience is not None and tuning.idle >= patience
 
 
-def _conclude(world: World, job: Resource, at: float) -> None:
+def _conclude(world: World, job: SimulatedResource, at: float) -> None:
     tuning: Tuning = job.state
     if tuning.best or not tuning.trials:
         _finish(world, job, "Completed", "", at)
@@ -250,7 +250,7 @@ def _conclude(world: World, job: Resource, at: float) -> None:
         _finish(world, job, "Failed", reason, at)
 
 
-def _close(world: World, job: Resource, status: str, reason: str, at: float) -> None:
+def _close(world: World, job: SimulatedResource, status: str, reason: str, at: float) -> None:
     """Stop what runs; the tuning job ends with the last of it."""
     tuning: Tuning = job.state
     job.epoch += 1
@@ -265,7 +265,7 @@ def _close(world: World, job: Resource, status: str, reason: str, at: float) -> 
         world.later(job, at, seconds, lambda due: _finish(world, job, status, reason, due))
 
 
-def _end_as(world: World, job: Resource, plan: Action, at: float) -> None:
+def _end_as(world: World, job: SimulatedResource, plan: Action, at: float) -> None:
     match plan["outcome"]:
         case "fail":
             _close(world, job, "Failed", plan.get("reason", _ALL_FAILED), at)
@@ -275,7 +275,7 @@ def _end_as(world: World, job: Resource, plan: Action, at: float) -> None:
             _close(world, job, "Completed", "", at)
 
 
-def _finish(world: World, job: Resource, status: str, reason: str, at: float) -> None:
+def _finish(world: World, job: SimulatedResource, status: str, reason: str, at: float) -> None:
     job.epoch += 1
     job.status = status
     job.state.failure = reason[:1024]
@@ -283,7 +283,7 @@ def _finish(world: World, job: Resource, status: str, reason: str, at: float) ->
     world.changed(job, at)
 
 
-def _force(world: World, job: Resource, action: Action, at: float) -> None:
+def _force(world: World, job: SimulatedResource, action: Action, at: float) -> None:
     if action["type"] != "job_outcome" or job.status not in _RUNNING:
         return
     if action["outcome"] == "stuck":
@@ -296,7 +296,7 @@ def _force(world: World, job: Resource, action: Action, at: float) -> None:
 # The other calls
 
 
-def _stop(call: Call) -> Answer:
+def _stop(call: SimulatedCall) -> Answer:
     job = KIND.existing(call)
     if job.status not in _RUNNING:
         raise errors.already_over(_NOUN, job.status)
@@ -305,7 +305,7 @@ def _stop(call: Call) -> Answer:
     return {}
 
 
-def _delete(call: Call) -> Answer:
+def _delete(call: SimulatedCall) -> Answer:
     job, world = KIND.existing(call), call.world
     if job.status in _RUNNING:
         raise errors.unverified(f"The {_NOUN} {job.arn} is not in a terminal state.")
@@ -316,29 +316,29 @@ def _delete(call: Call) -> Answer:
     return {}
 
 
-def _list_training_jobs(call: Call) -> Answer:
+def _list_training_jobs(call: SimulatedCall) -> Answer:
     job = call.find(KIND.name, call.input[KIND.name_field])
     if job is None:
         raise errors.tuning_job_not_found(call.input[KIND.name_field])
     trials: Mapping[str, Trial] = {trial.child.name: trial for trial in job.state.trials if trial.child.alive}
-    table = Table()
+    table = SimulatedTable()
     for trial in trials.values():
         table.add(trial.child)
 
-    def view(child: Resource) -> tuple[Answer, float] | None:
+    def view(child: SimulatedResource) -> tuple[Answer, float] | None:
         described = call.world.seen(child, call.now, call.stale_s, "described")
         if described is None:
             return None
         shown = tuning_view.child_summary(call.world, job.name, trials[child.name], described)
         return shown, described["LastModifiedTime"]
 
-    def value(child: Resource) -> Any:
+    def value(child: SimulatedResource) -> Any:
         return trials[child.name].value
 
     return page(table, replace(_CHILDREN, sorts={"FinalObjectiveMetricValue": value}), dict(call.input), view)
 
 
-_CHILDREN = Listing(
+_CHILDREN = ListOperation(
     op="ListTrainingJobsForHyperParameterTuningJob",
     result="TrainingJobSummaries",
     order="Ascending",
@@ -346,7 +346,7 @@ _CHILDREN = Listing(
     equals={"StatusEquals": lambda child: child["TrainingJobStatus"]},
 )
 
-KIND = Kind(
+KIND = SimulatedKind(
     name=tuning_view.KIND_NAME,
     arn_type="hyper-parameter-tuning-job",
     name_field="HyperParameterTuningJobName",
@@ -356,7 +356,7 @@ KIND = Kind(
         "DeleteHyperParameterTuningJob": _delete,
         _CHILDREN.op: _list_training_jobs,
     },
-    listing=Listing(
+    listing=ListOperation(
         op="ListHyperParameterTuningJobs",
         result="HyperParameterTuningJobSummaries",
         order="Ascending",

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds.builtin_metrics import metric_definitions
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
-from reconciler.dev.simulator.store import Answer, Resource
+from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.world import World
 
 KIND_NAME = "HyperParameterTuningJob"
@@ -32,7 +32,7 @@ _OF_CHILD = (
 class Trial:
     """One training job that was launched; it outlives it as a record."""
 
-    child: Resource
+    child: SimulatedResource
     definition: Answer
     objective: Answer
     tuned: dict[str, str]
@@ -127,7 +127,7 @@ def child_summary(world: World, job_name: str, trial: Trial, described: Answer |
     return without_none(shown)
 
 
-def counters(job: Resource) -> Answer:
+def counters(job: SimulatedResource) -> Answer:
     jobs = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
     objectives = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
     for trial in job.state.trials:
@@ -146,7 +146,7 @@ def _counted_as(trial: Trial) -> str:
     return "RetryableError" if again else "NonRetryableError"
 
 
-def describe(world: World, job: Resource) -> Answer:
+def describe(world: World, job: SimulatedResource) -> Answer:
     request, tuning = job.request, job.state
     shown = {
         **request,
@@ -176,7 +176,7 @@ def describe(world: World, job: Resource) -> Answer:
     return without_none(shown)
 
 
-def overall_best(job: Resource) -> Answer | None:
+def overall_best(job: SimulatedResource) -> Answer | None:
     """Only a warm start on identical data and algorithm compares its training jobs with its parents'."""
     if (job.request.get("WarmStartConfig") or {}).get("WarmStartType") != "IdenticalDataAndAlgorithm":
         return None
@@ -240,7 +240,7 @@ def _less(given: Answer, name: str) -> Answer:
     return {key: value for key, value in given.items() if key != name}
 
 
-def summarize(job: Resource) -> Answer:
+def summarize(job: SimulatedResource) -> Answer:
     config: dict[str, Any] = job.request["HyperParameterTuningJobConfig"]
     return without_none(
         {
@@ -254,6 +254,6 @@ def summarize(job: Resource) -> Answer:
     )
 
 
-def detail(world: World, job: Resource) -> Answer:
+def detail(world: World, job: SimulatedResource) -> Answer:
     told: Answer = event_times(describe(world, job))
     return told

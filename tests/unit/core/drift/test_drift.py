@@ -11,8 +11,8 @@ import pytest
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Difference, Phase
-from reconciler.core.drift.git_plane import GitPlane, PutBack, remembered
-from reconciler.core.drift.policy import DriftMode, Policy, Verdict
+from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
+from reconciler.core.drift.policy import DriftMode, DriftVerdict, Policy
 from reconciler.core.drift.record import condition, look_again, notices, record, verified
 from reconciler.core.schema.shapes import Field, Scalar, Structure
 
@@ -31,52 +31,54 @@ def drifted(**more: Any) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("mode", "difference", "more", "verdict"),
     [
-        pytest.param("Correct", MOVED, {}, Verdict.CORRECT, id="Correct puts right"),
-        pytest.param("Warn", MOVED, {}, Verdict.REPORT, id="Warn reports"),
-        pytest.param("Ignore", MOVED, {}, Verdict.IGNORE, id="Ignore looks away"),
-        pytest.param("Correct", WEIGHT, {}, Verdict.REPORT, id="a weight is only reported by default"),
-        pytest.param("Correct", WEIGHT, {"written": True}, Verdict.CORRECT, id="unless Correct is written out"),
-        pytest.param("Correct", MOVED, {"adopted": True}, Verdict.REPORT, id="what was adopted is only reported"),
+        pytest.param("Correct", MOVED, {}, DriftVerdict.CORRECT, id="Correct puts right"),
+        pytest.param("Warn", MOVED, {}, DriftVerdict.REPORT, id="Warn reports"),
+        pytest.param("Ignore", MOVED, {}, DriftVerdict.IGNORE, id="Ignore looks away"),
+        pytest.param("Correct", WEIGHT, {}, DriftVerdict.REPORT, id="a weight is only reported by default"),
+        pytest.param("Correct", WEIGHT, {"written": True}, DriftVerdict.CORRECT, id="unless Correct is written out"),
+        pytest.param("Correct", MOVED, {"adopted": True}, DriftVerdict.REPORT, id="what was adopted is only reported"),
         pytest.param(
             "Correct",
             MOVED,
             {"adopted": True, "written": True},
-            Verdict.CORRECT,
+            DriftVerdict.CORRECT,
             id="unless Correct is written out there",
         ),
-        pytest.param("Correct", MOVED, {"ignored": [MOVED.path]}, Verdict.IGNORE, id="an ignored path"),
+        pytest.param("Correct", MOVED, {"ignored": [MOVED.path]}, DriftVerdict.IGNORE, id="an ignored path"),
         pytest.param(
             "Correct",
             WEIGHT,
             {"ignored": ["/spec/productionVariants"]},
-            Verdict.IGNORE,
+            DriftVerdict.IGNORE,
             id="a path below an ignored one",
         ),
         pytest.param(
             "Correct",
             WEIGHT,
             {"ignored": ["/spec/prod"], "written": True},
-            Verdict.CORRECT,
+            DriftVerdict.CORRECT,
             id="not a mere prefix of it",
         ),
-        pytest.param("Correct", MOVED, {"past": drifted()}, Verdict.REPORT, id="put right three times within the hour"),
+        pytest.param(
+            "Correct", MOVED, {"past": drifted()}, DriftVerdict.REPORT, id="put right three times within the hour"
+        ),
         pytest.param(
             "Correct",
             WEIGHT,
             {"past": drifted(), "written": True},
-            Verdict.CORRECT,
+            DriftVerdict.CORRECT,
             id="another path than the flapping one",
         ),
     ],
 )
-def test_verdict(mode: str, difference: Difference, more: dict[str, Any], verdict: Verdict) -> None:
+def test_verdict(mode: str, difference: Difference, more: dict[str, Any], verdict: DriftVerdict) -> None:
     policy = Policy.of(DriftMode(mode), more.pop("past", {}), NOW, **more)
     assert policy.verdict(difference) is verdict
 
 
 def test_a_path_may_be_put_right_again_when_the_hour_is_over() -> None:
     later = NOW + timedelta(minutes=11)
-    assert Policy.of(DriftMode.CORRECT, drifted(), later).verdict(MOVED) is Verdict.CORRECT
+    assert Policy.of(DriftMode.CORRECT, drifted(), later).verdict(MOVED) is DriftVerdict.CORRECT
     assert look_again({"state": "Drifted", **drifted()["drift"]}, NOW) == timedelta(minutes=10)
 
 
@@ -144,13 +146,13 @@ def test_each_difference_keeps_the_moment_it_was_first_seen() -> None:
 
 @pytest.mark.holds("D-14.11")
 def test_a_value_that_may_be_secret_is_told_as_a_digest() -> None:
-    git = GitPlane((Difference("git", "/spec/secret", "hush", None), Difference("git", "/spec/plain", "a", "b")))
+    git = GitDrift((Difference("git", "/spec/secret", "hush", None), Difference("git", "/spec/plain", "a", "b")))
     told_of = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=git)
     secret, plain = told_of["differences"]
     assert secret["desired"].startswith("changed (sha256:")
     assert (secret["live"], plain["desired"], plain["live"]) == ("", "a", "b")
     # What a process remembers of it from status is told the same way by the next one.
-    again = record(told_of, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitPlane(remembered(told_of)))
+    again = record(told_of, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitDrift(remembered(told_of)))
     assert again["differences"] == told_of["differences"]
 
 
@@ -159,7 +161,7 @@ STUCK = Difference("sagemaker", "/status/x", "a", "b", stuck="do this")
 
 def test_what_never_can_be_put_right_is_only_told_with_the_way_out() -> None:
     policy = Policy(DriftMode.CORRECT, written=True)
-    assert policy.verdict(STUCK) is Verdict.REPORT
+    assert policy.verdict(STUCK) is DriftVerdict.REPORT
     found = Decision(Phase.READY, "x", differences=(STUCK,))
     told_of = record({}, found, policy, shape=SHAPE, now=NOW)
     drifted_now = condition(told_of, found, policy, ())
@@ -191,15 +193,15 @@ def test_what_was_not_looked_at_stands(unseen: tuple[str, ...], ignored: tuple[s
 
 
 def test_an_edit_put_back_by_the_sync_counts_as_a_correction() -> None:
-    put = PutBack(("/spec/plain",), "7", NOW, "kubectl-edit")
-    first = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitPlane(put_back=(put,)))
+    put = Reverted(("/spec/plain",), "7", NOW, "kubectl-edit")
+    first = record({}, SETTLED, Policy(), shape=SHAPE, now=NOW, git=GitDrift(reverted=(put,)))
     assert (first["state"], first["corrected"]["paths"]) == ("Corrected", ["/spec/plain"])
     assert (first["corrected"]["by"], first["corrected"]["count"]) == ("kubectl-edit", 1)
 
-    again = record(first, SETTLED, Policy(), shape=SHAPE, now=NOW + timedelta(minutes=1), git=GitPlane(put_back=(put,)))
+    again = record(first, SETTLED, Policy(), shape=SHAPE, now=NOW + timedelta(minutes=1), git=GitDrift(reverted=(put,)))
     assert again["corrected"] == first["corrected"]  # told twice, it is one
     other = replace(put, edit="9", at=NOW + timedelta(minutes=2))
-    both = record(first, SETTLED, Policy(), shape=SHAPE, now=other.at, git=GitPlane(put_back=(put, other)))
+    both = record(first, SETTLED, Policy(), shape=SHAPE, now=other.at, git=GitDrift(reverted=(put, other)))
     assert (both["corrected"]["count"], both["corrected"]["at"]) == (2, stamp(other.at))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author, author, foreign_paths, places
-from reconciler.core.drift.git_plane import edits_of, unexplained
+from reconciler.core.drift.git_drift import edits_of, unexplained
 from reconciler.core.git.applied import Wanted
 from reconciler.core.resource import Key, Resource
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from reconciler.core.manifests.parse import Manifest, Parsed, ParseOptions, Rejection, parse_file
+from reconciler.core.manifests.parse import Manifest, ParsedFile, ParseOptions, Rejection, parse_file
 from reconciler.core.manifests.yaml_lines import Limits
 from reconciler.core.schema.problems import Problem
 
@@ -17,7 +17,7 @@ def accept(_: Manifest) -> Sequence[Problem]:
     return ()
 
 
-def parse(text: str | bytes, **substitute: str) -> Parsed:
+def parse(text: str | bytes, **substitute: str) -> ParsedFile:
     data = text.encode() if isinstance(text, str) else text
     options = ParseOptions("team", OPTIONS.kinds, substitute)
     return parse_file("jobs/a.yaml", data, options, accept, blob="b1")

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.decision import Difference
 from reconciler.core.notes import note
-from reconciler.core.notes.note import About, Line, Rollout, render
+from reconciler.core.notes.note import About, NoteLine, Rollout, render
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Field, NameValueList, Scalar, Structure
 
@@ -29,7 +29,7 @@ SPEC = Structure(
     )
 )
 
-Make = Callable[[datetime], Line]
+Make = Callable[[datetime], NoteLine]
 
 EVENTS: dict[str, tuple[Make, dict[str, Any]]] = {
     "a job started": (

@@ -6,24 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About
-from reconciler.core.notes.pending import Entry, bounded, by_commit, decode, encode, oldest
+from reconciler.core.notes.pending import PendingLine, bounded, by_commit, decode, encode, oldest
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYNC = About("prod", "GitSync", "ml", "team")
 
 
-def entry(number: int, commit: str = "a" * 40) -> Entry:
+def entry(number: int, commit: str = "a" * 40) -> PendingLine:
     about = About("prod", "TrainingJob", "ml", f"job-{number}")
     at = NOW + timedelta(seconds=number)
-    return Entry.of(commit, note.job_finished(about, at, job=f"job-{number}", content="c", status="Completed"))
+    return PendingLine.of(commit, note.job_finished(about, at, job=f"job-{number}", content="c", status="Completed"))
 
 
-def drift(number: int) -> Entry:
+def drift(number: int) -> PendingLine:
     about = About("prod", "HostingDeployment", "ml", f"drift-{number}")
-    return Entry.of("d" * 40, note.drift_corrected(about, NOW + timedelta(hours=1), ["/spec"], since=str(number)))
+    return PendingLine.of("d" * 40, note.drift_corrected(about, NOW + timedelta(hours=1), ["/spec"], since=str(number)))
 
 
-def keyed(*entries: Entry) -> dict[str, Entry]:
+def keyed(*entries: PendingLine) -> dict[str, PendingLine]:
     return {each.id: each for each in entries}
 
 
@@ -68,7 +68,7 @@ class TestBound:
         assert held <= bounded(entries, SYNC, held, limit=entry(1).size * 50).keys()
 
     def test_nothing_is_lost_from_the_count_when_summaries_are_dropped_too(self) -> None:
-        waiting: dict[str, Entry] = {}
+        waiting: dict[str, PendingLine] = {}
         for number in range(400):
             waiting = bounded({**waiting, **keyed(entry(number))}, SYNC, frozenset(), limit=entry(1).size * 20)
         counted = sum(int(each.record.data.get("count", 1)) for each in waiting.values())

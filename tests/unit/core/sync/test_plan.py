@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from reconciler.core.conditions import stamp
-from reconciler.core.drift.git_plane import PutBack
+from reconciler.core.drift.git_drift import Reverted
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.git.applied import APPLIED_METADATA, Wanted
 from reconciler.core.git.inventory import Inventory, written_hash
 from reconciler.core.git.source import Revision
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.sync.plan import Live, SyncPlan, View, inventory_after, plan
+from reconciler.core.sync.plan import ClusterView, LiveObject, SyncPlan, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, IgnoreRule
 
 OURS = "team/sync"
@@ -45,7 +45,7 @@ def live(
     *,
     deleting: bool = False,
     annotations: Mapping[str, str] | None = None,
-) -> Live:
+) -> LiveObject:
     """An object that carries our bookkeeping of `applied` (default: of its own spec)."""
     notes = {Annotation.OWNER: owner, Annotation.APPLIED_HASH: written_hash(applied or spec)}
     notes[Annotation.PATH] = f"{name}.yaml"
@@ -54,13 +54,13 @@ def live(
     if deleting:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     body = {"apiVersion": "v1", "kind": "Model", "metadata": metadata, "spec": spec}
-    return Live(Resource(body), written_hash(spec))
+    return LiveObject(Resource(body), written_hash(spec))
 
 
 def planned(
     want: list[Wanted],
     inventory: Inventory,
-    there: list[Live],
+    there: list[LiveObject],
     spec: GitSyncSpec = SPEC,
     syncs: frozenset[str] = frozenset({OURS}),
     **more: Any,
@@ -68,12 +68,12 @@ def planned(
     by_key = {item.resource.key: item for item in there}
     options: dict[str, Any] = {"bad": None, **more}
     held = options.pop("held", ())
-    put_back = options.pop("put_back", lambda _key: ())
+    reverted = options.pop("reverted", lambda _key: ())
     return plan(
         want,
         held,
         inventory,
-        View(by_key.get, syncs.__contains__, lambda resource: resource.spec, put_back, NOW),
+        ClusterView(by_key.get, syncs.__contains__, lambda resource: resource.spec, reverted, NOW),
         spec=spec,
         owner=OURS,
         revision=REVISION,
@@ -89,7 +89,7 @@ def fate(steps: SyncPlan) -> str:
     """Where the one object of the table ended up."""
     places = {
         "apply": steps.to_apply,
-        "put back": steps.to_put_back,
+        "put back": steps.to_revert,
         "report": steps.reported,
         "fought over": steps.fought,
         "leave": steps.unchanged,
@@ -152,7 +152,7 @@ BOTH = {key("a"): (written_hash(OLD), written_hash(NEW))}
         ),
     ],
 )
-def test_one_object(inventory: Inventory, there: list[Live], expected: str) -> None:
+def test_one_object(inventory: Inventory, there: list[LiveObject], expected: str) -> None:
     steps = planned([wanted("a")], inventory, there, syncs=frozenset({OURS, "team/rival"}))
 
     assert fate(steps) == expected
@@ -186,8 +186,8 @@ def test_nothing_is_put_back_on_an_object_that_is_suspended() -> None:
     assert fate(planned([wanted("a")], hashes(a=OLD), [older])) == "apply"  # a change in Git waits in the object
 
 
-def _put_back(*minutes_ago: int, path: str = "/spec/image", edit: str = "v") -> list[PutBack]:
-    return [PutBack((path,), f"{edit}{ago}", NOW - timedelta(minutes=ago)) for ago in minutes_ago]
+def _reverted(*minutes_ago: int, path: str = "/spec/image", edit: str = "v") -> list[Reverted]:
+    return [Reverted((path,), f"{edit}{ago}", NOW - timedelta(minutes=ago)) for ago in minutes_ago]
 
 
 @pytest.mark.parametrize(
@@ -203,21 +203,21 @@ def _put_back(*minutes_ago: int, path: str = "/spec/image", edit: str = "v") -> 
 )
 def test_an_edit_that_comes_back_and_back(told: tuple[int, ...], untold: tuple[int, ...], expected: str) -> None:
     there = live("a", EVIL, NEW)
-    recent = [{"path": path, "at": stamp(put.at), "edit": put.edit} for put in _put_back(*told) for path in put.paths]
+    recent = [{"path": path, "at": stamp(put.at), "edit": put.edit} for put in _reverted(*told) for path in put.paths]
     there = replace(there, resource=there.resource.with_status({"drift": {"corrected": {"recent": recent}}}))
 
-    steps = planned([wanted("a")], hashes(a=NEW), [there], put_back=lambda _key: _put_back(*untold))
+    steps = planned([wanted("a")], hashes(a=NEW), [there], reverted=lambda _key: _reverted(*untold))
 
     assert fate(steps) == expected
 
 
 def test_another_place_than_the_one_that_is_fought_over_is_put_back() -> None:
-    puts = _put_back(3, 2, 1, path="/spec/other")
-    assert fate(planned([wanted("a")], hashes(a=NEW), [live("a", EVIL, NEW)], put_back=lambda _key: puts)) == "put back"
+    puts = _reverted(3, 2, 1, path="/spec/other")
+    assert fate(planned([wanted("a")], hashes(a=NEW), [live("a", EVIL, NEW)], reverted=lambda _key: puts)) == "put back"
 
 
 def test_a_commit_ends_a_fight() -> None:
-    steps = planned([wanted("a")], hashes(a=OLD), [live("a", EVIL, OLD)], put_back=lambda _key: _put_back(3, 2, 1))
+    steps = planned([wanted("a")], hashes(a=OLD), [live("a", EVIL, OLD)], reverted=lambda _key: _reverted(3, 2, 1))
     assert fate(steps) == "apply"
 
 
@@ -236,7 +236,7 @@ def test_an_edited_label_is_an_edit() -> None:
     steps = planned([want], hashes(a=NEW), [there])
 
     assert fate(steps) == "put back"
-    assert not steps.to_put_back[0].spec
+    assert not steps.to_revert[0].spec
 
 
 @pytest.mark.parametrize("mode", DriftMode)
@@ -279,7 +279,7 @@ def test_what_another_sync_took_over_leaves_the_inventory_unpruned() -> None:
         ),
     ],
 )
-def test_what_left_git_and_is_kept(there: Live, reason: str) -> None:
+def test_what_left_git_and_is_kept(there: LiveObject, reason: str) -> None:
     steps = planned([wanted("a")], hashes(a=NEW, b=NEW), [live("a"), there])
 
     assert [kept.reason for kept in steps.kept] == [reason]
@@ -310,7 +310,7 @@ def test_the_file_that_stops_a_prune_is_named() -> None:
     assert steps.blocked.message == "1 object not pruned until c.yaml:7 is put right"
 
 
-def many(count: int) -> tuple[dict[Key, tuple[str, ...]], list[Live]]:
+def many(count: int) -> tuple[dict[Key, tuple[str, ...]], list[LiveObject]]:
     names = [f"m{number}" for number in range(count)]
     return hashes(**dict.fromkeys(names, NEW)), [live(name) for name in names]
 

@@ -9,11 +9,11 @@ from reconciler.core.conditions import find
 from reconciler.core.git.source import Commit, Revision
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Resource
-from reconciler.core.sync.status import Counts, Drift, Outcome, Report, Verdict, Work, render
+from reconciler.core.sync.status import Counts, Drift, SyncOutcome, SyncReport, SyncVerdict, Work, render
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = Revision("main", "a" * 40)
-DONE = Outcome(Verdict.SUCCEEDED, "ReconciliationSucceeded", "Applied")
+DONE = SyncOutcome(SyncVerdict.SUCCEEDED, "ReconciliationSucceeded", "Applied")
 COMMIT = Commit("a" * 40, "Ada", "Add a", NOW)
 
 
@@ -23,7 +23,7 @@ def sync(status: dict[str, Any] | None = None) -> Resource:
 
 
 def rendered(past: dict[str, Any] | None = None, now: datetime = NOW, **report: Any) -> dict[str, Any]:
-    return render(sync(past), Report(**{"outcome": DONE, "generation": 3, **report}), now)
+    return render(sync(past), SyncReport(**{"outcome": DONE, "generation": 3, **report}), now)
 
 
 def types(status: dict[str, Any]) -> dict[str, str]:
@@ -34,15 +34,15 @@ def types(status: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("verdict", "expected", "observed"),
     [
-        (Verdict.SUCCEEDED, {"Ready": "True"}, 3),
-        (Verdict.WORKING, {"Ready": "Unknown", "Reconciling": "True"}, None),
-        (Verdict.RETRYING, {"Ready": "False", "Reconciling": "True"}, None),
-        (Verdict.STALLED, {"Ready": "False", "Stalled": "True"}, 3),
-        (Verdict.SUSPENDED, {"Ready": "Unknown"}, 3),
+        (SyncVerdict.SUCCEEDED, {"Ready": "True"}, 3),
+        (SyncVerdict.WORKING, {"Ready": "Unknown", "Reconciling": "True"}, None),
+        (SyncVerdict.RETRYING, {"Ready": "False", "Reconciling": "True"}, None),
+        (SyncVerdict.STALLED, {"Ready": "False", "Stalled": "True"}, 3),
+        (SyncVerdict.SUSPENDED, {"Ready": "Unknown"}, 3),
     ],
 )
-def test_conditions_as_kstatus_reads_them(verdict: Verdict, expected: dict[str, str], observed: int | None) -> None:
-    status = rendered(outcome=Outcome(verdict, "Reason", "text"))
+def test_conditions_as_kstatus_reads_them(verdict: SyncVerdict, expected: dict[str, str], observed: int | None) -> None:
+    status = rendered(outcome=SyncOutcome(verdict, "Reason", "text"))
 
     assert types(status) == expected
     assert status.get("observedGeneration") == observed
@@ -67,7 +67,7 @@ def test_the_same_report_again_changes_nothing() -> None:
 def test_what_a_report_does_not_say_is_carried_over() -> None:
     past = rendered(attempted=REVISION, applied=REVISION, inventory=["Model/team/a@h"], counts=Counts(1), handled="t")
 
-    status = rendered(past, outcome=Outcome(Verdict.RETRYING, "TimedOut", "no answer"))
+    status = rendered(past, outcome=SyncOutcome(SyncVerdict.RETRYING, "TimedOut", "no answer"))
 
     for field in ("lastAppliedRevision", "lastAttemptedRevision", "inventory", "objects", "lastHandledReconcileAt"):
         assert status[field] == past[field]
@@ -114,7 +114,7 @@ def test_history_holds_ten_revisions_newest_first() -> None:
 
 
 def test_a_revision_that_fails_first_has_one_entry() -> None:
-    failed = Outcome(Verdict.RETRYING, "Throttled", "slow down")
+    failed = SyncOutcome(SyncVerdict.RETRYING, "Throttled", "slow down")
     status = rendered(outcome=failed, attempted=REVISION, work=Work(COMMIT, NOW, applied=2, failed=1))
 
     later = NOW + timedelta(minutes=1)
@@ -154,7 +154,7 @@ def test_a_correction_is_readable_for_an_hour() -> None:
 
 
 def test_a_suspended_sync_keeps_what_it_was() -> None:
-    status = rendered(rendered(), outcome=Outcome(Verdict.SUSPENDED, "Suspended", "off"))
+    status = rendered(rendered(), outcome=SyncOutcome(SyncVerdict.SUSPENDED, "Suspended", "off"))
 
     assert types(status) == {"Ready": "True"}
     assert status["conditions"][0]["reason"] == "Suspended"

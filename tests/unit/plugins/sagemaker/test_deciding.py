@@ -8,11 +8,11 @@ from reconciler.core.errors import PreconditionError
 from reconciler.core.resource import Resource
 from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health, releases
-from reconciler.plugins.sagemaker.goals import Goal, State, judge
+from reconciler.plugins.sagemaker.goals import Goal, GoalState, judge
 from reconciler.plugins.sagemaker.health import Health, look, unheard
 from tests.unit.plugins.sagemaker.builders import BAD, HISTORY, A, B, C, conditions, entry, hosting, resource
 
-DONE, PENDING, FAILED = State.DONE, State.PENDING, State.FAILED
+DONE, PENDING, FAILED = GoalState.DONE, GoalState.PENDING, GoalState.FAILED
 READY, HEALTHY, AT_B = Goal(), Goal.parse("healthy"), Goal.parse(f"revision={B[:9]}")
 SUSPENDED = {"suspend": "true"}
 FROM_B = {"commit": B, "revision": f"main@sha1:{B}"}
@@ -87,7 +87,7 @@ def sync(applied: str, **more: Any) -> Resource:
         pytest.param(AT_B, sync(B), [], DONE, id="a sync that applied it"),
     ],
 )
-def test_a_wait(goal: Goal, seen: Resource | None, syncs: list[Resource], state: State) -> None:
+def test_a_wait(goal: Goal, seen: Resource | None, syncs: list[Resource], state: GoalState) -> None:
     verdict = judge(goal, seen, syncs)
     assert (verdict.state, bool(verdict.text)) == (state, True), verdict
 

@@ -14,7 +14,7 @@ from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision
 from tests.unit.plugins.sagemaker.builders import HISTORY, NOW, SINCE, A, B, C, conditions, entry, hosting, resource
 
 PLAIN = Paint()
-HOW = tree.Looks(PLAIN, NOW)
+HOW = tree.TreeStyle(PLAIN, NOW)
 WAYS = history.Ways(PLAIN, NOW)
 
 
@@ -100,7 +100,7 @@ def test_children_of_a_tuning_job_hang_below_it() -> None:
 
 def test_a_terminal_gets_signs_and_colours() -> None:
     paint = Paint(colour=True, signs=True)
-    found = tree.text(tree.forest([resource("Model", "m", ready="Created")]), tree.Looks(paint, NOW))
+    found = tree.text(tree.forest([resource("Model", "m", ready="Created")]), tree.TreeStyle(paint, NOW))
     assert found == ["\x1b[32m✔\x1b[0m Model m   \x1b[32mCreated\x1b[0m"]
 
 

@@ -1,7 +1,7 @@
 """Drift between Git and a resource: what somebody changed in the cluster, by whom, and what the sync has put back.
 
 Pure, and from the informer's cache alone. `core/sync/plan.py` asks while it plans, the worker asks before it acts on a
-spec, so both name the same places. What the sync has put back reaches the object's status through `PutBack`
+spec, so both name the same places. What the sync has put back reaches the object's status through `Reverted`
 (runtime/sync/claims.py).
 """
 
@@ -21,7 +21,7 @@ from reconciler.core.resource import Resource
 
 
 @dataclass(frozen=True)
-class PutBack:
+class Reverted:
     """An edit that the sync has put back."""
 
     paths: tuple[str, ...]
@@ -30,17 +30,17 @@ class PutBack:
     at: datetime
     by: str = ""
 
-    def told_by(self, recent: Iterable[Mapping[str, Any]]) -> bool:
+    def counted_in(self, recent: Iterable[Mapping[str, Any]]) -> bool:
         """Whether status knows of it."""
         return any(one.get("edit") == self.edit for one in recent)
 
 
 @dataclass(frozen=True)
-class GitPlane:
+class GitDrift:
     """What one pass of the worker knows of Git against the resource."""
 
     edits: tuple[Difference, ...] = ()
-    put_back: tuple[PutBack, ...] = ()
+    reverted: tuple[Reverted, ...] = ()
 
 
 def edits_of(want: Wanted, live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
