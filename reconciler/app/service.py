@@ -13,7 +13,7 @@ from typing import Protocol
 from reconciler import __version__
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.metrics import CONTENT_TYPE
-from reconciler.app.lifecycle import Lifecycle, Part, StoppedError
+from reconciler.app.lifecycle import Lifecycle, ServicePart, StoppedError
 from reconciler.app.loops import Outside, common_ground, reconcile_loop, source_reader, way_back
 from reconciler.app.settings import Settings
 from reconciler.app.sides import Base, aws_side, cluster_side, git_access, places
@@ -148,42 +148,44 @@ class Service:
         self._ended.set()
         self._lifecycle.stop()
 
-    def _always(self) -> Iterable[Part]:
+    def _always(self) -> Iterable[ServicePart]:
         """What every replica runs, leading or not."""
         cluster, aws = self._cluster, self._aws
         return (
-            Part(stop=cluster.client.close),
-            Part(cluster.admit),
-            Part(self._web.start, self._web.stop),  # probes answer until the end
-            Part(cluster.events.start, cluster.events.stop, cluster.events.loops),  # the last parts still tell
-            Part(lambda: aws.contact.start(aws.say_who_we_are), aws.contact.stop),
+            ServicePart(stop=cluster.client.close),
+            ServicePart(cluster.admit),
+            ServicePart(self._web.start, self._web.stop),  # probes answer until the end
+            ServicePart(cluster.events.start, cluster.events.stop, cluster.events.loops),  # the last parts still tell
+            ServicePart(lambda: aws.contact.start(aws.say_who_we_are), aws.contact.stop),
             # The Lease is let go of when all that it allows has ended.
-            Part(elector.start, elector.stop, elector.loops) if (elector := cluster.elector) else Part(self._lead),
+            ServicePart(elector.start, elector.stop, elector.loops)
+            if (elector := cluster.elector)
+            else ServicePart(self._lead),
         )
 
-    def _leading(self) -> Iterable[Part]:
+    def _leading(self) -> Iterable[ServicePart]:
         """What the leader runs. Whoever is asked stands before whoever asks: a pass that is waited for at the end finds
         its ports working.
         """
         git, observer, outbox, sync = self._git, self._observer, self._outbox, self._sync
         kinds, cache, of = frozenset(self._base.kinds.table), self._cluster.cache, _loops_of
         return (
-            Part(cache.start, cache.stop, cache.loops),
-            Part(self._wait_for_cache),  # nothing is decided before every kind was listed once
-            Part(stop=git.notes.close),
-            Part(lambda: outbox.start(found.key for found in cache.items(SYNC)), outbox.stop, of(outbox)),
-            Part(lambda: cache.subscribe(outbox.changed)),
-            Part(observer.start, observer.stop, observer.loops),
-            *((Part(queue.start, queue.stop, queue.loops),) if (queue := self._listener) else ()),
-            Part(sync.listen),  # claims are known before a worker asks for the first
-            Part(lambda: self._reconciler.start(kinds), self._reconciler.stop, of(self._reconciler)),
-            Part(stop=git.repositories.close),
-            Part(sync.start, sync.stop, of(sync)),
-            Part(self._reports.start, self._reports.stop, of(self._reports)),
-            Part(self._hooks.start, self._hooks.stop, of(self._hooks)),
+            ServicePart(cache.start, cache.stop, cache.loops),
+            ServicePart(self._wait_for_cache),  # nothing is decided before every kind was listed once
+            ServicePart(stop=git.notes.close),
+            ServicePart(lambda: outbox.start(found.key for found in cache.items(SYNC)), outbox.stop, of(outbox)),
+            ServicePart(lambda: cache.subscribe(outbox.changed)),
+            ServicePart(observer.start, observer.stop, observer.loops),
+            *((ServicePart(queue.start, queue.stop, queue.loops),) if (queue := self._listener) else ()),
+            ServicePart(sync.listen),  # claims are known before a worker asks for the first
+            ServicePart(lambda: self._reconciler.start(kinds), self._reconciler.stop, of(self._reconciler)),
+            ServicePart(stop=git.repositories.close),
+            ServicePart(sync.start, sync.stop, of(sync)),
+            ServicePart(self._reports.start, self._reports.stop, of(self._reports)),
+            ServicePart(self._hooks.start, self._hooks.stop, of(self._hooks)),
             # What wakes syncs ends first.
-            Part(stop=git.watcher.stop),
-            Part(self._schedule.start, self._schedule.stop, self._schedule.loops),
+            ServicePart(stop=git.watcher.stop),
+            ServicePart(self._schedule.start, self._schedule.stop, self._schedule.loops),
         )
 
     def _lead(self) -> None:

@@ -10,7 +10,7 @@ from reconciler.core.meters import Sample
 from reconciler.core.ports import Cache
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.notes.outbox import Outbox
-from reconciler.runtime.observe.observer import Freshness
+from reconciler.runtime.observe.observer import SweepFreshness
 from reconciler.runtime.sync.memory import SyncCounts
 
 
@@ -38,7 +38,7 @@ def notes(outbox: Outbox) -> Iterator[Sample]:
     yield Sample("notes_failures", outbox.stats.failures)
 
 
-def verified(freshness: Mapping[str, Freshness], now: datetime) -> Iterator[Sample]:
+def verified(freshness: Mapping[str, SweepFreshness], now: datetime) -> Iterator[Sample]:
     for kind, told in freshness.items():
         if told.oldest is not None:
             yield Sample("verification_age_seconds", max(0.0, (now - told.oldest).total_seconds()), (kind,))

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Self
 
 from reconciler.core.conditions import clip, stamp
-from reconciler.core.records.commit import CommitRecord
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import Record, Time, member
+from reconciler.core.records.source import SourceRecord
 
 __all__ = ["SUCCEEDED", "SUPERSEDED", "History", "HistoryEntry"]
 
@@ -48,8 +48,8 @@ class HistoryEntry(Record):
         return Content(self.hash, self.config)
 
     @property
-    def source(self) -> CommitRecord:
-        return CommitRecord(self.revision, self.commit, self.author, self.subject, self.path)
+    def source(self) -> SourceRecord:
+        return SourceRecord(self.revision, self.commit, self.author, self.subject, self.path)
 
     @property
     def open(self) -> bool:
@@ -94,7 +94,7 @@ class History:
     def opened(
         self,
         content: Content,
-        source: CommitRecord,
+        source: SourceRecord,
         *,
         now: datetime,
         initiated_by: str,

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from reconciler.core.conditions import moment
-from reconciler.core.records.commit import CommitRecord
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import INLINED, Record, Time, member
+from reconciler.core.records.source import SourceRecord
 
 __all__ = ["Attempt", "HoldRecord", "LastHold", "Rebalance", "RefusedRollback", "ReleasedTarget", "RolloutRecord"]
 
@@ -73,8 +73,8 @@ class HoldRecord(Record):
         return Content(self.hash, self.config)
 
     @property
-    def source(self) -> CommitRecord:
-        return CommitRecord(self.revision, self.commit, self.author, self.subject, self.path)
+    def source(self) -> SourceRecord:
+        return SourceRecord(self.revision, self.commit, self.author, self.subject, self.path)
 
     @property
     def title(self) -> str:

@@ -15,11 +15,11 @@ from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Notice
 from reconciler.core.kind import Pass
 from reconciler.core.naming import QUARANTINE_TAG
-from reconciler.core.records.commit import CommitRecord
 from reconciler.core.records.content import Content
 from reconciler.core.records.history import SUCCEEDED, SUPERSEDED, History
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
 from reconciler.kinds.hosting import drift
 from reconciler.kinds.hosting.attempt import settled
@@ -158,7 +158,7 @@ def taken_over(s: Situation) -> Situation:
         # It was moving the endpoint to what it asked for; what serves meanwhile may be rolled back to. No commit of the
         # object's is known to have asked for it.
         content = Content(serving.hash, serving.name)
-        history = _opened(s, records.history, content, CommitRecord()).closed(s.this.now, SUCCEEDED)
+        history = _opened(s, records.history, content, SourceRecord()).closed(s.this.now, SUCCEEDED)
         records = replace(records, history=history)
     return s.having(records)
 
@@ -261,16 +261,16 @@ def _with_serving(s: Situation, history: History, serving: Content) -> History:
     return history.closed(s.this.now, SUCCEEDED).trimmed(history_limit(s.this))
 
 
-def _opened(s: Situation, history: History, content: Content, source: CommitRecord) -> History:
+def _opened(s: Situation, history: History, content: Content, source: SourceRecord) -> History:
     """With an entry for what others brought into service."""
     return history.opened(content, source, now=s.this.now, initiated_by="manual", limit=history_limit(s.this))
 
 
-def _made_by(s: Situation, serving: Content) -> CommitRecord:
+def _made_by(s: Situation, serving: Content) -> SourceRecord:
     """The commit that content was made for: of content that was found again, by the tag of its configuration."""
     own, commit = commit_of(s.this), s.seen.commits.get(serving.config, "")
     unrecorded = s.seen.serving is not None and serving.config == s.seen.serving.name
-    return CommitRecord(commit=commit) if commit != own.commit and (commit or unrecorded) else own
+    return SourceRecord(commit=commit) if commit != own.commit and (commit or unrecorded) else own
 
 
 def differences(s: Situation) -> HostingDrift:

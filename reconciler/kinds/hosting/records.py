@@ -12,12 +12,12 @@ from typing import Any, Self
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest, remote_name
-from reconciler.core.records.commit import CommitRecord
 from reconciler.core.records.content import Content
 from reconciler.core.records.history import History
 from reconciler.core.records.quarantine import Quarantine
 from reconciler.core.records.remote_object import EndpointRecord, Part, by_name
 from reconciler.core.records.rollout import RolloutRecord
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.status import source
 
 __all__ = [
@@ -129,9 +129,9 @@ def endpoint_name(this: Pass) -> str:
     return str(this.spec.get("endpointName") or "") or remote_name(this.resource.key.name, endpoint_digest(this))
 
 
-def commit_of(this: Pass) -> CommitRecord:
+def commit_of(this: Pass) -> SourceRecord:
     """The commit that last changed the object."""
-    return CommitRecord.parse(source(this.resource))
+    return SourceRecord.parse(source(this.resource))
 
 
 def history_limit(this: Pass) -> int:

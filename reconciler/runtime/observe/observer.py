@@ -25,7 +25,7 @@ from reconciler.runtime.observe.sweep import Paces
 from reconciler.runtime.observe.sweeper import Sweeper
 from reconciler.runtime.observe.tag_book import TagBook
 
-__all__ = ["Aws", "Freshness", "Observer", "Paces", "TenantView"]
+__all__ = ["Aws", "Observer", "Paces", "SweepFreshness", "TenantView"]
 
 _PAGE = 100
 _UNFINISHED_S = 120.0
@@ -46,7 +46,7 @@ class Aws(Protocol):
         """Calls a second that the operation is believed to allow."""
 
 
-class Freshness(NamedTuple):
+class SweepFreshness(NamedTuple):
     """Of one remote kind, over all tenants."""
 
     watched: int
@@ -296,19 +296,19 @@ class Observer:
         shown = self._book(tenant).seen_at(listing.remote.name, name)
         return max((moment for moment in (seen, shown) if moment), default=None)
 
-    def freshness(self) -> Mapping[str, Freshness]:
+    def freshness(self) -> Mapping[str, SweepFreshness]:
         """By remote kind, and `Tags` for the sweeps of tags: what metrics are made of. Costs no request."""
         with self._lock:
             return dict(self._freshness())
 
-    def _freshness(self) -> Iterator[tuple[str, Freshness]]:
+    def _freshness(self) -> Iterator[tuple[str, SweepFreshness]]:
         for remote in self._remotes:
             lists = [(tenant, listing) for (tenant, listed), listing in self._lists.items() if listed == remote]
             moments = [self._verified(tenant, listing, name) for tenant, listing in lists for name in listing.watched]
             seen = [moment for moment in moments if moment is not None]
             yield (
                 remote,
-                Freshness(
+                SweepFreshness(
                     len(moments),
                     len(moments) - len(seen),
                     min(seen, default=None),
@@ -317,7 +317,7 @@ class Observer:
                 ),
             )
         books = self._tags.values()
-        yield _TAGS, Freshness(0, 0, None, sum(book.sweeps for book in books), sum(book.pages for book in books))
+        yield _TAGS, SweepFreshness(0, 0, None, sum(book.sweeps for book in books), sum(book.pages for book in books))
 
 
 @dataclass(frozen=True)

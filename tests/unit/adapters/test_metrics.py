@@ -16,7 +16,7 @@ from reconciler.core.meters import Sample
 from reconciler.core.resource import Key
 from reconciler.runtime import samples
 from reconciler.runtime.liveness import Pool
-from reconciler.runtime.observe.observer import Freshness
+from reconciler.runtime.observe.observer import SweepFreshness
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync.memory import SyncCounts
 from tests.support.small_cluster import SmallCluster
@@ -47,7 +47,7 @@ def used() -> Metrics:
     metrics.read(lambda: samples.objects(cluster, {"TrainingJob": True}))
     metrics.read(lambda: samples.queues([Pool("notes", queue, [], 1.0)]))
     metrics.read(lambda: samples.syncs(SyncCounts(applied=3)))
-    fresh = {"Endpoint": Freshness(5, 2, NOW - timedelta(seconds=90), 3, 7)}
+    fresh = {"Endpoint": SweepFreshness(5, 2, NOW - timedelta(seconds=90), 3, 7)}
     metrics.read(lambda: samples.verified(fresh, NOW))
     for name in ("notes_waiting_lines", "notes_lines", "notes_pushes", "notes_failures", "events_dropped", "leader"):
         metrics.read(lambda name=name: [Sample(name, 1)])  # type: ignore[misc]

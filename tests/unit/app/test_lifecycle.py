@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from reconciler.app.lifecycle import Lifecycle, Part, StoppedError
+from reconciler.app.lifecycle import Lifecycle, ServicePart, StoppedError
 from reconciler.core.health import Loop
 
 
@@ -16,8 +16,8 @@ class Story:
         self.watched: list[Callable[[], Iterable[Loop]]] = []
         self.lifecycle = Lifecycle(self.watched.append)
 
-    def part(self, name: str) -> Part:
-        return Part(
+    def part(self, name: str) -> ServicePart:
+        return ServicePart(
             lambda: self.told.append(f"+{name}"), lambda: self.told.append(f"-{name}"), lambda: [Loop(name, alive=True)]
         )
 
@@ -53,7 +53,7 @@ def test_a_failed_start_stops_what_was_started_and_nothing_else() -> None:
 
 def test_a_part_that_cannot_stop_keeps_no_other_from_stopping() -> None:
     story = Story()
-    story.lifecycle.start([story.part("a"), Part(stop=broken), story.part("c")])
+    story.lifecycle.start([story.part("a"), ServicePart(stop=broken), story.part("c")])
 
     with pytest.raises(ZeroDivisionError):
         story.lifecycle.stop()
@@ -70,7 +70,7 @@ def test_a_stop_waits_for_the_part_that_is_being_started_and_is_the_end_of_start
 
     def begin() -> None:
         with contextlib.suppress(StoppedError):
-            story.lifecycle.start([Part(slow, lambda: story.told.append("-slow")), story.part("next")])
+            story.lifecycle.start([ServicePart(slow, lambda: story.told.append("-slow")), story.part("next")])
 
     beginner = threading.Thread(target=begin)
     beginner.start()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from reconciler.core.records.record import Record
 
-__all__ = ["CommitRecord"]
+__all__ = ["SourceRecord"]
 
 
 @dataclass(frozen=True)
-class CommitRecord(Record):
+class SourceRecord(Record):
     revision: str = ""
     """The head that was synced, as `main@sha1:...`."""
     commit: str = ""
