@@ -18,7 +18,7 @@ def _no_loops() -> Iterable[Loop]:
     return ()
 
 
-class Part(NamedTuple):
+class ServicePart(NamedTuple):
     start: Callable[[], object] = _nothing
     stop: Callable[[], object] = _nothing
     loops: Callable[[], Iterable[Loop]] = _no_loops
@@ -39,7 +39,7 @@ class Lifecycle:
         self._started = ExitStack()
         self._stopped = False
 
-    def start(self, parts: Iterable[Part]) -> None:
+    def start(self, parts: Iterable[ServicePart]) -> None:
         """In order. A part that raises ends it: `stop` then stops those before it. StoppedError: a stop came first."""
         for part in parts:
             with self._lock:
