@@ -102,7 +102,7 @@ def _with_evidence(attempt: Attempt, live: LiveEndpoint) -> Attempt:
 
 def _moved_by_us(attempt: Attempt, live: LiveEndpoint) -> bool:
     """Evidence that SageMaker took the request on; without it nothing is concluded from what it did not do."""
-    moved = live.modified != attempt.modified
+    moved = live.modified != attempt.last_modified_time
     newer_failure = bool(live.failure) and (moved or live.failure != attempt.failure_before)
     return bool(attempt.evidence) or newer_failure or (moved and not attempt.others_moved)
 

@@ -26,6 +26,7 @@ from reconciler.core.decision import Difference
 from reconciler.core.git.rules import scrub
 from reconciler.core.git.source import is_sha
 from reconciler.core.naming import digest
+from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape, is_secret, mask, masked
 
@@ -113,14 +114,8 @@ class Rollout:
     rollback_of: int | None = None
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Self:
-        return cls(
-            int(entry.get("id") or 0),
-            str(entry.get("hash") or ""),
-            str(entry.get("endpointConfigName") or ""),
-            str(entry.get("initiatedBy") or ""),
-            entry.get("rollbackOf"),
-        )
+    def of(cls, entry: HistoryEntry) -> Self:
+        return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What notes tell of jobs that ran and of roll-outs that ended: so that a cluster whose status was lost does not pay for jobs
+"""What notes tell of jobs that ran and of rollouts that ended: so that a cluster whose status was lost does not pay for jobs
 again, and its endpoints have their history and go on counting.
 
-Read by `runtime/notes/run_memory.py`, asked by `kinds/jobs/starting.py` and `kinds/hosting/state.py`. Lines of other clusters,
+Read by `runtime/notes/run_memory.py`, asked by `kinds/jobs/starting.py` and `kinds/hosting`. Lines of other clusters,
 of other events and broken ones are passed over.
 """
 
@@ -16,13 +16,14 @@ from typing import Any
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.notes.note import ENDED, NoteEvent
 from reconciler.core.notes.text import ParsedLine, parse_line
+from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Key
 
 NEEDLES = (f'"event":"{NoteEvent.JOB_STARTED}"', '"event":"Rollout')
 """One of these texts is in every line looked for."""
 _RESULTS = {str(event): result for result, event in ENDED.items()}
 ROLLOUTS_KEPT = 50
-"""Roll-outs of one object; `revisionHistoryLimit` asks for less."""
+"""Rollouts of one object; `revisionHistoryLimit` asks for less."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def _texts(line: ParsedLine, *names: str) -> Iterator[str]:
 
 
 def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
-    """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
-    found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    """By object, the rollouts that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
+    found: defaultdict[Key, dict[int, HistoryEntry]] = defaultdict(dict)
     for key, line in lines:
         if line.event not in _RESULTS:
             continue
@@ -62,29 +63,27 @@ def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[Mapp
             number = int(data["rollout"])
         except (ValueError, KeyError, TypeError, OverflowError):
             continue
-        entry = {
-            "id": number,
-            "hash": data.get("hash"),
-            "endpointConfigName": data.get("endpointConfig"),
-            "revision": data.get("revision"),
-            "path": data.get("path"),
-            "initiatedBy": data.get("initiatedBy"),
-            "startedAt": stamp(at - took),
-            "finishedAt": stamp(at),
-            "result": _RESULTS[line.event],
-            "reason": data.get("reason"),
-            "rollbackOf": data.get("rollbackOf"),
-            "recalled": True,
-        }
+        of, revision, path, by, reason = _texts(line, "hash", "revision", "path", "initiatedBy", "reason")
+        rollback_of = data.get("rollbackOf")
+        entry = HistoryEntry(
+            number,
+            of,
+            next(_texts(line, "endpointConfig")),
+            revision=revision,
+            path=path,
+            initiated_by=by,
+            started_at=stamp(at - took),
+            finished_at=stamp(at),
+            result=_RESULTS[line.event],
+            reason=reason,
+            rollback_of=rollback_of if isinstance(rollback_of, int) else None,
+            recalled=True,
+        )
         known = found[key].get(number)
-        if (
-            entry["hash"]
-            and entry["endpointConfigName"]
-            and (known is None or known["finishedAt"] <= entry["finishedAt"])
-        ):
-            found[key][number] = {name: value for name, value in entry.items() if value not in (None, "")}
+        if entry.hash and entry.config and (known is None or known.finished_at <= entry.finished_at):
+            found[key][number] = entry
     return {
-        key: tuple(entries[number] for number in sorted(entries, reverse=True)[:ROLLOUTS_KEPT])
+        key: tuple(entries[number].record() for number in sorted(entries, reverse=True)[:ROLLOUTS_KEPT])
         for key, entries in found.items()
     }
 

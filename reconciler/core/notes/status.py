@@ -19,6 +19,8 @@ from reconciler.core.decision import Difference
 from reconciler.core.git.source import Revision, is_sha
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About, NoteLine, Rollout, commit_of
+from reconciler.core.records.history import History, HistoryEntry
+from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
@@ -38,7 +40,12 @@ def told(
     return (
         *_jobs(resource, about, before, after, now),
         *_rollouts(resource, about, before, after, now),
-        *_holds(commit_of(resource), about, before.get("rollout") or {}, after.get("rollout") or {}),
+        *_holds(
+            commit_of(resource),
+            about,
+            RolloutRecord.parse(before.get("rollout")),
+            RolloutRecord.parse(after.get("rollout")),
+        ),
         *_drift(commit_of(resource), about, before.get("drift") or {}, after.get("drift") or {}, spec),
     )
 
@@ -77,48 +84,45 @@ def _rollouts(
 ) -> Told:
     if "history" not in after or resource.kind == "GitSync":
         return
-    past = {entry.get("id"): entry for entry in before.get("history") or ()}
-    for entry in reversed(after["history"]):  # oldest first
-        was = past.get(entry.get("id"))
-        rollout, commit = (
-            Rollout.of(entry),
-            _commit(resource, str(entry.get("commit") or ""), str(entry.get("revision") or "")),
-        )
-        began = _time(entry.get("startedAt"), now)
-        if was is None and not entry.get("recalled"):
+    past = {entry.id: entry for entry in History.parse(before.get("history")).entries}
+    for entry in reversed(History.parse(after["history"]).entries):  # oldest first
+        was = past.get(entry.id)
+        rollout, commit = Rollout.of(entry), _commit(resource, entry.commit, entry.revision)
+        began = _time(entry.started_at, now)
+        if was is None and not entry.recalled:
             yield commit, note.rollout_started(about, began, rollout)
-        result = entry.get("result")
         if ended(was, entry):
-            at = _time(entry.get("finishedAt"), now)
-            serving = str((after.get("endpointConfigName") if result == "RolledBack" else "") or "")
+            at = _time(entry.finished_at, now)
+            serving = str((after.get("endpointConfigName") if entry.result == "RolledBack" else "") or "")
             duration_s = max(0.0, (at - began).total_seconds())
-            reason = str(entry.get("reason") or "")
+            line = note.rollout_ended(
+                about, at, rollout, entry.result, reason=entry.reason, duration_s=duration_s, serving=serving
+            )
+            yield commit, line
+
+
+def ended(was: HistoryEntry | None, entry: HistoryEntry) -> bool:
+    """Whether a history entry records an end that it, as it was before, did not."""
+    new = not entry.recalled if was is None else was.result != entry.result
+    return entry.result in note.ENDED and new
+
+
+def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecord) -> Told:
+    """Both lines go to the commit that was held against. A hold that was over before anybody noted it is noted whole."""
+    known = past.hold.since if past.hold else ""
+    noted = past.last_hold.since if past.last_hold else ""
+    last, hold = rollout.last_hold, rollout.hold
+    over = last if last and last.since not in ("", noted) else None
+    for one in (over, hold):
+        if one and one.since not in ("", known):
+            at = _time(one.since, _EPOCH)
+            yield commit, note.hold_started(about, at, rollback_to=str(one.id), since=one.since, until=one.until)
+        if over and one is over:
+            at = _time(over.ended_at, _EPOCH)
             yield (
                 commit,
-                note.rollout_ended(about, at, rollout, result, reason=reason, duration_s=duration_s, serving=serving),
+                note.hold_ended(about, at, rollback_to=str(over.id), since=over.since, reason=over.reason),
             )
-
-
-def ended(was: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> bool:
-    """Whether a history entry tells of an end that it, as it was before, did not."""
-    result = entry.get("result")
-    news = (was is None and not entry.get("recalled")) or (was is not None and was.get("result") != result)
-    return result in note.ENDED and news
-
-
-def _holds(commit: str, about: About, past: Mapping[str, Any], rollout: Mapping[str, Any]) -> Told:
-    """Both lines go to the commit that was held against. A hold that was over before anybody told of it is told whole."""
-    was, last_told = past.get("hold") or {}, (past.get("lastHold") or {}).get("since")
-    last, hold = rollout.get("lastHold") or {}, rollout.get("hold") or {}
-    over = bool(last.get("since")) and last["since"] != last_told
-    for one in (last if over else {}, hold):
-        if one.get("since") and one["since"] != was.get("since"):
-            id_, since, until = str(one.get("id")), str(one["since"]), str(one.get("until") or "")
-            yield commit, note.hold_started(about, _time(since, _EPOCH), rollback_to=id_, since=since, until=until)
-        if one is last and one:
-            id_, since, reason = str(last.get("id")), str(last["since"]), str(last.get("reason") or "")
-            at = _time(last.get("endedAt"), _EPOCH)
-            yield commit, note.hold_ended(about, at, rollback_to=id_, since=since, reason=reason)
 
 
 def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[str, Any], spec: Shape) -> Told:

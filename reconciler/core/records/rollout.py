@@ -25,7 +25,7 @@ class Attempt(Record):
     requested: Content = field(default_factory=Content)
     previous: Content | None = None
     """What served before; None for a first create."""
-    modified: str = member("lastModifiedTime", default="", time=True)
+    last_modified_time: Time = ""
     """The endpoint's LastModifiedTime before the request, with all its digits."""
     failure_before: str = ""
     """The endpoint's FailureReason before the request."""
@@ -119,7 +119,7 @@ class Rebalance(Record):
     call: str = ""
     """`Call.identity`."""
     requested_at: Time = ""
-    modified: str = member("lastModifiedTime", default="", time=True)
+    last_modified_time: Time = ""
     attempt: int = 1
 
 

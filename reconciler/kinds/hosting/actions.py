@@ -253,7 +253,7 @@ def rebalance(s: Situation) -> Decision | None:
     if failure and failure.call.operation == REBALANCE and not failure.maybe_received:
         return replace(_rebalancing(s.with_rollout(rebalance=None), "not taken on"), look_again=EVIDENCE_WAIT)
     left = EVIDENCE_WAIT - _ago(s, sent) if sent else timedelta(0)
-    if sent and sent.modified == s.live.modified and left > timedelta(0):
+    if sent and sent.last_modified_time == s.live.modified and left > timedelta(0):
         return replace(_rebalancing(s, "asked for, no trace of it yet"), look_again=left)
     call = _rebalance_call(s, offs)
     again = sent is not None and sent.call == call.identity and _ago(s, sent) < _PAUSE
@@ -279,7 +279,7 @@ def left_alone_for(s: Situation) -> timedelta | None:
     if sent.call != _rebalance_call(s, offs).identity:
         return None
     ago = _ago(s, sent)
-    answered = sent.modified != s.live.modified or ago >= EVIDENCE_WAIT
+    answered = sent.last_modified_time != s.live.modified or ago >= EVIDENCE_WAIT
     return _PAUSE - ago if answered and ago < _PAUSE else None
 
 

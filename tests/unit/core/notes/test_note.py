@@ -12,6 +12,7 @@ import pytest
 from reconciler.core.decision import Difference
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About, NoteLine, Rollout, render
+from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Field, NameValueList, Scalar, Structure
 
@@ -203,4 +204,4 @@ def test_an_object_names_itself_and_its_commit() -> None:
 
 def test_a_rollout_is_read_from_history() -> None:
     entry = {"id": 4, "hash": "h", "endpointConfigName": "e", "initiatedBy": "git", "result": "Succeeded"}
-    assert Rollout.of(entry) == Rollout(4, "h", "e", "git")
+    assert Rollout.of(HistoryEntry.parse(entry)) == Rollout(4, "h", "e", "git")

@@ -1,0 +1,62 @@
+"""What is kept in status: what another version wrote survives, and what people wrote into it breaks nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.kinds.hosting.decide import decide
+from reconciler.kinds.hosting.observed import HostingObserved
+from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting_deployment import KIND
+from tests.support.lab import hosting
+from tests.support.passes import a_pass
+from tests.unit.kinds.hosting.test_decide import SERVES, SOON, asked, live
+
+NEWER = {"ofALaterVersion": {"kept": ["as", "it", "is"]}}
+
+
+def newer(status: dict[str, Any]) -> dict[str, Any]:
+    """A status as a later version might have written it: each record has a member more."""
+    lists = {key: [{**one, **NEWER} for one in status[key]] for key in ("models", "configs", "history")}
+    quarantine = [{"hash": "bad", "endpointConfigName": "c-bad", "reason": "alarm", "mirrored": True, **NEWER}]
+    held = {"id": 9, "since": "2026-01-01T00:00:00Z", "reason": "over", **NEWER}
+    rollout = {**status["rollout"], "lastHold": held, **NEWER}
+    endpoint = {**status["endpoint"], **NEWER}
+    return {**status, **lists, "quarantine": quarantine, "rollout": rollout, "endpoint": endpoint}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "status", "seen"),
+    [
+        pytest.param(hosting(), newer(SERVES), live(), id="at rest"),
+        pytest.param(hosting(image="lab:2"), newer(SERVES), live(), id="parts are made"),
+        pytest.param(hosting(), newer(asked(SOON)), live(config="before"), id="an attempt is open"),
+        pytest.param(hosting(), newer(asked(SOON)), live(), id="an attempt is over"),
+        pytest.param(hosting(), newer(asked(SOON)), live(config="before", FailureReason="x"), id="rolled back"),
+    ],
+)
+def test_what_a_later_version_wrote_survives_a_pass(
+    manifest: dict[str, Any], status: dict[str, Any], seen: HostingObserved
+) -> None:
+    after = decide(a_pass(KIND, manifest, status), seen).status
+    known = {one["name"] for one in (*status["models"], *status["configs"])} | {"bad"}
+    kept = [one for key in ("models", "configs", "quarantine") for one in after[key]]
+    kept = [one for one in kept if (one.get("name") or one["hash"]) in known]
+    records = [*kept, *after["history"], after["rollout"], after["rollout"]["lastHold"], after["endpoint"]]
+    assert len(kept) == 3
+    assert [one["ofALaterVersion"] for one in records] == [NEWER["ofALaterVersion"]] * len(records)
+
+
+def test_the_members_of_an_attempt_are_the_rollouts_own() -> None:
+    rollout = newer(asked(SOON))["rollout"] | {"phase": "Updating"}
+    records = HostingRecords.parse({"rollout": rollout})
+    assert records.record()["rollout"] == rollout
+    assert records.with_rollout(phase="Failed").record()["rollout"] == rollout | {"phase": "Failed"}
+
+
+@pytest.mark.parametrize("odd", [None, "text", 3, ["list"], {"requested": "text", "hold": 1, "scaling": {}}])
+def test_what_people_wrote_into_it_is_no_record(odd: Any) -> None:
+    keys = ("endpoint", "models", "configs", "rollout", "history", "quarantine")
+    assert HostingRecords.parse(dict.fromkeys(keys, odd)).rollout.attempt is None
