@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.records.history import History
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import Attempt, Rebalance, ReleasedTarget
 from reconciler.core.resource import Annotation
@@ -31,7 +32,7 @@ from reconciler.kinds.hosting.situation import Situation
 _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
 _PAUSE = timedelta(hours=1)
-"""After so many tries in vain to put weights or a count right."""
+"""After so many tries in vain to correct weights or a count."""
 
 
 def _acting(s: Situation, decision: Decision, calls: Sequence[Call]) -> Decision:
@@ -120,17 +121,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     """Move the endpoint. Status holds what is asked for and what served before; then the call goes out."""
     this, live, want, rollout = s.this, s.live, s.want, s.records.rollout
     previous = s.records.serving(live.config) if live else None
-    history = s.records.history
-    if sends == 1:
-        source, rollback_of = (want.hold.source, want.hold.id) if want.hold else (commit_of(this), None)
-        history = history.opened(
-            want.content,
-            source,
-            now=this.now,
-            initiated_by=initiated_by,
-            limit=history_limit(this),
-            rollback_of=rollback_of,
-        )
+    history = _opened(s, initiated_by) if sends == 1 else s.records.history
     call, without_alarms = want.create_endpoint(this), False
     if previous:
         call = _retaining(s, want.update_endpoint(this))
@@ -169,6 +160,19 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     return replace(_acting(s, decision, (call,)), notices=(notice,))
 
 
+def _opened(s: Situation, initiated_by: str) -> History:
+    """History with an entry for the rollout that begins."""
+    hold = s.want.hold
+    return s.records.history.opened(
+        s.want.content,
+        hold.source if hold else commit_of(s.this),
+        now=s.this.now,
+        initiated_by=initiated_by,
+        limit=history_limit(s.this),
+        rollback_of=hold.id if hold else None,
+    )
+
+
 def _without_alarms(call: Call, live: Mapping[str, Any] | None) -> Call:
     """An alarm that rings for what is left would have SageMaker roll the rollback back at once (docs/adr, 7). What
     RetainDeploymentConfig would keep has its alarms too: it is said instead.
@@ -183,7 +187,7 @@ def _without_alarms(call: Call, live: Mapping[str, Any] | None) -> Call:
 
 
 def replace_failed(s: Situation) -> Decision:
-    """The first create failed and nothing of ours ever served: it goes, and the wanted content is created."""
+    """The first create failed and nothing ever served from the endpoint: it goes, and the wanted content is created."""
     # Its LastModifiedTime stays known: an early read may still show the failed one after the new create.
     intended = s.with_rollout(replacing=s.live.modified if s.live else "")
     decision = waiting(intended, "Replacing", "the first create failed: it is deleted and made anew")
@@ -197,8 +201,8 @@ def replace_failed(s: Situation) -> Decision:
 
 
 def take_off_scaling(s: Situation, going: Sequence[ScaledVariant]) -> Decision:
-    """Scalable targets that SageMaker would refuse the update for go first, in a round of their own. A new token for each tells
-    the policy that owns it that this was no drift; it registers the target again when the endpoint has settled, rolled
+    """Scalable targets that SageMaker would refuse the update for go first, in a round of their own. By a new token for each
+    the policy that owns it knows that this was no drift; it registers the target again when the endpoint has settled, rolled
     back or not.
     """
     before = {target.target: target for target in s.records.rollout.scaling}
@@ -268,11 +272,11 @@ def rebalance(s: Situation) -> Decision | None:
 def rebalanced(s: Situation, call: Call) -> Decision:
     """The call was answered: the endpoint is on its way."""
     of = {change["VariantName"] for change in call.params["DesiredWeightsAndCapacities"] if COUNT in change}
-    return _putting_right(s, "waiting for the endpoint", resizes=not of.isdisjoint(s.records.rollout.resize))
+    return _correcting(s, "waiting for the endpoint", resizes=not of.isdisjoint(s.records.rollout.resize))
 
 
 def left_alone_for(s: Situation) -> timedelta | None:
-    """How much longer the next thing to put right is left as it is, because it was tried often enough."""
+    """How much longer what is to be corrected next is left as it is, because it was tried often enough."""
     sent, offs = s.records.rollout.rebalance, s.drift.to_set
     if not offs or sent is None or s.live is None or sent.attempt < SENDS_MAX:
         return None
@@ -293,10 +297,10 @@ def _ago(s: Situation, sent: Rebalance) -> timedelta:
 
 
 def _rebalancing(s: Situation, why: str) -> Decision:
-    return replace(_putting_right(s, why, resizes=bool(s.drift.resize)), differences=s.drift.stands)
+    return replace(_correcting(s, why, resizes=bool(s.drift.resize)), differences=s.drift.stands)
 
 
-def _putting_right(s: Situation, why: str, *, resizes: bool) -> Decision:
+def _correcting(s: Situation, why: str, *, resizes: bool) -> Decision:
     if resizes:
         return waiting(s, "RolloutInProgress", f"setting counts that the update kept: {why}")
     return waiting(s, "CorrectingDrift", f"correcting what was changed from outside: {why}")

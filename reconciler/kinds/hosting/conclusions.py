@@ -68,7 +68,7 @@ def concluded(s: Situation) -> Situation:
 
 
 def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingRecords) -> HostingRecords:
-    """The records with what replies and looks tell of the objects that they name."""
+    """The records with what replies and looks show of the objects that they name."""
     arns = {one: arn for one, arn in seen.arns.items() if seen.owned(this, one)} | _created(this)
     models, configs = records.models, records.configs
     if is_new_to_us(this):
@@ -251,7 +251,7 @@ def compared(s: Situation) -> Situation:
 
 def _with_serving(s: Situation, history: History, serving: Content) -> History:
     """With an entry for what serves even when no rollout of ours brought it there: one may roll back to it. When status was
-    lost, the tag of its configuration tells the commit.
+    lost, the commit is known by the tag of its configuration.
     """
     newest = history.newest
     if newest and newest.open and newest.hash != serving.hash:

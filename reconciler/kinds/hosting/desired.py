@@ -85,7 +85,7 @@ class DesiredHosting:
         )
 
     def as_described(self, config: Mapping[str, Any] | None) -> Self:
-        """A hold is not what the spec says: its configuration, as described, tells what its endpoint shall be like."""
+        """A hold is not what the spec says: its configuration, as described, says what its endpoint shall be like."""
         if not self.hold:
             return self
         members = (*VARIANT_LISTS.values(), "DataCaptureConfig")

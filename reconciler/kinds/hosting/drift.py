@@ -55,7 +55,7 @@ class VariantDrift:
     variant: str
     difference: Difference
     change: Mapping[str, Any]
-    """What would put it right, as a member of DesiredWeightsAndCapacities."""
+    """What would correct it, as a member of DesiredWeightsAndCapacities."""
 
     @property
     def is_count(self) -> bool:
@@ -96,7 +96,7 @@ def _unbalanced(want: DesiredHosting, endpoint: Mapping[str, Any], kept: frozens
 
 
 def _same(wanted: float | None, live: float | None) -> bool:
-    """What nobody wrote down, and what SageMaker does not tell, is no difference."""
+    """What nobody wrote down, and what SageMaker does not show, is no difference."""
     return wanted is None or live is None or math.isclose(wanted, live, rel_tol=_SINGLE)
 
 
@@ -121,7 +121,7 @@ def kept_live(this: Pass) -> frozenset[str]:
 
 
 def capture(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> Iterator[Difference]:
-    """Describe tells a summary: whether, how much, where to. A capture that is off has no other difference."""
+    """Describe shows a summary: whether, how much, where to. A capture that is off has no other difference."""
     wanted, live = want.config_params.get(_CAPTURE) or {}, endpoint.get(_CAPTURE) or {}
     enabled = bool(wanted.get("EnableCapture"))
     if _CAPTURE in kept_live(this):
@@ -130,8 +130,8 @@ def capture(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> It
         text = str(enabled).lower()
         yield _captured("enableCapture", text, str(not enabled).lower())
     elif enabled:
-        for key, member, told in _CAPTURE_MEMBERS:
-            there = "" if live.get(told) is None else str(live[told])
+        for key, member, shown in _CAPTURE_MEMBERS:
+            there = "" if live.get(shown) is None else str(live[shown])
             if member in wanted and not _same_place(str(wanted[member]), there):
                 yield _captured(key, str(wanted[member]), there)
 
@@ -141,7 +141,7 @@ def _captured(key: str, wanted: str, live: str) -> Difference:
 
 
 def _same_place(wanted: str, live: str) -> bool:
-    """A key may be told by its ARN, a prefix with a slash at its end."""
+    """A key may be shown as its ARN, a prefix with a slash at its end."""
     return wanted.rstrip("/") == live.rstrip("/") or live.endswith(f"key/{wanted}")
 
 
@@ -168,7 +168,7 @@ class ServedPart:
 
 
 def served_parts(want: DesiredHosting, records: HostingRecords) -> tuple[ServedPart, ...]:
-    """Of the wanted content; what no record tells of has no ARN. What may only be rolled back to is looked at when somebody
+    """Of the wanted content; what no record names has no ARN. What may only be rolled back to is looked at when somebody
     does so.
     """
     models = records.models
@@ -220,7 +220,7 @@ class HostingDrift:
 
     @property
     def to_set(self) -> tuple[VariantDrift, ...]:
-        """What one call may put right: a count that the rollout still has to set; else all weights, else one count."""
+        """What one call may correct: a count that the rollout still has to set; else all weights, else one count."""
         if self.resize:
             return self.resize[:1]
         offs = tuple(off for off in self.offs if off.difference in self.sifted.correct)

@@ -49,11 +49,11 @@ def legacy_configs(this: Pass, arns: Mapping[str, str]) -> dict[str, Part]:
 
 def _left(this: Pass, kind: str) -> Iterator[tuple[Resource, str, str]]:
     """Each with the name and the ARN of what it stands for."""
-    thing = _CHILDREN[kind]
+    remote = _CHILDREN[kind]
     for child in this.others.items(kind):
         if child.hosting_child_of(this.resource):
-            name = child.status.get(thing.status_name) or generated_name(child)
-            yield child, str(name), str(child.status.get(thing.status_arn) or "")
+            name = child.status.get(remote.status_name) or generated_name(child)
+            yield child, str(name), str(child.status.get(remote.status_arn) or "")
 
 
 def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
 def known_configs(this: Pass, configs: Mapping[str, Part], endpoint_arn: str, want: DesiredHosting) -> dict[str, Part]:
     """The configurations, with that which the status names taken for what the spec wants: same spec, same content.
 
-    Only when its name tells of an older generation was the spec edited since.
+    Only when its name is of an older generation was the spec edited since.
     """
     name = str(this.past.get("endpointConfigName") or "")
     if not name:
@@ -81,8 +81,8 @@ def known_configs(this: Pass, configs: Mapping[str, Part], endpoint_arn: str, wa
 
 
 def _model_names(this: Pass) -> tuple[str, ...]:
-    told = {str(pair.get("name")): str(pair.get("value") or "") for pair in this.past.get("modelNames") or ()}
-    found = [told.get(str(variant.get("modelName"))) for variant in this.spec.get("productionVariants") or ()]
+    names = {str(pair.get("name")): str(pair.get("value") or "") for pair in this.past.get("modelNames") or ()}
+    found = [names.get(str(variant.get("modelName"))) for variant in this.spec.get("productionVariants") or ()]
     return tuple(name for name in found if name) if all(found) else ()
 
 

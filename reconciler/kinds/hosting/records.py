@@ -71,7 +71,7 @@ class HostingRecords:
         return replace(self, rollout=replace(self.rollout, **changes))
 
     def serving(self, config: str) -> Content:
-        """What an endpoint with this configuration serves; without a hash where no record tells what it was made of."""
+        """What an endpoint with this configuration serves; without a hash where no record says what it was made of."""
         known = self.configs.get(config)
         return Content(known.hash if known else "", config)
 

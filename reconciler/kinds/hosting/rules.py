@@ -32,15 +32,15 @@ from reconciler.kinds.hosting.drift import elsewhere
 from reconciler.kinds.hosting.observed import REBALANCE
 from reconciler.kinds.hosting.situation import Situation
 
-__all__ = ["OPEN_ATTEMPT", "RULES", "Rule", "first"]
+__all__ = ["OPEN_ATTEMPT", "RULES", "HostingRule", "first"]
 
-Rule = Callable[[Situation], Decision | None]
+HostingRule = Callable[[Situation], Decision | None]
 
-_STRANGER_LOOK = timedelta(minutes=10)
+_OTHERS_LOOK = timedelta(minutes=10)
 _SCALED_LOOK = timedelta(minutes=1)
 
 
-def first(rules: Iterable[Rule], s: Situation) -> Decision:
+def first(rules: Iterable[HostingRule], s: Situation) -> Decision:
     return next(decision for rule in rules if (decision := rule(s)) is not None)
 
 
@@ -73,12 +73,12 @@ def region_changed(s: Situation) -> Decision | None:
 
 def owned_by_another(s: Situation) -> Decision | None:
     """What goes by a name of ours is not ours, and is left alone until it may be adopted."""
-    name = s.stranger
+    name = s.not_owned
     if not name:
         return None
     reason, message = adoption_refusal(s.this, name, s.seen.owners[name])
     s = s.with_rollout(foreign=name) if name == s.name else s
-    return replace(rendered.stalled(s, reason, message), look_again=_STRANGER_LOOK)
+    return replace(rendered.stalled(s, reason, message), look_again=_OTHERS_LOOK)
 
 
 # --- what is under way? -----------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ def deleted_outside(s: Situation) -> Decision | None:
 
 
 def first_create_failed(s: Situation) -> Decision | None:
-    """Of a failed endpoint nothing of ours ever served: it is deleted, and made anew. Nothing serves meanwhile anyway."""
+    """Of a failed endpoint nothing ever served: it is deleted, and made anew. Nothing serves meanwhile anyway."""
     failed = s.live is not None and s.live.status == "Failed"
     return actions.replace_failed(s) if failed and s.records.rollout.applied is None else None
 
@@ -220,9 +220,9 @@ def new_content(s: Situation) -> Decision | None:
 
 # --- the chain --------------------------------------------------------------------------------------------------------
 
-OPEN_ATTEMPT: tuple[Rule, ...] = (create_unanswered, rollout_under_way, request_not_received, service_faulted)
+OPEN_ATTEMPT: tuple[HostingRule, ...] = (create_unanswered, rollout_under_way, request_not_received, service_faulted)
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[HostingRule, ...] = (
     deleting,
     identity_changed,
     region_changed,

@@ -64,7 +64,7 @@ class Situation:
         return self.records.quarantine.of(self.want.content)
 
     @property
-    def stranger(self) -> str:
+    def not_owned(self) -> str:
         """The name of an object under a name of ours that is not ours, nor may be taken over."""
         return next((name for name in self.seen.owners if not self.owned(name)), "")
 
@@ -80,7 +80,7 @@ class Situation:
         """Whether the endpoint that was looked at is the one that the spec speaks of, and ours."""
         answered = self.this.reply(REBALANCE)
         return not (
-            self.this.resource.deleting or self.identity_change or self.region_changed or self.stranger or answered
+            self.this.resource.deleting or self.identity_change or self.region_changed or self.not_owned or answered
         )
 
     @property

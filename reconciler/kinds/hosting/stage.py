@@ -1,6 +1,6 @@
 """The live stage of a rollout in one line: canary on 1 of 4 instances, baking until 12:40 UTC.
 
-SageMaker tells it per variant, as a status and a sentence (`VariantStatus`, SM-118), and beside that the
+SageMaker shows it per variant, as a status and a sentence (`VariantStatus`, SM-118), and beside that the
 fleet that is coming (`PendingDeploymentSummary`) and how it shall come (`LastDeploymentConfig`). Sentences that are not known here
 are passed on as they are. Times are SageMaker's own: nothing here is compared with a clock of ours.
 """
@@ -25,14 +25,14 @@ def stage_of(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     pending = found.get("PendingDeploymentSummary") or {}
-    told: dict[str, str] = {}
+    stages: dict[str, str] = {}
     for group in ("ProductionVariants", "ShadowProductionVariants"):
         for variant in pending.get(group) or found.get(group) or ():
             if said := _newest(variant):
-                told[str(variant.get("VariantName"))] = _told(found, variant, said)
-    texts = list(dict.fromkeys(told.values()))
+                stages[str(variant.get("VariantName"))] = _stage(found, variant, said)
+    texts = list(dict.fromkeys(stages.values()))
     if len(texts) > 1:
-        texts = [f"{name}: {text}" for name, text in told.items()]
+        texts = [f"{name}: {text}" for name, text in stages.items()]
     return clip("; ".join(texts), _LIMIT)
 
 
@@ -40,7 +40,7 @@ def _newest(variant: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return max(variant.get("VariantStatus") or (), key=lambda one: one.get("StartTime") or _LONG_AGO, default=None)
 
 
-def _told(found: Mapping[str, Any], variant: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+def _stage(found: Mapping[str, Any], variant: Mapping[str, Any], said: Mapping[str, Any]) -> str:
     message = str(said.get("StatusMessage") or said.get("Status") or "")
     number = _INSTANCES.search(message)
     if number is None:
@@ -71,7 +71,7 @@ def _share(found: Mapping[str, Any], variant: Mapping[str, Any], message: str, c
 
 
 def _plan(found: Mapping[str, Any]) -> str:
-    """Linear and rolling updates go step by step: the word tells why it is a part only."""
+    """Linear and rolling updates go step by step: the word says why it is a part only."""
     config = found.get("LastDeploymentConfig") or {}
     if config.get("RollingUpdatePolicy"):
         return "rolling"

@@ -161,7 +161,7 @@ def given(
         ),
     ],
 )
-def test_what_to_do_when_no_attempt_is_open(now: Situation, rule: rules.Rule, calls: list[str]) -> None:
+def test_what_to_do_when_no_attempt_is_open(now: Situation, rule: rules.HostingRule, calls: list[str]) -> None:
     answers = next(one for one in rules.RULES if one(now) is not None)
     assert answers is rule
     assert verbs(rules.first(rules.RULES, now)) == calls
