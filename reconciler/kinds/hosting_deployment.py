@@ -19,7 +19,7 @@ from reconciler.core.schema.status import integer, many, number, pairs, record, 
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
-from reconciler.kinds.hosting.observed import observe
+from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS

@@ -19,15 +19,15 @@ from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import Attempt, Rebalance, ReleasedTarget
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import CHANGING, EVIDENCE_WAIT, SENDS_MAX
-from reconciler.kinds.hosting import scaling
 from reconciler.kinds.hosting.desired import VARIANT_LISTS
-from reconciler.kinds.hosting.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.legacy import is_legacy
-from reconciler.kinds.hosting.observed import REBALANCE
+from reconciler.kinds.hosting.observed import scaling
+from reconciler.kinds.hosting.observed.endpoint import REBALANCE
+from reconciler.kinds.hosting.observed.scaling import DEREGISTER, ScaledVariant
 from reconciler.kinds.hosting.records import commit_of, garbage, history_limit
 from reconciler.kinds.hosting.rendered import WITHOUT_ALARMS, ready, refused, status_of, waiting
-from reconciler.kinds.hosting.scaling import DEREGISTER, ScaledVariant
-from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.situation.drift import COUNT, VariantDrift
+from reconciler.kinds.hosting.situation.situation import Situation
 
 _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})

@@ -12,13 +12,13 @@ from reconciler.core.decision import Decision, sooner
 from reconciler.core.kind import Pass, View
 from reconciler.core.records.content import Content
 from reconciler.kinds.hosting import actions
-from reconciler.kinds.hosting.attempt import settled
-from reconciler.kinds.hosting.conclusions import concluded, situation
 from reconciler.kinds.hosting.desired import DesiredHosting
-from reconciler.kinds.hosting.observed import HostingObserved, look_back
+from reconciler.kinds.hosting.observed.endpoint import HostingObserved, look_back
 from reconciler.kinds.hosting.records import identity, recorded
 from reconciler.kinds.hosting.rules import OPEN_ATTEMPT, RULES, first, reference_missing
-from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.situation.attempt import settled
+from reconciler.kinds.hosting.situation.conclusions import concluded, situation
+from reconciler.kinds.hosting.situation.situation import Situation
 
 
 def decide(this: Pass, seen: HostingObserved) -> Decision:

@@ -17,13 +17,13 @@ from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
-from reconciler.kinds.hosting.drift import elsewhere
 from reconciler.kinds.hosting.legacy import serving_names
-from reconciler.kinds.hosting.observed import STAGE_LOOK
-from reconciler.kinds.hosting.observed_parts import young_for
-from reconciler.kinds.hosting.scaling import instances_of
-from reconciler.kinds.hosting.situation import Situation
-from reconciler.kinds.hosting.stage import stage_of
+from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
+from reconciler.kinds.hosting.observed.parts import young_for
+from reconciler.kinds.hosting.observed.scaling import instances_of
+from reconciler.kinds.hosting.observed.stage import stage_of
+from reconciler.kinds.hosting.situation.drift import elsewhere
+from reconciler.kinds.hosting.situation.situation import Situation
 
 WITHOUT_ALARMS = "without its alarms, for a rollback must not be stopped by what rings for the version it leaves"
 _LEGACY = (

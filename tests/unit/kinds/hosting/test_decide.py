@@ -15,7 +15,7 @@ from reconciler.core.records.content import Content
 from reconciler.core.records.history import History
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.desired import desired_by_git
-from reconciler.kinds.hosting.observed import HostingObserved
+from reconciler.kinds.hosting.observed.endpoint import HostingObserved
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.kinds.hosting.decide import decide
-from reconciler.kinds.hosting.observed import HostingObserved
+from reconciler.kinds.hosting.observed.endpoint import HostingObserved
 from reconciler.kinds.hosting.records import HostingRecords
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting

@@ -9,10 +9,10 @@ import pytest
 from reconciler.core.drift.policy import DriftMode, Policy
 from reconciler.core.records.content import Content
 from reconciler.kinds.hosting import rules
-from reconciler.kinds.hosting.conclusions import concluded, situation
 from reconciler.kinds.hosting.desired import desired_by_git
-from reconciler.kinds.hosting.observed import HostingObserved
-from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.observed.endpoint import HostingObserved
+from reconciler.kinds.hosting.situation.conclusions import concluded, situation
+from reconciler.kinds.hosting.situation.situation import Situation
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.kinds.hosting.stage import stage_of
+from reconciler.kinds.hosting.observed.stage import stage_of
 
 BEGAN = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 LINEAR = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "LINEAR", "WaitIntervalInSeconds": 60}}}

@@ -14,9 +14,9 @@ from reconciler.core.kind import Failure
 from reconciler.core.records.history import SUCCEEDED, SUPERSEDED
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import SENDS_MAX, Outcome, judge
-from reconciler.kinds.hosting.observed import SENDS
+from reconciler.kinds.hosting.observed.endpoint import SENDS
 from reconciler.kinds.hosting.records import commit_of
-from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.situation.situation import Situation
 
 
 def settled(s: Situation) -> Situation:

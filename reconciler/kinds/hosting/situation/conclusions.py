@@ -21,8 +21,6 @@ from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
-from reconciler.kinds.hosting import drift
-from reconciler.kinds.hosting.attempt import settled
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     RollbackRequest,
@@ -31,9 +29,8 @@ from reconciler.kinds.hosting.desired import (
     hold_verdict,
     under_hold,
 )
-from reconciler.kinds.hosting.drift import HostingDrift
 from reconciler.kinds.hosting.legacy import known_configs, legacy_configs, legacy_models
-from reconciler.kinds.hosting.observed import HostingObserved
+from reconciler.kinds.hosting.observed.endpoint import HostingObserved
 from reconciler.kinds.hosting.records import (
     HostingRecords,
     as_recorded,
@@ -43,7 +40,10 @@ from reconciler.kinds.hosting.records import (
     is_new_to_us,
     recorded,
 )
-from reconciler.kinds.hosting.situation import Situation
+from reconciler.kinds.hosting.situation import drift
+from reconciler.kinds.hosting.situation.attempt import settled
+from reconciler.kinds.hosting.situation.drift import HostingDrift
+from reconciler.kinds.hosting.situation.situation import Situation
 
 __all__ = ["concluded", "situation"]
 

@@ -18,10 +18,11 @@ from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
 from reconciler.core.records.remote_object import Part, read_lag
-from reconciler.kinds.hosting import drift, scaling
 from reconciler.kinds.hosting.desired import DesiredHosting
-from reconciler.kinds.hosting.drift import ServedPart
+from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting.situation import drift
+from reconciler.kinds.hosting.situation.drift import ServedPart
 
 
 @dataclass(frozen=True)

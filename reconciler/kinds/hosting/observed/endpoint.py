@@ -16,16 +16,19 @@ from reconciler.core.records.content import Content
 from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
-from reconciler.kinds.hosting import drift, legacy, observed_parts, scaling
+from reconciler.kinds.hosting import legacy
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     desired_by_git,
     hold_may_change,
     hold_verdict,
 )
-from reconciler.kinds.hosting.observed_parts import PartsObserved
+from reconciler.kinds.hosting.observed import parts as served_parts
+from reconciler.kinds.hosting.observed import scaling
+from reconciler.kinds.hosting.observed.parts import PartsObserved
+from reconciler.kinds.hosting.observed.scaling import ScaledVariant
 from reconciler.kinds.hosting.records import HostingRecords, as_recorded, endpoint_digest, identity, recorded
-from reconciler.kinds.hosting.scaling import ScaledVariant
+from reconciler.kinds.hosting.situation import drift
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
 REBALANCE = "UpdateEndpointWeightsAndCapacities"
@@ -225,7 +228,7 @@ def _settled(
     except DeniedError:
         config = None  # then nothing of the endpoint itself is compared
     want = replace(want, content=Content(want.content.hash, live)).as_described(config)
-    parts = observed_parts.look(view, this, records, want, endpoint)
+    parts = served_parts.look(view, this, records, want, endpoint)
     offs = drift.unscaled(drift.unbalanced(this, want, endpoint), parts.scaled)
     resize = any(drift.is_resize(this.drift, off, records.rollout.resize) for off in offs)
     if resize or this.drift.sift(off.difference for off in offs).correct:

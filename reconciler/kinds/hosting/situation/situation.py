@@ -13,9 +13,9 @@ from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import LiveEndpoint, Outcome
 from reconciler.kinds.hosting.desired import DesiredHosting
-from reconciler.kinds.hosting.drift import HostingDrift
-from reconciler.kinds.hosting.observed import REBALANCE, HostingObserved
+from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
 from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting.situation.drift import HostingDrift
 
 __all__ = ["Situation"]
 
