@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Kind, Logs, StatusKeys
@@ -16,6 +15,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
 from reconciler.core.schema.status import integer, many, number, pairs, record, status, string, time
+from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
@@ -141,7 +141,7 @@ SCHEMA = Schema(
 )
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     models = named(spec, "models", "name")
     yield from twice(models, "/spec/models", "name", "model name")
     for index, model in enumerate(spec.get("models") or []):
@@ -156,12 +156,12 @@ def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
     yield from variants_findings(spec)
 
 
-def _unknown_model(at: str, models: Sequence[Any]) -> Problem:
+def _unknown_model(at: str, models: Sequence[Json]) -> Problem:
     known = ", ".join(str(name) for name in models[:5]) or "none"
     return Problem(at, "UnknownModel", f"names no entry of spec.models (there: {known})")
 
 
-def _hosted_model(model: Mapping[str, Any], at: str) -> Iterator[Problem]:
+def _hosted_model(model: JsonObject, at: str) -> Iterator[Problem]:
     containers = model.get("containers") or []
     hosts = [container.get("containerHostname") for container in containers]
     yield from twice(hosts, f"{at}/containers", "containerHostname", "container hostname")

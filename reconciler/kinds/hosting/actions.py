@@ -6,10 +6,9 @@ Each function gives a decision with calls, and what is shown in its place when t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
@@ -19,6 +18,7 @@ from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import Attempt, Rebalance, ReleasedTarget
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import CHANGING, EVIDENCE_WAIT, SENDS_MAX
+from reconciler.core.values import Answer
 from reconciler.kinds.hosting.desired import VARIANT_LISTS
 from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.observed import scaling
@@ -173,7 +173,7 @@ def _opened(s: Situation, initiated_by: str) -> History:
     )
 
 
-def _without_alarms(call: Call, live: Mapping[str, Any] | None) -> Call:
+def _without_alarms(call: Call, live: Answer | None) -> Call:
     """An alarm that rings for what is left would have SageMaker roll the rollback back at once (docs/adr, 7). What
     RetainDeploymentConfig would keep has its alarms too: it is said instead.
     """

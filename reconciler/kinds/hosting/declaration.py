@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.kind import Shown
 from reconciler.core.records.remote_object import EndpointRecord, Part, RemoteObject
 from reconciler.core.schema.reference import Given, Provider
+from reconciler.core.values import JsonObject, Status
 
 __all__ = ["ENDPOINT", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
 
@@ -27,7 +27,7 @@ class _RequestedEndpoint(EndpointRecord):
         return True
 
 
-def records(status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
+def records(status: Status) -> tuple[RemoteObject, ...]:
     requested = bool((status.get("rollout") or {}).get("requestedAt"))
     endpoint = (_RequestedEndpoint if requested else EndpointRecord).parse(status.get("endpoint"))
     parts = (Part.parse(one) for key in ("models", "configs") for one in status.get(key) or ())
@@ -37,7 +37,7 @@ def records(status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
 # --- references -------------------------------------------------------------------------------------------------------
 
 
-def _models(status: Mapping[str, Any]) -> Mapping[str, Given]:
+def _models(status: Status) -> Mapping[str, Given]:
     return {str(pair.get("name")): Given(str(pair.get("value"))) for pair in status.get("modelNames") or ()}
 
 
@@ -49,7 +49,7 @@ MODELS = Provider(
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def shown(status: Mapping[str, Any]) -> Iterator[Shown]:
+def shown(status: Status) -> Iterator[Shown]:
     if not status.get("endpointName"):
         return
     yield Shown("Endpoint", str(status["endpointName"]), str(status.get("endpointStatus") or ""), _stage(status))
@@ -58,13 +58,13 @@ def shown(status: Mapping[str, Any]) -> Iterator[Shown]:
         yield Shown("EndpointConfig", str(status["endpointConfigName"]), "serves", f"#{entry['id']}" if entry else "")
 
 
-def _stage(status: Mapping[str, Any]) -> str:
+def _stage(status: Status) -> str:
     rollout = status.get("rollout") or {}
     stage = str(rollout.get("stage") or "")
     return stage if rollout.get("requestedAt") and stage != status.get("endpointStatus") else ""
 
 
-def serving_entry(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def serving_entry(status: Status) -> JsonObject | None:
     """The history entry of what serves: the newest success of the content that is live."""
     found = serving_hash(status)
     entries = [entry for entry in status.get("history") or () if entry.get("result") == "Succeeded"]
@@ -74,7 +74,7 @@ def serving_entry(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return next((entry for entry in entries if config and entry.get("endpointConfigName") == config), None)
 
 
-def serving_hash(status: Mapping[str, Any]) -> str:
+def serving_hash(status: Status) -> str:
     """The live configuration's content; what the last finished rollout says when the configuration is not known by name."""
     config = status.get("endpointConfigName")
     known = (*(status.get("history") or ()), *(status.get("configs") or ()))

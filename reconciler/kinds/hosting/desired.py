@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call
@@ -27,6 +27,7 @@ from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollbac
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import List, Structure, canonical, to_request
+from reconciler.core.values import Answer, Json, JsonObject, Params
 from reconciler.kinds.hosting.records import HostingRecords, endpoint_name
 
 VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
@@ -40,7 +41,7 @@ class DesiredModel:
     """What variants call it: models[].name."""
     name: str
     hash: str
-    params: Mapping[str, Any]
+    params: Params
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DesiredHosting:
     endpoint: str
     content: Content
     models: tuple[DesiredModel, ...] = ()
-    config_params: Mapping[str, Any] = field(default_factory=dict)
+    config_params: Params = field(default_factory=dict)
     """Parameters of CreateEndpointConfig; of a hold, as much as its configuration was described."""
     waits: str = ""
     """What keeps a reference from being resolved. Then this is not the content that was asked for: it is not rolled out."""
@@ -84,7 +85,7 @@ class DesiredHosting:
             "UpdateEndpoint", {**options, "EndpointName": self.endpoint, "EndpointConfigName": self.content.config}
         )
 
-    def as_described(self, config: Mapping[str, Any] | None) -> Self:
+    def as_described(self, config: Answer | None) -> Self:
         """A hold is not what the spec says: its configuration, as described, says what its endpoint shall be like."""
         if not self.hold:
             return self
@@ -128,7 +129,7 @@ def desired_by_git(this: Pass) -> DesiredHosting:
     return DesiredHosting(endpoint_name(this), named, models, params, refs.why, tuple(refs.records()))
 
 
-def _resolved(variant: Mapping[str, Any], member: str, by_name: Mapping[str, str], path: str) -> dict[str, Any]:
+def _resolved(variant: Answer, member: str, by_name: Mapping[str, str], path: str) -> dict[str, Json]:
     logical = variant.get(member)
     if logical not in by_name:
         raise TerminalError(
@@ -154,7 +155,7 @@ def _models(this: Pass) -> tuple[DesiredModel, ...]:
     return tuple(found.values())
 
 
-def _containers(params: dict[str, Any], model: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _containers(params: dict[str, Json], model: JsonObject, path: str) -> dict[str, Json]:
     """One container serves alone; several are a pipeline, in their order (the archived operator did the same)."""
     params.pop("Name", None)
     containers = params.pop("Containers", None) or []

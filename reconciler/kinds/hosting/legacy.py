@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest
 from reconciler.core.ownership import generated_name
 from reconciler.core.records.remote_object import Part
 from reconciler.core.resource import Resource
+from reconciler.core.values import Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.hosting.desired import DesiredHosting
 from reconciler.kinds.hosting.records import is_new_to_us
@@ -56,7 +56,7 @@ def _left(this: Pass, kind: str) -> Iterator[tuple[Resource, str, str]]:
             yield child, str(name), str(child.status.get(remote.status_arn) or "")
 
 
-def _models_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+def _models_of(spec: Spec) -> tuple[str, ...]:
     """One per variant, in their order: `serving_names` counts on it."""
     return tuple(str(variant.get("modelName") or "") for variant in spec.get("productionVariants") or ())
 

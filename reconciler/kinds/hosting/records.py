@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
@@ -19,6 +19,7 @@ from reconciler.core.records.remote_object import EndpointRecord, Part, by_name
 from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.records.source import SourceRecord
 from reconciler.core.status import source
+from reconciler.core.values import Answer, Json, Status
 
 __all__ = [
     "HostingRecords",
@@ -47,7 +48,7 @@ class HostingRecords:
     quarantine: Quarantine = field(default_factory=Quarantine)
 
     @classmethod
-    def parse(cls, status: Mapping[str, Any]) -> Self:
+    def parse(cls, status: Status) -> Self:
         return cls(
             EndpointRecord.parse(status.get("endpoint")),
             by_name(status.get("models")),
@@ -57,7 +58,7 @@ class HostingRecords:
             Quarantine.parse(status.get("quarantine")),
         )
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Json]:
         return {
             "models": [part.record() for part in self.models.values()],
             "configs": [part.record() for part in self.configs.values()],
@@ -67,7 +68,7 @@ class HostingRecords:
             "endpoint": self.endpoint.record(),
         }
 
-    def with_rollout(self, **changes: Any) -> Self:
+    def with_rollout(self, **changes: Json) -> Self:
         return replace(self, rollout=replace(self.rollout, **changes))
 
     def serving(self, config: str) -> Content:
@@ -113,7 +114,7 @@ def identity(this: Pass, records: HostingRecords) -> str:
     return (records.endpoint.name if known else "") or endpoint_name(this)
 
 
-def as_recorded(records: HostingRecords, found: Mapping[str, Any]) -> bool:
+def as_recorded(records: HostingRecords, found: Answer) -> bool:
     """Whether this is the very endpoint that we recorded, and not one that was made anew under its name."""
     known = records.endpoint
     return known.exists and known.creation_time in ("", stamp(found["CreationTime"]))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from reconciler.core.aws.partitions import invocation_url
 from reconciler.core.decision import REFUSAL_MESSAGE, Decision, Notice, Pace, Phase, Watch
@@ -16,6 +15,7 @@ from reconciler.core.records.remote_object import Part
 from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
+from reconciler.core.values import Answer, Json, Spec, Status
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
 from reconciler.kinds.hosting.legacy import serving_names
 from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
@@ -182,12 +182,12 @@ def _watches_of_parts(s: Situation) -> list[Watch]:
 # --- status -----------------------------------------------------------------------------------------------------------
 
 
-def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str, Any]:
+def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str, Json]:
     """The archived operator's fields, and our records. What was not looked at in this pass stays as it was."""
     past, found = s.this.past, s.seen.endpoint
     if s.name in s.seen.owners and not s.owned(s.name):
         found = None  # what somebody else runs under this name is no status of ours
-    fields: dict[str, Any] = {key: past.get(key) for key in _LEGACY}
+    fields: dict[str, Json] = {key: past.get(key) for key in _LEGACY}
     fields |= {"endpointName": s.name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
     if found is not None:
         fields |= _described(s, found, status)
@@ -202,7 +202,7 @@ def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str,
     return {**fields, **s.records.record()}
 
 
-def _described(s: Situation, found: Mapping[str, Any], status: str) -> dict[str, Any]:
+def _described(s: Situation, found: Answer, status: str) -> dict[str, Json]:
     return {
         "endpointStatus": status or found["EndpointStatus"],
         "endpointConfigName": found.get("EndpointConfigName"),
@@ -227,7 +227,7 @@ def held_names(config: Part, want: DesiredHosting) -> list[dict[str, str]]:
     return [{"name": logical, "value": name} for logical, name in found if name]
 
 
-def _variant(found: Mapping[str, Any]) -> dict[str, Any]:
+def _variant(found: Answer) -> dict[str, Json]:
     return {
         "variantName": found.get("VariantName"),
         "currentInstanceCount": found.get("CurrentInstanceCount"),
@@ -245,12 +245,12 @@ def _variant(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
+def failing(past: Status, error: ReconcileError) -> dict[str, Json]:
     """The archived operator's words while an error stands in the way; what serves keeps its own status."""
     served = bool((past.get("endpoint") or {}).get("arn"))
     return {**past, "additional": str(error), **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
 
 
-def as_written(resource: Resource) -> Mapping[str, Any]:
+def as_written(resource: Resource) -> Spec:
     """The archived operator wrote nothing back into this kind's spec."""
     return resource.spec

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.errors import DeniedError, TerminalError
 from reconciler.core.kind import Pass, View
@@ -16,6 +15,7 @@ from reconciler.core.records.content import Content
 from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
+from reconciler.core.values import Answer
 from reconciler.kinds.hosting import legacy
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
@@ -40,7 +40,7 @@ STAGE_LOOK = timedelta(minutes=2)
 class HostingObserved:
     """What a look at SageMaker found. A name that is no key was not looked at."""
 
-    endpoint: Mapping[str, Any] | None = None
+    endpoint: Answer | None = None
     endpoint_known: bool = False
     """Whether `endpoint` is an answer: None then means that the service says it is not there."""
     owners: Mapping[str, Owner] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class HostingObserved:
     """Our configuration that no record names, on our endpoint that none names: status was lost."""
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
-    config: Mapping[str, Any] | None = None
+    config: Answer | None = None
     """The configuration of a hold, as described: where it serves, or is to and variants are scaled."""
     parts: PartsObserved | None = None
     """Only while what is wanted serves and nothing changes."""
@@ -197,7 +197,7 @@ def _desired(this: Pass, records: HostingRecords) -> DesiredHosting | None:
     return replace(git, content=hold.content, hold=hold) if hold else git
 
 
-def _serves_from(records: HostingRecords, want: DesiredHosting, endpoint: Mapping[str, Any]) -> bool:
+def _serves_from(records: HostingRecords, want: DesiredHosting, endpoint: Answer) -> bool:
     live = str(endpoint.get("EndpointConfigName") or "")
     return live == want.content.config or (live in records.configs and records.configs[live].hash == want.content.hash)
 

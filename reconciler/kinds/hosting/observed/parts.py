@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Difference
@@ -18,6 +17,7 @@ from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
 from reconciler.core.records.remote_object import Part, read_lag
+from reconciler.core.values import Answer
 from reconciler.kinds.hosting.desired import DesiredHosting
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.records import HostingRecords
@@ -57,9 +57,7 @@ class PartsObserved:
     """Why drift of something cannot be seen."""
 
 
-def look(
-    view: View, this: Pass, records: HostingRecords, want: DesiredHosting, endpoint: Mapping[str, Any]
-) -> PartsObserved:
+def look(view: View, this: Pass, records: HostingRecords, want: DesiredHosting, endpoint: Answer) -> PartsObserved:
     """`want` is what serves, and the endpoint is not changing."""
     unknown: list[str] = []
     seen: dict[str, PartObserved] = {}
@@ -112,7 +110,7 @@ def _part(view: View, this: Pass, part: ServedPart) -> PartObserved | None:
     return PartObserved() if described is None else _identified(view, this, part, described)
 
 
-def _identified(view: View, this: Pass, part: ServedPart, found: Mapping[str, Any]) -> PartObserved:
+def _identified(view: View, this: Pass, part: ServedPart, found: Answer) -> PartObserved:
     """Another CreationTime is another object: it is ours only if its tags say so, or if it may be adopted."""
     item, created = part.record, stamp(found["CreationTime"])
     if item.creation_time in ("", created):
@@ -124,7 +122,7 @@ def _identified(view: View, this: Pass, part: ServedPart, found: Mapping[str, An
     return PartObserved(created, replaced=not owned)
 
 
-def _summary(view: View, remote: str, name: str) -> Mapping[str, Any] | None:
+def _summary(view: View, remote: str, name: str) -> Answer | None:
     """A List that does not work for a while says nothing, and keeps nothing else from going on."""
     try:
         return view.summary(remote, name)
@@ -144,7 +142,7 @@ def _in_status(this: Pass, difference: Difference) -> bool:
 
 
 def _to_ask_about(
-    this: Pass, records: HostingRecords, want: DesiredHosting, endpoint: Mapping[str, Any]
+    this: Pass, records: HostingRecords, want: DesiredHosting, endpoint: Answer
 ) -> dict[str, Difference | None]:
     """Variants whose count is off and would be reported or set, and those that were scaled when it was asked last."""
     ignored = this.drift.mode is DriftMode.IGNORE

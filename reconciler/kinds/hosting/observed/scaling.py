@@ -5,12 +5,12 @@ SageMaker refuses an update that changes the instance type of a variant that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
+from reconciler.core.values import Answer
 from reconciler.kinds.scaling.content import INSTANCES, VariantTarget
 from reconciler.kinds.scaling.others import same_account
 
@@ -26,7 +26,7 @@ class ScaledVariant:
     """As its endpoint's configuration has it; empty when that is unknown."""
 
 
-def look(view: View, this: Pass, endpoint: Mapping[str, Any]) -> tuple[ScaledVariant, ...]:
+def look(view: View, this: Pass, endpoint: Answer) -> tuple[ScaledVariant, ...]:
     """Which variants are scalable targets, read now: one request, and one more where there are any.
 
     An account that may not be asked, or a network without Application Auto Scaling, keeps no rollout back unless a policy of
@@ -48,7 +48,7 @@ def look(view: View, this: Pass, endpoint: Mapping[str, Any]) -> tuple[ScaledVar
     return tuple(ScaledVariant(at, types.get(at.variant, "")) for at in found)
 
 
-def in_the_way(this: Pass, scaled: Sequence[ScaledVariant], config: Mapping[str, Any]) -> tuple[ScaledVariant, ...]:
+def in_the_way(this: Pass, scaled: Sequence[ScaledVariant], config: Answer) -> tuple[ScaledVariant, ...]:
     """Those that keep the endpoint from moving to a configuration with these parameters."""
     gone = {reply.call.params.get("ResourceId") for reply in this.replies if reply.call.operation == DEREGISTER}
     types = _types(config.get("ProductionVariants") or ())
@@ -82,5 +82,5 @@ def instances_of(endpoint: str, variant: str) -> VariantTarget:
     return VariantTarget(f"endpoint/{endpoint}/variant/{variant}", INSTANCES)
 
 
-def _types(variants: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _types(variants: Sequence[Answer]) -> dict[str, str]:
     return {str(variant["VariantName"]): str(variant.get("InstanceType") or "") for variant in variants}

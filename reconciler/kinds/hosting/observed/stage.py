@@ -8,11 +8,10 @@ are passed on as they are. Times are SageMaker's own: nothing here is compared w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from reconciler.core.conditions import clip
+from reconciler.core.values import Answer
 
 _LIMIT = 200
 _INSTANCES = re.compile(r"(\d+) instance\(s\)")
@@ -20,7 +19,7 @@ _BAKING = re.compile(r"Baking for (\d+) seconds?(?: \((\w+)\))?")
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def stage_of(found: Mapping[str, Any] | None) -> str:
+def stage_of(found: Answer | None) -> str:
     """What an endpoint that is described as `found` is doing; empty when it says nothing of it."""
     if found is None:
         return ""
@@ -36,11 +35,11 @@ def stage_of(found: Mapping[str, Any] | None) -> str:
     return clip("; ".join(texts), _LIMIT)
 
 
-def _newest(variant: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _newest(variant: Answer) -> Answer | None:
     return max(variant.get("VariantStatus") or (), key=lambda one: one.get("StartTime") or _LONG_AGO, default=None)
 
 
-def _stage(found: Mapping[str, Any], variant: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+def _stage(found: Answer, variant: Answer, said: Answer) -> str:
     message = str(said.get("StatusMessage") or said.get("Status") or "")
     number = _INSTANCES.search(message)
     if number is None:
@@ -60,7 +59,7 @@ def _stage(found: Mapping[str, Any], variant: Mapping[str, Any], said: Mapping[s
     return message
 
 
-def _share(found: Mapping[str, Any], variant: Mapping[str, Any], message: str, count: int) -> str:
+def _share(found: Answer, variant: Answer, message: str, count: int) -> str:
     """The part of the coming fleet that takes traffic. What is not a part of it is named alone."""
     whole = variant.get("DesiredInstanceCount")
     plan = "canary" if "canary" in message else _plan(found)
@@ -70,7 +69,7 @@ def _share(found: Mapping[str, Any], variant: Mapping[str, Any], message: str, c
     return f"{plan} on {part}" if plan else part
 
 
-def _plan(found: Mapping[str, Any]) -> str:
+def _plan(found: Answer) -> str:
     """Linear and rolling updates go step by step: the word says why it is a part only."""
     config = found.get("LastDeploymentConfig") or {}
     if config.get("RollingUpdatePolicy"):
@@ -79,7 +78,7 @@ def _plan(found: Mapping[str, Any]) -> str:
     return "linear" if routing.get("Type") == "LINEAR" else ""
 
 
-def _baking(message: str, said: Mapping[str, Any]) -> str:
+def _baking(message: str, said: Answer) -> str:
     known, since = _BAKING.match(message), said.get("StartTime")
     if known is None or not isinstance(since, datetime):
         return "baking"

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.drift.policy import Policy, Sifted
@@ -23,6 +22,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.remote_object import Part
 from reconciler.core.rollout import LiveEndpoint
 from reconciler.core.schema.shapes import to_request
+from reconciler.core.values import Answer, Params
 from reconciler.kinds.hosting.desired import VARIANT_LISTS, DesiredHosting
 from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.records import HostingRecords
@@ -54,7 +54,7 @@ class VariantDrift:
 
     variant: str
     difference: Difference
-    change: Mapping[str, Any]
+    change: Params
     """What would correct it, as a member of DesiredWeightsAndCapacities."""
 
     @property
@@ -62,7 +62,7 @@ class VariantDrift:
         return COUNT in self.change
 
 
-def unbalanced(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> tuple[VariantDrift, ...]:
+def unbalanced(this: Pass, want: DesiredHosting, endpoint: Answer) -> tuple[VariantDrift, ...]:
     """Weights and counts, whoever scales the variants."""
     return tuple(_unbalanced(want, endpoint, kept_live(this)))
 
@@ -79,7 +79,7 @@ def is_resize(policy: Policy, off: VariantDrift, resize: Collection[str]) -> boo
     return off.is_count and off.variant in resize and not policy.leaves(off.difference.path)
 
 
-def _unbalanced(want: DesiredHosting, endpoint: Mapping[str, Any], kept: frozenset[str]) -> Iterator[VariantDrift]:
+def _unbalanced(want: DesiredHosting, endpoint: Answer, kept: frozenset[str]) -> Iterator[VariantDrift]:
     for key, api in VARIANT_LISTS.items():
         live = {variant.get("VariantName"): variant for variant in endpoint.get(api) or ()}
         for index, variant in enumerate(want.config_params.get(api) or ()):
@@ -100,11 +100,11 @@ def _same(wanted: float | None, live: float | None) -> bool:
     return wanted is None or live is None or math.isclose(wanted, live, rel_tol=_SINGLE)
 
 
-def _is_managed(variant: Mapping[str, Any]) -> bool:
+def _is_managed(variant: Answer) -> bool:
     return (variant.get("ManagedInstanceScaling") or {}).get("Status") == "ENABLED"
 
 
-def _off(variant: Mapping[str, Any], path: str, wanted: float, found: Mapping[str, Any], member: str) -> VariantDrift:
+def _off(variant: Answer, path: str, wanted: float, found: Answer, member: str) -> VariantDrift:
     difference = Difference("sagemaker", path, f"{wanted:g}", f"{found[member]:g}", careful=True)
     return VariantDrift(
         str(variant["VariantName"]), difference, {"VariantName": variant["VariantName"], member: wanted}
@@ -120,7 +120,7 @@ def kept_live(this: Pass) -> frozenset[str]:
     return frozenset({_WEIGHT, COUNT, _CAPTURE} - excluded)
 
 
-def capture(this: Pass, want: DesiredHosting, endpoint: Mapping[str, Any]) -> Iterator[Difference]:
+def capture(this: Pass, want: DesiredHosting, endpoint: Answer) -> Iterator[Difference]:
     """Describe shows a summary: whether, how much, where to. A capture that is off has no other difference."""
     wanted, live = want.config_params.get(_CAPTURE) or {}, endpoint.get(_CAPTURE) or {}
     enabled = bool(wanted.get("EnableCapture"))

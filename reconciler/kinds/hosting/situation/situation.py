@@ -5,13 +5,14 @@ before anything is decided (`conclusions`).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.decision import Notice
 from reconciler.core.kind import Pass
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import LiveEndpoint, Outcome
+from reconciler.core.values import Json
 from reconciler.kinds.hosting.desired import DesiredHosting
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
 from reconciler.kinds.hosting.records import HostingRecords
@@ -101,7 +102,7 @@ class Situation:
     def having(self, records: HostingRecords) -> Self:
         return replace(self, records=records)
 
-    def with_rollout(self, **changes: Any) -> Self:
+    def with_rollout(self, **changes: Json) -> Self:
         return replace(self, records=self.records.with_rollout(**changes))
 
     def noticed(self, *notices: Notice) -> Self:
