@@ -1,4 +1,4 @@
-"""What notes tell of jobs that ran and of roll-outs that ended: so that a cluster whose status was lost does not pay for jobs
+"""What notes tell of jobs that ran and of rollouts that ended: so that a cluster whose status was lost does not pay for jobs
 again, and its endpoints have their history and go on counting.
 
 Read by `runtime/notes/trained.py`, asked by `kinds/jobs/job.py` and `kinds/hosting/state.py`. Lines of other clusters,
@@ -22,7 +22,7 @@ NEEDLES = (f'"event":"{NoteEvent.JOB_STARTED}"', '"event":"Rollout')
 """One of these texts is in every line looked for."""
 _RESULTS = {str(event): result for result, event in ENDED.items()}
 ROLLOUTS_KEPT = 50
-"""Roll-outs of one object; `revisionHistoryLimit` asks for less."""
+"""Rollouts of one object; `revisionHistoryLimit` asks for less."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _texts(line: ParsedLine, *names: str) -> Iterator[str]:
 
 
 def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
-    """By object, the roll-outs that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
+    """By object, the rollouts that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
     found: defaultdict[Key, dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for key, line in lines:
         if line.event not in _RESULTS:

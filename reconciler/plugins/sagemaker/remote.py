@@ -46,7 +46,7 @@ def serving_entry(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def serving_hash(status: Mapping[str, Any]) -> str:
-    """The live configuration's content; what the last finished roll-out says when the configuration is not known by name."""
+    """The live configuration's content; what the last finished rollout says when the configuration is not known by name."""
     config = status.get("endpointConfigName")
     known = (*(status.get("history") or ()), *(status.get("configs") or ()))
     keys = ("endpointConfigName", "name")
