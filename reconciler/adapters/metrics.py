@@ -97,7 +97,7 @@ class Metrics:
             ("sync_namespace", "sync"), buckets=_LAG_S, registry=registry,
         )  # fmt: skip
         self._rollouts = Histogram(
-            f"{PREFIX}_rollout_duration_seconds", "Roll-outs of endpoints that ended, by result.",
+            f"{PREFIX}_rollout_duration_seconds", "Rollouts of endpoints that ended, by result.",
             ("result",), buckets=_ROLLOUT_S, registry=registry,
         )  # fmt: skip
         for result in ENDED:

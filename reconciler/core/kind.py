@@ -119,7 +119,7 @@ class Pass:
     past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
     past_rollouts: tuple[Mapping[str, Any], ...] = ()
-    """Of a HostingDeployment whose status has no history: the roll-outs that notes tell of, newest first."""
+    """Of a HostingDeployment whose status has no history: the rollouts that notes tell of, newest first."""
     partition_of: Partitions = commercial
     role: str | None = None
     """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""

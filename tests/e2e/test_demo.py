@@ -25,5 +25,5 @@ def test_every_step_of_the_demo_is_seen() -> None:
         '"event":"RolloutRolledBack"',
         "Stalled=True RevisionQuarantined",
     ):
-        assert shown in ended.stdout, "kubectl and git tell of the roll-back"
+        assert shown in ended.stdout, "kubectl and git tell of the rollback"
     assert "\x1b[" not in ended.stdout, "colours are for terminals"

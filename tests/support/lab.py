@@ -64,7 +64,7 @@ class Surroundings:
     past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """What notes tell of jobs that ran, by digest; the same for every object."""
     past_rollouts: tuple[Mapping[str, Any], ...] = ()
-    """What notes tell of roll-outs that ended; the same for every object."""
+    """What notes tell of rollouts that ended; the same for every object."""
     leading: bool = True
     terminating_kinds: set[str] = field(default_factory=set)
     namespaces: dict[str, dict[str, str]] = field(default_factory=dict)

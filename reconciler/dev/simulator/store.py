@@ -39,7 +39,7 @@ class SimulatedResource:
     """What only its kind understands."""
     order: int = 0
     epoch: int = 0
-    """A timer set in an earlier epoch no longer counts: stop and roll-back begin a new one."""
+    """A timer set in an earlier epoch no longer counts: stop and rollback begin a new one."""
     alive: bool = True
     past: list[SimulatedPast] = field(default_factory=list)
     ended: float = 0.0

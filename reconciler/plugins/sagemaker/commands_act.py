@@ -235,11 +235,11 @@ class Until(click.ParamType[datetime]):
 
 @click.command(
     cls=GoCommand,
-    short_help="Hold an earlier roll-out against Git, for a while.",
+    short_help="Hold an earlier rollout against Git, for a while.",
     epilog="""\b
-The endpoint goes back to a roll-out that succeeded before, with one call, and stays there: Git is not changed and is
+The endpoint goes back to a rollout that succeeded before, with one call, and stays there: Git is not changed and is
 not fought. The hold ends by itself when Git's content changes, or at --until; then Git counts again. So revert the
-commit meanwhile: that is the roll-back that lasts.
+commit meanwhile: that is the rollback that lasts.
 
 \b
 Examples:
@@ -255,14 +255,14 @@ leads to what served before.
 Exit codes: 0 asked for, 1 an error or refused, 2 wrong usage.""",
 )
 @click.argument("target", metavar=_NAMES, nargs=-1, required=True)
-@click.option("--to", "wanted", default="", metavar="ID", help="Which roll-out, by its id in history.")
+@click.option("--to", "wanted", default="", metavar="ID", help="Which rollout, by its id in history.")
 @click.option(
     "--until", type=Until(), metavar="WHEN", help="When the hold ends at the latest: 2h, or 2026-01-31T12:00:00Z."
 )
 @click.option("--end", is_flag=True, help="Take the hold away.")
 @connected
 def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: bool, **parameters: Any) -> None:
-    """Put an endpoint back to an earlier roll-out without touching Git."""
+    """Put an endpoint back to an earlier rollout without touching Git."""
     if end and (wanted or until):
         raise click.UsageError("--end goes alone")
     session = Session.open(parameters)

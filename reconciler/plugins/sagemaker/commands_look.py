@@ -40,7 +40,7 @@ Marks: ok, at work, failed, suspended, not seen yet. Messages stand below what h
 Examples:
   kubectl sagemaker status                       everything in the namespace
   kubectl sagemaker status growth-models         one GitSync and what it holds
-  kubectl sagemaker status churn-api --watch     one endpoint's roll-out, live
+  kubectl sagemaker status churn-api --watch     one endpoint's rollout, live
   kubectl sagemaker status -A -o json | jq -r '.syncs[].objects[] | select(.ready | not) | .name'
 
 \b
@@ -142,10 +142,10 @@ def _everything(session: Session, only: Resource | None = None) -> list[Resource
 
 @click.command(
     cls=GoCommand,
-    short_help="Roll-outs of an endpoint, runs of a job, revisions of a GitSync.",
+    short_help="Rollouts of an endpoint, runs of a job, revisions of a GitSync.",
     epilog="""\b
 Marks: serving is what answers requests now, quarantined is content that was rolled back and is not sent again (see
-`kubectl sagemaker retry --help`), held is what a roll-back holds against Git.
+`kubectl sagemaker retry --help`), held is what a rollback holds against Git.
 
 \b
 Examples:

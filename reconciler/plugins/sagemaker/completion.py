@@ -63,7 +63,7 @@ def _values(
 
 
 def _entries(command: click.Command, given: Sequence[str], metavar: str, objects: Objects) -> list[str]:
-    """Ids of roll-outs, names of runs, hashes in quarantine: of the object that was named before."""
+    """Ids of rollouts, names of runs, hashes in quarantine: of the object that was named before."""
     target, flags = _parsed(command, given)
     wanted = target[-1].rpartition("/")[2] if target else ""
     found: list[str] = []

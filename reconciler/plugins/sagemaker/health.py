@@ -70,7 +70,7 @@ def suspended(resource: Resource) -> bool:
 
 
 def held(resource: Resource) -> str:
-    """The id of the roll-out that is held against Git, or that was asked for and is not taken up yet. The annotation stays
+    """The id of the rollout that is held against Git, or that was asked for and is not taken up yet. The annotation stays
     when a hold is over.
     """
     asked = resource.annotations.get(ROLLBACK_TO, "")

@@ -1,4 +1,4 @@
-"""`history`: roll-outs of an endpoint, runs of a job, revisions of a sync; one entry whole, and what changed with it. Pure."""
+"""`history`: rollouts of an endpoint, runs of a job, revisions of a sync; one entry whole, and what changed with it. Pure."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _duration(entry: Mapping[str, Any], now: datetime) -> str:
 
 
 def chosen(resource: Resource, found: Sequence[Mapping[str, Any]], wanted: str) -> int:
-    """The place of an entry: by id for roll-outs, by name for runs, by commit for revisions of a sync."""
+    """The place of an entry: by id for rollouts, by name for runs, by commit for revisions of a sync."""
     if resource.kind == HOSTING:
         fits = [place for place, entry in enumerate(found) if str(entry.get("id")) == wanted.removeprefix("#")]
         known = ", ".join(str(entry.get("id")) for entry in found)

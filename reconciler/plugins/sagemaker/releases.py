@@ -154,35 +154,35 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
         fits = [entry for entry in kept if changing or entry.get("hash") != live]
         fits = [entry for entry in fits if entry.get("hash") not in _bad(resource)]
         if not fits:
-            raise PreconditionError(f"{resource.key} has no other roll-out to go back to: {_listed(history)}")
+            raise PreconditionError(f"{resource.key} has no other rollout to go back to: {_listed(history)}")
         return _held(fits[0], serving, changing=changing)
     entry = next((one for one in history if str(one.get("id")) == wanted.removeprefix("#")), None)
     if entry is None:
         raise PreconditionError(
-            f"{resource.key} has no roll-out {wanted}, or keeps it no more; {_listed(kept, 'kept are')}"
+            f"{resource.key} has no rollout {wanted}, or keeps it no more; {_listed(kept, 'kept are')}"
         )
     if entry.get("result") != "Succeeded":
         raise PreconditionError(
-            f"roll-out {wanted} never served ({entry.get('result') or 'it is under way'}); "
+            f"rollout {wanted} never served ({entry.get('result') or 'it is under way'}); "
             f"only what Succeeded can be held: {_listed(kept, 'there is')}"
         )
     if entry not in kept:
         raise PreconditionError(
-            f"the configuration {entry.get('endpointConfigName')} of roll-out {wanted} is not kept any more; "
+            f"the configuration {entry.get('endpointConfigName')} of rollout {wanted} is not kept any more; "
             f"{_listed(kept, 'kept are')}, or put its commit back into Git: git revert"
         )
     if entry.get("hash") in _bad(resource):
         raise PreconditionError(
-            f"the content of roll-out {wanted} is in quarantine since; release it first: "
+            f"the content of rollout {wanted} is in quarantine since; release it first: "
             f"kubectl sagemaker retry {resource.name} --hash {entry.get('hash')}"
         )
     if _acted_on(resource, str(entry["id"])):
         raise PreconditionError(
-            f"the hold of roll-out {wanted} is over, and its annotation, which acts once, is still there; "
+            f"the hold of rollout {wanted} is over, and its annotation, which acts once, is still there; "
             f"first: kubectl sagemaker rollback {resource.name} --end"
         )
     if entry.get("hash") == live and not changing:
-        raise PreconditionError(f"roll-out {wanted} is what serves already; {_listed(kept, 'kept are')}")
+        raise PreconditionError(f"rollout {wanted} is what serves already; {_listed(kept, 'kept are')}")
     return _held(entry, serving, changing=changing)
 
 

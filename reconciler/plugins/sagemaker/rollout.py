@@ -1,4 +1,4 @@
-"""The roll-out of one endpoint, live: where it comes from, where it goes, how far it is. Pure."""
+"""The rollout of one endpoint, live: where it comes from, where it goes, how far it is. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _rows(resource: Resource, how: TreeStyle) -> Iterator[tuple[str, str]]:
     if under_way and newest is not None:
         lasts = so_far(rollout.get("startedAt") or newest.get("startedAt"), how.now)
         for_ = f", {lasts}" if lasts else ""
-        yield "roll-out", paint(f"{rollout.get('phase') or 'under way'} to {_entry(newest)}{for_}", "busy")
+        yield "rollout", paint(f"{rollout.get('phase') or 'under way'} to {_entry(newest)}{for_}", "busy")
         if rollout.get("stage"):
             yield "stage", plain(rollout["stage"])
         desired = rollout.get("desiredHash")

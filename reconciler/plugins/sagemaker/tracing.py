@@ -94,7 +94,7 @@ def _from_status(resource: Resource) -> Iterator[TraceStep]:
     status, name = resource.status, f"{resource.kind} {resource.name}"
     if resource.kind in (HOSTING, SYNC):
         for entry in status.get("history") or ():
-            what = f"roll-out #{entry.get('id')}" if resource.kind == HOSTING else "sync"
+            what = f"rollout #{entry.get('id')}" if resource.kind == HOSTING else "sync"
             yield TraceStep(
                 str(entry.get("startedAt") or ""),
                 commit_of(entry),
@@ -171,7 +171,7 @@ def _event(line: ParsedLine) -> tuple[str, str]:
     """What a line is about, in the words that status has for the same."""
     data, event = line.data, line.event
     if event.startswith("Rollout"):
-        return f"roll-out #{data.get('rollout')}", event.removeprefix("Rollout")
+        return f"rollout #{data.get('rollout')}", event.removeprefix("Rollout")
     if event.startswith("Job"):
         return f"job {data.get('job')}", str(data.get("status") or event.removeprefix("Job"))
     if event == "FileRejected":
@@ -192,8 +192,8 @@ _STARTS = frozenset({"Started"})
 
 
 def _identity(step: TraceStep) -> tuple[str, str, str]:
-    """The same roll-out or job, told by status, by its first note line or by its last. Other things may come again."""
-    if step.what.startswith(("roll-out ", "job ")):
+    """The same rollout or job, told by status, by its first note line or by its last. Other things may come again."""
+    if step.what.startswith(("rollout ", "job ")):
         return (step.object, step.what, "")
     at = step.at if step.from_note and step.result != "Rejected" else ""
     return (step.object, step.what, f"{step.result} {step.commit} {at}")

@@ -1,4 +1,4 @@
-"""What ran already, by the lines in the notes of a GitSync: jobs (D-4.3) and roll-outs that ended.
+"""What ran already, by the lines in the notes of a GitSync: jobs (D-4.3) and rollouts that ended.
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
 anything: what is told later is heard when it is told, for an object whose status is lost under a living process. Notes are

@@ -66,10 +66,10 @@ def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Per
         (
             ["--to", "3"],
             1,
-            "roll-out 3 never served (RolledBack); only what Succeeded can be held: there is #2 Succeeded",
+            "rollout 3 never served (RolledBack); only what Succeeded can be held: there is #2 Succeeded",
         ),
-        (["--to", "7"], 1, "has no roll-out 7, or keeps it no more"),
-        (["--to", "2"], 1, "roll-out 2 is what serves already"),
+        (["--to", "7"], 1, "has no rollout 7, or keeps it no more"),
+        (["--to", "2"], 1, "rollout 2 is what serves already"),
         (["--to", "1", "--until", "yesterday"], 2, "neither a duration"),
         (["--to", "1", "--until", "2020-01-01T00:00:00Z"], 2, "is not in the future"),
         (["--end", "--to", "1"], 2, "--end goes alone"),

@@ -229,15 +229,15 @@ def test_a_commit_is_traced_to_what_it_caused(person: Person, bare_repository: B
     assert ended.returncode == 0, ended.stderr
     assert told == {
         ("GitSync models", "sync", "Succeeded"),
-        ("HostingDeployment churn", "roll-out #8", "Succeeded"),
+        ("HostingDeployment churn", "rollout #8", "Succeeded"),
         ("Model churn-model", "is now", "Created"),
     }
     clone = ("--repo", str(bare_repository.path))
     noted = person.json("trace", "HEAD", *clone)
-    assert ("roll-out #7", "RolledBack", "note") in {(s["what"], s["result"], s["source"]) for s in noted["steps"]}
+    assert ("rollout #7", "RolledBack", "note") in {(s["what"], s["result"], s["source"]) for s in noted["steps"]}
     assert noted["commit"] == commit
     rows = [line.split()[1:5] for line in person.call("trace", "churn", *clone).stdout.splitlines()[1:]]
-    assert rows[0][1:3] == ["roll-out", "#8"]
+    assert rows[0][1:3] == ["rollout", "#8"]
     assert {row[0] for row in rows} == {commit[:7], A[:7], B[:7], C[:7]}
     nothing = person.call("trace", "0123456789")
     assert (nothing.returncode, "say --repo DIR" in nothing.stderr) == (1, True)

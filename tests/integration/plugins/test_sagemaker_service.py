@@ -87,14 +87,14 @@ def test_a_bad_push_and_the_way_back(site: Site, service: ServiceProcess, bare_r
         person.says("history", "serve", "--id", "2", "--repo", str(bare_repository.path))
     )
     assert "quarantine" in person.says("status", "serve", code=1)
-    assert "has no other roll-out to go back to" in person.says("rollback", "serve", code=1)
+    assert "has no other rollout to go back to" in person.says("rollback", "serve", code=1)
 
     assert f"from {second[:7]} from quarantine (alarm tripped)" in person.says("retry", "serve")
     person.says("wait", "serve", "--timeout", "60s")
     steps = person.json("trace", second)["steps"]
     assert [(one["what"], one["result"]) for one in steps if one["object"] == "HostingDeployment serve"] == [
-        ("roll-out #2", "RolledBack"),
-        ("roll-out #3", "Succeeded"),
+        ("rollout #2", "RolledBack"),
+        ("rollout #3", "Succeeded"),
     ]
     assert "to #1" in person.says("rollback", "serve", "--until", "1h")
     assert site.object(HOSTING, "serve")["metadata"]["annotations"]["sagemaker-gitops.dev/rollback-to"] == "1"

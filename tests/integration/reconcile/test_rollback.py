@@ -1,4 +1,4 @@
-"""A roll-back held against Git (D-6): one call there, one back, and nothing in between."""
+"""A rollback held against Git (D-6): one call there, one back, and nothing in between."""
 
 from __future__ import annotations
 

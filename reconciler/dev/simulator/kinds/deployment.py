@@ -1,7 +1,7 @@
-"""How an endpoint changes over time: creation, roll-outs with alarms and roll-back, rebalancing, patching, deletion.
+"""How an endpoint changes over time: creation, rollouts with alarms and rollback, rebalancing, patching, deletion.
 
 An update walks the pure plan of `rollout.py`. Until it has succeeded the endpoint keeps the old config name; while
-it runs, PendingDeploymentSummary tells the new fleet. A roll-back ends InService on the old config, with
+it runs, PendingDeploymentSummary tells the new fleet. A rollback ends InService on the old config, with
 FailureReason set or, when the rule says so, empty: both are seen in practice (SM-106, SM-107).
 """
 
@@ -121,7 +121,7 @@ class Hosting:
     failure: str = ""
     last_deployment: Answer | None = None
     before: list[tuple[Variant, Variant]] = field(default_factory=list)
-    """(live, copy) of the variants while they are rebalanced: what a roll-back restores."""
+    """(live, copy) of the variants while they are rebalanced: what a rollback restores."""
 
 
 def alarm_names(policy: Answer | None) -> list[str]:

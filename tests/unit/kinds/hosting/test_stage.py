@@ -76,7 +76,7 @@ def baking(seconds: int, why: str, on: str) -> str:
         pytest.param(
             updating(variant("Deleting", "Terminating 4 instance(s)."), status="RollingBack"),
             "rolling back: terminating 4 instances",
-            id="a roll-back takes the new fleet away",
+            id="a rollback takes the new fleet away",
         ),
         pytest.param(
             updating(variant("Creating", "Launching 1 instance(s).", instances=None)),

@@ -167,7 +167,7 @@ def test_the_target_of_a_rollback(seen: Resource, wanted: str, chosen: str) -> N
         pytest.param(hosting(), "9", "keeps it no more", id="unknown"),
         pytest.param(hosting(), "2", "serves already", id="serving"),
         pytest.param(hosting(configs=KEPT), "1", "is not kept any more", id="collected"),
-        pytest.param(hosting(configs=KEPT), "", "no other roll-out to go back to", id="nothing else is kept"),
+        pytest.param(hosting(configs=KEPT), "", "no other rollout to go back to", id="nothing else is kept"),
         pytest.param(hosting(quarantine=[{"hash": "h1"}]), "1", "retry churn --hash h1", id="quarantined since"),
         pytest.param(
             hosting(annotations={"rollback-to": "1"}, handled={"rollbackTo": "1"}),

@@ -118,7 +118,7 @@ def test_a_rollout_live() -> None:
         shown(rollout.lines(seen, HOW))
         == """
 serving      #2 bbbbbbb churn-h2
-roll-out     Updating to #4 aaaaaaa churn-h4 "Four", 1h so far
+rollout     Updating to #4 aaaaaaa churn-h4 "Four", 1h so far
 stage        Baking
 next         h5 is queued; what lies between is skipped
 variant      main   instances 2 -> 4   weight 1
@@ -158,8 +158,8 @@ def test_the_commit_of_the_file_is_told_and_not_the_head_of_the_time() -> None:
     """Two commits pushed at once: B changed the file, C is what was synced."""
     own = hosting(history=[{**entry(3, "h2", C), "commit": B}, entry(1, "h1", A)], quarantine=[])
     assert "main@bbbbbbb" in shown(history.table(own, history.entries(own), WAYS))
-    assert [step.what for step in tracing.of_commit(B, [own], {})] == ["roll-out #3"]
-    assert "roll-out #3" not in {step.what for step in tracing.of_commit(C, [own], {})}
+    assert [step.what for step in tracing.of_commit(B, [own], {})] == ["rollout #3"]
+    assert "rollout #3" not in {step.what for step in tracing.of_commit(C, [own], {})}
     train = resource("TrainingJob", "train", runs=[{"name": "train-1", "status": "Completed", "commit": B}])
     assert [step.commit for step in tracing.of_object(train, {})] == [B]
     assert "bbbbbbb" in shown(history.table(train, history.entries(train), WAYS))
@@ -313,9 +313,9 @@ def test_a_trace() -> None:
         shown(tracing.table(steps, PLAIN, of_one=True))
         == """
 WHEN                   COMMIT    WHAT          RESULT       AUTHOR   SUBJECT   TOLD
-2026-01-03T00:00:00Z   ccccccc   roll-out #3   RolledBack   Ada                alarm tripped
-2026-01-02T00:00:00Z   bbbbbbb   roll-out #2   Succeeded    Ada
-2026-01-01T00:00:00Z   aaaaaaa   roll-out #1   Succeeded    Ada
+2026-01-03T00:00:00Z   ccccccc   rollout #3   RolledBack   Ada                alarm tripped
+2026-01-02T00:00:00Z   bbbbbbb   rollout #2   Succeeded    Ada
+2026-01-01T00:00:00Z   aaaaaaa   rollout #1   Succeeded    Ada
 """
     )
 
