@@ -6,10 +6,11 @@ Stalled=True means failed, Reconciling=True means in progress, otherwise Ready d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+
+from reconciler.core.values import Json, JsonObject
 
 MESSAGE_LIMIT = 300
 
@@ -47,8 +48,8 @@ def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 
 def settle(
-    old: Iterable[Mapping[str, Any]], new: Sequence[Condition], generation: int, now: datetime
-) -> list[dict[str, Any]]:
+    old: Iterable[JsonObject], new: Sequence[Condition], generation: int, now: datetime
+) -> list[dict[str, Json]]:
     """Render conditions; lastTransitionTime moves only when `status` flips, so a no-op pass writes nothing new."""
     before = {condition["type"]: condition for condition in old}
     rendered = []
@@ -68,5 +69,5 @@ def settle(
     return rendered
 
 
-def find(conditions: Iterable[Mapping[str, Any]], kind: str) -> Mapping[str, Any] | None:
+def find(conditions: Iterable[JsonObject], kind: str) -> JsonObject | None:
     return next((condition for condition in conditions if condition.get("type") == kind), None)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from reconciler.core.naming import digest
 from reconciler.core.resource import Resource
+from reconciler.core.values import Answer, Json, Params, Status
 
 
 class Phase(Enum):
@@ -28,7 +29,7 @@ class Call:
     """One mutating AWS request with literal parameters."""
 
     operation: str
-    params: Mapping[str, Any]
+    params: Params
     best_effort: bool = False
     """A mirror of what status holds anyway: refused for good, it is logged and the pass goes on."""
 
@@ -43,7 +44,7 @@ class Reply:
     """What came of a call in this very pass."""
 
     call: Call
-    answer: Mapping[str, Any]
+    answer: Answer
     refused: bool = False
     """A best-effort call that was left out: the service would not have it."""
 
@@ -82,8 +83,8 @@ class Difference:
 
     plane: Literal["git", "sagemaker"]
     path: str
-    desired: Any
-    live: Any
+    desired: Json
+    live: Json
     by: str = ""
     """Of an edit in the cluster: the field manager that wrote it, and when."""
     at: str = ""
@@ -118,7 +119,7 @@ class Decision:
     phase: Phase
     reason: str
     message: str = ""
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = field(default_factory=dict)
     """The kind's own status fields, whole: legacy fields and records. Conditions and drift are added by `core.status`."""
     calls: tuple[Call, ...] = ()
     notices: tuple[Notice, ...] = ()

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.kind import Kind
 from reconciler.core.schema.problems import Problem
+from reconciler.core.values import Json, Spec
 
 __all__ = ["MAX_USER_TAGS", "findings", "foreign_arns", "named", "twice"]
 
@@ -23,14 +24,14 @@ MAX_USER_TAGS = 47
 _RESERVED = ("aws:", "sagemaker-gitops.dev/")
 
 
-def findings(kind: Kind[Any], spec: Any, partition_of: Partitions) -> tuple[Problem, ...]:
+def findings(kind: Kind[Any], spec: Json, partition_of: Partitions) -> tuple[Problem, ...]:
     """Findings about a spec in which `problems` found nothing: what is common to all kinds, then the kind's own."""
     if not isinstance(spec, Mapping):
         return ()
     return (*_common(spec, partition_of), *kind.findings(spec))
 
 
-def _common(spec: Mapping[str, Any], partition_of: Partitions) -> Iterator[Problem]:
+def _common(spec: Spec, partition_of: Partitions) -> Iterator[Problem]:
     tags = spec.get("tags") or []
     if len(tags) > MAX_USER_TAGS:
         message = f"at most {MAX_USER_TAGS} tags: three of the 50 that SageMaker takes are ours"
@@ -44,7 +45,7 @@ def _common(spec: Mapping[str, Any], partition_of: Partitions) -> Iterator[Probl
         yield from foreign_arns(partition_of(str(region)).name, spec)
 
 
-def foreign_arns(partition: str, value: Any, at: str = "/spec") -> Iterator[Problem]:
+def foreign_arns(partition: str, value: Json, at: str = "/spec") -> Iterator[Problem]:
     """ARNs of another partition than the region's: no role is assumed across them."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -59,15 +60,15 @@ def foreign_arns(partition: str, value: Any, at: str = "/spec") -> Iterator[Prob
             yield Problem(at, "PartitionMismatch", message)
 
 
-def twice(names: Sequence[Any], at: str, member: str, what: str) -> Iterator[Problem]:
+def twice(names: Sequence[Json], at: str, member: str, what: str) -> Iterator[Problem]:
     """Of the items of a list at `at`: those whose `member` another one has already."""
-    seen: set[Any] = set()
+    seen: set[Json] = set()
     for index, name in enumerate(names):
         if name is not None and name in seen:
             yield Problem(f"{at}/{index}/{member}", "Duplicate", f'the {what} "{name}" is given twice')
         seen.add(name)
 
 
-def named(spec: Mapping[str, Any], key: str, member: str) -> list[Any]:
+def named(spec: Spec, key: str, member: str) -> list[Json]:
     """One member of each item of a list in the spec."""
     return [item.get(member) for item in spec.get(key) or []]

@@ -25,6 +25,7 @@ from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Provider
 from reconciler.core.schema.shapes import Structure
+from reconciler.core.values import JsonObject, Spec, Status
 
 if TYPE_CHECKING:
     from reconciler.core.ownership import Owner  # its functions are about a Pass
@@ -35,7 +36,7 @@ class View(Protocol):
     raised here, so that it reaches the condition of every object that waits for it.
     """
 
-    def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
+    def summary(self, remote: str, name: str) -> JsonObject | None:
         """The newest List summary; None when not listed, which proves nothing. Costs no request."""
 
     def unlisted(self, remote: str, name: str) -> bool:
@@ -43,7 +44,7 @@ class View(Protocol):
 
     def describe(
         self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
-    ) -> Mapping[str, Any] | None:
+    ) -> JsonObject | None:
         """Describe, remembered until the List summary moves, or until it is older than said. None: the service says it is
         not there.
         """
@@ -69,10 +70,10 @@ class View(Protocol):
     def verified(self, remote: str, name: str) -> datetime | None:
         """When a watched thing was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
 
-    def listing(self, remote: str, filters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    def listing(self, remote: str, filters: JsonObject) -> Sequence[JsonObject]:
         """All summaries that pass the filters, read now to the last page: for the rare question who uses a thing."""
 
-    def spawned(self, tuning_job: str) -> Sequence[Mapping[str, Any]]:
+    def spawned(self, tuning_job: str) -> Sequence[JsonObject]:
         """The training jobs of a tuning job, remembered until its List summary moves."""
 
 
@@ -103,10 +104,10 @@ class Pass:
     kind: Kind[Any] = field(kw_only=True)
     resource: Resource
     identity: Identity
-    spec: Mapping[str, Any]
+    spec: Spec
     """The spec as its author wrote it: without what the archived operator wrote back."""
     shape: Structure
-    past: Mapping[str, Any]
+    past: Status
     """Status as last written."""
     now: datetime
     on_change: str
@@ -118,7 +119,7 @@ class Pass:
     """The other objects, for references."""
     past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
-    past_rollouts: tuple[Mapping[str, Any], ...] = ()
+    past_rollouts: tuple[JsonObject, ...] = ()
     """Of a HostingDeployment whose status has no history: the rollouts that notes tell of, newest first."""
     partition_of: Partitions = commercial
     role: str | None = None
@@ -182,7 +183,7 @@ class Shown(NamedTuple):
     detail: str = ""
 
 
-def _nothing(_of: Mapping[str, Any]) -> tuple[()]:
+def _nothing(_of: JsonObject) -> tuple[()]:
     return ()
 
 
@@ -195,20 +196,20 @@ class Kind(Generic[Observed]):
     schema: Schema
     observe: Callable[[View, Pass], Observed]
     decide: Callable[[Pass, Observed], Decision]
-    failing: Callable[[Mapping[str, Any], ReconcileError], Mapping[str, Any]]
+    failing: Callable[[JsonObject, ReconcileError], JsonObject]
     """Status fields while an error keeps the pass from deciding: (status before, the error) -> status."""
-    as_written: Callable[[Resource], Mapping[str, Any]]
+    as_written: Callable[[Resource], JsonObject]
     """The spec without the archived operator's write-backs."""
     remotes: tuple[RemoteKind, ...]
     """What it makes in AWS; the one that it is about first."""
     keys: StatusKeys
-    records: Callable[[Mapping[str, Any]], tuple[RemoteObject, ...]]
+    records: Callable[[JsonObject], tuple[RemoteObject, ...]]
     """From its status: what it stands for now, which was made, taken over or asked for. The first that tells of a region tells
     where all of it is.
     """
-    shown: Callable[[Mapping[str, Any]], Iterable[Shown]]
+    shown: Callable[[JsonObject], Iterable[Shown]]
     """From its status: the objects in SageMaker that people are shown below it."""
-    earlier: Callable[[Mapping[str, Any]], tuple[RemoteObject, ...]] = _nothing
+    earlier: Callable[[JsonObject], tuple[RemoteObject, ...]] = _nothing
     """From its status: what it stood for before and still remembers."""
     owners: Callable[[Observed], Mapping[str, Owner]] = lambda _seen: {}
     """By name: whose that is which was looked at because no record proves it to be its own."""
@@ -218,7 +219,7 @@ class Kind(Generic[Observed]):
     """
     gives: Mapping[str, Provider] = field(default_factory=dict)
     """What other objects may take from one of this kind, by what `Difference.reference` calls it."""
-    findings: Callable[[Mapping[str, Any]], Iterable[Problem]] = _nothing
+    findings: Callable[[JsonObject], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
     logs: Logs | None = None
 
@@ -236,14 +237,14 @@ class Kind(Generic[Observed]):
         """Whether it runs once per content, and is then over."""
         return "run" in self.schema.status.by_key
 
-    def region(self, status: Mapping[str, Any]) -> str:
+    def region(self, status: Status) -> str:
         """The region is part of an identity: what was made in one is looked for there, whatever the spec says by now."""
         return next((record.region for record in self.records(status) if record.region), "")
 
-    def exists(self, status: Mapping[str, Any]) -> bool:
+    def exists(self, status: Status) -> bool:
         """Whether something was made for an object, or a request is out that may have made it."""
         return any(record.exists or record.requested for record in (*self.records(status), *self.earlier(status)))
 
-    def untouched(self, status: Mapping[str, Any]) -> bool:
+    def untouched(self, status: Status) -> bool:
         """Whether nothing was ever asked of AWS for an object: deleting it then needs no look there."""
         return not (status.get("intent") or status.get(self.keys.name) or self.exists(status))

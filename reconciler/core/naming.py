@@ -9,18 +9,19 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from reconciler.core.values import Json
 
 DIGEST_LENGTH = 12
 NAME_LIMIT = 63
 TUNING_NAME_LIMIT = 32
 
 
-def canonical_json(value: Any) -> bytes:
+def canonical_json(value: Json) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def digest(parts: Sequence[Any]) -> str:
+def digest(parts: Sequence[Json]) -> str:
     """12 lower-case base32 characters of SHA-256 over the canonical JSON array of `parts`."""
     raw = hashlib.sha256(canonical_json(list(parts))).digest()
     return base64.b32encode(raw).decode().lower()[:DIGEST_LENGTH]
@@ -49,7 +50,7 @@ def owner_tag(cluster: str, namespace: str, kind: str, name: str) -> str:
     return plain if len(plain) <= _TAG_VALUE_LIMIT else f"{cluster}/sha256:{hashlib.sha256(plain.encode()).hexdigest()}"
 
 
-def plain_value(value: Any) -> Any:
+def plain_value(value: Json) -> Json:
     """What two JSON readers agree on: integral floats as integers, nulls dropped; lists keep their order."""
     if isinstance(value, dict):
         return {key: plain_value(item) for key, item in value.items() if item is not None}
@@ -60,6 +61,6 @@ def plain_value(value: Any) -> Any:
     return value
 
 
-def spec_hash(spec: Any) -> str:
+def spec_hash(spec: Json) -> str:
     """Identity of a spec as applied: `applied-hash` and the inventory's hash, compared with the live spec."""
     return digest([plain_value(spec)])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from reconciler.core.resource import Key, Resource
+from reconciler.core.values import JsonObject, Status
 
 
 class Clock(Protocol):
@@ -36,7 +37,7 @@ class Objects(Protocol):
     def get(self, key: Key) -> Resource | None:
         """Read live, past every cache."""
 
-    def replace_status(self, resource: Resource, status: Mapping[str, Any]) -> Resource: ...
+    def replace_status(self, resource: Resource, status: Status) -> Resource: ...
     def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource: ...
     def replace(self, resource: Resource, manager: str) -> Resource:
         """PUT the whole object (spec and metadata) under `manager`."""
@@ -45,7 +46,7 @@ class Objects(Protocol):
 class Applier(Protocol):
     """What the sync does to a cluster, possibly impersonating a ServiceAccount."""
 
-    def apply(self, body: Mapping[str, Any], *, force: bool = True) -> Resource:
+    def apply(self, body: JsonObject, *, force: bool = True) -> Resource:
         """Server-side apply as `reconciler-sync`. TerminalError carries the API server's refusal."""
 
     def delete(self, resource: Resource) -> None:

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.reference import Given, Provider, Reference
 from reconciler.core.schema.shapes import Field, List, Scalar, Shape, Structure
 from reconciler.core.status import is_ready
+from reconciler.core.values import Json, JsonObject, Spec
 
 __all__ = [
     "NOT_READY",
@@ -89,7 +90,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Resolved:
-    spec: Mapping[str, Any]
+    spec: Spec
     """Without `...Ref`; where one is waited for, without the field it stands for as well."""
     used: tuple[Used, ...] = ()
     waits: tuple[Wait, ...] = ()
@@ -129,11 +130,11 @@ def reference_field(key: str, gives: str, providers: Mapping[str, Provider]) -> 
     return Field(key.removesuffix("Name") + "Ref", Structure(tuple(fields)), doc=doc, reference=reference)
 
 
-def resolve(shape: Structure, spec: Mapping[str, Any], namespace: str, others: Lookup) -> Resolved:
+def resolve(shape: Structure, spec: Spec, namespace: str, others: Lookup) -> Resolved:
     used: list[Used] = []
     waits: list[Wait] = []
 
-    def look(reference: Reference, named: Mapping[str, Any], path: str) -> str:
+    def look(reference: Reference, named: JsonObject, path: str) -> str:
         kind, name = str(named.get("kind") or ""), str(named.get("name") or "")
         found = _provided(reference, kind, others.get(Key(kind, namespace, name)), named)
         if isinstance(found, str):
@@ -145,7 +146,7 @@ def resolve(shape: Structure, spec: Mapping[str, Any], namespace: str, others: L
     return Resolved(_replaced(shape, spec, "/spec", look), tuple(used), tuple(waits))
 
 
-def targets(shape: Structure, spec: Any, namespace: str) -> tuple[Target, ...]:
+def targets(shape: Structure, spec: Json, namespace: str) -> tuple[Target, ...]:
     """Every object that a spec refers to, well-formed or not."""
     return tuple(
         Target(path, Key(str(named.get("kind") or ""), namespace, str(named.get("name") or "")))
@@ -153,7 +154,7 @@ def targets(shape: Structure, spec: Any, namespace: str) -> tuple[Target, ...]:
     )
 
 
-def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> Any:
+def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> Json:
     """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not. `gives` is its kind's."""
     if resource is None or resource.deleting:
         return None
@@ -188,7 +189,7 @@ def _way_back(start: Key, edges: Mapping[Key, Sequence[Target]]) -> tuple[Key, .
 # --- what another object gives ----------------------------------------------------------------------------------------
 
 
-def _provided(reference: Reference, kind: str, target: Resource | None, named: Mapping[str, Any]) -> Given | str:
+def _provided(reference: Reference, kind: str, target: Resource | None, named: JsonObject) -> Given | str:
     """What the target gives, or why it cannot yet."""
     provider = reference.providers.get(kind)
     if provider is None:
@@ -203,7 +204,7 @@ def _provided(reference: Reference, kind: str, target: Resource | None, named: M
     return given if isinstance(given, str) else _chosen(reference.gives, provider, given, named)
 
 
-def _chosen(gives: str, provider: Provider, given: Mapping[str, Given], named: Mapping[str, Any]) -> Given | str:
+def _chosen(gives: str, provider: Provider, given: Mapping[str, Given], named: JsonObject) -> Given | str:
     choice = str(named.get(provider.choice) or "") if provider.choice else ""
     if choice:
         return given.get(choice, f"has no {gives} {choice!r}")
@@ -228,7 +229,7 @@ def _reason(target: Resource) -> str:
 # --- walking ----------------------------------------------------------------------------------------------------------
 
 
-def _replaced(shape: Shape, value: Any, path: str, look: Callable[[Reference, Mapping[str, Any], str], str]) -> Any:
+def _replaced(shape: Shape, value: Json, path: str, look: Callable[[Reference, JsonObject, str], str]) -> Json:
     match shape:
         case Structure() if isinstance(value, Mapping):
             fields = shape.by_key
@@ -249,7 +250,7 @@ def _replaced(shape: Shape, value: Any, path: str, look: Callable[[Reference, Ma
             return value
 
 
-def _found(shape: Shape, value: Any, path: str) -> Iterator[tuple[Reference, Mapping[str, Any], str]]:
+def _found(shape: Shape, value: Json, path: str) -> Iterator[tuple[Reference, JsonObject, str]]:
     match shape:
         case Structure() if isinstance(value, Mapping):
             for field in shape.fields:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from reconciler.core.values import Json, JsonObject, Spec, Status
 
 LEGACY_GROUP = "sagemaker.aws.amazon.com"
 GITOPS_GROUP = "sagemaker-gitops.dev"
@@ -97,7 +99,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    body: Mapping[str, Any]
+    body: JsonObject
 
     @property
     def key(self) -> Key:
@@ -112,8 +114,8 @@ class Resource:
         return str(self.body["apiVersion"])
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
-        metadata: Mapping[str, Any] = self.body["metadata"]
+    def metadata(self) -> JsonObject:
+        metadata: JsonObject = self.body["metadata"]
         return metadata
 
     @property
@@ -175,18 +177,18 @@ class Resource:
         return self.metadata.get("labels") or {}
 
     @property
-    def spec(self) -> Mapping[str, Any]:
+    def spec(self) -> JsonObject:
         return self.body.get("spec") or {}
 
     @property
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> JsonObject:
         return self.body.get("status") or {}
 
-    def with_status(self, status: Mapping[str, Any]) -> Resource:
+    def with_status(self, status: Status) -> Resource:
         return Resource({**self.body, "status": dict(status)})
 
-    def with_metadata(self, **changes: Any) -> Resource:
+    def with_metadata(self, **changes: Json) -> Resource:
         return Resource({**self.body, "metadata": {**self.metadata, **changes}})
 
-    def with_spec(self, spec: Mapping[str, Any]) -> Resource:
+    def with_spec(self, spec: Spec) -> Resource:
         return Resource({**self.body, "spec": dict(spec)})

@@ -9,13 +9,13 @@ What to do about it, and when no attempt is open, is decided by the rules of `ki
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.records.rollout import Attempt
+from reconciler.core.values import Answer, Json
 
 CHANGING = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"})
 """While in one of these the endpoint takes no update and no deletion."""
@@ -44,7 +44,7 @@ class LiveEndpoint:
     failure: str = ""
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any]) -> Self:
+    def parse(cls, found: Answer) -> Self:
         modified = found.get("LastModifiedTime")
         return cls(
             str(found["EndpointStatus"]),
@@ -107,6 +107,6 @@ def _moved_by_us(attempt: Attempt, live: LiveEndpoint) -> bool:
     return bool(attempt.evidence) or newer_failure or (moved and not attempt.others_moved)
 
 
-def stamp_exact(value: Any) -> str:
+def stamp_exact(value: Json) -> str:
     """A remote time as text with all its digits: two of them are compared for equality only."""
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
 from reconciler.core.decision import Decision, Phase
@@ -22,6 +21,7 @@ from reconciler.core.drift.policy import Policy
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
+from reconciler.core.values import Json, Status
 
 SUSPENDED = "Suspended"
 RENDERED = ("conditions", "observedGeneration", "source", "drift", "handled", "intent", "refused")
@@ -71,7 +71,7 @@ def render(
     shape: Shape,
     now: datetime,
     git: GitDrift = _AS_GIT_SAYS,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
@@ -97,12 +97,12 @@ def render(
     return record.verified(status, past, books.verified)
 
 
-def kept(status: Mapping[str, Any]) -> dict[str, Any]:
+def kept(status: Status) -> dict[str, Json]:
     """A kind's own members, without those that are rendered for all."""
     return {key: value for key, value in status.items() if key not in RENDERED}
 
 
-def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Any]:
+def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Json]:
     """Status while the object is suspended: all of it stays, Ready says why nothing moves, and Drifted what differs from
     Git meanwhile.
     """
@@ -126,7 +126,7 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 
 
-def source(resource: Resource) -> dict[str, Any] | None:
+def source(resource: Resource) -> dict[str, Json] | None:
     """Which commit this object came from, from the annotations of whoever synced it."""
     annotations = resource.annotations
     revision = annotations.get(Annotation.REVISION)
@@ -145,7 +145,7 @@ def source(resource: Resource) -> dict[str, Any] | None:
     }
 
 
-def pruned(value: Any) -> Any:
+def pruned(value: Json) -> Json:
     """Without nulls, empty strings and empty containers, all the way down; times as text."""
     if isinstance(value, Mapping):
         return {key: kept for key, item in value.items() if (kept := pruned(item)) not in (None, "", {}, [])}
@@ -156,6 +156,6 @@ def pruned(value: Any) -> Any:
     return value
 
 
-def is_ready(status: Mapping[str, Any]) -> bool:
+def is_ready(status: Status) -> bool:
     ready = find(status.get("conditions") or (), READY)
     return bool(ready and ready.get("status") == "True")

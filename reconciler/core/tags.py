@@ -31,6 +31,7 @@ from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
 from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.resource import Annotation
+from reconciler.core.values import Json, JsonObject, Status
 
 __all__ = ["TagsSeen", "asked", "look", "set_tags", "tagged", "take_tags", "with_tags"]
 
@@ -93,7 +94,7 @@ class _Tags:
         return sorted(key for key in self.wanted if key != OWNER_TAG)
 
     @cached_property
-    def past(self) -> Mapping[str, Any]:
+    def past(self) -> JsonObject:
         return {} if self.taking_over else self.this.past.get("tags") or {}
 
     @property
@@ -158,7 +159,7 @@ def look(view: View, this: Pass, owners: Mapping[str, Owner], before: TagsSeen) 
     return seen
 
 
-def tagged(kind: Kind[Any], status: Mapping[str, Any]) -> tuple[RemoteObject, ...]:
+def tagged(kind: Kind[Any], status: Status) -> tuple[RemoteObject, ...]:
     """What carries the object's tags; an intent has no ARN yet."""
     return tuple(record for record in kind.records(status) if record.ours)
 
@@ -345,5 +346,5 @@ def _path(key: str) -> str:
 _REFUSED = Notice("Warning", "TagsRefused", "SageMaker refused to set the tags; see the log for its answer")
 
 
-def _remembering(decision: Decision, tags: Any, managed: Any) -> Decision:
+def _remembering(decision: Decision, tags: Json, managed: Json) -> Decision:
     return replace(decision, status={**decision.status, "tags": tags, "managedTags": managed})

@@ -4,9 +4,8 @@ request SageMaker refuses then. Deciding is theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Pace, Watch
@@ -14,10 +13,11 @@ from reconciler.core.errors import DeniedError
 from reconciler.core.kind import Pass, View
 from reconciler.core.references import NOT_READY, Resolved
 from reconciler.core.schema.shapes import to_request
+from reconciler.core.values import JsonObject
 
 AGAIN = timedelta(minutes=1)
 
-Needs = Callable[[Mapping[str, Any]], Collection[str]]
+Needs = Callable[[JsonObject], Collection[str]]
 """The models that a create request names."""
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.status import record, status, string, time
+from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
@@ -47,7 +46,7 @@ SCHEMA = Schema(
 )
 
 
-def _legacy_fields(this: Pass, _name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(this: Pass, _name: str, found: Answer) -> dict[str, Json]:
     over = found.get(JOB.remote.status_key) in JOB.remote.over
     fields = {"additional": found.get("FailureReason", "") if over else ""}
     return checked(

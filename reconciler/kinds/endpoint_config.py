@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.findings import named, twice
@@ -14,6 +13,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.core.values import Answer, Spec
 from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
@@ -70,7 +70,7 @@ SCHEMA = Schema(
 )
 
 
-def _configs_of(endpoint: Mapping[str, Any]) -> frozenset[str]:
+def _configs_of(endpoint: Answer) -> frozenset[str]:
     """What an endpoint serves from and what it is on its way to."""
     pending = endpoint.get("PendingDeploymentSummary") or {}
     return frozenset(
@@ -90,7 +90,7 @@ ENDPOINT_CONFIG = ImmutableType(
 )
 
 
-def variants_findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def variants_findings(spec: Spec) -> Iterator[Problem]:
     production = named(spec, "productionVariants", "variantName")
     shadow = named(spec, "shadowProductionVariants", "variantName")
     yield from twice(production, "/spec/productionVariants", "variantName", "variant name")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from reconciler.core.aws.remote import ScalingKind
 from reconciler.core.kind import Kind, Shown, StatusKeys
@@ -14,6 +13,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
 from reconciler.core.schema.status import many, record, status, string, time
+from reconciler.core.values import JsonObject, Spec, Status
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
 from reconciler.kinds.scaling.observed import observe
@@ -120,7 +120,7 @@ _WRITTEN_BACK = {
 }
 
 
-def as_written(resource: Resource) -> Mapping[str, Any]:
+def as_written(resource: Resource) -> JsonObject:
     """The spec in its shortest form: without the defaults that the archived operator wrote into it (LO-8).
 
     Whoever spells a default out means the same, so both ways of writing are one content. Git's manifests go through here as
@@ -135,7 +135,7 @@ def as_written(resource: Resource) -> Mapping[str, Any]:
     return {**spec, "suspendedState": suspended} if suspended else spec
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     ids = spec.get("resourceId") or []
     if not ids:
         yield Problem("/spec/resourceId", "NothingToScale", "names no variant to scale")
@@ -152,11 +152,11 @@ def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
 
 
-def _records(status: Mapping[str, Any]) -> tuple[ScalingTarget, ...]:
+def _records(status: Status) -> tuple[ScalingTarget, ...]:
     return tuple(scaling_targets(status).values())
 
 
-def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
+def _shown(status: Status) -> Iterator[Shown]:
     said = str(status.get(_KEYS.status) or "")
     targets = status.get("targets") or [{"resourceId": one} for one in status.get(_KEYS.name) or ()]
     for target in targets:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision, Phase
@@ -17,6 +16,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import integer, number, pairs, record, status, string, time
+from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
 from reconciler.kinds.jobs import deciding, declaration, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -113,9 +113,9 @@ SCHEMA = Schema(
 
 @dataclass(frozen=True)
 class TuningObserved(JobObserved):
-    spawned: tuple[Mapping[str, Any], ...] = ()
+    spawned: tuple[JsonObject, ...] = ()
     """Summaries of the current tuning job's training jobs, where they may have changed."""
-    best: Mapping[str, Any] | None = None
+    best: JsonObject | None = None
     """Description of the best training job, once the tuning job is over."""
 
 
@@ -143,7 +143,7 @@ def _closely(view: View, this: Pass, seen: JobObserved) -> TuningObserved:
     )
 
 
-def _best_described(view: View, tuning_job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _best_described(view: View, tuning_job: Answer) -> JsonObject | None:
     name = str((tuning_job.get("BestTrainingJob") or {}).get("TrainingJobName") or "")
     over = tuning_job.get(JOB.remote.status_key) in JOB.remote.over
     return view.describe("TrainingJob", name) if name and over else None
@@ -162,16 +162,14 @@ def follow(view: View, this: Pass) -> Decision | None:
     return deciding.followed(_telling_of(seen.best), this, seen)
 
 
-def _telling_of(best: Mapping[str, Any] | None) -> JobType:
+def _telling_of(best: JsonObject | None) -> JobType:
     """The job type, its legacy fields with what the description of the best training job says."""
     return replace(JOB, legacy_fields=partial(_legacy_fields, best))
 
 
-def _legacy_fields(
-    described: Mapping[str, Any] | None, this: Pass, name: str, found: Mapping[str, Any]
-) -> dict[str, Any]:
+def _legacy_fields(described: Answer | None, this: Pass, name: str, found: Answer) -> dict[str, Json]:
     over = found.get(JOB.remote.status_key) in JOB.remote.over
-    fields: dict[str, Any] = {"additional": found.get("FailureReason", "") if over else ""}
+    fields: dict[str, Json] = {"additional": found.get("FailureReason", "") if over else ""}
     if "TrainingJobStatusCounters" in found:
         fields["trainingJobStatusCounters"] = _counters(found["TrainingJobStatusCounters"])
     if summary := found.get("BestTrainingJob"):
@@ -196,7 +194,7 @@ def _counters(counted: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _best(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _best(summary: Answer) -> dict[str, Json]:
     metric = summary.get("FinalHyperParameterTuningJobObjectiveMetric") or {}
     value = metric.get("Value")
     return {
@@ -219,11 +217,11 @@ def _best(summary: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pairs(named: Mapping[str, Any]) -> list[dict[str, str]]:
+def _pairs(named: JsonObject) -> list[dict[str, str]]:
     return [{"name": name, "value": str(named[name])} for name in sorted(named)]
 
 
-def _ran_out(found: Mapping[str, Any]) -> bool:
+def _ran_out(found: Answer) -> bool:
     limits = (found.get("HyperParameterTuningJobConfig") or {}).get("ResourceLimits") or {}
     return ran_out(found, limits.get("MaxRuntimeInSeconds"), "CreationTime", "HyperParameterTuningEndTime")
 
@@ -257,8 +255,8 @@ def _children(this: Pass, seen: TuningObserved) -> Iterator[Resource]:
         yield spawned.child(this.resource, str(summary["TrainingJobName"]), spec)
 
 
-def _definition(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    several: Sequence[Mapping[str, Any]] = spec.get("trainingJobDefinitions") or ()
+def _definition(spec: Spec, name: str) -> JsonObject:
+    several: Sequence[JsonObject] = spec.get("trainingJobDefinitions") or ()
     named = next((one for one in several if one.get("definitionName") == name), None)
     return named or spec.get("trainingJobDefinition") or (several[0] if several else {})
 
@@ -282,7 +280,7 @@ JOB = JobType(
 )
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     if definition := spec.get("trainingJobDefinition"):
         yield from definition_findings(definition, "/spec/trainingJobDefinition")
     for index, definition in enumerate(spec.get("trainingJobDefinitions") or []):
@@ -299,7 +297,7 @@ def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(at, "FieldValueRequired", "is required by SageMaker")
 
 
-def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
+def _shown(status: Status) -> Iterator[Shown]:
     """The tuning job with its counters, and its best training job."""
     counters = status.get("trainingJobStatusCounters") or {}
     words = {"completed": "completed", "inProgress": "in progress", "stopped": "stopped", "totalError": "failed"}
@@ -313,14 +311,14 @@ def _shown(status: Mapping[str, Any]) -> Iterator[Shown]:
         yield Shown("TrainingJob", str(best["trainingJobName"]), "best", detail)
 
 
-def _artefact(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+def _artefact(status: Status) -> Mapping[str, Given] | str:
     best = status.get("bestTrainingJob") or {}
     path = str(best.get("modelPath") or "")
     given = Given(path, str(best.get("trainingJobName") or ""))
     return {"": given} if path else "has no best training job with an artefact"
 
 
-def _tuning_job(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+def _tuning_job(status: Status) -> Mapping[str, Given] | str:
     name = str(status.get(JOB.status_name) or "")
     return {"": Given(name)} if name else "has no tuning job yet"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.records.remote_object import ImmutableObject
@@ -13,6 +12,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.core.values import Json, JsonObject, Spec, Status
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
@@ -55,7 +55,7 @@ SCHEMA = Schema(
 )
 
 
-def _content(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def _content(spec: Spec) -> JsonObject:
     """The archived operator wrote the default mode into every container: with and without it is the same model."""
     found = dict(spec)
     if "primaryContainer" in spec:
@@ -65,7 +65,7 @@ def _content(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _without_default_mode(container: Mapping[str, Any]) -> dict[str, Any]:
+def _without_default_mode(container: JsonObject) -> dict[str, Json]:
     return {key: value for key, value in container.items() if (key, value) != ("mode", "SingleModel")}
 
 
@@ -81,14 +81,14 @@ MODEL = ImmutableType(
 )
 
 
-def containers_findings(containers: Sequence[Mapping[str, Any]], at: str) -> Iterator[Problem]:
+def containers_findings(containers: Sequence[JsonObject], at: str) -> Iterator[Problem]:
     for index, container in enumerate(containers):
         if not container.get("image") and not container.get("modelPackageName"):
             message = "a container needs an image, or a modelPackageName"
             yield Problem(f"{at}/{index}", "ContainerWithoutImage", message)
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     containers = spec.get("containers") or []
     primary = spec.get("primaryContainer")
     yield from containers_findings(containers, "/spec/containers")
@@ -99,7 +99,7 @@ def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("/spec", "NoContainer", "a model needs either primaryContainer or containers")
 
 
-def _given(status: Mapping[str, Any]) -> Mapping[str, Given]:
+def _given(status: Status) -> Mapping[str, Given]:
     name = str(status.get(MODEL.status_name) or "")
     return {"": Given(name)} if name else {}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
@@ -15,6 +14,7 @@ from reconciler.core.schema.declaration import Column, Difference, Schema, Sourc
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.status import record, status, string, time
+from reconciler.core.values import Answer, Json, Spec
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
@@ -61,7 +61,7 @@ SCHEMA = Schema(
 _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
-def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
     """The exit message tells more than the reason of a failure, where the container wrote one."""
     over = found.get(JOB.remote.status_key) in JOB.remote.over
     reasons = [str(found[key]) for key in ("FailureReason", "ExitMessage") if found.get(key)]
@@ -74,7 +74,7 @@ def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str,
     )
 
 
-def _ran_out(found: Mapping[str, Any]) -> bool:
+def _ran_out(found: Answer) -> bool:
     limit_s = (found.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
     return ran_out(found, limit_s, "ProcessingStartTime", "ProcessingEndTime")
 
@@ -99,7 +99,7 @@ JOB = JobType(
 """No key of the spec holds a name."""
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     names = named(spec, "processingInputs", "inputName")
     yield from twice(names, "/spec/processingInputs", "inputName", "input name")
     outputs = (spec.get("processingOutputConfig") or {}).get("outputs") or []

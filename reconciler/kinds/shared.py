@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import Column, Difference
 from reconciler.core.schema.shapes import Field, Scalar
+from reconciler.core.values import Json, JsonObject, Status
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
 
@@ -43,7 +42,7 @@ TAGS = Difference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
 
 
-def checked(fields: Mapping[str, Any], past: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def checked(fields: JsonObject, past: Status, now: datetime) -> dict[str, Json]:
     """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
     moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())
     return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
@@ -17,6 +16,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import many, record, status, string, time
+from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
 from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -81,12 +81,12 @@ _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 _UNSETTLED_RULE = ("InProgress", "Stopping")
 
 
-def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
     """The archived operator's further fields; secondaryStatus is blank while Stopping, as it was there."""
     status = str(found.get("TrainingJobStatus") or "InProgress")
     secondary = str(found.get("SecondaryStatus") or "Starting")
     over = status in JOB.remote.over
-    fields: dict[str, Any] = {
+    fields: dict[str, Json] = {
         "secondaryStatus": "" if status == "Stopping" else secondary,
         "additional": found.get("FailureReason", "") if over else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
@@ -110,7 +110,7 @@ def _legacy_fields(this: Pass, name: str, found: Mapping[str, Any]) -> dict[str,
     return fields
 
 
-def _rules_running(status: Mapping[str, Any]) -> bool:
+def _rules_running(status: Status) -> bool:
     rules = status.get("debugRuleEvaluationStatuses") or ()
     return any(rule.get("ruleEvaluationStatus") in _UNSETTLED_RULE for rule in rules)
 
@@ -145,7 +145,7 @@ def _decide(this: Pass, seen: JobObserved) -> Decision:
     return spawned.decide(JOB, this, seen) if this.resource.spawned else deciding.decide(JOB, this, seen)
 
 
-def definition_findings(definition: Mapping[str, Any], at: str) -> Iterator[Problem]:
+def definition_findings(definition: JsonObject, at: str) -> Iterator[Problem]:
     """What SageMaker checks of every training, alone or as part of a tuning job."""
     channels = named(definition, "inputDataConfig", "channelName")
     yield from twice(channels, f"{at}/inputDataConfig", "channelName", "channel name")
@@ -163,13 +163,13 @@ def definition_findings(definition: Mapping[str, Any], at: str) -> Iterator[Prob
         yield Problem(f"{at}/stoppingCondition/maxWaitTimeInSeconds", "WaitWithoutSpot", message)
 
 
-def _findings(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _findings(spec: Spec) -> Iterator[Problem]:
     yield from definition_findings(spec, "/spec")
     if "resourceConfig" not in spec and "serverlessJobConfig" not in spec:
         yield Problem("/spec/resourceConfig", "MissingResources", "a training job needs resourceConfig")
 
 
-def _artefact(status: Mapping[str, Any]) -> Mapping[str, Given] | str:
+def _artefact(status: Status) -> Mapping[str, Given] | str:
     path = str(status.get("modelPath") or "")
     return {"": Given(path, str(status.get(JOB.status_name) or ""))} if path else "wrote no artefact"
 

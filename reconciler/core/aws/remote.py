@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from reconciler.core.values import Answer, Json, JsonObject, Params
 
 __all__ = ["JOB_OVER", "RemoteKey", "RemoteKind", "RemoteKinds", "ScalingKind", "remote_key"]
 
@@ -46,27 +48,27 @@ class RemoteKind:
         return f"List{self.name}s"
 
     @property
-    def page(self) -> Mapping[str, Any]:
+    def page(self) -> JsonObject:
         """Parameters of a sweep: the largest page, newest first."""
         return {"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Descending"}
 
-    def mark(self, found: Mapping[str, Any]) -> tuple[Any, ...]:
+    def mark(self, found: Answer) -> tuple[Json, ...]:
         """Equal for a summary and a description that tell of the same state."""
         return tuple(found.get(member) for member in (*self.moved_by, "CreationTime"))
 
-    def named(self, found: Mapping[str, Any]) -> str:
+    def named(self, found: Answer) -> str:
         return str(found[self.name_key])
 
-    def asks(self, name: str) -> Mapping[str, Any]:
+    def asks(self, name: str) -> JsonObject:
         """Parameters of a Describe."""
         return {self.name_key: name}
 
-    def answered(self, name: str, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def answered(self, name: str, answer: Answer) -> JsonObject | None:
         """The object in the answer to a Describe."""
         del name
         return answer
 
-    def touches(self, params: Mapping[str, Any], name: str) -> bool:
+    def touches(self, params: Params, name: str) -> bool:
         """Whether a call with these parameters may have changed the object of that name."""
         return params.get(self.name_key) == name
 
@@ -89,21 +91,21 @@ class ScalingKind(RemoteKind):
         return self.describe
 
     @property
-    def page(self) -> Mapping[str, Any]:
+    def page(self) -> JsonObject:
         return {"ServiceNamespace": "sagemaker", "MaxResults": 50}
 
-    def named(self, found: Mapping[str, Any]) -> str:
+    def named(self, found: Answer) -> str:
         return "|".join(str(found[member]) for member in self.named_by)
 
-    def asks(self, name: str) -> Mapping[str, Any]:
+    def asks(self, name: str) -> JsonObject:
         resource, dimension, *policy = name.split("|", 2)
-        asked: dict[str, Any] = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
+        asked: dict[str, Json] = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
         return asked | ({"ResourceId": resource, "PolicyNames": policy} if policy else {"ResourceIds": [resource]})
 
-    def answered(self, name: str, answer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def answered(self, name: str, answer: Answer) -> JsonObject | None:
         return next((found for found in answer[self.list_key] if self.named(found) == name), None)
 
-    def touches(self, params: Mapping[str, Any], name: str) -> bool:
+    def touches(self, params: Params, name: str) -> bool:
         """A target's policies go with it, so whatever is said of the target is about them too."""
         said = f"{params.get('ResourceId')}|{params.get('ScalableDimension')}"
         return name == said or name.startswith(f"{said}|")

@@ -7,10 +7,11 @@ are read, in whatever case they are; the states in them are not even looked at. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from reconciler.core.aws.remote import RemoteKey, RemoteKinds, remote_key
+from reconciler.core.values import JsonObject
 
 _LONGEST_NAME = 128
 
@@ -34,7 +35,7 @@ def hints(body: str, remotes: RemoteKinds) -> tuple[Hint, ...]:
     return tuple(sorted(found)) if region else ()
 
 
-def _named(event: Mapping[str, Any], remotes: RemoteKinds) -> Iterator[RemoteKey]:
+def _named(event: JsonObject, remotes: RemoteKinds) -> Iterator[RemoteKey]:
     resources = event.get("resources")
     for arn in resources if isinstance(resources, list) else ():
         if named := remotes.named_by(str(arn).lower()):
@@ -46,7 +47,7 @@ def _named(event: Mapping[str, Any], remotes: RemoteKinds) -> Iterator[RemoteKey
                 yield from (remote_key(remote.name, str(detail[key])) for key in detail if key == remote.name_key)
 
 
-def _is_about(event: Mapping[str, Any], arn_type: str) -> bool:
+def _is_about(event: JsonObject, arn_type: str) -> bool:
     """`SageMaker Endpoint Config State Change` is about an `endpoint-config`, and about no endpoint."""
     words = str(event.get("detail-type")).lower().removeprefix("sagemaker ").removesuffix(" state change")
     said = words.removesuffix(" deployment").replace(" ", "-")

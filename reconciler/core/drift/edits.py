@@ -7,22 +7,23 @@ stands in a place may be secret: `core/drift/policy.py` masks it before status, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reconciler.core.pointers import child, steps
 from reconciler.core.resource import OUR_MANAGERS, SYNC_MANAGER
+from reconciler.core.values import Json, JsonObject
 
 SHOWN = 5
 
-Entry = Mapping[str, Any]
+Entry = JsonObject
 """Of managedFields."""
 
 
 class EditedPlace(NamedTuple):
     path: str
-    desired: Any
+    desired: Json
     """None: not there."""
-    live: Any
+    live: Json
 
 
 class Author(NamedTuple):
@@ -33,7 +34,7 @@ class Author(NamedTuple):
         return f"{self.manager} at {self.at}" if self.at else self.manager
 
 
-def places(desired: Any, live: Any, at: str = "/spec") -> Iterator[EditedPlace]:
+def places(desired: Json, live: Json, at: str = "/spec") -> Iterator[EditedPlace]:
     """Every place that differs. Lists are atomic in the CRDs; of two of one length the items that differ are named, since
     that is what people look for.
     """
@@ -97,7 +98,7 @@ def _steps(path: str) -> list[str]:
     return [f"f:{step}" for step in steps(path)]
 
 
-def _owns(fields: Mapping[str, Any], steps: Iterable[str]) -> bool:
+def _owns(fields: JsonObject, steps: Iterable[str]) -> bool:
     """A set of fields names whole what is atomic: a place within it is owned with it."""
     if not fields:
         return False
@@ -110,7 +111,7 @@ def _owns(fields: Mapping[str, Any], steps: Iterable[str]) -> bool:
     return True
 
 
-def _leaves(fields: Mapping[str, Any], at: str) -> Iterator[str]:
+def _leaves(fields: JsonObject, at: str) -> Iterator[str]:
     for step, below in fields.items():
         if step.startswith("f:"):
             path = child(at, step.removeprefix("f:"))

@@ -18,6 +18,7 @@ from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
 from reconciler.core.pointers import child, steps
 from reconciler.core.resource import Resource
+from reconciler.core.values import Json, JsonObject
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Reverted:
     at: datetime
     by: str = ""
 
-    def counted_in(self, recent: Iterable[Mapping[str, Any]]) -> bool:
+    def counted_in(self, recent: Iterable[JsonObject]) -> bool:
         """Whether status knows of it."""
         return any(one.get("edit") == self.edit for one in recent)
 
@@ -43,19 +44,19 @@ class GitDrift:
     reverted: tuple[Reverted, ...] = ()
 
 
-def edits_of(want: Wanted, live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
+def edits_of(want: Wanted, live: Resource, written: JsonObject) -> tuple[Difference, ...]:
     """What is not as Git says, of an object that is not. `written` is the live spec in the form in which hashes are compared."""
     desired, found = (without(spec, want.ignored) if want.ignored else spec for spec in (want.written, written))
     return _signed([*places(desired, found), *_metadata(want, live)] or [("/spec", None, None)], live)
 
 
-def unexplained(live: Resource, written: Mapping[str, Any]) -> tuple[Difference, ...]:
+def unexplained(live: Resource, written: JsonObject) -> tuple[Difference, ...]:
     """The same while nobody knows what Git holds, only that it is something else: places that others own, without values."""
     paths = [path for path in foreign_paths(_managed(live)) if _is_in(written, steps(path)[1:])]
     return _signed([(path, None, None) for path in paths or ["/spec"]], live)
 
 
-def remembered(drift: Mapping[str, Any]) -> tuple[Difference, ...]:
+def remembered(drift: JsonObject) -> tuple[Difference, ...]:
     """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
     told = [one for one in drift.get("differences") or () if one["plane"] == "git"]
     return tuple(
@@ -87,11 +88,11 @@ def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Diff
     )
 
 
-def _managed(live: Resource) -> Sequence[Mapping[str, Any]]:
+def _managed(live: Resource) -> Sequence[JsonObject]:
     return live.metadata.get("managedFields") or ()
 
 
-def _is_in(value: Any, keys: Sequence[str]) -> bool:
+def _is_in(value: Json, keys: Sequence[str]) -> bool:
     for key in keys:
         if not isinstance(value, Mapping) or key not in value:
             return False

@@ -10,11 +10,10 @@ which of it its calls put right, to its `Decision`. What differs from Git, and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Difference
@@ -22,6 +21,7 @@ from reconciler.core.drift.edits import shown
 from reconciler.core.drift.git_drift import GitDrift, Reverted, editor
 from reconciler.core.pointers import within
 from reconciler.core.resource import Annotation
+from reconciler.core.values import JsonObject, Status
 
 IN_SYNC = "InSync"
 STANDS = "Drifted"
@@ -75,7 +75,7 @@ class Policy:
     def of(
         cls,
         mode: DriftMode,
-        past: Mapping[str, Any],
+        past: Status,
         now: datetime,
         *,
         written: bool = False,
@@ -123,7 +123,7 @@ class Sifted:
         return tuple(difference.path for difference in self.correct)
 
 
-def recent(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> list[Mapping[str, Any]]:
+def recent(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> list[JsonObject]:
     """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
     known = [*((drift.get("corrected") or {}).get("recent") or ())]
     for put in reverted:
@@ -132,12 +132,12 @@ def recent(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted]
     return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
 
 
-def flapping(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
+def flapping(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
     """Paths that were put right three times within the hour."""
     return frozenset(rests(drift, now, reverted))
 
 
-def rests(drift: Mapping[str, Any], now: datetime, reverted: Iterable[Reverted] = ()) -> dict[str, timedelta]:
+def rests(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> dict[str, timedelta]:
     """For how long each path that flaps is left alone."""
     times: dict[str, list[datetime]] = {}
     for one in recent(drift, now, reverted):

@@ -12,13 +12,13 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.pointers import child
 from reconciler.core.schema.shapes import List, NameValueList, Shape, Structure, canonical, masked, to_resource
+from reconciler.core.values import Answer, Json, JsonObject, Spec
 
-_DEFAULTS: Mapping[str, tuple[Any, ...]] = {
+_DEFAULTS: Mapping[str, tuple[Json, ...]] = {
     "assembleWith": ("None",),
     "compressionType": ("None", "GZIP"),
     "dataProcessing.inputFilter": ("$",),
@@ -64,16 +64,14 @@ _CLOSE = 1e-6
 _Found = tuple[str, str, str]
 
 
-def differences(
-    shape: Structure, spec: Mapping[str, Any], described: Mapping[str, Any], stuck: str
-) -> list[Difference]:
+def differences(shape: Structure, spec: Spec, described: Answer, stuck: str) -> list[Difference]:
     """Where the thing is not as the spec says; references are resolved. `stuck`: what never changes is not put right."""
     live = canonical(shape, to_resource(shape, described))
     found = _structure(shape, canonical(shape, spec), live, "/spec", ())
     return [Difference("sagemaker", path, desired, there, stuck=stuck) for path, desired, there in found]
 
 
-def _walk(shape: Shape, desired: Any, live: Any, path: str, place: tuple[str, ...]) -> Iterator[_Found]:
+def _walk(shape: Shape, desired: Json, live: Json, path: str, place: tuple[str, ...]) -> Iterator[_Found]:
     if live is None and place in _NOT_RETURNED:
         return
     match shape:
@@ -89,7 +87,7 @@ def _walk(shape: Shape, desired: Any, live: Any, path: str, place: tuple[str, ..
 
 
 def _structure(
-    shape: Structure, desired: Mapping[str, Any], live: Mapping[str, Any], path: str, place: tuple[str, ...]
+    shape: Structure, desired: JsonObject, live: Answer, path: str, place: tuple[str, ...]
 ) -> Iterator[_Found]:
     for field in shape.fields:
         if field.api is not None and not field.supplied and field.key in desired:
@@ -97,7 +95,7 @@ def _structure(
             yield from _walk(field.shape, desired[field.key], live.get(field.key), f"{path}/{field.key}", at)
 
 
-def _pairs(shape: NameValueList, desired: Any, live: Any, path: str) -> Iterator[_Found]:
+def _pairs(shape: NameValueList, desired: Json, live: Json, path: str) -> Iterator[_Found]:
     wanted, there = ({pair[shape.name_key]: pair[shape.value_key] for pair in pairs} for pairs in (desired, live))
     for name in sorted({*wanted, *there}, key=str):
         added = name not in wanted and str(name).startswith(_SERVICE_S_OWN)
@@ -106,7 +104,7 @@ def _pairs(shape: NameValueList, desired: Any, live: Any, path: str) -> Iterator
 
 
 def _list(
-    shape: List, desired: Sequence[Any], live: Sequence[Any], path: str, place: tuple[str, ...]
+    shape: List, desired: Sequence[Json], live: Sequence[Json], path: str, place: tuple[str, ...]
 ) -> Iterator[_Found]:
     if not isinstance(shape.item, Structure):
         if Counter(map(_key, desired)) != Counter(map(_key, live)):
@@ -119,7 +117,7 @@ def _list(
         yield from _walk(shape.item, item, found, f"{path}/{index}", place)
 
 
-def _in_order_of(desired: Sequence[Any], live: Sequence[Any]) -> Sequence[Any]:
+def _in_order_of(desired: Sequence[Json], live: Sequence[Json]) -> Sequence[Json]:
     for name in _NAMED:
         if all(isinstance(item, Mapping) and name in item for item in (*desired, *live)):
             by_name = {item[name]: item for item in live}
@@ -128,7 +126,7 @@ def _in_order_of(desired: Sequence[Any], live: Sequence[Any]) -> Sequence[Any]:
     return live
 
 
-def _same(desired: Any, live: Any, place: tuple[str, ...]) -> bool:
+def _same(desired: Json, live: Json, place: tuple[str, ...]) -> bool:
     if live is None:
         ends = (".".join(place[-2:]), place[-1])
         return desired in ("", False) or any(desired in _DEFAULTS.get(end, ()) for end in ends)
@@ -137,21 +135,21 @@ def _same(desired: Any, live: Any, place: tuple[str, ...]) -> bool:
     return bool(_key(desired) == _key(live))
 
 
-def _key(value: Any) -> Any:
+def _key(value: Json) -> Json:
     if isinstance(value, str) and value.startswith("arn:"):
         return value.casefold()
     return value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True, default=str)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Json) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: Json) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _text(shape: Shape, value: Any) -> str:
+def _text(shape: Shape, value: Json) -> str:
     """For people. What holds secrets inside is masked here, for its path does not say so."""
     if value is None or isinstance(value, str):
         return value or ""

@@ -7,10 +7,9 @@ from status is fit to leave the cluster.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.core.conditions import DRIFTED, READY, Condition, clip, find, moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Phase
@@ -36,6 +35,7 @@ from reconciler.core.drift.policy import (
 from reconciler.core.pointers import within
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import Shape, masked_at
+from reconciler.core.values import Json, JsonObject, Status
 
 VERIFIED_EVERY = timedelta(days=1)
 """How old `lastVerified` may grow where nothing else is written: a metric tells the age at any time, status costs a write."""
@@ -50,20 +50,20 @@ _CAREFUL = f"weights and counts are put right where Correct is written out: spec
 class _Told:
     """The differences as status lists them, and which of them are being put right."""
 
-    standing: Sequence[Mapping[str, Any]] = ()
+    standing: Sequence[JsonObject] = ()
     correcting: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
 
 
 def record(
-    past: Mapping[str, Any],
+    past: Status,
     decision: Decision,
     policy: Policy,
     *,
     shape: Shape,
     now: datetime,
     git: GitDrift = _NOTHING,
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """`status.drift` after a decision; `past` is `status.drift` before it.
 
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
@@ -94,7 +94,7 @@ def record(
 
 
 def _told(
-    past: Mapping[str, Any],
+    past: Status,
     decision: Decision,
     edits: Sequence[Difference],
     policy: Policy,
@@ -116,7 +116,7 @@ def _told(
     return _Told([*edited, *found, *kept], (*decision.corrects, *going_on), fixed)
 
 
-def _stands_unseen(one: Mapping[str, Any], decision: Decision, policy: Policy) -> bool:
+def _stands_unseen(one: JsonObject, decision: Decision, policy: Policy) -> bool:
     path = str(one["path"])
     counts = policy.verdict(Difference(one["plane"], path, "", "")) is not DriftVerdict.IGNORE
     return counts and one["plane"] == "sagemaker" and within(path, decision.unseen)
@@ -129,9 +129,7 @@ def _looked(decision: Decision) -> bool:
     return bool(decision.differences) or decision.phase not in (Phase.ACTING, Phase.WAITING)
 
 
-def _rendered(
-    difference: Difference, before: Iterable[Mapping[str, Any]], shape: Shape, now: datetime
-) -> dict[str, Any]:
+def _rendered(difference: Difference, before: Iterable[Status], shape: Shape, now: datetime) -> dict[str, Json]:
     known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
     return {
         "plane": difference.plane,
@@ -144,7 +142,7 @@ def _rendered(
     }
 
 
-def _value(shape: Shape, path: str, value: Any) -> str:
+def _value(shape: Shape, path: str, value: Json) -> str:
     """What status may hold of a value, and so whatever is told from it."""
     if value is None or value == "":
         return ""
@@ -154,8 +152,8 @@ def _value(shape: Shape, path: str, value: Any) -> str:
 
 
 def _corrected(
-    drift: Mapping[str, Any], fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
-) -> dict[str, Any] | None:
+    drift: JsonObject, fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
+) -> dict[str, Json] | None:
     """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
     past = drift.get("corrected") or {}
     news = [put for put in reverted if not put.counted_in(past.get("recent") or ())]
@@ -172,7 +170,7 @@ def _corrected(
     }
 
 
-def verified(status: Mapping[str, Any], past: Mapping[str, Any], at: datetime | None) -> dict[str, Any]:
+def verified(status: Status, past: Status, at: datetime | None) -> dict[str, Json]:
     """`status` with `drift.lastVerified`, which moves with whatever else moves and else once a day. `past` is the status
     before; `at` is when SageMaker was seen last, None where nothing is watched.
     """
@@ -184,10 +182,10 @@ def verified(status: Mapping[str, Any], past: Mapping[str, Any], at: datetime | 
 
 
 def condition(
-    drift: Mapping[str, Any],
+    drift: JsonObject,
     decision: Decision,
     policy: Policy,
-    past: Iterable[Mapping[str, Any]],
+    past: Iterable[Status],
     git: GitDrift = _NOTHING,
 ) -> Condition | None:
     """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
@@ -213,7 +211,7 @@ def condition(
     return Condition(DRIFTED, "True", reason, "; ".join((message, *more)))
 
 
-def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> Iterator[Notice]:
+def notices(past: Status, drift: JsonObject, reason: str) -> Iterator[Notice]:
     """Events on change only: a path that was not told yet, and what was put right. `past` is `status.drift` before, `reason`
     that of the Drifted condition, if any.
     """
@@ -230,13 +228,13 @@ def notices(past: Mapping[str, Any], drift: Mapping[str, Any], reason: str) -> I
         yield Notice("Normal", "DriftCorrected", f"put right: {shown(iter(corrected['paths']))}")
 
 
-def _place(one: Mapping[str, Any]) -> str:
+def _place(one: JsonObject) -> str:
     values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
     who = f" (by {one['by']})" if one.get("by") else ""
     return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}{who}"
 
 
-def look_again(drift: Mapping[str, Any], now: datetime) -> timedelta | None:
+def look_again(drift: JsonObject, now: datetime) -> timedelta | None:
     """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
     if drift.get("state") == CORRECTED:
         return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from reconciler.core.git.inventory import carried
 from reconciler.core.git.source import Provenance, Revision
 from reconciler.core.naming import digest
 from reconciler.core.pointers import child, within
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
+from reconciler.core.values import Answer, Json, JsonObject, Spec
 
 APPLIED_METADATA = f"{GITOPS_GROUP}/applied-metadata"
 """Digest of the labels and annotations that Git stated, so that one removed from Git is noticed after a restart too."""
@@ -32,8 +32,8 @@ class Wanted:
 
     key: Key
     api_version: str
-    spec: Mapping[str, Any]
-    written: Mapping[str, Any]
+    spec: Spec
+    written: JsonObject
     """The spec in the form in which it is compared with the live one (`Kind.as_written`)."""
     hash: str
     path: str
@@ -70,11 +70,11 @@ def bookkeeping(
     return entries
 
 
-def body(want: Wanted, notes: Mapping[str, str], live: Resource | None = None) -> dict[str, Any]:
+def body(want: Wanted, notes: Mapping[str, str], live: Resource | None = None) -> dict[str, Json]:
     """What server-side apply sends. Of a live object the values in ignored places are carried along."""
     spec = carried(want.spec, live.spec, want.ignored) if live is not None and want.ignored else want.spec
     labels, annotations = stated(want, live)
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Json] = {
         "name": want.key.name,
         "namespace": want.key.namespace,
         "annotations": {**annotations, **notes},
@@ -102,14 +102,14 @@ def _left_to_others(
     return {key: value for key, value in found.items() if value is not None}
 
 
-def put_back(want: Wanted, live: Resource, written: Mapping[str, Any], notes: Mapping[str, str]) -> Resource:
+def put_back(want: Wanted, live: Resource, written: JsonObject, notes: Mapping[str, str]) -> Resource:
     """The live object with Git's spec: fields that others added are gone, write-backs of the archived operator stay.
 
     `written` is the live spec without those write-backs. Labels and annotations that others added are theirs.
     """
     spec = carried(want.spec, live.spec, want.ignored) if want.ignored else want.spec
     labels, annotations = stated(want, live)
-    metadata: dict[str, Any] = {"annotations": {**live.annotations, **annotations, **notes}}
+    metadata: dict[str, Json] = {"annotations": {**live.annotations, **annotations, **notes}}
     if labels or live.labels:
         metadata["labels"] = {**live.labels, **labels}
     return live.with_spec(_with_write_backs(spec, live.spec, written)).with_metadata(**metadata)
@@ -144,7 +144,7 @@ def edited_metadata(want: Wanted, live: Resource) -> bool:
     return not (labels.items() <= live.labels.items() and annotations.items() <= live.annotations.items())
 
 
-def _with_write_backs(spec: Mapping[str, Any], live: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+def _with_write_backs(spec: Spec, live: Answer, written: JsonObject) -> dict[str, Json]:
     merged = dict(spec)
     for key, value in live.items():
         if key in merged:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from reconciler.core.git.rules import RemoteUrl, UrlPolicy, parse_url
 from reconciler.core.git.source import SourceError
+from reconciler.core.values import JsonObject, Spec
 
 PAUSE_S = 60.0
 """For a host that limits us and does not say for how long."""
@@ -197,7 +198,7 @@ class StatusTarget:
     target_url: str = ""
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Self | None:
+    def of(cls, spec: Spec) -> Self | None:
         """None when nothing is to be posted; ForgeError when a person has to correct the spec."""
         wanted = _mapping(_mapping(spec, "writeBack"), "commitStatus")
         provider = str(wanted.get("provider") or "none")
@@ -280,7 +281,7 @@ def _below(parts: list[str], api: str, api_host: str, host: str) -> list[str]:
     return parts
 
 
-def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(parent: JsonObject, name: str) -> JsonObject:
     value = parent.get(name)
     return value if isinstance(value, Mapping) else {}
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.core.naming import spec_hash
 from reconciler.core.pointers import steps
 from reconciler.core.resource import Key
+from reconciler.core.values import Answer, Json, JsonObject, Spec
 
 LIMIT = 5_000
 """Objects that Git may hold for one GitSync. As many again are listed while what left Git is still there: a commit that renames
@@ -66,12 +66,12 @@ def too_many(wanted: int, left: int) -> str:
     return ""
 
 
-def written_hash(spec: Mapping[str, Any], ignored: Sequence[str] = ()) -> str:
+def written_hash(spec: Spec, ignored: Sequence[str] = ()) -> str:
     """Identity of a spec as its author wrote it, without what drift rules leave to others."""
     return spec_hash(without(spec, ignored) if ignored else spec)
 
 
-def without(spec: Mapping[str, Any], ignored: Sequence[str]) -> Mapping[str, Any]:
+def without(spec: Spec, ignored: Sequence[str]) -> JsonObject:
     """The spec less the places that JSON Pointers into the resource (`/spec/...`) name."""
     cut = copy.deepcopy(dict(spec))
     for pointer in ignored:
@@ -83,7 +83,7 @@ def without(spec: Mapping[str, Any], ignored: Sequence[str]) -> Mapping[str, Any
     return cut
 
 
-def carried(wanted: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequence[str]) -> Mapping[str, Any]:
+def carried(wanted: JsonObject, live: Answer, ignored: Sequence[str]) -> JsonObject:
     """Git's spec with the live values in the places that belong to others; absent there means absent here."""
     merged = copy.deepcopy(dict(wanted))
     for pointer in ignored:
@@ -101,7 +101,7 @@ def carried(wanted: Mapping[str, Any], live: Mapping[str, Any], ignored: Sequenc
     return merged
 
 
-def _parent(spec: Any, pointer: str) -> tuple[Any, str]:
+def _parent(spec: Json, pointer: str) -> tuple[Json, str]:
     """The container a pointer ends in and its last step; (None, "") when the way there does not exist."""
     parts = steps(pointer)
     if len(parts) < 2 or parts[0] != "spec":

@@ -23,12 +23,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from reconciler.core.git.rules import UrlPolicy, parse_url
 from reconciler.core.git.source import Ref, SourceError
 from reconciler.core.resource import Resource
+from reconciler.core.values import JsonObject, Params, Spec
 
 PREFIX = "/hook/"
 BODY_LIMIT = 1024 * 1024
@@ -160,7 +160,7 @@ _PUSHES = {
 }
 
 
-def concerns(push: Push, spec: Mapping[str, Any]) -> bool:
+def concerns(push: Push, spec: Spec) -> bool:
     """Whether the watched ref of a GitSync's spec may have moved."""
     repo = spec.get("repo") or {}
     if push.repository and not _is_repository(str(repo.get("url") or ""), push.repository):
@@ -216,7 +216,7 @@ def _event(provider: WebhookProvider, headers: Headers) -> str:
     return name.strip().lower()
 
 
-def _parsed(headers: Headers, body: bytes) -> Mapping[str, Any]:
+def _parsed(headers: Headers, body: bytes) -> JsonObject:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         text = body.decode()
@@ -230,7 +230,7 @@ def _parsed(headers: Headers, body: bytes) -> Mapping[str, Any]:
     return value
 
 
-def _bitbucket(event: str, value: Mapping[str, Any]) -> Push:
+def _bitbucket(event: str, value: JsonObject) -> Push:
     repository = _object(value, "repository")
     if event == "repo:push":
         changes = _items(_object(value, "push"), "changes")
@@ -241,19 +241,19 @@ def _bitbucket(event: str, value: Mapping[str, Any]) -> Push:
     return Push(_known(refs), f"{owner}/{slug}" if owner and slug else "")
 
 
-def _cloud_ref(change: Mapping[str, Any]) -> str:
+def _cloud_ref(change: Params) -> str:
     moved = change.get("new") or change.get("old")
     if not isinstance(moved, Mapping):
         return ""
     return {"branch": _HEADS, "tag": _TAGS}.get(_text(moved, "type"), "") + _text(moved, "name")
 
 
-def _created(value: Mapping[str, Any]) -> str:
+def _created(value: JsonObject) -> str:
     """Of a branch or tag that was made or deleted: its short name and what it is."""
     return (_TAGS if value.get("ref_type") == "tag" else _HEADS) + _text(value, "ref")
 
 
-def _ref(value: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _ref(value: JsonObject) -> tuple[str, ...] | None:
     return _known([_text(value, "ref")])
 
 
@@ -262,7 +262,7 @@ def _known(names: list[str]) -> tuple[str, ...] | None:
     return tuple(names) if names and all(names) and len(names) <= _REFS else None
 
 
-def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _object(value: JsonObject, key: str) -> JsonObject:
     found = value.get(key)
     if found is None:
         return {}
@@ -271,14 +271,14 @@ def _object(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found
 
 
-def _items(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def _items(value: JsonObject, key: str) -> list[JsonObject]:
     found = value.get(key)
     if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
         raise MalformedError(f"{key} is not a list of objects")
     return found
 
 
-def _text(value: Mapping[str, Any], key: str) -> str:
+def _text(value: JsonObject, key: str) -> str:
     found = value.get(key)
     if found is None:
         return ""

@@ -10,7 +10,6 @@ import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.catalog import Catalog
@@ -22,6 +21,7 @@ from reconciler.core.references import Target, cycles, targets
 from reconciler.core.resource import Key
 from reconciler.core.schema.problems import Problem, api_problems, manifest_problems
 from reconciler.core.schema.shapes import Structure
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["CheckReport", "Checker", "Finding"]
 
@@ -52,14 +52,14 @@ class _Object:
     file: str
     line: int
     line_of: Callable[[str], int]
-    value: Mapping[str, Any]
+    value: JsonObject
 
     @property
     def kind(self) -> str:
         return str(self.value.get("kind"))
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
+    def metadata(self) -> JsonObject:
         metadata = self.value.get("metadata")
         return metadata if isinstance(metadata, Mapping) else {}
 
@@ -110,7 +110,7 @@ class Checker:
         self._report.findings.sort(key=lambda finding: (finding.file, finding.line, finding.path))
         return self._report
 
-    def _take(self, scope: str, name: str, line: int, line_of: Callable[[str], int], value: Any) -> None:
+    def _take(self, scope: str, name: str, line: int, line_of: Callable[[str], int], value: Json) -> None:
         where = f"{name}:{line}"
         if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
             self.note(f"{where}: no Kubernetes object; ignored")
@@ -155,7 +155,7 @@ class Checker:
             problems = (*api_problems(shape, spec), *self._findings(one.kind, spec), *_impersonation(value))
         yield from (one.finding(problem) for problem in problems)
 
-    def _findings(self, name: str, spec: Any) -> tuple[Problem, ...]:
+    def _findings(self, name: str, spec: Json) -> tuple[Problem, ...]:
         kind = self._catalog.by_name.get(name)
         return findings(kind, spec, self._partition_of) if kind else ()
 
@@ -192,7 +192,7 @@ class Checker:
         return f"{group} has no kind {kind}{meant}"
 
 
-def _substituted(one: _Object, declared: Mapping[str, str]) -> Mapping[str, Any]:
+def _substituted(one: _Object, declared: Mapping[str, str]) -> JsonObject:
     """Raises SubstitutionError for a variable that no GitSync declares."""
     return substitute(one.value, declared) if declared and one.kind != "GitSync" else one.value
 
@@ -214,7 +214,7 @@ def _below(line_of: Callable[[str], int], above: str, pointer: str) -> int:
     return line_of(above + pointer)
 
 
-def _impersonation(value: Mapping[str, Any]) -> Iterator[Problem]:
+def _impersonation(value: JsonObject) -> Iterator[Problem]:
     spec = value["spec"]
     if value["kind"] != "GitSync" or spec.get("serviceAccountName"):
         return

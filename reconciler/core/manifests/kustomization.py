@@ -6,13 +6,13 @@ cannot be read as anything else; whatever is not on the list is refused by name.
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.core.git.source import CommitSnapshot, SourceError, TreeFile
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
+from reconciler.core.values import Json, JsonObject
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -175,7 +175,7 @@ class _Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    path: Any
+    path: Json
     line: int
     may_be_directory: bool = False
     is_yaml: bool = True
@@ -183,7 +183,7 @@ class _Reference:
 
 
 def _references(path: str, document: Document) -> Iterator[_Reference]:
-    value: Mapping[str, Any] = document.value
+    value: JsonObject = document.value
     for key in value:
         if key not in _KNOWN:
             raise _refused(
@@ -210,7 +210,7 @@ def _references(path: str, document: Document) -> Iterator[_Reference]:
             yield from _generator(item, document.line_of(f"/{key}/{index}"))
 
 
-def _inline_patches(value: Mapping[str, Any], document: Document) -> Iterator[tuple[str, int]]:
+def _inline_patches(value: JsonObject, document: Document) -> Iterator[tuple[str, int]]:
     for key in ("patches", "patchesJson6902", "patchesStrategicMerge"):
         entries = value.get(key)
         for index, item in enumerate(entries if isinstance(entries, list) else []):
@@ -219,7 +219,7 @@ def _inline_patches(value: Mapping[str, Any], document: Document) -> Iterator[tu
                 yield text, document.line_of(f"/{key}/{index}")
 
 
-def _generator(item: Any, line: int) -> Iterator[_Reference]:
+def _generator(item: Json, line: int) -> Iterator[_Reference]:
     if not isinstance(item, dict):
         return
     files, envs = item.get("files") or [], item.get("envs") or []
@@ -230,7 +230,7 @@ def _generator(item: Any, line: int) -> Iterator[_Reference]:
         yield _Reference(text, line, is_yaml=False)
 
 
-def _list(path: str, document: Document, key: str) -> list[Any]:
+def _list(path: str, document: Document, key: str) -> list[Json]:
     value = document.value.get(key)
     if value is None:
         return []

@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.core.git.source import clean_text
 from reconciler.core.manifests.substitute import SubstitutionError, substitute
@@ -17,6 +16,7 @@ from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, Yaml
 from reconciler.core.pointers import child, steps
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.problems import Problem
+from reconciler.core.values import Json, JsonObject
 
 _MESSAGE = 300
 _REJECTIONS = 100  # of one file; the rest is counted
@@ -30,7 +30,7 @@ class Manifest:
     kind: str
     namespace: str
     name: str
-    value: Mapping[str, Any]
+    value: JsonObject
     path: str
     line: int
     line_of: Callable[[str], int] = field(repr=False, compare=False)
@@ -107,7 +107,7 @@ class ParsedFile:
     held: frozenset[tuple[str, str]] = frozenset()
 
 
-Entry = tuple[Any, int, Callable[[str], int]]
+Entry = tuple[Json, int, Callable[[str], int]]
 """A value, its line, and the line of a pointer into it."""
 
 
@@ -195,7 +195,7 @@ class _File:
         if kind and name:
             self._held.add((kind, name))
 
-    def document(self, value: Any, line: int, line_of: Callable[[str], int]) -> None:
+    def document(self, value: Json, line: int, line_of: Callable[[str], int]) -> None:
         self.seen = True
         if (
             isinstance(value, dict)
@@ -209,7 +209,7 @@ class _File:
             return
         self._object(value, line, line_of)
 
-    def _object(self, value: Any, line: int, line_of: Callable[[str], int]) -> None:
+    def _object(self, value: Json, line: int, line_of: Callable[[str], int]) -> None:
         kind, name = _identity(value)
         try:
             value = substitute(value, self._options.substitute)
@@ -232,7 +232,7 @@ class _File:
         except Exception as error:  # noqa: BLE001 (a fault in a rule is ours; it must not stop the other objects)
             return [Problem("", "InternalError", f"the object could not be checked: {type(error).__name__}")]
 
-    def _manifest(self, value: Any, line: int, line_of: Callable[[str], int]) -> Manifest:
+    def _manifest(self, value: Json, line: int, line_of: Callable[[str], int]) -> Manifest:
         api_version, kind = _type(value, self._options.kinds)
         metadata = _metadata(value, self._options.namespace)
         for key in value:
@@ -245,7 +245,7 @@ class _File:
         return Manifest(api_version, kind, namespace, name, body, self._path, line, line_of, self._blob)
 
 
-def without_nulls(value: Any) -> Any:
+def without_nulls(value: Json) -> Json:
     """A null in a manifest says "not set"; sent to the API server it would say "remove" or be refused."""
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
@@ -254,7 +254,7 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _identity(value: Any) -> tuple[str, str]:
+def _identity(value: Json) -> tuple[str, str]:
     """Kind and name as far as they can be made out."""
     if not isinstance(value, dict):
         return "", ""
@@ -267,7 +267,7 @@ _TOP_LEVEL = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _OUR_GROUPS = ("sagemaker.aws.amazon.com/", "sagemaker-gitops.dev/")
 
 
-def _type(value: Any, kinds: Mapping[str, str]) -> tuple[str, str]:
+def _type(value: Json, kinds: Mapping[str, str]) -> tuple[str, str]:
     if (
         not isinstance(value, dict)
         or not isinstance(value.get("kind"), str)
@@ -304,7 +304,7 @@ _SYNC_WRITES = frozenset({
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 
 
-def _metadata(value: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def _metadata(value: JsonObject, namespace: str) -> dict[str, Json]:
     given = value.get("metadata")
     if not isinstance(given, dict):
         raise _Refused("/metadata", "InvalidMetadata", "metadata with a name is required")
@@ -334,14 +334,14 @@ def _metadata(value: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     for key in given:
         if key not in _WRITTEN and key not in _SERVER_SIDE and key != "generateName":
             raise _Refused(child("/metadata", key), "UnknownField", f"metadata.{key[:100]} is not a field")
-    metadata: dict[str, Any] = {"name": name, "namespace": namespace}
+    metadata: dict[str, Json] = {"name": name, "namespace": namespace}
     for key in ("labels", "annotations"):
         if entries := _strings(given.get(key), key):
             metadata[key] = entries
     return metadata
 
 
-def _strings(entries: Any, key: str) -> dict[str, str]:
+def _strings(entries: Json, key: str) -> dict[str, str]:
     if entries is None:
         return {}
     if not isinstance(entries, dict):

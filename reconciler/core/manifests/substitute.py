@@ -7,9 +7,9 @@ is replaced and nothing refused: the manifest then means the same here and under
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from reconciler.core.pointers import child
+from reconciler.core.values import Json
 
 _PLACE = re.compile(r"\$\$\{|\$\{([^{}\n]{0,200})\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -25,7 +25,7 @@ class SubstitutionError(Exception):
         self.message = message
 
 
-def substitute(value: Any, declared: Mapping[str, str]) -> Any:
+def substitute(value: Json, declared: Mapping[str, str]) -> Json:
     """Return a JSON value with every place filled, or raise SubstitutionError at the first that cannot be."""
     return _Filling(declared).fill(value, "") if declared else value
 
@@ -35,7 +35,7 @@ class _Filling:
         self._declared = declared
         self._left = _GROWTH_LIMIT  # many places times one long value
 
-    def fill(self, value: Any, pointer: str) -> Any:
+    def fill(self, value: Json, pointer: str) -> Json:
         if isinstance(value, dict):
             return {key: self.fill(item, child(pointer, key)) for key, item in value.items()}
         if isinstance(value, list):

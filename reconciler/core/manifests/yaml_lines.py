@@ -15,11 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
-from typing import Any
 
 import yaml
 
 from reconciler.core.pointers import child
+from reconciler.core.values import Json
 
 __all__ = ["DEFAULT", "Document", "Limits", "YamlError", "documents"]
 
@@ -50,7 +50,7 @@ DEFAULT = Limits()
 class Document:
     """One document of a file: its value, the line it starts on, and the line of any JSON Pointer into it."""
 
-    value: Any
+    value: Json
     line: int
     _root: Callable[[], yaml.Node]
 
@@ -148,7 +148,7 @@ _NUMBER_STARTS = frozenset("-+.0123456789")
 class _Loader(yaml.CSafeLoader):
     """The C parser and composer with go-yaml's idea of what a plain scalar means."""
 
-    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Json) -> str:
         if kind is not yaml.ScalarNode:
             return _TAG + ("map" if kind is yaml.MappingNode else "seq")
         if value is None or not implicit[0]:
@@ -183,7 +183,7 @@ class _Budget:
         self._limits = limits
         self._left = limits.values
 
-    def value(self, node: yaml.Node, depth: int) -> Any:
+    def value(self, node: yaml.Node, depth: int) -> Json:
         self._left -= 1
         if self._left < 0:
             raise YamlError(_line(node), f"more than {self._limits.values} values once aliases are expanded")
@@ -198,11 +198,11 @@ class _Budget:
             raise YamlError(_line(node), f"tag {node.tag} is not supported")
         return [self.value(item, depth - 1) for item in node.value]
 
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Json]:
         if node.tag != _TAG + "map":
             raise YamlError(_line(node), f"tag {node.tag} is not supported")
-        found: dict[str, Any] = {}
-        merged: list[dict[str, Any]] = []
+        found: dict[str, Json] = {}
+        merged: list[dict[str, Json]] = []
         for key_node, value_node in node.value:
             if key_node.tag == _TAG + "merge":
                 merged += self._merged(value_node, depth)
@@ -215,7 +215,7 @@ class _Budget:
             found = {**source, **found}
         return found
 
-    def _merged(self, node: yaml.Node, depth: int) -> list[dict[str, Any]]:
+    def _merged(self, node: yaml.Node, depth: int) -> list[dict[str, Json]]:
         value = self.value(node, depth - 1)
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
@@ -238,7 +238,7 @@ def _key(node: yaml.Node) -> str:
 _ESCAPED_NUL = "\x00"
 
 
-def _scalar(node: yaml.ScalarNode) -> Any:
+def _scalar(node: yaml.ScalarNode) -> Json:
     tag = node.tag
     text: str = node.value
     if tag == "tag:yaml.org,2002:str":
@@ -264,7 +264,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
 _UINT64_BITS = 64
 
 
-def _integer(text: str, line: int) -> Any:
+def _integer(text: str, line: int) -> Json:
     plain = text.replace("_", "")
     sign, digits = (plain[0], plain[1:]) if plain[0] in "+-" else ("", plain)
     if digits.isdigit() and digits[0] == "0" and len(digits) > 1:
@@ -281,7 +281,7 @@ def _integer(text: str, line: int) -> Any:
 _LARGEST_PLAIN = 1e21
 
 
-def _float(text: str, line: int) -> Any:
+def _float(text: str, line: int) -> Json:
     value = float(text.replace("_", ""))
     if not isfinite(value):
         raise YamlError(line, f"{text[:40]} is not a finite number")

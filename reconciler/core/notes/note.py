@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Difference
@@ -29,6 +29,7 @@ from reconciler.core.naming import digest
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape, is_secret, mask, masked
+from reconciler.core.values import Json, JsonObject
 
 VERSION = 1
 LINE_BYTES = 4096
@@ -94,8 +95,8 @@ class NoteLine:
     at: datetime
     event: NoteEvent
     about: About
-    identity: tuple[Any, ...] = field(repr=False)
-    facts: Mapping[str, Any] = field(repr=False)
+    identity: tuple[Json, ...] = field(repr=False)
+    facts: JsonObject = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -118,7 +119,7 @@ class Rollout:
         return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Json]:
         return {
             "rollout": self.id,
             "hash": self.hash,
@@ -230,7 +231,7 @@ def lines_dropped(about: About, at: datetime, lines: Sequence[tuple[str, str]], 
 def render(line: NoteLine) -> str:
     """One line of JSON, at most LINE_BYTES long, fit for a terminal; empty members are left out."""
     about = line.about
-    head: dict[str, Any] = {
+    head: dict[str, Json] = {
         "v": VERSION,
         "id": line.id,
         "at": stamp(line.at),
@@ -256,7 +257,7 @@ def render(line: NoteLine) -> str:
     return text
 
 
-def secret_values(spec: Shape, value: Any) -> tuple[str, ...]:
+def secret_values(spec: Shape, value: Json) -> tuple[str, ...]:
     """The values of a spec that may be secret: what differs in the masked spec."""
     return tuple(_differing(value, masked(spec, value)))
 
@@ -270,7 +271,7 @@ def commit_of(resource: Resource) -> str:
     return commit if is_sha(commit) else ""
 
 
-def _differing(plain: Any, shown: Any) -> Iterator[str]:
+def _differing(plain: Json, shown: Json) -> Iterator[str]:
     if isinstance(plain, Mapping) and isinstance(shown, Mapping):
         for key, item in plain.items():
             yield from _differing(item, shown.get(key))
@@ -296,7 +297,7 @@ def _masked(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Json) -> Json:
     """Without empty members, with texts that have no control characters."""
     if isinstance(value, Mapping):
         cleaned = {clip(str(key), 200): _clean(item) for key, item in value.items()}
@@ -306,7 +307,7 @@ def _clean(value: Any) -> Any:
     return clip(value, _TEXT) if isinstance(value, str) else value
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _json(value: JsonObject) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.notes.note import ENDED, NoteEvent
 from reconciler.core.notes.text import ParsedLine, parse_line
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Key
+from reconciler.core.values import JsonObject
 
 NEEDLES = (f'"event":"{NoteEvent.JOB_STARTED}"', '"event":"Rollout')
 """One of these texts is in every line looked for."""
@@ -50,7 +50,7 @@ def _texts(line: ParsedLine, *names: str) -> Iterator[str]:
     return (str(line.data.get(name) or "") for name in names)
 
 
-def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[Mapping[str, Any], ...]]:
+def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[JsonObject, ...]]:
     """By object, the rollouts that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
     found: defaultdict[Key, dict[int, HistoryEntry]] = defaultdict(dict)
     for key, line in lines:

@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import moment
 from reconciler.core.git.source import is_sha
 from reconciler.core.notes.note import About, NoteLine, lines_dropped, render
 from reconciler.core.notes.text import ParsedLine, parse_line
+from reconciler.core.values import JsonObject
 
 PENDING_BYTES = 768 * 1024
 """The API server takes a MiB of data; what is beside it (field ownership) needs its part."""
@@ -43,7 +44,7 @@ class PendingLine:
         return len(self.commit) + self.record.size + len(self.id) * 2 + 16
 
 
-def decode(data: Mapping[str, Any] | None) -> dict[str, PendingLine]:
+def decode(data: JsonObject | None) -> dict[str, PendingLine]:
     """What somebody damaged is passed over."""
     entries = {}
     for value in (data or {}).values():

@@ -10,9 +10,8 @@ Further members of a run are told when they are there: `finishedAt`, `reason`, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from reconciler.core.conditions import moment
 from reconciler.core.decision import Difference
@@ -24,6 +23,7 @@ from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
+from reconciler.core.values import Json, JsonObject, Status
 
 Told = Iterator[tuple[str, NoteLine]]
 """Commit and line; the commit is empty where no syncer told one."""
@@ -33,7 +33,7 @@ _OVER = frozenset({"Completed", "Failed", "Stopped"})
 
 
 def told(
-    resource: Resource, before: Mapping[str, Any], after: Mapping[str, Any], *, cluster: str, now: datetime, spec: Shape
+    resource: Resource, before: Status, after: Status, *, cluster: str, now: datetime, spec: Shape
 ) -> tuple[tuple[str, NoteLine], ...]:
     """Lines for `Outbox.put_all`. `now` is for what status gives no time to."""
     about = About.of(resource, cluster, note.secret_values(spec, resource.spec))
@@ -50,7 +50,7 @@ def told(
     )
 
 
-def _jobs(resource: Resource, about: About, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime) -> Told:
+def _jobs(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Told:
     runs, past = RunRecords.parse(after), {run.name: run for run in _current_last(RunRecords.parse(before))}
     for run in _current_last(runs):
         was = past.get(run.name, Run())
@@ -79,9 +79,7 @@ def _jobs(resource: Resource, about: About, before: Mapping[str, Any], after: Ma
             )
 
 
-def _rollouts(
-    resource: Resource, about: About, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime
-) -> Told:
+def _rollouts(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Told:
     if "history" not in after or resource.kind == "GitSync":
         return
     past = {entry.id: entry for entry in History.parse(before.get("history")).entries}
@@ -125,7 +123,7 @@ def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecor
             )
 
 
-def _drift(commit: str, about: About, past: Mapping[str, Any], drift: Mapping[str, Any], spec: Shape) -> Told:
+def _drift(commit: str, about: About, past: Status, drift: JsonObject, spec: Shape) -> Told:
     since = str(drift.get("since") or "")
     if drift.get("state") == "Drifted" and (past.get("state") != "Drifted" or past.get("since") != since):
         differences = [
@@ -160,7 +158,7 @@ def _commit(resource: Resource, own: str, revision: str = "") -> str:
         return ""
 
 
-def _time(text: Any, otherwise: datetime) -> datetime:
+def _time(text: Json, otherwise: datetime) -> datetime:
     try:
         return moment(str(text))
     except ValueError:

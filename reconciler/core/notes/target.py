@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from reconciler.core.git.rules import UrlPolicy, check_ref, parse_url
 from reconciler.core.git.source import GitRemote, Ref, SourceError
 from reconciler.core.naming import digest
+from reconciler.core.values import Spec
 
 _ROOT = "refs/notes/"
 _ANY = UrlPolicy(allow_file=True, allow_http=True)
@@ -42,7 +43,7 @@ class NotesSpec:
     """Of the Secret to push with; empty: the one that is read with, and only because `enabled` says so."""
 
     @classmethod
-    def parse(cls, spec: Mapping[str, Any], cluster: str) -> Self:
+    def parse(cls, spec: Spec, cluster: str) -> Self:
         """SourceError InvalidRef for a ref that cannot be.
 
         Without a word notes are on only where nobody is surprised by a push: for a repository on this machine, and where

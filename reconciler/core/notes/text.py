@@ -7,11 +7,11 @@ that is repeated after a crash, and one that lost a race, change nothing twice. 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.notes.note import VERSION, NoteEvent
+from reconciler.core.values import Json, JsonObject
 
 NOTE_BYTES = 64 * 1024
 """Of our lines in one note. What others wrote comes on top and is never touched."""
@@ -30,7 +30,7 @@ class ParsedLine:
     id: str
     at: str
     event: str
-    data: Mapping[str, Any]
+    data: JsonObject
 
     @property
     def weight(self) -> int:
@@ -128,9 +128,9 @@ def _summary(trimmed: list[ParsedLine], gone: list[str], dropped: list[ParsedLin
     return json.dumps(data, separators=(",", ":"))
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _count(value: Any) -> int:
+def _count(value: Json) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.records.record import Record, member
+from reconciler.core.values import Answer
 
 __all__ = ["Content"]
 
@@ -19,5 +18,5 @@ class Content(Record):
     """Name of the EndpointConfig."""
 
     @classmethod
-    def present(cls, found: Mapping[str, Any]) -> bool:
+    def present(cls, found: Answer) -> bool:
         return bool(found.get("endpointConfigName"))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import Record, Time, member
 from reconciler.core.records.source import SourceRecord
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["SUCCEEDED", "SUPERSEDED", "History", "HistoryEntry"]
 
@@ -65,11 +66,11 @@ class History:
     entries: tuple[HistoryEntry, ...] = ()
 
     @classmethod
-    def parse(cls, records: Iterable[Mapping[str, Any]] | None) -> Self:
+    def parse(cls, records: Iterable[JsonObject] | None) -> Self:
         listed = records if isinstance(records, (list, tuple)) else ()
         return cls(tuple(HistoryEntry.parse(one) for one in listed if isinstance(one, Mapping)))
 
-    def record(self) -> list[dict[str, Any]]:
+    def record(self) -> list[dict[str, Json]]:
         return [entry.record() for entry in self.entries]
 
     @property

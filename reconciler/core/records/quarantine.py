@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import Record, Time, member
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["Quarantine", "QuarantineEntry"]
 
@@ -37,11 +38,11 @@ class Quarantine:
     entries: tuple[QuarantineEntry, ...] = ()
 
     @classmethod
-    def parse(cls, records: Iterable[Mapping[str, Any]] | None) -> Self:
+    def parse(cls, records: Iterable[JsonObject] | None) -> Self:
         listed = records if isinstance(records, (list, tuple)) else ()
         return cls(tuple(QuarantineEntry.parse(one) for one in listed if isinstance(one, Mapping)))
 
-    def record(self) -> list[dict[str, Any]]:
+    def record(self) -> list[dict[str, Json]]:
         return [entry.record() for entry in self.entries]
 
     @property

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.core.conditions import moment
 from reconciler.core.records.record import Record, Time
+from reconciler.core.values import JsonObject
 
 __all__ = ["READ_LAG", "EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name", "read_lag"]
 
@@ -96,9 +96,9 @@ class Part(RemoteObject):
         return not (self.taken or self.replaced)
 
 
-def by_name(records: Iterable[Mapping[str, Any]] | None) -> dict[str, Part]:
+def by_name(records: Iterable[JsonObject] | None) -> dict[str, Part]:
     """`status.models` or `status.configs` of a HostingDeployment, by name and in their order."""
-    listed: Sequence[Mapping[str, Any]] = list(records) if isinstance(records, (list, tuple)) else []
+    listed: Sequence[JsonObject] = list(records) if isinstance(records, (list, tuple)) else []
     return {part.name: part for part in map(Part.parse, listed) if part.name}
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import moment
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import INLINED, Record, Time, member
 from reconciler.core.records.source import SourceRecord
+from reconciler.core.values import Answer
 
 __all__ = ["Attempt", "HoldRecord", "LastHold", "Rebalance", "RefusedRollback", "ReleasedTarget", "RolloutRecord"]
 
@@ -43,7 +44,7 @@ class Attempt(Record):
     """The update is a rollback, sent without the alarms that guard one to new content (docs/adr, 7)."""
 
     @classmethod
-    def present(cls, found: Mapping[str, Any]) -> bool:
+    def present(cls, found: Answer) -> bool:
         requested = found.get("requested")
         return isinstance(requested, Mapping) and Content.present(requested) and bool(found.get("requestedAt"))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.records.record import Time
 from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.schema.shapes import Field, List
+from reconciler.core.values import Json, Status
 
 __all__ = ["MISSING", "RUNS", "Run", "RunRecords"]
 
@@ -69,12 +70,12 @@ class RunRecords:
     """Newest first."""
 
     @classmethod
-    def parse(cls, status: Mapping[str, Any]) -> Self:
+    def parse(cls, status: Status) -> Self:
         run, runs = status.get("run"), status.get("runs")
         listed = runs if isinstance(runs, (list, tuple)) else ()
         return cls(Run.parse(run) if run else None, tuple(Run.parse(one) for one in listed))
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Json]:
         return {
             "run": self.current.record() if self.current else None,
             "runs": [run.record() for run in self.earlier],

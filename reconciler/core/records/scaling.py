@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.records.record import Time, member
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.values import Answer, Params, Status
 
 __all__ = ["NAMESPACE", "PARTLY_SENT", "UNTAGGED", "ScalingTarget", "VariantTarget", "is_variant", "scaling_targets"]
 
@@ -29,7 +30,7 @@ class VariantTarget:
     dimension: str
 
     @classmethod
-    def named_in(cls, params: Mapping[str, Any]) -> Self | None:
+    def named_in(cls, params: Params) -> Self | None:
         """The one that a call names; None for a call that goes by an ARN."""
         return cls(str(params["ResourceId"]), str(params["ScalableDimension"])) if "ResourceId" in params else None
 
@@ -83,7 +84,7 @@ class ScalingTarget(RemoteObject):
     """The refusal's."""
 
     @classmethod
-    def present(cls, found: Mapping[str, Any]) -> bool:
+    def present(cls, found: Answer) -> bool:
         return is_variant(str(found.get("resourceId") or ""))
 
     @property
@@ -103,7 +104,7 @@ class ScalingTarget(RemoteObject):
         return bool(self.registered_at)
 
 
-def scaling_targets(status: Mapping[str, Any]) -> dict[VariantTarget, ScalingTarget]:
+def scaling_targets(status: Status) -> dict[VariantTarget, ScalingTarget]:
     """`status.targets`, by variant and in their order."""
     listed = status.get("targets")
     found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, (list, tuple)) else []

@@ -6,18 +6,18 @@ in spec are atomic, because putting an object back as Git has it must also take 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from reconciler.core.schema.declaration import Column, Schema
 from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["crd"]
 
 
-def crd(schema: Schema, spec: Structure) -> dict[str, Any]:
-    names: dict[str, Any] = {"kind": schema.kind, "listKind": f"{schema.kind}List", "plural": schema.plural}
+def crd(schema: Schema, spec: Structure) -> dict[str, Json]:
+    names: dict[str, Json] = {"kind": schema.kind, "listKind": f"{schema.kind}List", "plural": schema.plural}
     names["singular"] = schema.singular
     names["categories"] = list(schema.categories)
     if schema.short_names:
@@ -38,8 +38,8 @@ def crd(schema: Schema, spec: Structure) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
-    rendered: dict[str, Any] = {"name": column.name, "type": column.type, "jsonPath": column.path}
+def _column(column: Column) -> dict[str, Json]:
+    rendered: dict[str, Json] = {"name": column.name, "type": column.type, "jsonPath": column.path}
     if column.format:
         rendered["format"] = column.format
     if column.wide:
@@ -47,7 +47,7 @@ def _column(column: Column) -> dict[str, Any]:
     return rendered
 
 
-def _root(schema: Schema, spec: Structure) -> dict[str, Any]:
+def _root(schema: Schema, spec: Structure) -> dict[str, Json]:
     return {
         "type": "object",
         "description": schema.doc,
@@ -62,7 +62,7 @@ def _root(schema: Schema, spec: Structure) -> dict[str, Any]:
     }
 
 
-def _status(status: Structure) -> dict[str, Any]:
+def _status(status: Structure) -> dict[str, Json]:
     rendered = _schema_of(status)
     conditions = rendered["properties"]["conditions"]
     # One entry per type: what kstatus, and server-side apply by others, expect of conditions.
@@ -71,7 +71,7 @@ def _status(status: Structure) -> dict[str, Any]:
     return rendered
 
 
-def _schema_of(shape: Shape) -> dict[str, Any]:
+def _schema_of(shape: Shape) -> dict[str, Json]:
     match shape:
         case Structure():
             return _object(shape)
@@ -90,11 +90,11 @@ def _schema_of(shape: Shape) -> dict[str, Any]:
             return _scalar(shape)
 
 
-def _object(shape: Structure) -> dict[str, Any]:
-    properties: dict[str, Any] = {}
+def _object(shape: Structure) -> dict[str, Json]:
+    properties: dict[str, Json] = {}
     for field in shape.fields:
         properties |= dict(_spellings(field))
-    rendered: dict[str, Any] = {"type": "object", "properties": properties}
+    rendered: dict[str, Json] = {"type": "object", "properties": properties}
     if required := [field.key for field in shape.fields if field.required]:
         rendered["required"] = required
     if shape.rules:
@@ -102,15 +102,15 @@ def _object(shape: Structure) -> dict[str, Any]:
     return rendered
 
 
-def _spellings(field: Field) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _spellings(field: Field) -> Iterable[tuple[str, JsonObject]]:
     described = {"description": field.doc} if field.doc else {}
     yield field.key, {**described, **_schema_of(field.shape)}
     for alias in field.aliases:
         yield alias, {"description": f"Another spelling of {field.key}.", **_schema_of(field.shape)}
 
 
-def _array(items: Mapping[str, Any], minimum: int | None, maximum: int | None) -> dict[str, Any]:
-    rendered: dict[str, Any] = {"type": "array", "x-kubernetes-list-type": "atomic", "items": items}
+def _array(items: JsonObject, minimum: int | None, maximum: int | None) -> dict[str, Json]:
+    rendered: dict[str, Json] = {"type": "array", "x-kubernetes-list-type": "atomic", "items": items}
     if minimum:
         rendered["minItems"] = minimum
     if maximum is not None:
@@ -118,8 +118,8 @@ def _array(items: Mapping[str, Any], minimum: int | None, maximum: int | None) -
     return rendered
 
 
-def _scalar(shape: Scalar) -> dict[str, Any]:
-    rendered: dict[str, Any] = {
+def _scalar(shape: Scalar) -> dict[str, Json]:
+    rendered: dict[str, Json] = {
         "type": shape.type,
         "format": shape.format,
         "minimum": shape.minimum,

@@ -12,12 +12,12 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.pointers import child
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.patterns import matches
 from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure, given
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["Problem", "api_problems", "manifest_problems", "problems"]
 
@@ -41,12 +41,12 @@ class Problem:
     message: str
 
 
-def problems(shape: Shape, spec: Any, at: str = "/spec") -> tuple[Problem, ...]:
+def problems(shape: Shape, spec: Json, at: str = "/spec") -> tuple[Problem, ...]:
     """Everything the API server would refuse in a spec; `at` is the pointer of the spec itself."""
     return tuple(_judge(shape, spec, at))
 
 
-def _judge(shape: Shape, value: Any, at: str) -> Iterator[Problem]:
+def _judge(shape: Shape, value: Json, at: str) -> Iterator[Problem]:
     if value is None:
         yield Problem(at, TYPE, "null is not a value here; leave the key out")
         return
@@ -66,7 +66,7 @@ def _judge(shape: Shape, value: Any, at: str) -> Iterator[Problem]:
             yield from _scalar(shape, value, at)
 
 
-def _structure(shape: Structure, value: Any, at: str) -> Iterator[Problem]:
+def _structure(shape: Structure, value: Json, at: str) -> Iterator[Problem]:
     if not _is_map(value):
         yield _wrong_type(at, "an object", value)
         return
@@ -93,7 +93,7 @@ def _suggestion(key: str, known: Iterable[str]) -> str:
     return f'; did you mean "{by_lower[close[0]]}"?' if close else ""
 
 
-def _list(item: Shape, minimum: int | None, maximum: int | None, value: Any, at: str) -> Iterator[Problem]:
+def _list(item: Shape, minimum: int | None, maximum: int | None, value: Json, at: str) -> Iterator[Problem]:
     if not _is_list(value):
         yield _wrong_type(at, "a list", value)
         return
@@ -110,7 +110,7 @@ def _pair(shape: NameValueList) -> Structure:
     return Structure(tuple(Field(key, part, required=key in shape.required) for key, part in members))
 
 
-def _string_map(shape: StringMap, value: Any, at: str) -> Iterator[Problem]:
+def _string_map(shape: StringMap, value: Json, at: str) -> Iterator[Problem]:
     if not _is_map(value):
         yield _wrong_type(at, "an object", value)
         return
@@ -120,7 +120,7 @@ def _string_map(shape: StringMap, value: Any, at: str) -> Iterator[Problem]:
         yield from _judge(shape.value, item, child(at, key))
 
 
-def _scalar(shape: Scalar, value: Any, at: str) -> Iterator[Problem]:
+def _scalar(shape: Scalar, value: Json, at: str) -> Iterator[Problem]:
     if not _has_type(shape, value):
         hint = '; put it in quotes: "..."' if shape.type == "string" and isinstance(value, bool | int | float) else ""
         article = "an" if shape.type == "integer" else "a"
@@ -134,7 +134,7 @@ def _scalar(shape: Scalar, value: Any, at: str) -> Iterator[Problem]:
             yield Problem(at, INVALID, f"must be at most {shape.maximum:g}")
 
 
-def _has_type(shape: Scalar, value: Any) -> bool:
+def _has_type(shape: Scalar, value: Json) -> bool:
     match shape.type:
         case "string":
             return isinstance(value, str)
@@ -169,11 +169,11 @@ def _string(shape: Scalar, value: str, at: str) -> Iterator[Problem]:
         yield Problem(at, INVALID, "must be a time as RFC 3339 writes it")
 
 
-def _wrong_type(at: str, wanted: str, value: Any, hint: str = "") -> Problem:
+def _wrong_type(at: str, wanted: str, value: Json, hint: str = "") -> Problem:
     return Problem(at, TYPE, f"must be {wanted}, not {_type_name(value)}{hint}")
 
 
-def _type_name(value: Any) -> str:
+def _type_name(value: Json) -> str:
     match value:
         case bool():
             return "a boolean"
@@ -189,20 +189,20 @@ def _type_name(value: Any) -> str:
             return "a list"
 
 
-def _is_map(value: Any) -> bool:
+def _is_map(value: Json) -> bool:
     return isinstance(value, Mapping)
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: Json) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def api_problems(shape: Shape, spec: Any, at: str = "/spec") -> tuple[Problem, ...]:
+def api_problems(shape: Shape, spec: Json, at: str = "/spec") -> tuple[Problem, ...]:
     """What the API server lets through and SageMaker's own parameter check would not: members the API requires."""
     return tuple(_missing(shape, spec, at))
 
 
-def _missing(shape: Shape, value: Any, at: str) -> Iterator[Problem]:
+def _missing(shape: Shape, value: Json, at: str) -> Iterator[Problem]:
     match shape:
         case Structure() if _is_map(value):
             set_here = dict(given(shape, value))
@@ -227,12 +227,12 @@ _NAME_LIMIT = 253
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
-def manifest_problems(schema: Schema, shape: Structure, manifest: Mapping[str, Any]) -> tuple[Problem, ...]:
+def manifest_problems(schema: Schema, shape: Structure, manifest: JsonObject) -> tuple[Problem, ...]:
     """The whole object: name, unknown keys beside spec, and the spec. Status is the controller's and not looked at."""
     return tuple(_manifest(schema, shape, manifest))
 
 
-def _manifest(schema: Schema, shape: Structure, manifest: Mapping[str, Any]) -> Iterator[Problem]:
+def _manifest(schema: Schema, shape: Structure, manifest: JsonObject) -> Iterator[Problem]:
     if manifest.get("apiVersion") != schema.api_version:
         yield Problem("/apiVersion", NOT_SUPPORTED, f"{schema.kind} is served as {schema.api_version} only")
     yield from _metadata(manifest.get("metadata"))
@@ -245,7 +245,7 @@ def _manifest(schema: Schema, shape: Structure, manifest: Mapping[str, Any]) -> 
         yield from _judge(shape, manifest["spec"], "/spec")
 
 
-def _metadata(metadata: Any) -> Iterator[Problem]:
+def _metadata(metadata: Json) -> Iterator[Problem]:
     if not _is_map(metadata):
         yield Problem("/metadata", REQUIRED, "an object with a name is required")
         return

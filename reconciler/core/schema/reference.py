@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from reconciler.core.values import JsonObject
 
 __all__ = ["Given", "Provider", "Reference"]
 
@@ -21,7 +23,7 @@ class Given(NamedTuple):
 class Provider:
     """How a kind gives something to others (`Kind.gives`)."""
 
-    given: Callable[[Mapping[str, Any]], Mapping[str, Given] | str]
+    given: Callable[[JsonObject], Mapping[str, Given] | str]
     """From the status of an object that is Ready: what it gives, by name; "" names the only one there can be. A text: why it
     gives nothing yet.
     """

@@ -6,9 +6,10 @@ a status error. Each form is cheap in CEL's cost estimate because it only asks w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from reconciler.core.values import JsonObject
 
 __all__ = ["AtLeastOne", "AtMostOne", "ExactlyOne", "NotGreater", "Requires", "Rule", "at"]
 
@@ -21,7 +22,7 @@ class Rule(Protocol):
 
     def cel(self) -> str: ...
 
-    def holds(self, value: Mapping[str, Any]) -> bool: ...
+    def holds(self, value: JsonObject) -> bool: ...
 
 
 def _has(key: str) -> str:
@@ -32,7 +33,7 @@ def _count(keys: tuple[str, ...]) -> str:
     return " + ".join(f"({_has(key)} ? 1 : 0)" for key in keys)
 
 
-def _present(keys: tuple[str, ...], value: Mapping[str, Any]) -> int:
+def _present(keys: tuple[str, ...], value: JsonObject) -> int:
     return sum(value.get(key) is not None for key in keys)
 
 
@@ -51,7 +52,7 @@ class ExactlyOne:
     def cel(self) -> str:
         return f"{_count(self.keys)} == 1"
 
-    def holds(self, value: Mapping[str, Any]) -> bool:
+    def holds(self, value: JsonObject) -> bool:
         return _present(self.keys, value) == 1
 
 
@@ -66,7 +67,7 @@ class AtMostOne:
     def cel(self) -> str:
         return f"{_count(self.keys)} <= 1"
 
-    def holds(self, value: Mapping[str, Any]) -> bool:
+    def holds(self, value: JsonObject) -> bool:
         return _present(self.keys, value) <= 1
 
 
@@ -81,7 +82,7 @@ class AtLeastOne:
     def cel(self) -> str:
         return " || ".join(map(_has, self.keys))
 
-    def holds(self, value: Mapping[str, Any]) -> bool:
+    def holds(self, value: JsonObject) -> bool:
         return _present(self.keys, value) >= 1
 
 
@@ -102,7 +103,7 @@ class Requires:
         unless = f"!{_has(self.key)}" + (f" || self.{self.key} != '{self.equals}'" if self.equals is not None else "")
         return " || ".join((unless, *map(_has, self.needs)))
 
-    def holds(self, value: Mapping[str, Any]) -> bool:
+    def holds(self, value: JsonObject) -> bool:
         seen = value.get(self.key)
         applies = seen is not None and (self.equals is None or seen == self.equals)
         return not applies or _present(self.needs, value) >= 1
@@ -120,7 +121,7 @@ class NotGreater:
     def cel(self) -> str:
         return f"!{_has(self.smaller)} || !{_has(self.larger)} || self.{self.smaller} <= self.{self.larger}"
 
-    def holds(self, value: Mapping[str, Any]) -> bool:
+    def holds(self, value: JsonObject) -> bool:
         small, large = value.get(self.smaller), value.get(self.larger)
         return not isinstance(small, int | float) or not isinstance(large, int | float) or small <= large
 

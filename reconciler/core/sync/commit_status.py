@@ -20,9 +20,9 @@ sync comes back to a commit after another one. So at most five posts per attempt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import HEALTHY, READY, STALLED, clip, find
 from reconciler.core.drift.policy import DriftMode
@@ -33,6 +33,7 @@ from reconciler.core.git.source import Revision
 from reconciler.core.naming import digest
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
+from reconciler.core.values import Json, Status
 
 DESCRIPTION_LIMIT = 140
 """GitHub's, in code points; a longer one is refused."""
@@ -77,7 +78,7 @@ class Ledger:
     """Commits since the last success; the newest answers for their objects too."""
 
     @classmethod
-    def read(cls, status: Mapping[str, Any]) -> Self:
+    def read(cls, status: Status) -> Self:
         """What does not look like ours is left out: it is then judged anew."""
         kept = status.get("commitStatus") or {}
         records = []
@@ -93,7 +94,7 @@ class Ledger:
             )
         return cls(tuple(records[:RECORDS]), tuple(str(sha) for sha in kept.get("open") or ())[:OPEN])
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> dict[str, Json]:
         records = [
             {
                 key: value
@@ -296,7 +297,7 @@ def health(resource: Resource) -> bool | None:
     return None
 
 
-def _is(conditions: Any, kind: str, status: str) -> bool:
+def _is(conditions: Json, kind: str, status: str) -> bool:
     return (find(conditions, kind) or {}).get("status") == status
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import Author
@@ -32,6 +31,7 @@ from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.prune import Blocked, Kept, blocked, survives
 from reconciler.core.sync.spec import GitSyncSpec
+from reconciler.core.values import JsonObject
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ClusterView:
     live: Callable[[Key], LiveObject | None]
     sync_exists: Callable[[str], bool]
     """Whether the GitSync that an owner annotation names is still there."""
-    written: Callable[[Resource], Mapping[str, Any]]
+    written: Callable[[Resource], JsonObject]
     """A live spec in the form in which it is compared."""
     reverted: Callable[[Key], Iterable[Reverted]]
     """What was put back of late and no status tells of yet."""

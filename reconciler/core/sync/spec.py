@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.git.source import Ref, Revision
 from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.values import Json, JsonObject, Spec
 
 KIND = "GitSync"
 MIN_INTERVAL = timedelta(seconds=10)
@@ -70,7 +71,7 @@ class GitSyncSpec:
     substitute: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, spec: Mapping[str, Any], namespace: str) -> Self:
+    def parse(cls, spec: Spec, namespace: str) -> Self:
         """Raise TerminalError (InvalidSpec) naming the field that only its author can put right."""
         repo = _mapping(spec, "spec.repo", "repo")
         if not repo.get("url"):
@@ -152,14 +153,14 @@ def duration(text: str, path: str) -> timedelta:
     return timedelta(seconds=min(seconds, _LONGEST_S))
 
 
-def _percent(value: Any) -> int:
+def _percent(value: Json) -> int:
     number = 50 if value is None else value
     if not isinstance(number, int) or not 0 <= number <= 100:
         raise _invalid("spec.prune.maxDeletePercent: a whole number from 0 to 100")
     return number
 
 
-def _ignore_rule(rule: Mapping[str, Any]) -> IgnoreRule:
+def _ignore_rule(rule: JsonObject) -> IgnoreRule:
     return IgnoreRule(
         paths=tuple(str(path) for path in rule.get("paths") or ()),
         kind=str(rule.get("kind") or ""),
@@ -167,7 +168,7 @@ def _ignore_rule(rule: Mapping[str, Any]) -> IgnoreRule:
     )
 
 
-def _mapping(parent: Mapping[str, Any], path: str, name: str) -> Mapping[str, Any]:
+def _mapping(parent: JsonObject, path: str, name: str) -> JsonObject:
     value = parent.get(name)
     if value is None:
         return {}

@@ -34,11 +34,10 @@ readable for an hour).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
 
 from reconciler.core.conditions import (
     DRIFTED,
@@ -57,6 +56,7 @@ from reconciler.core.git.source import Commit, Revision
 from reconciler.core.git.webhooks import path_of
 from reconciler.core.manifests.parse import Rejection, bounded
 from reconciler.core.resource import Resource
+from reconciler.core.values import Json, JsonObject, Status
 
 REJECTED_SHOWN = 50
 HISTORY = 10
@@ -130,10 +130,10 @@ class SyncReport:
     approved: str | None = None
     drift: Drift | None = None
     work: Work | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: JsonObject = field(default_factory=dict)
 
 
-def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Any]:
+def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Json]:
     past = sync.status
     verdict = report.outcome.verdict
     status = {
@@ -156,7 +156,7 @@ def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Any]:
     return {key: value for key, value in status.items() if value not in (None, "", [], {})}
 
 
-def shown(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
+def shown(rejected: Sequence[Rejection]) -> list[dict[str, Json]]:
     return [
         {
             key: value
@@ -174,12 +174,12 @@ def shown(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
     ]
 
 
-def remember(history: Sequence[Mapping[str, Any]], report: SyncReport, now: datetime) -> list[dict[str, Any]]:
+def remember(history: Sequence[JsonObject], report: SyncReport, now: datetime) -> list[dict[str, Json]]:
     """Newest first, one entry per revision in a row: a later pass over the same revision completes its entry."""
     work, past = report.work, [dict(entry) for entry in history]
     if work is None or report.attempted is None:
         return past
-    entry: dict[str, Any] = {
+    entry: dict[str, Json] = {
         "revision": str(report.attempted),
         "commit": work.commit.sha,
         "author": work.commit.author,
@@ -211,7 +211,7 @@ _RESULTS = {
 }
 
 
-def _conditions(sync: Resource, report: SyncReport, now: datetime) -> list[dict[str, Any]]:
+def _conditions(sync: Resource, report: SyncReport, now: datetime) -> list[dict[str, Json]]:
     past = sync.status.get("conditions") or ()
     new = _judged(past, report.outcome)
     if drifted := _drifted(past, report, now):
@@ -220,7 +220,7 @@ def _conditions(sync: Resource, report: SyncReport, now: datetime) -> list[dict[
     return [*settle(past, new, report.generation, now), *foreign]
 
 
-def _judged(past: Sequence[Mapping[str, Any]], outcome: SyncOutcome) -> list[Condition]:
+def _judged(past: Sequence[Status], outcome: SyncOutcome) -> list[Condition]:
     reason, message = outcome.reason, outcome.message
     match outcome.verdict:
         case SyncVerdict.SUCCEEDED:
@@ -240,7 +240,7 @@ def _judged(past: Sequence[Mapping[str, Any]], outcome: SyncOutcome) -> list[Con
             return [Condition(READY, str(ready.get("status") or "Unknown"), reason, message)]
 
 
-def _drifted(past: Sequence[Mapping[str, Any]], report: SyncReport, now: datetime) -> Condition | None:
+def _drifted(past: Sequence[Status], report: SyncReport, now: datetime) -> Condition | None:
     """True while edits stand; after a correction False for an hour, so that people can read what happened."""
     before = find(past, DRIFTED)
     if report.drift is None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import REFUSAL_MESSAGE, Call, Decision, Difference, Notice, Phase
@@ -23,6 +21,7 @@ from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.shapes import to_request
+from reconciler.core.values import Json, JsonObject, Status
 from reconciler.kinds import awaited
 from reconciler.kinds.immutable import declaration
 from reconciler.kinds.immutable.ending import end
@@ -238,12 +237,12 @@ def _gone(given: ImmutablePass, current: ImmutableObject, others: tuple[Immutabl
 # --- the kind ---------------------------------------------------------------------------------------------------------
 
 
-def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
+def failing(past: Status, error: ReconcileError) -> dict[str, Json]:
     """The archived operator's word while an error stands in the way; the name stays, whoever uses the object needs it."""
     return {**past, "additional": str(error), "status": FAILING}
 
 
-def _as_written(resource: Resource) -> Mapping[str, Any]:
+def _as_written(resource: Resource) -> JsonObject:
     """What the archived operator wrote back cannot be told from what a user wrote: `ImmutableType.content` leaves it out."""
     return resource.spec
 

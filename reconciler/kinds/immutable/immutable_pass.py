@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Pace, Phase, Watch
@@ -13,6 +12,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.records.remote_object import ImmutableObject, read_lag
 from reconciler.core.references import Resolved
+from reconciler.core.values import Json, JsonObject
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.objects import FAILING
 from reconciler.kinds.immutable.observed import ImmutableObserved
@@ -41,13 +41,13 @@ class ImmutablePass:
         owner = self.seen.owners.get(made.name, Owner.US)
         return owner is Owner.OTHER or (owner is not Owner.US and not may_adopt(self.this))
 
-    def carried(self) -> dict[str, Any]:
+    def carried(self) -> dict[str, Json]:
         """Legacy fields as they stand in status."""
         kind, past = self.kind, self.this.past
         keys = ("status", kind.status_name, kind.status_arn, "additional", "lastUpdateTime", "references", "collecting")
         return {"status": SYNCHRONIZING, **{key: past[key] for key in keys if past.get(key)}}
 
-    def status(self, made: Sequence[ImmutableObject], fields: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def status(self, made: Sequence[ImmutableObject], fields: JsonObject | None = None) -> dict[str, Json]:
         """The kind's status fields; without `fields` the legacy ones stay as they are. LastUpdateTime moves when one of the
         archived operator's other fields does, not with every look.
         """

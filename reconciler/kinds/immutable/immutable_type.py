@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.kind import StatusKeys
+from reconciler.core.values import JsonObject
 from reconciler.kinds import awaited
 
 __all__ = ["ImmutableType"]
@@ -25,9 +26,9 @@ class ImmutableType:
     """Whose descriptions tell that it is used."""
     user_filter: Literal["CreationTimeAfter", "LastModifiedTimeAfter"]
     """List parameter that leaves out users too old to know it."""
-    used: Callable[[Mapping[str, Any]], Collection[str]]
+    used: Callable[[JsonObject], Collection[str]]
     """The names that a user's description mentions."""
-    content: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda spec: spec
+    content: Callable[[JsonObject], JsonObject] = lambda spec: spec
     """Canonical spec -> what counts."""
     needs: awaited.Needs = lambda _request: ()
 

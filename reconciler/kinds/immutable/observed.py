@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge
 from reconciler.core.records.remote_object import ImmutableObject
+from reconciler.core.values import Answer, JsonObject
 from reconciler.kinds import awaited
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.objects import desired_object, recorded_objects, reply_to
@@ -23,12 +23,12 @@ __all__ = ["ImmutableObserved", "observe"]
 class ImmutableObserved:
     """All by name. A name that is no key was not looked at."""
 
-    found: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    found: Mapping[str, JsonObject | None] = field(default_factory=dict)
     """Descriptions, or summaries of what stands as recorded; None: the service says it is not there."""
     owners: Mapping[str, Owner] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
     """Who uses it; empty: nobody."""
-    contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    contents: Mapping[str, JsonObject] = field(default_factory=dict)
     """Descriptions of what may not be as the spec says."""
     lacks: tuple[str, ...] = ()
     """Models that the spec names and that are not there."""
@@ -45,9 +45,9 @@ class ImmutableObserved:
 def observe(kind: ImmutableType, view: View, this: Pass) -> ImmutableObserved:
     refs = resolved(this)
     desired = desired_object(kind, this, refs)
-    found: dict[str, Mapping[str, Any] | None] = {}
+    found: dict[str, JsonObject | None] = {}
     owners: dict[str, Owner] = {}
-    contents: dict[str, Mapping[str, Any]] = {}
+    contents: dict[str, JsonObject] = {}
     users: dict[str, str] = {}
     for made in recorded_objects(kind, this, desired):
         name = made.name
@@ -86,7 +86,7 @@ def _to_describe(kind: ImmutableType, view: View, this: Pass, made: ImmutableObj
     return close or view.summary(remote, made.name) is not None or view.unlisted(remote, made.name)
 
 
-def _as_recorded(made: ImmutableObject, found: Mapping[str, Any]) -> bool:
+def _as_recorded(made: ImmutableObject, found: Answer) -> bool:
     return bool(made.arn) and made.creation_time in ("", stamp(found["CreationTime"]))
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.aws.remote import JOB_OVER
 from reconciler.core.conditions import moment
 from reconciler.core.kind import Pass, View
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.rollout import CHANGING
+from reconciler.core.values import Answer
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 
 __all__ = ["models_of", "user_of"]
 
 
-def models_of(config: Mapping[str, Any]) -> frozenset[str]:
+def models_of(config: Answer) -> frozenset[str]:
     """The models that an endpoint configuration names."""
     variants = [*(config.get("ProductionVariants") or ()), *(config.get("ShadowProductionVariants") or ())]
     pools = [pool for variant in variants for pool in variant.get("InstancePools") or ()]
@@ -57,7 +56,7 @@ def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -
     return ""
 
 
-def _uses(kind: ImmutableType, user: Mapping[str, Any], made: ImmutableObject) -> bool:
+def _uses(kind: ImmutableType, user: Answer, made: ImmutableObject) -> bool:
     """While an endpoint changes, it may still go back to what its description does not mention."""
     status = user.get(kind.user.status_key or " ")
     return made.name in kind.used(user) or status in CHANGING - {"Creating", "Deleting"}

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from reconciler.core.kind import Shown, StatusKeys
 from reconciler.core.records.run import MISSING, Run
+from reconciler.core.values import Status
 
 __all__ = ["earlier", "records", "shown"]
 
 
-def records(status: Mapping[str, Any]) -> tuple[Run, ...]:
+def records(status: Status) -> tuple[Run, ...]:
     """The run that the object stands for."""
     return (Run.parse(status["run"]),) if status.get("run") else ()
 
 
-def earlier(status: Mapping[str, Any]) -> tuple[Run, ...]:
+def earlier(status: Status) -> tuple[Run, ...]:
     return tuple(Run.parse(run) for run in status.get("runs") or ())
 
 
-def shown(remote: str, keys: StatusKeys, status: Mapping[str, Any]) -> Iterator[Shown]:
+def shown(remote: str, keys: StatusKeys, status: Status) -> Iterator[Shown]:
     """The job, with its secondary status where that says more. `remote` is SageMaker's word for the sort of job."""
     run = next(iter(records(status)), Run())
     name, said = str(status.get(keys.name) or run.name), str(status.get(keys.status) or "")

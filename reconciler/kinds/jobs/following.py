@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Difference, Notice, Pace, Phase
 from reconciler.core.drift import projection
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.records.run import MISSING, Run
+from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.job_pass import RUN_AGAIN, JobPass
 from reconciler.kinds.jobs.observed import created_now
 from reconciler.kinds.jobs.runs import ended
@@ -42,7 +41,7 @@ def _missed(given: JobPass, run: Run) -> Run:
     return replace(run, status=MISSING) if gone and not given.unseen_for(run.started_at) else run
 
 
-def _found(given: JobPass, run: Run, found: Mapping[str, Any]) -> Run:
+def _found(given: JobPass, run: Run, found: Answer) -> Run:
     job = given.job
     if not run.started and (not _may_take(given, run) or given.seen.other_digest(run)):
         return run
@@ -73,7 +72,7 @@ def follow_run(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
     found = given.seen.of(run) or {}
     fields = _legacy_fields(given, run, found)
     stands = this.drift.sift(differences).stands
-    shown: dict[str, Any] = {
+    shown: dict[str, Json] = {
         "status": given.status(run, earlier, fields),
         "notices": _notices(given, run, found, quiet=bool(stands)),
         "watches": given.watches(run, earlier),
@@ -109,7 +108,7 @@ def mirror(given: JobPass, run: Run) -> Decision:
     return replace(followed, watches=running, differences=())
 
 
-def _legacy_fields(given: JobPass, run: Run, found: Mapping[str, Any]) -> dict[str, Any]:
+def _legacy_fields(given: JobPass, run: Run, found: Answer) -> dict[str, Json]:
     job, this = given.job, given.this
     same = this.past.get(job.status_name) == run.name
     before = this.past.get(job.status_key) if same else None
@@ -148,7 +147,7 @@ def _missing(run: Run) -> str:
     return f"{run.name} was started and is gone from SageMaker; it is not run again by itself: {RUN_AGAIN}"
 
 
-def _notices(given: JobPass, run: Run, found: Mapping[str, Any], *, quiet: bool) -> tuple[Notice, ...]:
+def _notices(given: JobPass, run: Run, found: Answer, *, quiet: bool) -> tuple[Notice, ...]:
     """`quiet`: that it is gone is told as drift already."""
     kind = given.job.kind
     before = Run.parse(given.this.past.get("run"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.decision import Pace, Watch
 from reconciler.core.kind import Pass
@@ -13,6 +12,7 @@ from reconciler.core.records.remote_object import read_lag
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation
 from reconciler.core.status import kept
+from reconciler.core.values import Json, JsonObject
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.shared import SYNCHRONIZING
@@ -32,15 +32,13 @@ class JobPass:
         """How much longer what was asked for then may be missing from reads."""
         return read_lag(since, self.this.now)
 
-    def carried(self) -> dict[str, Any]:
+    def carried(self) -> dict[str, Json]:
         """The legacy fields as they stand in status: everything that is not a record of ours or rendered anew."""
         carried = {key: value for key, value in kept(self.this.past).items() if key not in ("run", "runs")}
         carried.setdefault(self.job.status_key, SYNCHRONIZING)
         return carried
 
-    def status(
-        self, run: Run | None, earlier: Sequence[Run], fields: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def status(self, run: Run | None, earlier: Sequence[Run], fields: JsonObject | None = None) -> dict[str, Json]:
         """The kind's status fields; without `fields` the legacy ones stay as they are."""
         legacy = self.carried() if fields is None else fields
         return {**legacy, **RunRecords(run, tuple(earlier)).record()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.kind import Pass, StatusKeys
 from reconciler.core.records.run import MISSING, Run
+from reconciler.core.values import JsonObject
 from reconciler.kinds import awaited
 
 __all__ = ["JobType"]
@@ -26,11 +26,11 @@ class JobType:
     working: str
     """Legacy status while the first create meets errors."""
     name_limit: int
-    legacy_fields: Callable[[Pass, str, Mapping[str, Any]], Mapping[str, Any]]
+    legacy_fields: Callable[[Pass, str, JsonObject], JsonObject]
     """(pass, job name, a summary or a description) -> the kind's further legacy fields."""
-    limited: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    limited: Callable[[JsonObject], bool] = lambda _: False
     """Whether the description of a stopped job says that a limit of its own stopped it."""
-    unsettled: Callable[[Mapping[str, Any]], bool] = lambda _: False
+    unsettled: Callable[[JsonObject], bool] = lambda _: False
     """Whether by its status a finished job still has something running that only Describe shows."""
     needs: awaited.Needs = lambda _request: ()
     secondary_key: str = ""

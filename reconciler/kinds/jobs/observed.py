@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import RUN_TAG
 from reconciler.core.ownership import Owner, judge
 from reconciler.core.records.run import Run, RunRecords
+from reconciler.core.values import JsonObject
 from reconciler.kinds import awaited
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import desired_run, recorded_runs
@@ -21,7 +21,7 @@ from reconciler.kinds.shared import resolved
 
 __all__ = ["JobObserved", "created_now", "look_back", "observe", "swept"]
 
-Found = Mapping[str, Any] | None
+Found = JsonObject | None
 """A summary or a description; None: the service says it is not there."""
 
 
@@ -33,7 +33,7 @@ class JobObserved:
     owners: Mapping[str, Owner] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of what was found under the name of a run that is not yet known to be started: the digest in its tags."""
-    contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    contents: Mapping[str, JsonObject] = field(default_factory=dict)
     """Descriptions of what was adopted, where they may not be as the spec says."""
     lacks: tuple[str, ...] = ()
     """Models that the spec names and that are not there."""
@@ -59,7 +59,7 @@ def observe(job: JobType, view: View, this: Pass) -> JobObserved:
     found: dict[str, Found] = {}
     owners: dict[str, Owner] = {}
     digests: dict[str, str] = {}
-    contents: dict[str, Mapping[str, Any]] = {}
+    contents: dict[str, JsonObject] = {}
     desired = runs.current and desired_run(job, this, runs.current, runs.earlier)
     for run in runs:
         current = run is runs.current

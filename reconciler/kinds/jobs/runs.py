@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.kind import Pass
@@ -14,6 +13,7 @@ from reconciler.core.ownership import uid_suffix
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import canonical
+from reconciler.core.values import Answer, JsonObject
 from reconciler.kinds.jobs.job_type import JobType
 
 __all__ = [
@@ -80,7 +80,7 @@ def _identity(this: Pass, token: str) -> str:
     return digest([this.identity.cluster, key.namespace, key.kind, key.name, content, token])
 
 
-def as_written(job: JobType, resource: Resource) -> Mapping[str, Any]:
+def as_written(job: JobType, resource: Resource) -> JsonObject:
     """The spec without the name that the archived operator wrote into it: that one ends in the object's UID."""
     suffix = uid_suffix(resource.uid)
     name = str(resource.spec.get(job.spec_name) or "")
@@ -100,7 +100,7 @@ def kept(job: JobType, earlier: Sequence[Run]) -> tuple[Run, ...]:
     )
 
 
-def ended(run: Run, description: Mapping[str, Any]) -> Run:
+def ended(run: Run, description: Answer) -> Run:
     """The run with what a description says of its end."""
     at = next((description[key] for key in _ENDED_AT if description.get(key)), None)
     reasons = [str(description[key]) for key in ("FailureReason", "ExitMessage") if description.get(key)]
@@ -115,7 +115,7 @@ def ended(run: Run, description: Mapping[str, Any]) -> Run:
     )
 
 
-def _metrics(description: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _metrics(description: Answer) -> Iterator[tuple[str, float]]:
     """The final metrics; of a tuning job the best training job's objective."""
     best = (description.get("BestTrainingJob") or {}).get("FinalHyperParameterTuningJobObjectiveMetric")
     metrics = [*(description.get("FinalMetricDataList") or ()), *([best] if best else ())]
@@ -125,7 +125,7 @@ def _metrics(description: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield clip(str(metric["MetricName"])), float(metric["Value"])
 
 
-def ran_out(description: Mapping[str, Any], limit_s: float | None, since: str, until: str) -> bool:
+def ran_out(description: Answer, limit_s: float | None, since: str, until: str) -> bool:
     """Whether a job ran for as long as it might, by the members that tell of its beginning and its end."""
     began, over = description.get(since), description.get(until)
     return limit_s is not None and began is not None and over is not None and (over - began).total_seconds() >= limit_s

@@ -8,15 +8,14 @@ its label, or by the finalizer that the archived operator put on its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Pass, View
 from reconciler.core.records.run import Run
 from reconciler.core.resource import LEGACY_API_VERSION, TUNING_JOB_LABEL, Resource
+from reconciler.core.values import Spec
 from reconciler.kinds.jobs.following import mirror
 from reconciler.kinds.jobs.job_pass import JobPass
 from reconciler.kinds.jobs.job_type import JobType
@@ -25,7 +24,7 @@ from reconciler.kinds.jobs.observed import JobObserved, swept
 _LABEL_LIMIT = 63
 
 
-def child(parent: Resource, training_job: str, spec: Mapping[str, Any]) -> Resource:
+def child(parent: Resource, training_job: str, spec: Spec) -> Resource:
     """The resource for one training job of a tuning job; Kubernetes takes no capitals in its name."""
     owner = {
         "apiVersion": parent.api_version,

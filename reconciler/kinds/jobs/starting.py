@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Notice, Phase
@@ -15,6 +13,7 @@ from reconciler.core.ownership import Owner, adoption_refusal, tags_for
 from reconciler.core.records.run import Run
 from reconciler.core.references import NOT_READY
 from reconciler.core.schema.shapes import to_request
+from reconciler.core.values import Json, Status
 from reconciler.kinds import awaited
 from reconciler.kinds.jobs.following import follow_run
 from reconciler.kinds.jobs.job_pass import JobPass
@@ -159,7 +158,7 @@ def _await_models(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decisio
     )
 
 
-def failing(job: JobType, past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
+def failing(job: JobType, past: Status, error: ReconcileError) -> dict[str, Json]:
     """Legacy fields while an error stands in the way: the text in `additional`, the status only before the start.
     What a finished job left there, the reason of its failure, stays.
     """

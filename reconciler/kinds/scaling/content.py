@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
@@ -17,6 +16,7 @@ from reconciler.core.naming import COMMIT_TAG, digest
 from reconciler.core.ownership import tags_for
 from reconciler.core.records.scaling import NAMESPACE, VariantTarget
 from reconciler.core.schema.shapes import Structure, canonical, to_request
+from reconciler.core.values import Json, JsonObject, Spec
 
 __all__ = [
     "CONCURRENCY",
@@ -52,9 +52,9 @@ class DesiredScaling:
 
     variant: VariantTarget
     policy: str
-    spec: Mapping[str, Any]
+    spec: Spec
     """Capacities, suspension, type and configuration: in canonical form and with defaults that the API documents."""
-    request: Mapping[str, Mapping[str, Any]]
+    request: Mapping[str, JsonObject]
     """The same as parameters, by operation."""
     tags: Mapping[str, str]
     puts: bool = True
@@ -94,7 +94,7 @@ def desired(this: Pass) -> tuple[DesiredScaling, ...]:
     return tuple(DesiredScaling(variant, str(spec["policyName"]), content, request, tags) for variant in variants)
 
 
-def requests(shape: Structure, spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def requests(shape: Structure, spec: Spec) -> dict[str, dict[str, Json]]:
     """Parameters by operation, without those that name the variant and the policy."""
     return {
         operation: {
@@ -106,13 +106,13 @@ def requests(shape: Structure, spec: Mapping[str, Any]) -> dict[str, dict[str, A
     }
 
 
-def _policy_type(spec: Mapping[str, Any]) -> str:
+def _policy_type(spec: Spec) -> str:
     """As written, else what the given configuration is for, else the archived operator's default."""
     given = [kind for kind, key in CONFIGURATIONS.items() if spec.get(key) is not None]
     return str(spec.get("policyType") or (given[0] if len(given) == 1 else TRACKING))
 
 
-def _with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _with_defaults(spec: Spec) -> dict[str, Json]:
     suspended = spec.get("suspendedState") or {}
     return {
         **spec,
@@ -125,7 +125,7 @@ def _with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check(spec: Mapping[str, Any]) -> None:
+def _check(spec: Spec) -> None:
     if spec["serviceNamespace"] != NAMESPACE:
         raise _wrong("serviceNamespace", f"only {NAMESPACE} can be scaled here, not {spec['serviceNamespace']}")
     if spec["scalableDimension"] not in (INSTANCES, CONCURRENCY):
@@ -149,7 +149,7 @@ def _check(spec: Mapping[str, Any]) -> None:
         _check_tracking(key, spec[key])
 
 
-def _check_tracking(key: str, tracking: Mapping[str, Any]) -> None:
+def _check_tracking(key: str, tracking: JsonObject) -> None:
     if tracking.get("targetValue") is None:
         raise _wrong(f"{key}/targetValue", "is needed")
     given = [metric for metric in _METRICS if tracking.get(metric) is not None]
@@ -159,7 +159,7 @@ def _check_tracking(key: str, tracking: Mapping[str, Any]) -> None:
         raise _wrong(f"{key}/{given[0]}/predefinedMetricType", "is needed")
 
 
-def _variants(resources: Any, dimension: str) -> Iterator[VariantTarget]:
+def _variants(resources: Json, dimension: str) -> Iterator[VariantTarget]:
     for index, resource in enumerate(resources):
         for key in ("endpointName", "variantName"):
             if not (resource or {}).get(key):

@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.core.decision import Difference
 from reconciler.core.schema.shapes import Structure, canonical, to_resource
+from reconciler.core.values import Answer, Json
 from reconciler.kinds.scaling.content import CONFIGURATIONS, SUSPENSIONS, TRACKING, DesiredScaling, requests
 
 __all__ = ["differences", "keeping", "missing"]
@@ -19,7 +20,7 @@ _OF_POLICY = ("policyName", "policyType", *CONFIGURATIONS.values())
 
 
 def differences(
-    shape: Structure, desired: DesiredScaling, target: Mapping[str, Any], policy: Mapping[str, Any] | None
+    shape: Structure, desired: DesiredScaling, target: Answer, policy: Answer | None
 ) -> tuple[Difference, ...]:
     """Where the live target and policy are not as wanted. Only what is wanted is compared: defaults that the service adds
     (cooldowns, alarms) are no difference (SM-151). The resource is named beside the live value: there are several.
@@ -46,7 +47,7 @@ def differences(
 def keeping(
     shape: Structure,
     desired: DesiredScaling,
-    live: Sequence[Mapping[str, Any] | None],
+    live: Sequence[Answer | None],
     left: Collection[str],
     corrected: Collection[str],
 ) -> DesiredScaling:
@@ -61,7 +62,7 @@ def keeping(
     return replace(desired, request=requests(shape, spec), puts=puts)
 
 
-def _put(into: Any, steps: Sequence[str], live: Any) -> None:
+def _put(into: Json, steps: Sequence[str], live: Json) -> None:
     """Set what a pointer leads to as it is live, or take it away; where a list's places mean something else, all of it."""
     step, *rest = steps
     there = _child(live, step)
@@ -75,7 +76,7 @@ def _put(into: Any, steps: Sequence[str], live: Any) -> None:
         into[step] = there
 
 
-def _child(value: Any, step: str) -> Any:
+def _child(value: Json, step: str) -> Json:
     return value[int(step)] if isinstance(value, list) else value.get(step)
 
 
@@ -83,7 +84,7 @@ def missing(desired: DesiredScaling) -> Difference:
     return Difference("sagemaker", "/spec/resourceId", desired.variant.resource_id, "not a scalable target", gone=True)
 
 
-def _differing(wanted: Any, live: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _differing(wanted: Json, live: Json, path: str) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         for key, item in wanted.items():
             yield from _differing(item, live.get(key), f"{path}/{key}")
@@ -94,9 +95,9 @@ def _differing(wanted: Any, live: Any, path: str) -> Iterator[tuple[str, Any, An
         yield path, wanted, live
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: Json) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Json) -> str:
     return "unset" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
 from reconciler.core.records.scaling import ScalingTarget, VariantTarget, is_variant, scaling_targets
+from reconciler.core.values import Answer
 from reconciler.kinds.scaling.content import INSTANCES, DesiredScaling, desired
 from reconciler.kinds.scaling.drift import differences
 from reconciler.kinds.scaling.others import is_released, sharer
@@ -22,9 +23,9 @@ class VariantObserved:
     """One variant, as far as this pass looked. A None is an answer only when the flag beside it says so."""
 
     target_known: bool = False
-    target: Mapping[str, Any] | None = None
+    target: Answer | None = None
     """As DescribeScalableTargets has it."""
-    policy: Mapping[str, Any] | None = None
+    policy: Answer | None = None
     """As DescribeScalingPolicies has it; looked for where there is a target."""
     owner: Owner | None = None
     """Of a target that no record proves to be ours."""

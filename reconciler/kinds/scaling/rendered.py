@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Notice, Pace, Reply, Watch
 from reconciler.core.errors import CredentialsError, NotInServiceError, ReconcileError, TerminalError, TransientError
 from reconciler.core.kind import Pass
 from reconciler.core.records.scaling import PARTLY_SENT, UNTAGGED, ScalingTarget, VariantTarget
+from reconciler.core.values import Json, Status
 from reconciler.kinds.scaling.content import DesiredScaling
 from reconciler.kinds.scaling.others import endpoint_rollout
 from reconciler.kinds.scaling.rules import VariantPlan
@@ -71,7 +71,7 @@ def _with_reply(this: Pass, record: ScalingTarget, desired: DesiredScaling, repl
     return record
 
 
-def status_of(this: Pass, known: Records, state: str, policy: str = "", additional: str = "") -> dict[str, Any]:
+def status_of(this: Pass, known: Records, state: str, policy: str = "", additional: str = "") -> dict[str, Json]:
     return {
         "policyName": policy or this.past.get("policyName"),
         "hostingAutoscalingPolicyStatus": state,
@@ -82,7 +82,7 @@ def status_of(this: Pass, known: Records, state: str, policy: str = "", addition
     }
 
 
-def failing(past: Mapping[str, Any], error: ReconcileError) -> dict[str, Any]:
+def failing(past: Status, error: ReconcileError) -> dict[str, Json]:
     """The archived operator's words while an error stands in the way: Reconciling for what passes by itself, as a fault of AWS or
     an endpoint that is not in service, Error for what somebody has to act on (LO-10).
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.errors import DeniedError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Failure
+from reconciler.core.values import Json
 from reconciler.runtime.observe.observer import Aws, Observer
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ class NotLeadingError(ReconcileError):
 
 
 def execute(
-    decision: Decision, tenant: Any, aws: Aws, observer: Observer, may_write: Callable[[], bool]
+    decision: Decision, tenant: Json, aws: Aws, observer: Observer, may_write: Callable[[], bool]
 ) -> tuple[tuple[Reply, ...], Failure | None]:
     """Send a decision's calls in order, up to the first that does not go through.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
@@ -23,6 +23,7 @@ from reconciler.core.ports import Cache, Clock
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.status import SUSPENDED
 from reconciler.core.sync.spec import owner_id
+from reconciler.core.values import Json
 
 _PATIENCE = timedelta(seconds=10)
 """An edit in the cluster is reverted within a second as a rule; later than this the object says that it is not."""
@@ -51,10 +52,10 @@ class Claim(Protocol):
 
 class Claims(Protocol):
     def claim(self, key: Key) -> Claim | None: ...
-    def live_hash(self, resource: Resource, claim: Any) -> str:
+    def live_hash(self, resource: Resource, claim: Json) -> str:
         """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
 
-    def edits(self, resource: Resource, claim: Any) -> tuple[Difference, ...]: ...
+    def edits(self, resource: Resource, claim: Json) -> tuple[Difference, ...]: ...
     def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]: ...
     def report_edit(self, key: Key) -> None: ...
 

@@ -13,7 +13,6 @@ any other            Waiting   nobody                             the queue's ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -31,6 +30,7 @@ from reconciler.core.errors import (
 )
 from reconciler.core.kind import Kind, Pass
 from reconciler.core.status import kept
+from reconciler.core.values import Status
 from reconciler.runtime.reconcile.past import is_new
 
 SLOW_LOOK = timedelta(minutes=1)
@@ -85,7 +85,7 @@ def after_error(error: ReconcileError, sooner: timedelta | None = None) -> Next:
     return Next(failed=True) if after is None else Next(after=after)
 
 
-def shown(kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, status: Mapping[str, Any]) -> Decision:
+def shown(kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, status: Status) -> Decision:
     """What is shown of an error, in conditions and in the archived operator's words."""
     text = str(error)
     return replace(

@@ -5,9 +5,6 @@ Pure. Called by the worker, which writes these records down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from reconciler.core.conditions import HEALTHY, READY, find
 from reconciler.core.decision import Decision, Phase, Refusal
 from reconciler.core.drift.policy import HELD
@@ -15,6 +12,7 @@ from reconciler.core.errors import RateLimitedError, ReconcileError
 from reconciler.core.kind import Pass
 from reconciler.core.records.request import Handled, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
+from reconciler.core.values import Status
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
 """What `status.handled` calls the tokens that act once."""
@@ -57,7 +55,7 @@ def refused_before(decision: Decision, this: Pass) -> Refusal | None:
     return None
 
 
-def as_before(past: Mapping[str, Any]) -> Decision:
+def as_before(past: Status) -> Decision:
     """What was known of health and drift; an error tells nothing new about either."""
     healthy = find(past.get("conditions") or (), HEALTHY)
     return Decision(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from reconciler.core.notes.past import Started
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
 from reconciler.core.resource import Resource
 from reconciler.core.schema.shapes import Structure
+from reconciler.core.values import JsonObject, Status
 from reconciler.runtime.observe.observer import Aws, Observer
 from reconciler.runtime.reconcile.children import Children
 from reconciler.runtime.reconcile.git_side import Claims
@@ -22,7 +23,7 @@ class Definitions(Protocol):
 
 
 class Journal(Protocol):
-    def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
+    def status_changes(self, resource: Resource, status: Status, shape: Structure, now: datetime) -> None:
         """Keep the lines for the commit that go with a status, before it is written. Never raises."""
 
 
@@ -30,7 +31,7 @@ class PastRuns(Protocol):
     def runs(self, resource: Resource) -> Mapping[str, Started] | None:
         """`Pass.past_runs` of an object; answers from memory."""
 
-    def rollouts(self, resource: Resource) -> tuple[Mapping[str, Any], ...]:
+    def rollouts(self, resource: Resource) -> tuple[JsonObject, ...]:
         """`Pass.past_rollouts` of an object; answers from memory."""
 
 

@@ -6,10 +6,8 @@ call goes out. Nothing is written where it says nothing new and no call follows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from reconciler.core.conditions import DRIFTED, find, stamp
 from reconciler.core.decision import Decision, Notice, sooner
@@ -19,6 +17,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.request import Intent, RefusedRequest
 from reconciler.core.resource import Resource
 from reconciler.core.status import Bookkeeping, render
+from reconciler.core.values import Status
 from reconciler.runtime.reconcile.execute import label
 from reconciler.runtime.reconcile.freshness import Freshness
 from reconciler.runtime.reconcile.past import handled, still_refused
@@ -69,7 +68,7 @@ class Recorder:
     def _intent(self, this: Pass, decision: Decision) -> Intent:
         return Intent(stamp(this.now), self._replica, tuple(label(call) for call in decision.calls))
 
-    def _write(self, this: Pass, status: Mapping[str, Any]) -> Resource:
+    def _write(self, this: Pass, status: Status) -> Resource:
         """Status is ours alone: when the object moved but its status did not, what came of a call is written all the same, or
         it would be forgotten, and the pass begins again with what moved.
         """

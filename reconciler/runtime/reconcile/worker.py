@@ -39,6 +39,7 @@ from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant
+from reconciler.core.values import Json
 from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import NotLeadingError, execute
 from reconciler.runtime.reconcile.freshness import Freshness
@@ -157,7 +158,7 @@ class Worker:
     def _rounds(self, kind: Kind[Any], this: Pass, tenant: Tenant) -> Next:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
-        found: Look[Any] | None = None
+        found: Look[Json] | None = None
         if tags.asked(this):
             self._ports.observer.look_soon(this.resource.key)
         for _ in range(_ROUNDS):
@@ -226,7 +227,7 @@ class Worker:
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
         return after_error(error)
 
-    def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, found: Look[Any], failure: Failure) -> Next:
+    def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure) -> Next:
         """A call did not go through: status says so, with what the calls before it came to."""
         error = failure.error
         if isinstance(error, NotLeadingError):
