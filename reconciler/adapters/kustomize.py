@@ -96,7 +96,7 @@ class KubectlKustomizer:
 
 
 def _export(directory: Path, relative: str, data: bytes) -> None:
-    """Write a new regular file. The audit has normalised the path; a name that leads elsewhere is a fault of ours."""
+    """Write a new regular file. The audit has normalised the path; a name that leads elsewhere is a fault in the audit."""
     target = directory / relative
     if directory not in target.parents or ".." in target.parts:
         raise ValueError(relative)

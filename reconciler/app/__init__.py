@@ -2,6 +2,6 @@
 
 - `settings` and `kinds`: what was asked for; the kinds with the shapes of their specs.
 - `sides`: the outside, one function for each of the cluster, AWS and Git.
-- `loops`: the two loops and the way back, as the service, the Lab and the tests of the sync build them.
+- `loops`: the two loops and the record of what happened, as the service, the Lab and the tests of the sync build them.
 - `lifecycle` and `service`: one list of parts, started in its order and stopped in the reverse.
 """

@@ -33,7 +33,7 @@ class Lifecycle:
     """Safe for threads: a stop waits for the part that is being started, and is the end of starting."""
 
     def __init__(self, watch: Callable[[Callable[[], Iterable[Loop]]], None]) -> None:
-        """`watch` is told of the loops of every part that has started."""
+        """`watch` is given the loops of every part that has started."""
         self._watch = watch
         self._lock = threading.Lock()
         self._started = ExitStack()

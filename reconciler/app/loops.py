@@ -1,4 +1,4 @@
-"""The parts of both loops and of the way back, put together. Nothing here knows which cluster, AWS or Git it works on: the
+"""The parts of both loops and of the record in Git, put together. Nothing here knows which cluster, AWS or Git it works on: the
 service, the Lab and the tests of the sync build their workers with these functions.
 """
 
@@ -104,19 +104,19 @@ def reconcile_loop(
     return ReconcileLoop(worker, observer)
 
 
-class WayBack(NamedTuple):
-    """What happened, told at the commit, and what was told there before."""
+class GitRecord(NamedTuple):
+    """What happened, recorded at the commit, and what was recorded there before."""
 
     outbox: Outbox
     journal: OutboxJournal
     memory: RunMemory
 
 
-def way_back(
+def git_record(
     ports: OutboxPorts, cluster_name: str, monotonic: Callable[[], float], jitter: Callable[[], float]
-) -> WayBack:
+) -> GitRecord:
     outbox = Outbox(ports, cluster_name, monotonic=monotonic, jitter=jitter)
     memory = RunMemory(
         targets=ports.targets, notes=ports.notes, syncs=ports.syncs, cluster=cluster_name, monotonic=monotonic
     )
-    return WayBack(outbox, OutboxJournal(outbox, cluster_name, memory.hear), memory)
+    return GitRecord(outbox, OutboxJournal(outbox, cluster_name, memory.hear), memory)

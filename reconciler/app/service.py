@@ -14,7 +14,7 @@ from reconciler import __version__
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.metrics import CONTENT_TYPE
 from reconciler.app.lifecycle import Lifecycle, ServicePart, StoppedError
-from reconciler.app.loops import Outside, common_ground, reconcile_loop, source_reader, way_back
+from reconciler.app.loops import Outside, common_ground, git_record, reconcile_loop, source_reader
 from reconciler.app.settings import Settings
 from reconciler.app.sides import Base, aws_side, cluster_side, git_access, places
 from reconciler.core.git import webhooks
@@ -67,7 +67,7 @@ class Service:
 
         targets = GitSyncTargets(cluster.cache.get, source.remote, name)
         outbox = OutboxPorts(cluster.objects, targets, git.notes, cluster.leases(), cluster.events, cluster.cache.get)
-        back = way_back(outbox, name, clock.monotonic, base.jitter)
+        back = git_record(outbox, name, clock.monotonic, base.jitter)
         self._outbox = back.outbox
         self._reports = Reports(cluster.ports, Forges(clock), ground.live.get, cluster_name=name, jitter=base.jitter)
 
@@ -134,8 +134,8 @@ class Service:
 
     def _under_way(self) -> str:
         passes = [(pool.name, *found) for pool in self._pools() if (found := pool.queue.longest_pass())]
-        told = (f"{name} ({key}, for {seconds:.0f} s)" for name, key, seconds in passes)
-        return ", ".join(told) or "threads that are idle"
+        busy = (f"{name} ({key}, for {seconds:.0f} s)" for name, key, seconds in passes)
+        return ", ".join(busy) or "threads that are idle"
 
     # --- what runs, in which order ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a service is told at its start, and its clock."""
+"""What a service is configured with at its start, and its clock."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class ClusterSide:
         claim_cluster_name(self.objects, self.base.settings.controller_namespace, self.base.settings.cluster_name)
 
     def warn_of_neighbours(self) -> None:
-        """Told on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
+        """Reported on the ConfigMap that keeps our name, and in the log; never a reason not to work."""
         kinds, settings = self.base.kinds, self.base.settings
         about = self.objects.get(identity_map(settings.controller_namespace))
         used = {found.namespace for kind in kinds.table for found in self.cache.items(kind)}

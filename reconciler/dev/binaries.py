@@ -31,7 +31,7 @@ class Binaries:
 
 
 def find(progress: Progress | None = None) -> Binaries:
-    """All three, built or fetched first where the machine lacks them (minutes the first time, told as progress)."""
+    """All three, built or fetched first where the machine lacks them (minutes the first time, with progress shown)."""
     progress = progress or Progress()
     apiserver, etcd = _servers(progress)
     return Binaries(kube_apiserver=apiserver, etcd=etcd, kubectl=kubectl(progress))

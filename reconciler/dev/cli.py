@@ -48,13 +48,13 @@ def _telling(command: Callable[P, R]) -> Callable[P, R]:
     """A failure we understand is a message and exit code 1, not a traceback."""
 
     @functools.wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def reported(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except DevError as error:
             raise click.ClickException(str(error)) from None
 
-    return told
+    return reported
 
 
 @click.group()

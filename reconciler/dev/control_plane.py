@@ -235,7 +235,7 @@ class ControlPlane:
 
 
 def _bare_environment() -> dict[str, str]:
-    """Nothing of ours reaches the servers: ETCD_* variables would change etcd, proxies the API server."""
+    """Nothing of our environment reaches the servers: ETCD_* variables would change etcd, proxies the API server."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
 
 

@@ -38,7 +38,7 @@ def _await_served(kubectl: Path, kubeconfig: Path, names: Sequence[str]) -> None
     deadline = time.monotonic() + _SERVED_WITHIN_S
     while True:
         try:
-            # A namespace that holds none of ours: on a cluster of the user's the answer stays small.
+            # A namespace that holds none of these objects: on a cluster of the user's the answer stays small.
             _run(kubectl, kubeconfig, ["get", ",".join(names), "--namespace=kube-public", "--output=name"])
         except DevError:
             if time.monotonic() > deadline:

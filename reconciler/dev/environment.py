@@ -44,7 +44,7 @@ class Options:
     """What `dev up` was asked for."""
 
     speed: float = 60.0
-    kubeconfig: str = ""  # an existing cluster instead of a control plane of our own
+    kubeconfig: str = ""  # an existing cluster instead of an own control plane
     run: bool = False
 
 
@@ -146,7 +146,7 @@ class Environment:
         self._state.write(self.directory)
 
     def keep(self, stopping: threading.Event) -> None:
-        """Start again what dies, until told to stop."""
+        """Start again what dies, until asked to stop."""
         while not stopping.wait(_LOOK_EVERY_S):
             try:
                 self.repair()

@@ -29,7 +29,7 @@ _WAY_OUT = (
 
 
 class AwsContact:
-    """Implements `AwsMeter`, and passes on to `meter` what it is told."""
+    """Implements `AwsMeter`, and passes on to `meter` what it is given."""
 
     def __init__(self, meter: AwsMeter, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self._meter = meter

@@ -1,7 +1,7 @@
 """What the service's threads tell of themselves to `/healthz` and to metrics; `core/health.py` judges it.
 
 `Vitals` holds whom to ask. Most threads work a queue, which knows what is being worked on and since when: a `Pool` runs them
-and says all there is to say of them. For the others there is `Busy`, which is told when something begins and ends.
+and says all there is to say of them. For the others there is `Busy`, which is called when something begins and ends.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def notes(outbox: Outbox) -> Iterator[Sample]:
 
 
 def verified(freshness: Mapping[str, SweepFreshness], now: datetime) -> Iterator[Sample]:
-    for kind, told in freshness.items():
-        if told.oldest is not None:
-            yield Sample("verification_age_seconds", max(0.0, (now - told.oldest).total_seconds()), (kind,))
-        yield Sample("unverified_things", told.unverified, (kind,))
-        yield Sample("sweep_pages", told.pages, (kind,))
+    for kind, seen in freshness.items():
+        if seen.oldest is not None:
+            yield Sample("verification_age_seconds", max(0.0, (now - seen.oldest).total_seconds()), (kind,))
+        yield Sample("unverified_things", seen.unverified, (kind,))
+        yield Sample("sweep_pages", seen.pages, (kind,))

@@ -82,12 +82,12 @@ class LabGit:
         after = {**self._live(), "spec": copy.deepcopy(self.manifest["spec"])}
         after["metadata"].pop("managedFields", None)
         if told_first:
-            self.lab.claims.put_right(self.key, put)
+            self.lab.claims.reverted(self.key, put)
             self.lab.settle()
         self.lab.cluster.apply(after)
         if not told_first:
             self.lab.settle()
-            self.lab.claims.put_right(self.key, put)
+            self.lab.claims.reverted(self.key, put)
         self.lab.settle()
 
     def _live(self) -> dict[str, Any]:

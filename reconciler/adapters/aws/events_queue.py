@@ -66,8 +66,8 @@ class EventsQueue:
                 self._client = session.client("sqs", region_name=self._region, config=_CONFIG)
             return self._client._make_api_call(operation, params)  # noqa: SLF001 - as `clients` does
         except (ClientError, BotoCoreError) as error:
-            told = translate(error, f"Get{operation}")  # nothing it does may not be done twice
-            if isinstance(told, CredentialsError):
+            classed = translate(error, f"Get{operation}")  # nothing it does may not be done twice
+            if isinstance(classed, CredentialsError):
                 self._sessions.renew(Tenant(self._region or ""))
                 self._client = None
-            raise told from None
+            raise classed from None

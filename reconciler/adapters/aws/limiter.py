@@ -3,7 +3,7 @@
 SageMaker's quotas are per API and unpublished (SM-98), so the rate is learned: halved on a throttle,
 a little more on each success (additive increase, multiplicative decrease).
 
-Nobody sleeps here. A request that cannot go now gets a place in the line and is told when to ask again; who asks later
+Nobody sleeps here. A request that cannot go now gets a place in the line and learns when to ask again; who asks later
 stands behind it, so none starves, however many there are. A request that the service itself throttled goes to the front.
 """
 
@@ -26,7 +26,7 @@ _SMALLEST_BURST = 1.0
 _ONE_EVENT_S = 1.0
 """What is throttled within this time was sent at the same mistaken rate: it is halved once."""
 _FAR_S = 20.0
-"""A longer wait is told as half of it, so that who waits moves up when the rate turns out to be better."""
+"""Of a longer wait half is answered, so that who waits moves up when the rate turns out to be better."""
 _LATE_S = 2.0
 """Who does not come at his moment is not waited for any longer, though he keeps his place ..."""
 _FORGOTTEN_S = 30.0
@@ -43,7 +43,7 @@ class Bucket:
     _filled_at: float = field(init=False)
     _slowed_at: float = field(init=False, default=float("-inf"))
     _line: dict[Hashable, float] = field(init=False, default_factory=dict)
-    """Who waits, in order, and the moment each was told to come back."""
+    """Who waits, in order, and the moment when each may come back."""
     _kept: dict[Hashable, float] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -79,18 +79,18 @@ class Bucket:
                 self.rate_per_s = max(_FLOOR_PER_S, self.rate_per_s / 2)
                 self._slowed_at = now
             wait = 1 / self.rate_per_s
-            self._line = {who: now + wait} | {each: told for each, told in self._line.items() if each != who}
+            self._line = {who: now + wait} | {each: due for each, due in self._line.items() if each != who}
             return wait
 
     def _take(self, who: Hashable, now: float) -> None:
         self._fill(now)
         ahead = 0
-        for each, told in list(self._line.items()):
+        for each, due in list(self._line.items()):
             if each == who:
                 break
-            if told + _FORGOTTEN_S < now:
+            if due + _FORGOTTEN_S < now:
                 del self._line[each]
-            elif told + _LATE_S >= now:
+            elif due + _LATE_S >= now:
                 ahead += 1
         if self._tokens >= 1 + ahead:
             self._line.pop(who, None)

@@ -1,4 +1,4 @@
-"""One request to AWS, told to a meter with what came of it: whoever sends one does so inside `metered`."""
+"""One request to AWS, counted by a meter with what came of it: whoever sends one does so inside `metered`."""
 
 from __future__ import annotations
 

@@ -116,10 +116,10 @@ class Sessions:
                     client, source, tenant.role, extra_args=extra
                 ).fetch_credentials()
             except (ClientError, BotoCoreError) as error:
-                told = translate(error, _REFRESHING)
-                if isinstance(told, TransientError):
-                    raise told from None  # nothing is wrong with the role: STS is away, or our own credentials are bad
-                raise RoleNotAssumableError(f"{tenant.role}: {told}") from None
+                classed = translate(error, _REFRESHING)
+                if isinstance(classed, TransientError):
+                    raise classed from None  # nothing is wrong with the role: STS is away, or our own credentials are bad
+                raise RoleNotAssumableError(f"{tenant.role}: {classed}") from None
             return found
 
         return refresh

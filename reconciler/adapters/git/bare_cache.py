@@ -57,7 +57,7 @@ class BareCaches:
     """All bare repositories below one directory. Safe for many threads; processes may share the directory."""
 
     def __init__(self, directory: Path, own_refs: str, home: GitHome, limits: CacheLimits) -> None:
-        """`own_refs` is the prefix, `refs/snapshots/` say, below which a ref of ours keeps what is complete here."""
+        """`own_refs` is the prefix, `refs/snapshots/` say, below which a ref keeps what is complete here."""
         self.directory = directory
         self._own_refs = own_refs
         self._home = home
@@ -159,13 +159,13 @@ class BareCache:
         return self._own_refs + hashlib.sha256(name.encode()).hexdigest()[:32]
 
     def holds(self, sha: str) -> bool:
-        """Whether a ref of ours has the commit, and with it all of its history. An object alone proves nothing after a
+        """Whether one of this cache's refs has the commit, and with it all of its history. An object alone proves nothing after a
         crash: such a ref is written when its commit is complete.
         """
         return sha in self._complete and self._store is not None and self._store.size(sha) is not None
 
     def holds_before(self, sha: str) -> bool:
-        """Whether the commit is in the history of what a ref of ours has."""
+        """Whether the commit is in the history of what one of this cache's refs has."""
         store = self._store
         return (
             store is not None
@@ -174,7 +174,7 @@ class BareCache:
         )
 
     def fill(self, sha: str, download: Callable[[ObjectStore], None]) -> ObjectStore:
-        """Have the commit here, below a ref of ours, which is what `download` does with `fetch`.
+        """Have the commit here, below one of this cache's refs, which is what `download` does with `fetch`.
 
         Run once more, in a new repository, when it fails and the fault may be in this one. A commit that was refused as a
         whole stays refused: RepositoryRejectedError.

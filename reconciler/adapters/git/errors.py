@@ -1,4 +1,4 @@
-"""What git says, as reasons of ours. The one place that reads git's texts; they are asked for in English (LC_ALL=C)."""
+"""What git says, as reasons of conditions. The one place that reads git's texts; they are asked for in English (LC_ALL=C)."""
 
 import re
 from collections.abc import Iterable

@@ -22,7 +22,7 @@ from reconciler.core.resource import Key, Resource
 class KubeCache:
     """One informer per kind, or per kind and namespace where `namespaces` limits the view.
 
-    With a `label_selector` (shards) an object that loses the label is told as deleted: whoever acts on a deletion
+    With a `label_selector` (shards) an object that loses the label is reported as deleted: whoever acts on a deletion
     reads live first.
     """
 
@@ -52,7 +52,7 @@ class KubeCache:
         }
 
     def start(self) -> None:
-        """Subscribe first: a handler that comes later is told what is there, but holds up the informers meanwhile."""
+        """Subscribe first: a handler that comes later is called for what is there, but holds up the informers meanwhile."""
         for informer in self._informers.values():
             informer.start()
 

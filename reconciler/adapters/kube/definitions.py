@@ -1,4 +1,4 @@
-"""Whether a CustomResourceDefinition of ours is being deleted: its objects go with it, what they stand for must not."""
+"""Whether one of our CustomResourceDefinitions is being deleted: its objects go with it, what they stand for must not."""
 
 from __future__ import annotations
 

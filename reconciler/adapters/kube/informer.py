@@ -12,7 +12,7 @@ Why not `kubernetes.informer.SharedInformer` (looked at in 37.0):
   "modified" for every object whether it changed or not, and has no way to tell that it has synced.
 * `stop` joins a thread that may be blocked in a read that nothing wakes.
 
-Here: pages of 500, bookmarks, resume at the last resourceVersion, a full list after 410 whose difference is told as
+Here: pages of 500, bookmarks, resume at the last resourceVersion, a full list after 410 whose difference is reported as
 adds, changes and deletes, and one pause that doubles from 0.2 to 30 seconds for whatever goes wrong. The pause shrinks
 back only after a watch that delivered or lasted, so a server that accepts and hangs up is not hammered either.
 
@@ -228,7 +228,7 @@ class Informer:
                 self._store.put(self._resource(body))
             case _:
                 pass  # BOOKMARK: only its resourceVersion counts
-        # After the handlers: should one of ours die of a bug, the event is delivered again.
+        # After the handlers: should a handler die of a bug, the event is delivered again.
         self._version = body["metadata"]["resourceVersion"]
         self._beaten_at = time.monotonic()
 

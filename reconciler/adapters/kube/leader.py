@@ -37,7 +37,7 @@ LEASE_S = 15.0
 RENEW_S = 10.0
 RETRY_S = 2.0
 DEADLINE_S = 300.0
-"""Of one try: two requests that end after half of RENEW_S, and what is told of the outcome."""
+"""Of one try: two requests that end after half of RENEW_S, and what is reported of the outcome."""
 
 Callback = Callable[[], None]
 

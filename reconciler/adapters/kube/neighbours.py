@@ -24,7 +24,7 @@ class Warned(NamedTuple):
 def neighbours(client: KubeClient, definitions: Iterable[str], namespaces: Iterable[str]) -> Iterator[Warned]:
     """What an installer should know. `namespaces` are those of our objects: the archived operator may run in any of them.
 
-    What may not be read is not told: these are warnings, and nothing waits for them.
+    What may not be read is not reported: these are warnings, and nothing waits for them.
     """
     for namespace in sorted({_NAMESPACE, *namespaces}):
         found = _read(client, CORE_KINDS["Deployment"].path(namespace, _DEPLOYMENT))

@@ -1,7 +1,7 @@
 """Reads and conditional writes of single objects (`Objects`), and what a sync does to a cluster (`Applier`).
 
 Four field managers, so that managedFields tells who wrote what: `reconciler-sync` for what comes from Git,
-`reconciler-status`, `reconciler-finalizer`, and what a caller names. Nobody of ours writes spec and status under one name.
+`reconciler-status`, `reconciler-finalizer`, and what a caller names. No caller writes spec and status under one name.
 
 Every write but `apply` and `create` carries the resourceVersion (and uid) of the object that it was decided on: the API
 server refuses it with 409 when the object moved, and with 409 too when it was deleted and made anew under its name.
@@ -96,7 +96,7 @@ class KubeApplier:
     def replace(self, resource: Resource) -> Resource:
         """PUT, then see to it that what was put is owned by apply.
 
-        A PUT is recorded as an update. Left so, a field put back today would survive its removal from Git tomorrow,
+        A PUT is recorded as an update. Left so, a field reverted today would survive its removal from Git tomorrow,
         since an apply takes away only what an earlier apply owned.
         """
         api = api_of(self._kinds, resource.kind)

@@ -1,4 +1,4 @@
-"""The API server's answers as our errors, told apart in one place.
+"""The API server's answers as our errors, classed in one place.
 
 | answer | error | because |
 | --- | --- | --- |

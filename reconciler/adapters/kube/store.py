@@ -1,7 +1,7 @@
-"""The objects that the informers know, and who is told of changes. Shared by all informers of a cache, behind one lock.
+"""The objects that the informers know, and who is called for changes. Shared by all informers of a cache, behind one lock.
 
 Handlers run under that lock, on the informer's thread. So they are called in order, each sees in the store exactly what
-it was told, and one that subscribes late gets what is there as if it had just been added. They must only enqueue.
+it was called for, and one that subscribes late gets what is there as if it had just been added. They must only enqueue.
 """
 
 from __future__ import annotations

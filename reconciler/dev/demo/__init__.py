@@ -1,1 +1,1 @@
-"""`reconciler demo`: the whole story on this machine, told scene by scene. `story.py` says how to add one."""
+"""`reconciler demo`: the whole story on this machine, scene by scene. `story.py` says how to add one."""

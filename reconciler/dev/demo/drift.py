@@ -6,7 +6,7 @@ import json
 
 from reconciler.dev.demo import manifests
 from reconciler.dev.demo.basics import SERVE
-from reconciler.dev.demo.looks import drift, put_right
+from reconciler.dev.demo.looks import corrected, drift
 from reconciler.dev.demo.stage import Stage
 
 _CHURN = ("hostingdeployment", "churn")
@@ -14,12 +14,12 @@ _WRITTEN_OUT = "  name: churn\n  annotations:\n    sagemaker-gitops.dev/drift-mo
 
 
 def edited(stage: Stage) -> None:
-    stage.tell("Someone edits the endpoint in the cluster. Git never held that: it is put back before it is acted on.")
+    stage.tell("Someone edits the endpoint in the cluster. Git never held that: it is reverted before it is acted on.")
     mark, before = stage.mark(), stage.get(*_CHURN)
     variants = before["spec"]["productionVariants"]
     wish = {"spec": {"productionVariants": [{**variants[0], "instanceType": "ml.p4d.24xlarge"}]}}
     stage.show("patch", *_CHURN, "--type=merge", "-p", json.dumps(wish))
-    found = stage.until("it was put back, and the object says so", *_CHURN, put_right(before))
+    found = stage.until("it was reverted, and the object says so", *_CHURN, corrected(before))
     restored = found["spec"]["productionVariants"]
     stage.check("the instance type is what Git says", holds=restored == variants, found=restored)
     stage.show("sagemaker", "drift", "--corrected")
@@ -37,7 +37,7 @@ def moved(stage: Stage) -> None:
         ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}],
     )  # fmt: skip
     stage.aws("sagemaker", "update_endpoint", EndpointName=status["endpointName"], EndpointConfigName="quick-fix")
-    found = stage.until("it is back where Git has it", *_CHURN, put_right(before), within_s=90)
+    found = stage.until("it is back where Git has it", *_CHURN, corrected(before), within_s=90)
     serves = found["status"]["endpointConfigName"]
     stage.check("the configuration of Git serves", holds=serves == status["endpointConfigName"], found=serves)
     asked = stage.asked(mark)
@@ -50,7 +50,7 @@ def deleted(stage: Stage) -> None:
     before = stage.get(*_CHURN)
     stage.aws("sagemaker", "delete_model", ModelName=before["status"]["modelNames"][0]["value"])
     # What is younger than a minute gets a second look before it counts as gone.
-    stage.until("the model is there again", *_CHURN, put_right(before), within_s=120)
+    stage.until("the model is there again", *_CHURN, corrected(before), within_s=120)
 
 
 def weighed(stage: Stage) -> None:
@@ -63,7 +63,7 @@ def weighed(stage: Stage) -> None:
     stage.until("it is reported", *_CHURN, lambda found: drift(found) == "Drifted")
     stage.tell("One command tells all drift; its exit code is for CI:")
     stage.show("sagemaker", "drift", codes=(1,))
-    stage.tell("Who wants it put right all the same writes Correct out, for the GitSync or for one object:")
+    stage.tell("Who wants it corrected all the same writes Correct out, for the GitSync or for one object:")
     text = manifests.HOSTING.format(artefact=manifests.DECEMBER).replace("  name: churn\nspec:", _WRITTEN_OUT)
     stage.push("Keep the weights as Git has them", {SERVE: text}, diff=True)
-    stage.until("the weight is what Git says", *_CHURN, put_right(before))
+    stage.until("the weight is what Git says", *_CHURN, corrected(before))

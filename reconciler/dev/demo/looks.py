@@ -27,8 +27,8 @@ def ready_at(commit: str) -> Look:
 
 def quarantined(found: Found) -> bool:
     """The old content serves, the new one is refused, and nothing is under way."""
-    told = {kind: condition(found, kind) for kind in ("Healthy", "Ready", "Stalled", "Reconciling")}
-    return told == {"Healthy": "True", "Ready": "False", "Stalled": "True", "Reconciling": ""}
+    states = {kind: condition(found, kind) for kind in ("Healthy", "Ready", "Stalled", "Reconciling")}
+    return states == {"Healthy": "True", "Ready": "False", "Stalled": "True", "Reconciling": ""}
 
 
 def baking_canary(found: Found) -> bool:
@@ -41,8 +41,8 @@ def drift(found: Found) -> str:
     return str(found.get("status", {}).get("drift", {}).get("state", ""))
 
 
-def put_right(before: Found) -> Look:
-    """Ready, and something was put right since the object looked as before."""
+def corrected(before: Found) -> Look:
+    """Ready, and something was corrected since the object looked as before."""
     known = _corrections(before)
     return lambda found: ready(found) and drift(found) == "Corrected" and _corrections(found) > known
 

@@ -1,4 +1,4 @@
-"""How the audience is told of what happens: titles, sentences, commands with what they printed, and what was seen.
+"""How the audience sees what happens: titles, sentences, commands with what they printed, and what was seen.
 
 What stands after a `$` was run and printed what follows; after `>>>` it is Python that was called.
 """
@@ -51,8 +51,8 @@ def printed(output: str, *, whole: bool = False) -> None:
 
 def called(client: str, operation: str, parameters: Mapping[str, Any]) -> None:
     """A call of boto3, as it was made."""
-    told = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
-    command(f'boto3.client("{client}").{operation}({told})', prompt=">>>")
+    arguments = ", ".join(f"{name}={value!r}" for name, value in parameters.items())
+    command(f'boto3.client("{client}").{operation}({arguments})', prompt=">>>")
 
 
 def seen(what: str) -> None:

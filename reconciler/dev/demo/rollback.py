@@ -1,4 +1,4 @@
-"""Scenes of a bad revision: rolled back by its alarm, quarantined, told on its commit, reverted."""
+"""Scenes of a bad revision: rolled back by its alarm, quarantined, recorded on its commit, reverted."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def remembered(stage: Stage) -> None:
     stage.tell("What became of a commit is written on it as a git note, for those who have no kubectl:")
     fetch = ("fetch", "--quiet", "origin", f"+{_NOTES}:{_NOTES}")
 
-    def told() -> str | None:
+    def noted() -> str | None:
         listed = stage.git("ls-remote", "origin", _NOTES)
         if listed:
             stage.git(*fetch)
         text = stage.git("log", "-1", f"--notes={_NOTES}", "--format=%N")
         return text if "RolloutRolledBack" in text else None
 
-    stage.wait("the note is on the commit", told, within_s=30)
+    stage.wait("the note is on the commit", noted, within_s=30)
     stage.show_git(*fetch)
     stage.show_git("log", "-1", f"--notes={_NOTES}")
     stage.tell("The same for readers:")
@@ -63,7 +63,7 @@ def remembered(stage: Stage) -> None:
 
 
 def reverted(stage: Stage) -> None:
-    stage.tell("The way back is the way of every change: a commit.")
+    stage.tell("A rollback in Git is a change like every other: a commit.")
     mark = stage.mark()
     stage.show_git("revert", "--no-edit", "HEAD")
     commit = stage.pushed()

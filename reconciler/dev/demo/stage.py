@@ -39,7 +39,7 @@ class NotSeenError(Exception):
 
 
 class Stage:
-    """Where the story plays. What is told and shown goes through `narrator`."""
+    """Where the story plays. What is said and shown goes through `narrator`."""
 
     def __init__(self, directory: Path, speed: float) -> None:
         self.directory = directory
@@ -140,7 +140,7 @@ class Stage:
     def until(
         self, what: str, kind: str, name: str, look: Look, *, columns: str = "", within_s: float = 60
     ) -> dict[str, Any]:
-        """Wait until the object looks as told, printing `kubectl get` whenever its row changes."""
+        """Wait until the object looks as described, printing `kubectl get` whenever its row changes."""
         get = ["get", kind, name, *(["-o", f"custom-columns={columns}"] if columns else [])]
         narrator.command(f"kubectl {shlex.join(get)}")
         table, version = DemoTable(), ""

@@ -24,7 +24,7 @@ STORY: tuple[tuple[str, Scene], ...] = (
     ("A bad revision is rolled back by its alarm", rollback.by_alarm),
     ("It is quarantined, and its commit says so", rollback.remembered),
     ("git revert puts things right", rollback.reverted),
-    ("An edit in the cluster is put back", drift.edited),
+    ("An edit in the cluster is reverted", drift.edited),
     ("An endpoint that was moved in the console is moved back", drift.moved),
     ("A model that was deleted in the console is made anew", drift.deleted),
     ("A weight that was changed in the console is reported", drift.weighed),

@@ -1,4 +1,4 @@
-"""A table that kubectl prints again and again, told as one: its head, and a row whenever one changed."""
+"""A table that kubectl prints again and again, shown as one: its head, and a row whenever one changed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class DemoTable:
         if rows == self._rows:
             return []
         self._rows = rows
-        told = [_below(self._head, printed[0], row) for row in printed[1:]]
-        if self._head and None not in told:
-            return [row for row in told if row]
+        below = [_below(self._head, printed[0], row) for row in printed[1:]]
+        if self._head and None not in below:
+            return [row for row in below if row]
         self._head = printed[0]
         return list(printed)
 

@@ -2,7 +2,7 @@
 
 Life cycles are timers on one heap. Whoever serves a call first runs what is due, so a client never sees a state that
 time has already left; in the real and scaled modes a background thread runs them as well, because events must fire
-without anybody reading. A callback is told the moment it was due, not the moment it ran: every time stamp is then
+without anybody reading. A callback gets the moment it was due, not the moment it ran: every time stamp is then
 exact, however coarse the steps of a manual clock are.
 """
 

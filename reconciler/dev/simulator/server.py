@@ -46,7 +46,7 @@ class _SimulatorHandler(MotoRequestHandler):
         except ConnectionError:
             self.close_connection = True
             return
-        except Exception:  # noqa: BLE001 -- a bug of ours is a 500 for the client and a traceback for the developer
+        except Exception:  # noqa: BLE001 -- a bug here is a 500 for the client and a traceback for the developer
             traceback.print_exc()
             body = b"{}"
             head[:] = ["500 Internal Server Error", [("Content-Type", wire.JSON)]]

@@ -44,7 +44,7 @@ class SimulatedResource:
     past: list[SimulatedPast] = field(default_factory=list)
     ended: float = 0.0
     watchers: list[Callable[[float], None]] = field(default_factory=list)
-    """Told the moment of every change, and of its end: a tuning job watches its training jobs."""
+    """Called with the moment of every change, and of its end: a tuning job watches its training jobs."""
 
 
 @dataclass

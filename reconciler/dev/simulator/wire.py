@@ -56,7 +56,7 @@ def is_form(environ: Mapping[str, Any]) -> bool:
 
 
 def error_code(headers: Mapping[str, str], body: bytes) -> str:
-    """The code in somebody else's error answer; empty when it cannot be told."""
+    """The code in somebody else's error answer; empty when it cannot be read."""
     for name, value in headers.items():
         if name.lower() in ("x-amzn-errortype", "x-amzn-query-error"):
             return re.split("[:;]", value)[0].rpartition("#")[2]

@@ -24,7 +24,7 @@ NOTES_OF = f"{GITOPS_GROUP}/notes-of"
 MANAGER = "reconciler-notes"
 _TRIES = 5
 _REMEMBERED = 4096
-"""Ids that were pushed: an event that is told at every pass costs no request."""
+"""Ids that were pushed: an event that is recorded at every pass costs no request."""
 _MOST_UNSAVED = 2000
 """Lines in memory alone, while the API server does not take them."""
 _NAME_LIMIT = 253

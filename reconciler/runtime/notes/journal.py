@@ -20,7 +20,7 @@ class OutboxJournal:
     outbox: Outbox
     cluster: str
     heard: Callable[[Key, Iterable[NoteLine]], None]
-    """Who remembers what was told."""
+    """Who remembers what was recorded."""
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
         """Store the lines of what `status` says anew. Never raises; an equal line has an equal id and is kept once."""

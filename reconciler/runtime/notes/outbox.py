@@ -1,4 +1,4 @@
-"""The way back to Git: lines are stored first, then pushed in batches, then removed, each step safe to repeat.
+"""What happened, recorded in Git: lines are stored first, then pushed in batches, then removed, each step safe to repeat.
 
     worker, sync: put  ->  ConfigMap <sync>-notes  ->  (a few seconds)  ->  Lease, fetch, merge, push  ->  ConfigMap
 
@@ -6,7 +6,7 @@
 a crash after it loses nothing. A line leaves the ConfigMap only when the push was confirmed, and a crash in between is
 harmless too, because a note takes every id once.
 
-Notes never fail a pass: `put` raises nothing. What goes wrong is a `NotesProblem` of the GitSync, told in one Warning as long
+Notes never fail a pass: `put` raises nothing. What goes wrong is a `NotesProblem` of the GitSync, reported in one Warning as long
 as its reason stays the same, and tried again ever more slowly: a refused ref once an hour.
 """
 

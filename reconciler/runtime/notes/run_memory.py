@@ -1,7 +1,7 @@
 """What ran already, by the lines in the notes of a GitSync: jobs (D-4.3) and rollouts that ended.
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
-anything: what is told later is heard when it is told, for an object whose status is lost under a living process. Notes are
+anything: what is recorded later is heard when it is recorded, for an object whose status is lost under a living process. Notes are
 never in the way: a ref that cannot be read tells nothing, and is tried again at the next fetch; an object that was there
 before its sync (a restored backup) waits a bounded time for it.
 """
@@ -74,7 +74,7 @@ class RunMemory:
             self._past[sync] = found
 
     def hear(self, sync: Key, lines: Iterable[NoteLine]) -> None:
-        """What is told from now on; before the notes are read nothing is, or it would pass for all that there is."""
+        """What is recorded from now on; before the notes are read nothing is, or it would pass for all that there is."""
         with self._lock:
             if past := self._past.get(sync):
                 past.add(map(render, lines), self._cluster)

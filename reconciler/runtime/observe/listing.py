@@ -1,4 +1,4 @@
-"""What one tenant's List of one remote kind told (D-15.2).
+"""What one tenant's List of one remote kind showed (D-15.2).
 
 A sweep asks for pages of 100, newest first, and stops as soon as all that may still move was seen; it names the objects
 whose thing moved. Jobs: nothing watched runs, no page is asked for. What has no end is swept whole at the slow pace, and
@@ -33,7 +33,7 @@ class Watched:
     since: float
     """Monotonic second from which on a sweep may say that it is missing: it was watched, or made, then."""
     changed_at: float = 0.0
-    """When a call of ours changed it: a page that was asked for earlier is old."""
+    """When one of our calls changed it: a page that was asked for earlier is old."""
     unlisted: bool = False
     verified: datetime | None = None
 

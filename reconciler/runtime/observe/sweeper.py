@@ -109,7 +109,7 @@ class Sweeper:
         nearest: float | None = None
         for lane in self._lanes.values():
             if lane.busy:
-                continue  # its end is told
+                continue  # its end is reported
             for sweep in lane.sweeps:
                 at = sweep.due_at()
                 if at is not None and at <= now:

@@ -1,6 +1,6 @@
 """The tags of what one tenant watches, read in bulk through the Resource Groups Tagging API.
 
-A sweep asks for everything of the watched types that carries an owner tag of ours, 100 a page, at a slow interval of
+A sweep asks for everything of the watched types that carries one of our owner tags, 100 a page, at a slow interval of
 its own. What is not shown, though the sweep was complete and began well after the thing was made, tagged or watched, is
 missing: it was untagged, or it is gone, or the index is late; the kind confirms by one ListTags.
 
@@ -28,7 +28,7 @@ _PAGE = 100
 _FIRST_S = 15.0
 """After a start everything is watched within seconds; a sweep begun earlier says nothing about most of it."""
 _SETTLED_S = 60.0
-"""The index is told of a change later than the thing itself: a sweep begun sooner is not believed."""
+"""The index shows a change later than the object itself: a sweep begun sooner is not believed."""
 _DENIED_BACKOFF_MAX_S = 3600.0
 
 
@@ -161,7 +161,7 @@ class TagBook(Sweep):
         woken: set[Key] = set()
         for named, tagged in self._tagged.items():
             if named in under.seen or tagged.since > under.began or tagged.unseen:
-                continue  # never shown, it is asked about once: by then a read of its own has told what there is
+                continue  # never shown, it is asked about once: by then a read of its own has shown what there is
             tagged.tags, tagged.unseen = None, True
             woken |= set(tagged.keys)
         return woken

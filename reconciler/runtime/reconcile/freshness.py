@@ -32,7 +32,7 @@ class Freshness:
         self._behind_since: dict[Key, float] = {}
 
     def wrote(self, resource: Resource) -> Resource:
-        """Remember a write of ours; returns what was written."""
+        """Remember one of our writes; returns what was written."""
         self._written[resource.key] = resource.resource_version
         return resource
 

@@ -20,7 +20,7 @@ DEADLINE_S = 900.0
 
 
 def is_our_status(old: Resource | None, new: Resource | None) -> bool:
-    """Whether a change is a status of our own writing: a pass for each would end the backoff of what keeps failing.
+    """Whether a change is a status that this service wrote: a pass for each would end the backoff of what keeps failing.
 
     A status that somebody wiped has no conditions: that one is worth a pass.
     """

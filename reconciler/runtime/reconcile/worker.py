@@ -184,7 +184,7 @@ class Worker:
             if failure is None:
                 this = replace(this, doubt=False)
             elif isinstance(failure.error, (ConflictError, DependencyError)) and failure.call.identity not in doubted:
-                # Once per call: what is in the way is looked at before anybody is told.
+                # Once per call: what is in the way is looked at before anything is reported.
                 doubted.add(failure.call.identity)
                 this = replace(this, doubt=True)
             else:

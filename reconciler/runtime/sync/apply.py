@@ -1,4 +1,4 @@
-"""Carries a SyncPlan out: applies, puts back and prunes, several at a time, one failure never stopping another.
+"""Carries a SyncPlan out: applies, reverts edits and prunes, several at a time, one failure never stopping another.
 
 The only place of the sync that changes objects of the cluster. Leadership is asked before every single call; a call that
 nobody answered leaves its object open, so that the next pass looks again.
@@ -51,7 +51,7 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class PutRight:
+class RevertedEdit:
     edit: Edited
     after: Resource
 
@@ -61,7 +61,7 @@ class Done:
     """What came of a plan."""
 
     applied: list[Key] = field(default_factory=list)
-    put_right: list[PutRight] = field(default_factory=list)
+    reverted: list[RevertedEdit] = field(default_factory=list)
     pruned: list[Key] = field(default_factory=list)
     deleted: list[Resource] = field(default_factory=list)
     """What was pruned, as it was last."""
@@ -91,7 +91,7 @@ class Hands:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def carry_out(self, plan: SyncPlan, orders: Orders) -> Done:
-        """Put back first, then changes, then what is new; prune when all of that is through."""
+        """Edits are reverted first, then changes, then what is new; prune when all of that is through."""
         done = Done()
         tasks: list[Callable[[], None]] = [
             *(lambda edit=edit: self._put_back(edit, orders, done) for edit in plan.to_revert),
@@ -145,15 +145,15 @@ class Hands:
             if answer is None:
                 return
             self._live.wrote(answer)
-            done.put_right.append(PutRight(edit, answer))
+            done.reverted.append(RevertedEdit(edit, answer))
             by, where = f" by {edit.author}" if edit.author else "", shown(edit.paths)
-            message = f"Edited in the cluster{by}, put back to Git: {where}"
+            message = f"Edited in the cluster{by}, reverted to what Git says: {where}"
             self._events.emit(answer, "Warning", "DriftCorrected", message)
 
     def _replace(
         self, want: Wanted, live: Resource, notes: Mapping[str, str], done: Done, orders: Orders
     ) -> Resource | None:
-        """Git's spec at the version just seen. None: the object went away, or was put right by somebody else.
+        """Git's spec at the version just seen. None: the object went away, or somebody else reverted the edit.
 
         Its worker may write status at any moment, which moves the version as well: read again instead of giving up.
         """
@@ -166,7 +166,7 @@ class Hands:
             if fresh is None or fresh.deleting or self._live.hash(fresh, want.ignored) == want.hash:
                 return None
             live = fresh
-        raise StaleError(f"{want.key} keeps changing; it is put back later")
+        raise StaleError(f"{want.key} keeps changing; it is reverted later")
 
     def _prune(self, key: Key, vanished: bool, orders: Orders, done: Done) -> None:
         with _judged(key, None, done):

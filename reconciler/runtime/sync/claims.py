@@ -5,10 +5,10 @@ Answered from inventories alone, so it costs no request and holds right after a 
 that inventory. What a worker does with a claim:
 
     live hash == claim.hash           act: this is what Git holds
-    differs, mode Correct             act on nothing of it and `report_edit`; it is put back, and that is an event
+    differs, mode Correct             act on nothing of it and `report_edit`; it is reverted, and that is an event
     differs, mode Warn or Ignore      act on what is live (and, in Warn, report the drift)
 
-The live hash is `live_hash(resource, claim)`. And the other way: what the sync has put back is kept here until the object's
+The live hash is `live_hash(resource, claim)`. And the other way: what the sync has reverted is kept here until the object's
 status tells of it. Nobody has to confirm that, so neither a status write that fails nor the order of events loses or
 doubles one; a crash may lose one.
 """
@@ -32,7 +32,7 @@ from reconciler.core.sync.spec import GitSyncSpec, OnChange, owner_id
 from reconciler.runtime.sync.liveview import LiveView
 
 _KEPT = 20
-"""Of one object: more cannot be put back before its paths flap, but for a worker that never comes."""
+"""Of one object: more cannot be reverted before its paths flap, but for a worker that never comes."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class SyncClaims:
         for sync in self.claimants(key):
             self._on_edit(sync)
 
-    def put_right(self, key: Key, put: Reverted) -> None:
+    def reverted(self, key: Key, put: Reverted) -> None:
         """The sync has put an edit back."""
         with self._lock:
             self._put_back[key] = (*self._put_back.get(key, ()), put)[-_KEPT:]
@@ -136,7 +136,7 @@ class SyncClaims:
             return left
 
     def on_news(self, wake: Callable[[Key], None]) -> None:
-        """Who shall be told of objects about which something else is to be said or done now, though they did not move."""
+        """Who shall be woken for objects about which something else is to be said or done now, though they did not move."""
         self._on_news = wake
 
     def claimants(self, key: Key) -> tuple[Key, ...]:

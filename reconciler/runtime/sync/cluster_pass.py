@@ -1,11 +1,11 @@
-"""The cluster half of a pass: what Git held when we last looked, made true in the cluster and told in status.
+"""The cluster half of a pass: what Git held when we last looked, made true in the cluster and shown in status.
 
 Runs after every look at Git that found something, and by itself when an informer reports an edit, a deletion or an object
-that became ready. Never touches Git. Order, such that a crash between any two calls is put right by the next pass:
+that became ready. Never touches Git. Order, such that a crash between any two calls is mended by the next pass:
 
-    plan -> inventory grows to old + new -> put back, apply -> prune -> inventory settles, with the rest of status
+    plan -> inventory grows to old + new -> revert, apply -> prune -> inventory settles, with the rest of status
 
-so no object of ours is ever outside the inventory, and `SyncClaims` knows the new hash before the object has it.
+so no owned object is ever outside the inventory, and `SyncClaims` knows the new hash before the object has it.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class ClusterPass:
         return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled))
 
     def report(self, memory: Memory, sync: Resource, report: SyncReport) -> Resource:
-        """Write the status if it differs; told again at the newest version when the GitSync has moved."""
+        """Write the status if it differs; written again at the newest version when the GitSync has moved."""
         for _ in range(_WRITES):
             status = render(sync, report, self._clock.now())
             if status == sync.status:
@@ -172,13 +172,13 @@ class ClusterPass:
             owner=owner,
         )
         done = self._hands.carry_out(steps, orders)
-        for put in done.put_right:
+        for put in done.reverted:
             version, by = put.edit.live.resource.resource_version, put.edit.author
-            told = Reverted(put.edit.paths, version, self._clock.now(), by.manager if by else "")
-            self._claims.put_right(put.after.key, told)
+            reverted = Reverted(put.edit.paths, version, self._clock.now(), by.manager if by else "")
+            self._claims.reverted(put.after.key, reverted)
         hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_revert))}
         memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
-        self._tally.add(SyncCounts(applied=len(done.applied), put_back=len(done.put_right), pruned=len(done.pruned)))
+        self._tally.add(SyncCounts(applied=len(done.applied), put_back=len(done.reverted), pruned=len(done.pruned)))
         return done
 
     def _settle(self, memory: Memory, sync: Resource, this: _Pass) -> Result:
@@ -210,7 +210,7 @@ class ClusterPass:
                 edited=tuple(_told(edit) for edit in steps.reported),
                 fought=tuple(_told(edit) for edit in steps.fought),
                 elsewhere=tuple(self._elsewhere(after)),
-                corrected=tuple(_told(put.edit) for put in done.put_right),
+                corrected=tuple(_told(put.edit) for put in done.reverted),
             ),
             work=work,
         )
@@ -239,7 +239,7 @@ class ClusterPass:
         return Counts(total, ready, failed, drifted, rejected)
 
     def _calm_s(self, fought: Sequence[Edited]) -> float | None:
-        """When the first of what is fought over may be put back again."""
+        """When the first of what is fought over may be reverted again."""
         now = self._clock.now()
         left = [
             max(rests[path] for path in edit.paths if path in rests)

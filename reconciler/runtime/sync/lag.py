@@ -49,7 +49,7 @@ class SyncLag:
             if journey is None or journey.sha != commit.sha:
                 self._leave(sync.key)
                 if before.endswith(f":{commit.sha}"):
-                    return  # an object is put back, or made anew: the commit arrived long ago
+                    return  # an edit is reverted, or the object made anew: the commit arrived long ago
                 journey = self._journeys[sync.key] = _Journey(commit.sha)
             if journey.applied_at is None:
                 journey.waiting |= live
@@ -60,7 +60,7 @@ class SyncLag:
                     if before:
                         self._meter.applied(sync.key, max(0.0, (self._clock.now() - commit.when).total_seconds()))
             waiting = tuple(journey.waiting)
-        # What became healthy before we waited for it is told by no event.
+        # What became healthy before we waited for it is in no event.
         for key in waiting:
             self._saw(key, self._live(key))
 

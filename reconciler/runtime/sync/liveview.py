@@ -65,7 +65,7 @@ class LiveView:
         return self._as_written(resource)
 
     def wrote(self, resource: Resource) -> None:
-        """Take the API server's answer to a write of ours; the caller looks at the cache only afterwards."""
+        """Take the API server's answer to one of our writes; the caller looks at the cache only afterwards."""
         if not newer(self._cache.get(resource.key), resource):
             with self._lock:
                 self._ahead[resource.key] = resource, self._monotonic() + AHEAD_S

@@ -1,6 +1,6 @@
 """Loop 1: Git -> cluster. What wakes a sync, and the source half of its pass.
 
-Two queues, because a slow remote must not keep an edit in the cluster from being put back:
+Two queues, because a slow remote must not keep an edit in the cluster from being reverted:
 
     interval, trigger, webhook, refs, spec changed  -> _sources  -> resolve, fetch, render, then the cluster half
     informer events of claimed objects, report_edit -> _clusters -> the cluster half (cluster_pass.py) alone
@@ -191,7 +191,7 @@ class SyncController:
         with memory.lock:
             memory.settled = None
             outcome = SyncOutcome(
-                SyncVerdict.SUSPENDED, "Suspended", "spec.suspend is true: nothing is applied or put back"
+                SyncVerdict.SUSPENDED, "Suspended", "spec.suspend is true: nothing is applied or reverted"
             )
             self._report(memory, sync, SyncReport(outcome, sync.generation))
         return Result()

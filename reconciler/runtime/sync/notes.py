@@ -1,7 +1,7 @@
-"""What a pass of a GitSync leaves on commits: files newly rejected, objects pruned, edits put back.
+"""What a pass of a GitSync leaves on commits: files newly rejected, objects pruned, edits reverted.
 
-Told before the status that goes with it is written, so that a crash in between repeats lines, under their ids, and loses none.
-Never a reason to fail a pass. An edit that stays is in the object's own status, and told from there (core/notes/status.py).
+Recorded before the status that goes with it is written, so that a crash in between repeats lines, under their ids, and loses none.
+Never a reason to fail a pass. An edit that stays is in the object's own status, and recorded from there (core/notes/status.py).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SyncNotes:
         """What this pass came to. `sync` has the status before it."""
         known = sync.status.get("rejected") or ()
         rejected = [fault for fault in shown(faults) if fault not in known]
-        told = [*self._put_back(done, now)]
+        lines = [*self._reverted(done, now)]
         if rejected or done.deleted:
             paths = {str(fault["path"]) for fault in rejected} | {_path(live) for live in done.deleted}
             commits = _commits(sync, found, paths - {""})
@@ -38,18 +38,18 @@ class SyncNotes:
             about = About.of(sync, self._cluster)
             for fault in rejected:
                 commit = commits.get(fault["path"], head)
-                told.append((commit, note.file_rejected(about, now, commit=commit, **{"message": "", **fault})))
+                lines.append((commit, note.file_rejected(about, now, commit=commit, **{"message": "", **fault})))
             for live in done.deleted:
                 line = note.object_pruned(About.of(live, self._cluster), now)
-                told.append((commits.get(_path(live), head), line))
+                lines.append((commits.get(_path(live), head), line))
         by_commit: dict[str, list[NoteLine]] = defaultdict(list)
-        for commit, line in told:
+        for commit, line in lines:
             by_commit[commit or found.snapshot.commit.sha].append(line)
-        for commit, lines in by_commit.items():
-            self._record.put(sync.key, commit, *lines)
+        for commit, found_lines in by_commit.items():
+            self._record.put(sync.key, commit, *found_lines)
 
-    def _put_back(self, done: Done, now: datetime) -> Iterator[tuple[str, NoteLine]]:
-        for put in done.put_right:
+    def _reverted(self, done: Done, now: datetime) -> Iterator[tuple[str, NoteLine]]:
+        for put in done.reverted:
             about = About.of(put.after, self._cluster)
             # The version that was edited tells one edit from the next, also where it moved no generation.
             since = put.edit.live.resource.resource_version

@@ -49,7 +49,7 @@ class IntervalSchedule:
         return (Loop("schedule", self._scheduler.running, time.monotonic() - self._beaten_at, DEADLINE_S),)
 
     def every(self, key: Key, interval: timedelta, wake: Callable[[Key], None]) -> None:
-        """Told at every pass; an interval that stays the same must not push the next look away."""
+        """Called at every pass; an interval that stays the same must not push the next look away."""
         interval = max(interval, self._shortest)
         with self._lock:
             if self._intervals.get(key) == interval:

@@ -277,7 +277,7 @@ def test_puts_back_that_no_status_tells_of_yet_count_too(lab: Lab, git: LabGit) 
     git.edit(enableNetworkIsolation=True)
     for number in range(3):
         put = Reverted(("/spec/enableNetworkIsolation",), f"rival-{number}", lab.clock.now())
-        lab.claims.put_right(git.key, put)
+        lab.claims.reverted(git.key, put)
     lab.settle()
 
     assert lab.reason(git.key) == "DriftFlapping"

@@ -53,7 +53,7 @@ def test_an_edit_by_kubectl_is_put_back(
     (message,) = eventually(
         lambda: [m for kind, reason, m in engine.events.told if (kind, reason) == ("Model", "DriftCorrected")]
     )
-    assert message.endswith(f", put back to Git: {path}")
+    assert message.endswith(f", reverted to what Git says: {path}")
     if edit.get(path.split("/")[2]):  # of a field that is gone nobody is the owner
         assert message.startswith("Edited in the cluster by kubectl-patch at 2")
         assert f"{path} (by kubectl-patch at 2" in drifted["message"]

@@ -91,9 +91,9 @@ def summarize(endpoint: SimulatedResource) -> Answer:
 
 def detail(world: World, endpoint: SimulatedResource) -> Answer:
     """As describe, but statuses are SCREAMING_SNAKE (SM-159)."""
-    told: Answer = event_times(describe(world, endpoint))
-    told["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.status).upper()
-    return told
+    shown: Answer = event_times(describe(world, endpoint))
+    shown["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.status).upper()
+    return shown
 
 
 def instances_of(config: Answer) -> dict[str, int]:

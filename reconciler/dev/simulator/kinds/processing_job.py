@@ -101,12 +101,12 @@ def _outcome(job: SimulatedResource) -> Answer:
 
 
 def _exit_message(job: SimulatedResource) -> str | None:
-    """What the container left behind: as the rule says, else what it told of its failure."""
+    """What the container left behind: as the rule says, else what it said of its failure."""
     if job.state.ended is None or job.state.started is None:
         return None
     failure = job.state.failure
-    told = failure.removeprefix(_BY_THE_CONTAINER) if failure.startswith(_BY_THE_CONTAINER) else None
-    message: str | None = job.state.plan.get("exit_message", told)
+    said = failure.removeprefix(_BY_THE_CONTAINER) if failure.startswith(_BY_THE_CONTAINER) else None
+    message: str | None = job.state.plan.get("exit_message", said)
     return message and message[:1024]
 
 
@@ -115,8 +115,8 @@ def _summarize(job: SimulatedResource) -> Answer:
 
 
 def _detail(world: World, job: SimulatedResource) -> Answer:
-    told: Answer = event_times(_describe(world, job))
-    return told
+    shown: Answer = event_times(_describe(world, job))
+    return shown
 
 
 _COURSE = Course(

@@ -178,5 +178,5 @@ def summarize(job: SimulatedResource) -> Answer:
 
 def detail(world: World, job: SimulatedResource) -> Answer:
     described = describe(world, job)
-    told: Answer = event_times({name: described[name] for name in _IN_EVENT if name in described})
-    return told
+    shown: Answer = event_times({name: described[name] for name in _IN_EVENT if name in described})
+    return shown

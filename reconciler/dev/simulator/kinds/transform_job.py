@@ -77,8 +77,8 @@ def _summarize(job: SimulatedResource) -> Answer:
 
 
 def _detail(world: World, job: SimulatedResource) -> Answer:
-    told: Answer = event_times(_describe(world, job))
-    return told
+    shown: Answer = event_times(_describe(world, job))
+    return shown
 
 
 _COURSE = Course(

@@ -106,19 +106,19 @@ def resources(definition: Answer) -> Answer | None:
 
 def child_summary(world: World, job_name: str, trial: Trial, described: Answer | None = None) -> Answer:
     """Of a training job as it is, or was when `described` so."""
-    told = world.kinds["TrainingJob"].describe(world, trial.child) if described is None else described
+    job = world.kinds["TrainingJob"].describe(world, trial.child) if described is None else described
     metric = trial.objective["MetricName"]
-    values = {entry["MetricName"]: entry["Value"] for entry in told.get("FinalMetricDataList") or []}
-    shown = {key: told.get(key) for key in _OF_CHILD}
+    values = {entry["MetricName"]: entry["Value"] for entry in job.get("FinalMetricDataList") or []}
+    shown = {key: job.get(key) for key in _OF_CHILD}
     shown |= {
         "TrainingJobDefinitionName": trial.definition.get("DefinitionName"),
         "TuningJobName": job_name,
         "TunedHyperParameters": dict(trial.tuned),
         "ObjectiveStatus": "Failed",
     }
-    if told["TrainingJobStatus"] in ("InProgress", "Stopping"):
+    if job["TrainingJobStatus"] in ("InProgress", "Stopping"):
         shown["ObjectiveStatus"] = "Pending"
-    elif told["TrainingJobStatus"] == "Completed" and metric in values:
+    elif job["TrainingJobStatus"] == "Completed" and metric in values:
         shown["ObjectiveStatus"] = "Succeeded"
         final = {"MetricName": metric, "Value": float(values[metric])}
         # A definition of a list has an objective, and a direction, of its own.
@@ -255,5 +255,5 @@ def summarize(job: SimulatedResource) -> Answer:
 
 
 def detail(world: World, job: SimulatedResource) -> Answer:
-    told: Answer = event_times(describe(world, job))
-    return told
+    shown: Answer = event_times(describe(world, job))
+    return shown
