@@ -27,11 +27,11 @@ def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iter
     states: Counter[str] = Counter()
     for one in objects:
         status = one.status
-        told = {found.get("type"): found for found in status.get("conditions") or ()}
-        word = told[READY].get("status") if READY in told else None
+        said = {found.get("type"): found for found in status.get("conditions") or ()}
+        word = said[READY].get("status") if READY in said else None
         ready[word if word in _READY else "Unknown"] += 1
-        if DRIFTED in told and told[DRIFTED].get("status") == "True":
-            drifted[str(told[DRIFTED].get("reason"))] += 1
+        if DRIFTED in said and said[DRIFTED].get("status") == "True":
+            drifted[str(said[DRIFTED].get("reason"))] += 1
         if job:
             states[Run.parse(status.get("run")).status or _NOT_STARTED] += 1
     yield from _samples("objects", kind, ready)

@@ -21,7 +21,7 @@ class Phase(Enum):
     WAITING = "Waiting"
     STALLED = "Stalled"
     RELEASED = "Released"
-    """Nothing of ours is left to do in AWS: the finalizer goes."""
+    """Nothing is left to do in AWS: the finalizer goes."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Watch:
 @dataclass(frozen=True)
 class Difference:
     """One drifted place. Paths are JSON Pointers into the resource. Values are texts, or what stands there as it is; one that
-    may hold a secret is masked when it is told.
+    may hold a secret is masked when it is shown.
     """
 
     plane: Literal["git", "sagemaker"]
@@ -91,13 +91,13 @@ class Difference:
     gone: bool = False
     """The whole thing was deleted, not only changed."""
     careful: bool = False
-    """A capacity or a weight, which others have reasons to move: put right only where Correct was written out."""
+    """A capacity or a weight, which others have reasons to move: corrected only where Correct was written out."""
     stuck: str = ""
-    """Why this is never put right by us, and what a person can do about it."""
+    """Why this is never corrected, and what a person can do about it."""
 
     @property
     def reason(self) -> str:
-        """Of the Drifted condition, in SageMaker's plane."""
+        """Of the Drifted condition, for drift in SageMaker."""
         return "ExternallyDeleted" if self.gone else "ExternallyModified"
 
 
@@ -125,13 +125,13 @@ class Decision:
     notices: tuple[Notice, ...] = ()
     watches: tuple[Watch, ...] = ()
     differences: tuple[Difference, ...] | None = ()
-    """What is not as it should be, whether or not it is put right. None: nothing was looked at. Of a decision that waits or
+    """What is not as it should be, whether or not it is corrected. None: nothing was looked at. Of a decision that waits or
     acts, none found says as little.
     """
     unseen: tuple[str, ...] = ()
-    """JSON Pointers at and below which this decision did not look: what was told of them before stands."""
+    """JSON Pointers at and below which this decision did not look: what was reported of them before stands."""
     corrects: tuple[str, ...] = ()
-    """Paths of differences that the calls put right; they count as put right when a later look no longer finds them."""
+    """Paths of differences that the calls correct; they count as corrected when a later look no longer finds them."""
     unknown_drift: str = ""
     """Why nobody can say that nothing drifted."""
     held: bool = False

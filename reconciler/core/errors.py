@@ -3,7 +3,7 @@
 ReconcileError
 ├── StaleError          the object moved since it was read: read again, decide again
 ├── NotFoundError       an answer as much as an error
-├── ConflictError       the name is taken; whether by us is told by tags
+├── ConflictError       the name is taken; whether by us is known by its tags
 ├── BusyError           the remote thing is changing; ask again when it settled
 ├── TransientError      passing fault, network, 5xx
 │   ├── ThrottledError  slow down, for the whole account and operation

@@ -114,7 +114,7 @@ class Pass:
     """Run or Reject: what a changed job spec means."""
     drift: Policy
     git: GitDrift = field(default_factory=GitDrift)
-    """What differs from Git, and what was put back: only told."""
+    """What differs from Git, and what was reverted: only reported."""
     others: Lookup = field(default_factory=Snapshot)
     """The other objects, for references."""
     past_runs: Mapping[str, Started] | None = field(default_factory=dict)

@@ -35,7 +35,7 @@ def own_tag(this: Pass) -> str:
 
 
 def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: str = "") -> Owner:
-    """Whose the thing is. `identity` is the digest that names of ours end in: nobody else computes it."""
+    """Whose the thing is. `identity` is the digest that our names end in: nobody else computes it."""
     suffix = uid_suffix(this.resource.uid)
     if suffix and name.endswith(suffix):
         return Owner.US

@@ -13,7 +13,7 @@ from reconciler.core.values import JsonObject, Status
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Wall time, aware, UTC: for stamps and comparisons with other stamps of ours."""
+        """Wall time, aware, UTC: for stamps and comparisons with other stamps of this service."""
 
     def monotonic(self) -> float:
         """Seconds for measuring; deadlines run on it so that a clock that jumps starts nothing."""

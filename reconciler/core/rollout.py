@@ -40,7 +40,7 @@ class LiveEndpoint:
     status: str
     config: str
     modified: str
-    """LastModifiedTime as text: compared, never subtracted from a clock of ours."""
+    """LastModifiedTime as text: compared, never subtracted from our clock."""
     failure: str = ""
 
     @classmethod

@@ -6,7 +6,7 @@ drift at `/spec/tags/<key>`, the key escaped as JSON Pointers want it, whatever 
 tags and the owner tag; a key that we set once (`status.managedTags`) and nobody wants now is taken away. Keys that others
 set, and the tags that are no mark of ownership (commit, run, quarantine), are left alone.
 
-Tags are never a reason to stop. What cannot be read is unknown; a refusal is told by an Event and remembered, and the same
+Tags are never a reason to stop. What cannot be read is unknown; a refusal is reported by an Event and remembered, and the same
 tags are not tried again until they change or `retry` is set. Another owner's tag is never overwritten where it is seen.
 A HostingAutoscalingPolicy carries out its own edits, for its targets come and go; their tags are in no bulk read, so they
 are compared when somebody asks for a look.
@@ -141,7 +141,7 @@ class _Tags:
 def look(view: View, this: Pass, owners: Mapping[str, Owner], before: TagsSeen) -> TagsSeen:
     """The tags of everything recorded, from what is known in bulk; what is not as wanted, or is about to be set, is confirmed
     by one read of its own, for the index behind the bulk read lags. `owners` and `before` are from the look before in this
-    pass: what its calls did to the tags is told from there.
+    pass: what its calls did to the tags is known from there.
     """
     tags = _Tags(this, owners)
     ignored = this.drift.mode is DriftMode.IGNORE and not tags.pending
@@ -200,7 +200,7 @@ def asked(this: Pass) -> bool:
 
 
 def _is_about(call: Call, arn: str) -> bool:
-    """Whether a call of ours is this step's: a kind's own marks go their own way."""
+    """Whether a call is this step's: a kind's own marks go their own way."""
     said = call.params.get("Tags") or call.params.get("TagKeys") or ()
     keys = [tag if isinstance(tag, str) else tag["Key"] for tag in said]
     ours = any(key == OWNER_TAG or not key.startswith(TAG_PREFIX) for key in keys)
@@ -263,8 +263,8 @@ def _edited(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decision
         return _remembering(decision, past, tags.before)
     answered = [reply for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)]
     if any(reply.refused for reply in answered):
-        told = replace(decision, notices=(*decision.notices, _REFUSED))
-        return _remembering(told, {"failed": tags.hash}, sorted({*tags.before, *tags.keys}))
+        shown = replace(decision, notices=(*decision.notices, _REFUSED))
+        return _remembering(shown, {"failed": tags.hash}, sorted({*tags.before, *tags.keys}))
     calls = tuple(call for arn in arns for call in _calls(tags, arn, seen.live.get(arn)))
     if answered or not calls:
         return _remembering(decision, {"hash": tags.hash}, tags.keys)
@@ -301,13 +301,13 @@ def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decisi
     )
     asked = digest([[call.identity, list(call.params.items())] for call in calls])
     if any(reply.refused for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)):
-        told = replace(decision, notices=(*decision.notices, _REFUSED))
-        return _remembering(told, {**tags.past, "failed": asked}, tags.before)
+        shown = replace(decision, notices=(*decision.notices, _REFUSED))
+        return _remembering(shown, {**tags.past, "failed": asked}, tags.before)
     tried = tags.past.get("failed") == asked and not this.tokens.get("retry")
     if tried or not calls or not sending:
         return _remembering(decision, tags.past if tried or unseen else {"hash": tags.hash}, tags.before)
-    told = replace(decision, calls=calls, corrects=(*decision.corrects, *drift.paths))
-    return _remembering(told, {"hash": tags.hash}, tags.before)
+    shown = replace(decision, calls=calls, corrects=(*decision.corrects, *drift.paths))
+    return _remembering(shown, {"hash": tags.hash}, tags.before)
 
 
 def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Difference, ...]:
@@ -326,10 +326,10 @@ def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Diff
 
 
 def _unseen(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> Iterator[str]:
-    """The paths that were told of things whose tags are not known now: after a start, or after a change of ours."""
+    """The paths that were reported of remote objects whose tags are not known now: after a start, or after one of our own changes."""
     unknown = [arn for arn in arns if arn not in seen.live]
-    for told in (tags.this.past.get("drift") or {}).get("differences") or ():
-        path, live = str(told["path"]), str(told.get("live") or "")
+    for known in (tags.this.past.get("drift") or {}).get("differences") or ():
+        path, live = str(known["path"]), str(known.get("live") or "")
         of_one = any(len(arns) == 1 or live.startswith(f"{_whose(arn)}: ") for arn in unknown)
         if of_one and path.startswith(_path("")):
             yield path

@@ -102,7 +102,7 @@ _WEBHOOK = Structure(
         Field(
             "provider",
             Scalar("string", enum=("github", "gitlab", "gitea", "bitbucket", "generic")),
-            doc="Who sends (default: told by the headers).",
+            doc="Who sends (default: known by the headers).",
         ),
     )
 )
@@ -176,9 +176,9 @@ SCHEMA = Schema(
                 doc="How jobs are treated.",
             ),
             Field(
-                "webhook", _WEBHOOK, doc="Be told of pushes at status.webhookPath, instead of waiting for the interval."
+                "webhook", _WEBHOOK, doc="Receive pushes at status.webhookPath, instead of waiting for the interval."
             ),
-            Field("writeBack", _WRITE_BACK, doc="What is told to Git."),
+            Field("writeBack", _WRITE_BACK, doc="What is written to Git."),
             Field(
                 "requireFastForward",
                 Scalar("boolean"),

@@ -36,7 +36,7 @@ SAGEMAKER_ENDPOINT = Field(
 SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 """The archived operator's status of what was asked for and not answered yet."""
 FOREIGN_LOOK = timedelta(minutes=10)
-"""How often somebody else's object under a name of ours is looked at again."""
+"""How often somebody else's object under one of our names is looked at again."""
 
 TAGS = Difference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)

@@ -117,7 +117,7 @@ def test_any_object_comes_to_rest_and_can_be_deleted(name: str, seed: int, crede
     lab.account.fault = _fault(None, 0)
     lab.cluster.delete(key)
     lab.go_on(8, 60)
-    assert key not in lab.cluster.objects, lab.told()
+    assert key not in lab.cluster.objects, lab.summary()
     assert not [kind for kind, _ in lab.account.things if kind in ("Endpoint", "Model", "EndpointConfig")]
 
 
@@ -141,7 +141,7 @@ def _object(kind: Kind[Any], name: str, spec: Any, annotations: dict[str, str]) 
 
 def _rests(lab: AccountLab, key: Key) -> None:
     """It says where it stands, and does not do the same thing for ever."""
-    assert lab.condition(key, "Ready"), lab.told()
+    assert lab.condition(key, "Ready"), lab.summary()
     assert lab.condition(key, "Ready")["message"] or lab.is_ready(key)
     counts = lab.account.counts()
     assert all(number <= CREATES_AT_MOST for number in counts.values()), counts

@@ -22,7 +22,7 @@ from reconciler.core.decision import Call
 from reconciler.core.kind import Identity
 from reconciler.core.notes.note import render
 from reconciler.core.notes.past import Started
-from reconciler.core.notes.status import told
+from reconciler.core.notes.status import lines as lines_of
 from reconciler.core.ports import ClusterPorts
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
@@ -71,7 +71,7 @@ class Surroundings:
     """Annotations of Namespaces."""
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
-        lines = told(resource, resource.status, status, cluster="lab", now=now, spec=shape)
+        lines = lines_of(resource, resource.status, status, cluster="lab", now=now, spec=shape)
         self.noted |= {line.id: json.loads(render(line)) for _, line in lines}
 
     def runs(self, resource: Resource) -> Mapping[str, Started] | None:
@@ -207,7 +207,7 @@ class Lab:
         self.settle()
         while not (until and until()):
             if self.clock.elapsed_s >= end:
-                assert until is None, f"not within {seconds} s: {self.told()}"
+                assert until is None, f"not within {seconds} s: {self.summary()}"
                 return
             self.clock.elapsed_s += step_s
             self.simulator.advance(step_s)
@@ -270,7 +270,7 @@ class Lab:
         """Conditions that are True."""
         return {c["type"] for c in self.status(key).get("conditions") or () if c["status"] == "True"}
 
-    def told(self) -> dict[str, str]:
+    def summary(self) -> dict[str, str]:
         return {
             str(key): f"{self.reason(key)}: {self.condition(key, 'Ready').get('message')}"
             for key in self.cluster.objects

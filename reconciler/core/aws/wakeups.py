@@ -23,7 +23,7 @@ class Hint(NamedTuple):
 
 
 def hints(body: str, remotes: RemoteKinds) -> tuple[Hint, ...]:
-    """The objects in SageMaker that a message of the queue is about; none for what is no event of ours. Never raises."""
+    """The objects in SageMaker that a message of the queue is about; none for what is no event of SageMaker. Never raises."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):

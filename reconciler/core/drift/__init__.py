@@ -1,1 +1,1 @@
-"""Where the world is not as it should be, on both planes, and what may be done about it."""
+"""Where the world is not as it should be, in Git and in SageMaker, and what may be done about it."""

@@ -1,7 +1,7 @@
-"""Drift between Git and a resource: what somebody changed in the cluster, by whom, and what the sync has put back.
+"""Drift between Git and a resource: what somebody changed in the cluster, by whom, and what the sync has reverted.
 
 Pure, and from the informer's cache alone. `core/sync/plan.py` asks while it plans, the worker asks before it acts on a
-spec, so both name the same places. What the sync has put back reaches the object's status through `Reverted`
+spec, so both name the same places. What the sync has reverted reaches the object's status through `Reverted`
 (runtime/sync/claims.py).
 """
 
@@ -23,11 +23,11 @@ from reconciler.core.values import Json, JsonObject
 
 @dataclass(frozen=True)
 class Reverted:
-    """An edit that the sync has put back."""
+    """An edit that the sync has reverted."""
 
     paths: tuple[str, ...]
     edit: str
-    """resourceVersion of the object as it was edited: by it status counts each edit once, however often it is told."""
+    """resourceVersion of the object as it was edited: by it status counts each edit once, however often it is reported."""
     at: datetime
     by: str = ""
 
@@ -58,10 +58,10 @@ def unexplained(live: Resource, written: JsonObject) -> tuple[Difference, ...]:
 
 def remembered(drift: JsonObject) -> tuple[Difference, ...]:
     """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
-    told = [one for one in drift.get("differences") or () if one["plane"] == "git"]
+    known = [one for one in drift.get("differences") or () if one["plane"] == "git"]
     return tuple(
         Difference("git", one["path"], one.get("desired"), one.get("live"), one.get("by", ""), one.get("at", ""))
-        for one in told
+        for one in known
     )
 
 

@@ -1,10 +1,10 @@
 """What drift may lead to (D-7).
 
-    found ──Correct──> being put right ──seen to be gone──> Corrected, for an hour ──> InSync
-      └── Warn, Ignore, or put right three times within the hour (DriftFlapping): left as it is
+    found ──Correct──> being corrected ──seen to be gone──> Corrected, for an hour ──> InSync
+      └── Warn, Ignore, or corrected three times within the hour (DriftFlapping): left as it is
 
 A kind asks the pass's `Policy` what a difference in SageMaker means before it plans anything, and hands what it found, and
-which of it its calls put right, to its `Decision`. What differs from Git, and what the sync put back, comes as a `GitDrift`.
+which of it its calls correct, to its `Decision`. What differs from Git, and what the sync reverted, comes as a `GitDrift`.
 `core/drift/record.py` renders both into status. Paths are JSON Pointers.
 """
 
@@ -67,9 +67,9 @@ class Policy:
     ignored: tuple[str, ...] = ()
     """JSON Pointers that are nobody's business, with all that is below them."""
     flapping: frozenset[str] = frozenset()
-    """Paths that were put right too often lately."""
+    """Paths that were corrected too often lately."""
     frozen: str = ""
-    """Why nothing is put right for now, though the mode says so: whoever wrote it wants the freeze to be seen."""
+    """Why nothing is corrected for now, though the mode says so: whoever wrote it wants the freeze to be seen."""
 
     @classmethod
     def of(
@@ -112,7 +112,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Sifted:
-    """Differences that count, and those of them that are to be put right."""
+    """Differences that count, and those of them that are to be corrected."""
 
     stands: tuple[Difference, ...] = ()
     correct: tuple[Difference, ...] = ()
@@ -124,7 +124,7 @@ class Sifted:
 
 
 def recent(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> list[JsonObject]:
-    """Each path that was put right within the hour, each time: what `status.drift` remembers, and what it is not told yet."""
+    """Each path that was corrected within the hour, each time: what `status.drift` remembers, and what it does not hold yet."""
     known = [*((drift.get("corrected") or {}).get("recent") or ())]
     for put in reverted:
         if not put.counted_in(known):
@@ -133,7 +133,7 @@ def recent(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) 
 
 
 def flapping(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
-    """Paths that were put right three times within the hour."""
+    """Paths that were corrected three times within the hour."""
     return frozenset(rests(drift, now, reverted))
 
 
@@ -153,8 +153,8 @@ def held(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tuple[str, s
     paths, who = [edit.path for edit in git.edits], editor(git.edits)
     what = f"edited in the cluster{f' by {who}' if who else ''}: {shown(paths)}; nothing of it is acted on"
     if not policy.flapping.isdisjoint(paths):
-        why = f"put back {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
+        why = f"reverted {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
         return FLAPPING, f"{what}; {why}"
     if policy.frozen:
         return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
-    return EDITED, f"{what}; {f'GitSync {sync} cannot put it back: {trouble}' if trouble else 'it is not put back yet'}"
+    return EDITED, f"{what}; {f'GitSync {sync} cannot revert it: {trouble}' if trouble else 'it is not reverted yet'}"

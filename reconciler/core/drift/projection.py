@@ -65,7 +65,7 @@ _Found = tuple[str, str, str]
 
 
 def differences(shape: Structure, spec: Spec, described: Answer, stuck: str) -> list[Difference]:
-    """Where the thing is not as the spec says; references are resolved. `stuck`: what never changes is not put right."""
+    """Where the object is not as the spec says; references are resolved. `stuck`: what never changes is not corrected."""
     live = canonical(shape, to_resource(shape, described))
     found = _structure(shape, canonical(shape, spec), live, "/spec", ())
     return [Difference("sagemaker", path, desired, there, stuck=stuck) for path, desired, there in found]

@@ -1,6 +1,6 @@
-"""How `status.drift` remembers drift, and what is told of it: the record, the Drifted condition, Events.
+"""How `status.drift` remembers drift, and what is reported of it: the record, the Drifted condition, Events.
 
-Called by `core/status.py` and the worker; nothing else writes there. What may be a secret is masked here, so whatever is told
+Called by `core/status.py` and the worker; nothing else writes there. What may be a secret is masked here, so whatever is shown
 from status is fit to leave the cluster.
 """
 
@@ -43,12 +43,12 @@ _LISTED = 20
 _RECENT = 60
 _VALUE = 200
 _NOTHING = GitDrift()
-_CAREFUL = f"weights and counts are put right where Correct is written out: spec.drift.mode, or annotate {Annotation.DRIFT_MODE}: Correct"
+_CAREFUL = f"weights and counts are corrected where Correct is written out: spec.drift.mode, or annotate {Annotation.DRIFT_MODE}: Correct"
 
 
 @dataclass(frozen=True)
-class _Told:
-    """The differences as status lists them, and which of them are being put right."""
+class _Listing:
+    """The differences as status lists them, and which of them are being corrected."""
 
     standing: Sequence[JsonObject] = ()
     correcting: tuple[str, ...] = ()
@@ -69,9 +69,9 @@ def record(
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
     something settles. What differs from Git is known in every pass.
     """
-    told = _told(past, decision, git.edits, policy, shape=shape, now=now)
-    corrected = _corrected(past, told.fixed, git.reverted, now)
-    if told.standing:
+    listed = _listed(past, decision, git.edits, policy, shape=shape, now=now)
+    corrected = _corrected(past, listed.fixed, git.reverted, now)
+    if listed.standing:
         state = STANDS
     elif decision.held:
         state = HELD
@@ -86,14 +86,14 @@ def record(
         "mode": str(policy.mode),
         "state": state,
         "since": (since or stamp(now)) if state == STANDS else None,
-        "differences": list(told.standing[:_LISTED]),
-        "correcting": list(told.correcting),
+        "differences": list(listed.standing[:_LISTED]),
+        "correcting": list(listed.correcting),
         "corrected": corrected,
         "lastVerified": past.get("lastVerified"),
     }
 
 
-def _told(
+def _listed(
     past: Status,
     decision: Decision,
     edits: Sequence[Difference],
@@ -101,19 +101,19 @@ def _told(
     *,
     shape: Shape,
     now: datetime,
-) -> _Told:
+) -> _Listing:
     before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
     edited = [_rendered(one, before, shape, now) for one in edits]
     if not _looked(decision):
         known = [one for one in before if one["plane"] != "git"]
-        return _Told([*edited, *known], tuple(decision.corrects) or correcting)
+        return _Listing([*edited, *known], tuple(decision.corrects) or correcting)
     found = [_rendered(one, before, shape, now) for one in decision.differences or ()]
     seen = {one["path"] for one in found}
     kept = [one for one in before if one["path"] not in seen and _stands_unseen(one, decision, policy)]
     paths = {one["path"] for one in (*found, *kept)}
     going_on = tuple(path for path in correcting if path in {one["path"] for one in kept})
     fixed = tuple(path for path in correcting if path not in paths)
-    return _Told([*edited, *found, *kept], (*decision.corrects, *going_on), fixed)
+    return _Listing([*edited, *found, *kept], (*decision.corrects, *going_on), fixed)
 
 
 def _stands_unseen(one: JsonObject, decision: Decision, policy: Policy) -> bool:
@@ -143,7 +143,7 @@ def _rendered(difference: Difference, before: Iterable[Status], shape: Shape, no
 
 
 def _value(shape: Shape, path: str, value: Json) -> str:
-    """What status may hold of a value, and so whatever is told from it."""
+    """What status may hold of a value, and so whatever is shown of it."""
     if value is None or value == "":
         return ""
     if path.startswith("/spec"):
@@ -154,7 +154,7 @@ def _value(shape: Shape, path: str, value: Json) -> str:
 def _corrected(
     drift: JsonObject, fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
 ) -> dict[str, Json] | None:
-    """What was put right: the last time and its paths, how often ever, and each path of the last hour."""
+    """What was corrected: the last time and its paths, how often ever, and each path of the last hour."""
     past = drift.get("corrected") or {}
     news = [put for put in reverted if not put.counted_in(past.get("recent") or ())]
     if not fixed and not news:
@@ -200,10 +200,10 @@ def condition(
     reason = EDITED if git.edits else found[0].reason if found else MODIFIED
     more = [f"edited by {who}"] if (who := editor(git.edits)) else []
     if policy.frozen:
-        more.append(f"nothing is put right: {policy.frozen}")
+        more.append(f"nothing is corrected: {policy.frozen}")
     if any(path in policy.flapping for path in paths):
         reason = FLAPPING
-        more.append(f"put right {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now")
+        more.append(f"corrected {CORRECTIONS_MAX} times within the hour and changed again; left as it is for now")
     else:
         more += dict.fromkeys(one.stuck for one in found if one.stuck)
     if policy.mode is DriftMode.CORRECT and not policy.written and any(one.careful for one in found):
@@ -212,7 +212,7 @@ def condition(
 
 
 def notices(past: Status, drift: JsonObject, reason: str) -> Iterator[Notice]:
-    """Events on change only: a path that was not told yet, and what was put right. `past` is `status.drift` before, `reason`
+    """Events on change only: a path that was not reported yet, and what was corrected. `past` is `status.drift` before, `reason`
     that of the Drifted condition, if any.
     """
     known = {(one["plane"], one["path"]) for one in past.get("differences") or ()}
@@ -225,7 +225,7 @@ def notices(past: Status, drift: JsonObject, reason: str) -> Iterator[Notice]:
     if corrected.get("count") != before.get("count") and any(
         path in (past.get("correcting") or ()) for path in corrected.get("paths") or ()
     ):
-        yield Notice("Normal", "DriftCorrected", f"put right: {shown(iter(corrected['paths']))}")
+        yield Notice("Normal", "DriftCorrected", f"corrected: {shown(iter(corrected['paths']))}")
 
 
 def _place(one: JsonObject) -> str:
@@ -235,7 +235,7 @@ def _place(one: JsonObject) -> str:
 
 
 def look_again(drift: JsonObject, now: datetime) -> timedelta | None:
-    """When `record` would say something else though nothing moved: a correction is an hour old, a path may be put right again."""
+    """When `record` would say something else though nothing moved: a correction is an hour old, a path may be corrected again."""
     if drift.get("state") == CORRECTED:
         return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))
     return min(rests(drift, now).values(), default=None) if drift.get("state") == STANDS else None

@@ -51,7 +51,7 @@ class Wanted:
 def bookkeeping(
     want: Wanted, *, owner: str, repo: str, revision: Revision, provenance: Provenance | None
 ) -> dict[str, str]:
-    """The annotations of ours. Without provenance the synced head stands in, marked approximate."""
+    """The annotations that the sync writes. Without provenance the synced head stands in, marked approximate."""
     entries = {
         Annotation.OWNER: owner,
         Annotation.REPO: repo,
@@ -132,7 +132,7 @@ def metadata_is_old(want: Wanted, live: Resource) -> bool:
 
 
 def kept_bookkeeping(want: Wanted, live: Resource, owner: str) -> dict[str, str] | None:
-    """The bookkeeping already there, when it tells of this very content: an object put back keeps its commit."""
+    """The bookkeeping already there, when it is about this very content: a reverted object keeps its commit."""
     if bookkeeping_is_old(want, live, owner):
         return None
     return {key: value for key, value in live.annotations.items() if key in BOOKKEEPING}

@@ -2,7 +2,7 @@
 
 The hash is the spec Git holds, without the paths that drift rules leave to others. While a change is being applied, an
 object may have two entries, the old hash and the new one: both are content that Git held, and after a crash either may
-be live. So the union is written before the first apply, and an object of ours is never outside the inventory.
+be live. So the union is written before the first apply, and an owned object is never outside the inventory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Inventory = Mapping[Key, tuple[str, ...]]
 
 
 def read(entries: Iterable[str]) -> dict[Key, tuple[str, ...]]:
-    """Take `status.inventory`; what does not look like an entry of ours is left out."""
+    """Take `status.inventory`; what does not look like such an entry is left out."""
     found: dict[Key, tuple[str, ...]] = {}
     for entry in entries:
         name, _, digest = entry.rpartition("@")

@@ -4,7 +4,7 @@ Knows what a line says, what makes two renderings the same event, and how lines 
 know how notes travel (`adapters/git/notes.py`) nor where they wait (`runtime/notes/outbox.py`). The format is described for
 people in `docs/notes.md`, and its version stands in every line.
 
-A line's id is a digest of what makes the event that event, never of when or in which words it was told: the same event
+A line's id is a digest of what makes the event that event, never of when or in which words it was written: the same event
 found again after a crash, or rebuilt from status, has the id it had and is dropped when notes are merged.
 
 Notes outlive every access right to the cluster, and repositories are copied. So a text is scrubbed of what looks like a
@@ -188,7 +188,7 @@ def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reas
 def drift_found(
     about: About, at: datetime, differences: Sequence[Difference], *, since: str, mode: str = "", spec: Shape | None
 ) -> NoteLine:
-    """`spec` is the kind's shape, by which values that may hold secrets are known; without it no value is told."""
+    """`spec` is the kind's shape, by which values that may hold secrets are known; without it no value is written."""
     return NoteLine(
         at,
         NoteEvent.DRIFT_FOUND,
@@ -263,8 +263,8 @@ def secret_values(spec: Shape, value: Json) -> tuple[str, ...]:
 
 
 def commit_of(resource: Resource) -> str:
-    """The commit that last changed the object's file, or the one that was synced where a syncer told no more; empty when
-    no full id is told.
+    """The commit that last changed the object's file, or the one that was synced where a syncer said no more; empty when
+    no full id is known.
     """
     commit = resource.annotations.get(Annotation.COMMIT) or resource.annotations.get(Annotation.REVISION, "")
     commit = commit.rpartition(":")[2]
@@ -283,12 +283,12 @@ def _differing(plain: Json, shown: Json) -> Iterator[str]:
 
 
 def _difference(difference: Difference, spec: Shape | None) -> dict[str, str]:
-    told = {"plane": difference.plane, "path": difference.path}
+    place = {"plane": difference.plane, "path": difference.path}
     if spec is None:
-        return told
+        return place
     secret = is_secret(spec, difference.path.removeprefix("/spec"))
     desired, live = (mask(text) if secret and text else text for text in (difference.desired, difference.live))
-    return {**told, "desired": clip(desired, 200), "live": clip(live, 200)}
+    return {**place, "desired": clip(desired, 200), "live": clip(live, 200)}
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:

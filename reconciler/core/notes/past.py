@@ -36,7 +36,7 @@ class Started:
     token: str = ""
 
 
-def told(lines: Iterable[str], cluster: str) -> list[tuple[Key, ParsedLine]]:
+def of_cluster(lines: Iterable[str], cluster: str) -> list[tuple[Key, ParsedLine]]:
     """Lines of one cluster, each with the object that it is about."""
     parsed = (line for text in lines if (line := parse_line(text)) is not None)
     return [
@@ -51,7 +51,7 @@ def _texts(line: ParsedLine, *names: str) -> Iterator[str]:
 
 
 def rollouts(lines: Iterable[tuple[Key, ParsedLine]]) -> Mapping[Key, tuple[JsonObject, ...]]:
-    """By object, the rollouts that ended, newest first, as `status.history` has them. `recalled`: told in notes already."""
+    """By object, the rollouts that ended, newest first, as `status.history` has them. `recalled`: in notes already."""
     found: defaultdict[Key, dict[int, HistoryEntry]] = defaultdict(dict)
     for key, line in lines:
         if line.event not in _RESULTS:

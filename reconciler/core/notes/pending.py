@@ -1,5 +1,5 @@
 """Lines that wait to be pushed, as a ConfigMap holds them: a key for each id, so that an event waits once however often
-it is told. Pure; `runtime/notes/box.py` reads and writes the ConfigMap.
+it is recorded. Pure; `runtime/notes/box.py` reads and writes the ConfigMap.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Which events a status write tells: the difference between the status before and after, as lines for notes.
 
 One place for all kinds, read off what status records anyway: `run` and `runs` of jobs, `history` and `rollout` of deployments,
-`drift` of all. So what is told is what was decided, no kind writes notes, and `told(resource, {}, status, ...)` tells again all that a
+`drift` of all. So what is written is what was decided, no kind writes notes, and `lines(resource, {}, status, ...)` gives again all that a
 status remembers, under the ids it had: notes that were lost are rebuilt that way.
 
-Further members of a run are told when they are there: `finishedAt`, `reason`, `billableSeconds`, `metrics`, `artefact`; and
+Further members of a run are written when they are there: `finishedAt`, `reason`, `billableSeconds`, `metrics`, `artefact`; and
 `commit` of a run or history entry goes before what annotations say now.
 """
 
@@ -25,14 +25,14 @@ from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
 from reconciler.core.values import Json, JsonObject, Status
 
-Told = Iterator[tuple[str, NoteLine]]
-"""Commit and line; the commit is empty where no syncer told one."""
+Lines = Iterator[tuple[str, NoteLine]]
+"""Commit and line; the commit is empty where no syncer named one."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _OVER = frozenset({"Completed", "Failed", "Stopped"})
 
 
-def told(
+def lines(
     resource: Resource, before: Status, after: Status, *, cluster: str, now: datetime, spec: Shape
 ) -> tuple[tuple[str, NoteLine], ...]:
     """Lines for `Outbox.put_all`. `now` is for what status gives no time to."""
@@ -50,7 +50,7 @@ def told(
     )
 
 
-def _jobs(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Told:
+def _jobs(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Lines:
     runs, past = RunRecords.parse(after), {run.name: run for run in _current_last(RunRecords.parse(before))}
     for run in _current_last(runs):
         was = past.get(run.name, Run())
@@ -79,7 +79,7 @@ def _jobs(resource: Resource, about: About, before: Status, after: Status, now: 
             )
 
 
-def _rollouts(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Told:
+def _rollouts(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Lines:
     if "history" not in after or resource.kind == "GitSync":
         return
     past = {entry.id: entry for entry in History.parse(before.get("history")).entries}
@@ -105,7 +105,7 @@ def ended(was: HistoryEntry | None, entry: HistoryEntry) -> bool:
     return entry.result in note.ENDED and new
 
 
-def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecord) -> Told:
+def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecord) -> Lines:
     """Both lines go to the commit that was held against. A hold that was over before anybody noted it is noted whole."""
     known = past.hold.since if past.hold else ""
     noted = past.last_hold.since if past.last_hold else ""
@@ -123,7 +123,7 @@ def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecor
             )
 
 
-def _drift(commit: str, about: About, past: Status, drift: JsonObject, spec: Shape) -> Told:
+def _drift(commit: str, about: About, past: Status, drift: JsonObject, spec: Shape) -> Lines:
     since = str(drift.get("since") or "")
     if drift.get("state") == "Drifted" and (past.get("state") != "Drifted" or past.get("since") != since):
         differences = [
@@ -134,7 +134,7 @@ def _drift(commit: str, about: About, past: Status, drift: JsonObject, spec: Sha
         yield commit, note.drift_found(about, _time(since, _EPOCH), differences, since=since, mode=mode, spec=spec)
     corrected = drift.get("corrected") or {}
     at = str(corrected.get("at") or "")
-    # What the sync put back, it has told itself.
+    # What the sync reverted, it has recorded itself.
     paths = sorted(one["path"] for one in corrected.get("recent") or () if one["at"] == at and not one.get("edit"))
     if paths and at != (past.get("corrected") or {}).get("at"):
         yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)

@@ -1,4 +1,4 @@
-"""A record of ours in status: a frozen dataclass from which its parser, its JSON form and its CRD schema follow.
+"""A record in status: a frozen dataclass from which its parser, its JSON form and its CRD schema follow.
 
 A field is a member of the JSON object under its name in camel case; `member` says otherwise. So a member that no dataclass
 declares cannot be written. What another version wrote and this one does not declare is kept (`unknown`): a pass of an older

@@ -28,7 +28,7 @@ class RemoteObject(Record):
 
     @property
     def exists(self) -> bool:
-        """Whether it was made, as far as anybody was told."""
+        """Whether it was made, as far as is known."""
         return bool(self.arn)
 
     @property

@@ -21,7 +21,7 @@ __all__ = ["Attempt", "HoldRecord", "LastHold", "Rebalance", "RefusedRollback", 
 
 @dataclass(frozen=True)
 class Attempt(Record):
-    """An UpdateEndpoint or CreateEndpoint of ours that is not yet judged."""
+    """An UpdateEndpoint or CreateEndpoint that was sent and is not yet judged."""
 
     requested: Content = field(default_factory=Content)
     previous: Content | None = None
@@ -115,7 +115,7 @@ class ReleasedTarget(Record):
 
 @dataclass(frozen=True)
 class Rebalance(Record):
-    """The UpdateEndpointWeightsAndCapacities that went out last, for as long as something is to be put back."""
+    """The UpdateEndpointWeightsAndCapacities that went out last, for as long as something is to be corrected."""
 
     call: str = ""
     """`Call.identity`."""

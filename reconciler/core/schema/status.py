@@ -56,7 +56,7 @@ def record(**members: Shape) -> Structure:
 
 
 def internal(**members: Shape) -> Opaque:
-    """A record of our own that later versions extend."""
+    """A record that later versions extend."""
     return Opaque(record(**members))
 
 

@@ -128,7 +128,7 @@ def statement(record: CommitRecord, name: str, target: StatusTarget) -> Statemen
 
 
 def identity(record: CommitRecord) -> str:
-    """Equal for a post that would say the same thing again. Neither context nor link is in it: a change of theirs is told
+    """Equal for a post that would say the same thing again. Neither context nor link is in it: a change of theirs is posted
     with the next commit, not by writing old ones anew.
     """
     return digest([record.sha, record.state.value, record.description])
@@ -143,7 +143,7 @@ def owed(ledger: Ledger) -> tuple[CommitRecord, ...]:
     )
 
 
-def told(record: CommitRecord) -> CommitRecord:
+def acknowledged(record: CommitRecord) -> CommitRecord:
     """After the forge took it, or refused this very status for ever."""
     return replace(record, said=identity(record), writes=record.writes + 1)
 
@@ -156,7 +156,7 @@ def given_up(record: CommitRecord) -> CommitRecord:
 def met(record: CommitRecord, found: Said, target: StatusTarget) -> CommitRecord | None:
     """The record, when the forge already says it, or says that this commit succeeded; None when it is to be posted.
 
-    So nothing is told twice after a lost answer or a crash, and a lost status paints no finished commit red.
+    So nothing is posted twice after a lost answer or a crash, and a lost status paints no finished commit red.
     """
     words = WORDS[target.place.provider]
     if (found.word, found.description) == (words[record.state], record.description):

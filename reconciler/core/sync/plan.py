@@ -3,11 +3,11 @@
     wanted (Git) + inventory (status) + live (cache)  ->  plan  ->  SyncPlan  ->  runtime/sync/apply.py carries it out
 
 Rules:
-* What Git changed is applied. What Git did not change and the cluster did is an edit: put back, reported or ignored.
+* What Git changed is applied. What Git did not change and the cluster did is an edit: reverted, reported or ignored.
   The inventory tells the two apart, because it holds what Git said when we applied last.
-* A place that was put back three times within the hour is left alone until the hour is over: whoever changes it is no
+* A place that was reverted three times within the hour is left alone until the hour is over: whoever changes it is no
   accident, and two controllers must not fight for ever. Its worker acts on nothing of the edit meanwhile.
-* Nothing is put back on an object that is suspended.
+* Nothing is reverted on an object that is suspended.
 * An object that names another living GitSync as its owner is left alone.
 * An object whose deletion is in progress is waited for, then made anew.
 * What is in the inventory and no longer in Git is pruned, if every guard of `core/sync/prune.py` lets it.
@@ -52,7 +52,7 @@ class ClusterView:
     written: Callable[[Resource], JsonObject]
     """A live spec in the form in which it is compared."""
     reverted: Callable[[Key], Iterable[Reverted]]
-    """What was put back of late and no status tells of yet."""
+    """What was reverted of late and no status shows yet."""
     now: datetime
 
 
@@ -86,7 +86,7 @@ class SyncPlan:
     reported: tuple[Edited, ...] = ()
     """Edits that stay: mode Warn, or the object is suspended."""
     fought: tuple[Edited, ...] = ()
-    """Edits that were put back too often to be put back now."""
+    """Edits that were reverted too often to be reverted now."""
     unchanged: tuple[Key, ...] = ()
     waiting: tuple[Key, ...] = ()
     """In Git and being deleted: made anew when they are gone."""
@@ -115,7 +115,7 @@ def plan(
     there are any. An object of another GitSync is none: it may be waiting for us to prune what it was given.
     """
     changes, creates = [], []
-    edits: dict[str, list[Edited]] = {"put back": [], "report": [], "fought": []}
+    edits: dict[str, list[Edited]] = {"revert": [], "report": [], "fought": []}
     unchanged, waiting, rejected = [], [], []
     covered: dict[Key, str] = {}
     for want in wanted:
@@ -131,9 +131,9 @@ def plan(
             match _judge(want, live, inventory, spec, owner):
                 case "apply":
                     changes.append(want)
-                case "put back" | "report" as verdict:
+                case "revert" | "report" as verdict:
                     edit = Edited(want, live, edits_of(want, live.resource, view.written(live.resource)))
-                    fought = verdict == "put back" and _is_fought(edit, view)
+                    fought = verdict == "revert" and _is_fought(edit, view)
                     edits["fought" if fought else verdict].append(edit)
                 case _:
                     unchanged.append(want.key)
@@ -148,7 +148,7 @@ def plan(
         to_prune = []
     return SyncPlan(
         to_apply=(*changes, *creates),
-        to_revert=tuple(edits["put back"]),
+        to_revert=tuple(edits["revert"]),
         reported=tuple(edits["report"]),
         fought=tuple(edits["fought"]),
         unchanged=tuple(unchanged),
@@ -187,7 +187,7 @@ def _judge(want: Wanted, live: LiveObject, inventory: Inventory, spec: GitSyncSp
         return "apply"  # a label or annotation that Git changed is no edit
     match mode:
         case DriftMode.CORRECT:
-            return "report" if live.resource.suspended else "put back"
+            return "report" if live.resource.suspended else "revert"
         case DriftMode.WARN:
             return "report"
         case _:

@@ -69,7 +69,7 @@ def blocked(
 
 
 def held_by(bad: Rejection, doomed: Sequence[Key]) -> Blocked:
-    return Blocked("BuildIncomplete", f"{_objects(doomed)} not pruned until {bad.place} is put right")
+    return Blocked("BuildIncomplete", f"{_objects(doomed)} not pruned until {bad.place} is mended")
 
 
 def survives(key: Key, live: Resource, owner: str) -> Kept | None:

@@ -28,7 +28,7 @@
 | reasons of a SourceError | STALLED or RETRYING | see `core.git.source`; RETRYING for what passes by itself |
 | TransientError, Throttled, ReplyLost, Stale, ApiUnavailable | RETRYING | the Kubernetes API |
 
-Reasons of Drifted: DriftDetected (True), DriftFlapping (True: put back too often to be put back now), DriftCorrected (False,
+Reasons of Drifted: DriftDetected (True), DriftFlapping (True: reverted too often to be reverted now), DriftCorrected (False,
 readable for an hour).
 """
 
@@ -87,7 +87,7 @@ class Drift:
     """What this pass found, as texts that hold paths and names alone."""
 
     edited: tuple[str, ...] = ()
-    """Edits in the cluster that stay, and below those that were put back too often."""
+    """Edits in the cluster that stay, and below those that were reverted too often."""
     fought: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     """Objects that differ in SageMaker."""
@@ -246,17 +246,17 @@ def _drifted(past: Sequence[Status], report: SyncReport, now: datetime) -> Condi
     if report.drift is None:
         return None if before is None else Condition(DRIFTED, before["status"], before["reason"], before["message"])
     stands = {
-        "put back too often, left alone for now: ": report.drift.fought,
+        "reverted too often, left alone for now: ": report.drift.fought,
         "edited in the cluster: ": report.drift.edited,
         "in SageMaker: ": report.drift.elsewhere,
     }
     if any(stands.values()):
         reason = FLAPPING if report.drift.fought else "DriftDetected"
-        told = "; ".join(what + "; ".join(texts) for what, texts in stands.items() if texts)
-        return Condition(DRIFTED, "True", reason, told)
+        message = "; ".join(what + "; ".join(texts) for what, texts in stands.items() if texts)
+        return Condition(DRIFTED, "True", reason, message)
     if report.drift.corrected:
         return Condition(
-            DRIFTED, "False", "DriftCorrected", f"{stamp(now)} put back: " + "; ".join(report.drift.corrected)
+            DRIFTED, "False", "DriftCorrected", f"{stamp(now)} reverted: " + "; ".join(report.drift.corrected)
         )
     if before is None or before.get("reason") != "DriftCorrected":
         return None

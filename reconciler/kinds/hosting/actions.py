@@ -246,7 +246,7 @@ def _retains(s: Situation) -> bool:
 
 
 def rebalance(s: Situation) -> Decision | None:
-    """Weights and counts are put back by UpdateEndpointWeightsAndCapacities, all weights in one call, then one variant's count at
+    """Weights and counts are corrected by UpdateEndpointWeightsAndCapacities, all weights in one call, then one variant's count at
     a time, for that is all that SageMaker takes. It is no rollout and no entry of history.
 
         sent ──LastModifiedTime moved, or no trace for 60 s──> looked at again ──still off──> sent again, three times an hour

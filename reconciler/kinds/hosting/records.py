@@ -86,7 +86,7 @@ class HostingRecords:
 
 
 def is_new_to_us(this: Pass) -> bool:
-    """Whether no pass of ours recorded anything yet."""
+    """Whether no pass recorded anything yet."""
     return "endpoint" not in this.past
 
 

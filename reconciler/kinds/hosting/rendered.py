@@ -186,7 +186,7 @@ def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str,
     """The archived operator's fields, and our records. What was not looked at in this pass stays as it was."""
     past, found = s.this.past, s.seen.endpoint
     if s.name in s.seen.owners and not s.owned(s.name):
-        found = None  # what somebody else runs under this name is no status of ours
+        found = None  # what somebody else runs under this name is not this object's status
     fields: dict[str, Json] = {key: past.get(key) for key in _LEGACY}
     fields |= {"endpointName": s.name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
     if found is not None:

@@ -73,7 +73,7 @@ def region_changed(s: Situation) -> Decision | None:
 
 
 def owned_by_another(s: Situation) -> Decision | None:
-    """What goes by a name of ours is not ours, and is left alone until it may be adopted."""
+    """What goes by the object's own name is somebody else's, and is left alone until it may be adopted."""
     name = s.not_owned
     if not name:
         return None

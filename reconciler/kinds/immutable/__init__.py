@@ -6,7 +6,7 @@
                                                                  │
            made anew behind our back, or adopted: taken only when it is ours or may be; other content is reported
 
-What is not as the spec says is never put right: nothing changes it, and whatever serves from it would lose it.
+What is not as the spec says is never corrected: nothing changes it, and whatever serves from it would lose it.
 
 SageMaker deletes a model that a configuration names, and a configuration that an endpoint serves from, without a word
 (SM-95); so before anything is deleted, reads tell that nothing uses it.

@@ -168,7 +168,7 @@ def _created(given: ImmutablePass, current: ImmutableObject, others: tuple[Immut
     )
     if not stands:
         return decision
-    # What Correct promises cannot be kept; everywhere else it was only to be told.
+    # What Correct promises cannot be kept; everywhere else it was only to be reported.
     phase = Phase.STALLED if this.drift.mode is DriftMode.CORRECT else Phase.READY
     why = f"{current.name} is not as the spec says: {shown(one.path for one in stands)}"
     return replace(decision, phase=phase, reason=stands[0].reason, message=why)
@@ -213,7 +213,7 @@ def _unlike(given: ImmutablePass, made: ImmutableObject) -> list[Difference]:
 
 
 def _gone(given: ImmutablePass, current: ImmutableObject, others: tuple[ImmutableObject, ...]) -> Decision:
-    """Deleted behind our back: made again under its name, or told."""
+    """Deleted behind our back: made again under its name, or reported."""
     kind, this, made = given.kind, given.this, (current, *others)
     if left := given.unseen_for(current):
         why = f"{current.name} cannot be seen yet"
@@ -243,7 +243,7 @@ def failing(past: Status, error: ReconcileError) -> dict[str, Json]:
 
 
 def _as_written(resource: Resource) -> JsonObject:
-    """What the archived operator wrote back cannot be told from what a user wrote: `ImmutableType.content` leaves it out."""
+    """What the archived operator wrote back cannot be distinguished from what a user wrote: `ImmutableType.content` leaves it out."""
     return resource.spec
 
 

@@ -21,13 +21,13 @@ FAILING = "Error"
 
 def recorded_objects(kind: ImmutableType, this: Pass, desired: ImmutableObject | None) -> tuple[ImmutableObject, ...]:
     """What was made, newest first. An object of the archived operator has one name, which is taken for its spec's; while an
-    error stood in its way that name was not told, but only its object's UID and name make it.
+    error stood in its way that name was not written, but only its object's UID and name make it.
     """
     past = this.past
     if past.get(kind.records):
         return tuple(ImmutableObject.parse(record) for record in past[kind.records])
     name = str(past.get(kind.status_name) or "")
-    # The archived operator always told the time; we tell it once something was made or a call of ours was refused.
+    # The archived operator always wrote the time; we write it once something was made or a call was refused.
     if not name and past.get("status") == FAILING and past.get("lastUpdateTime") and "intent" not in past:
         name = generated_name(this.resource)
     if not name:

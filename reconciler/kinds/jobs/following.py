@@ -125,7 +125,7 @@ def _legacy_fields(given: JobPass, run: Run, found: Answer) -> dict[str, Json]:
 
 
 def _differences(given: JobPass, run: Run) -> list[Difference]:
-    """What somebody else did to the run, or had made of it before it was adopted. None of it is ever put right: that would
+    """What somebody else did to the run, or had made of it before it was adopted. None of it is ever corrected: that would
     be another run. That a finished job is gone is no drift.
     """
     job, this = given.job, given.this
@@ -148,7 +148,7 @@ def _missing(run: Run) -> str:
 
 
 def _notices(given: JobPass, run: Run, found: Answer, *, quiet: bool) -> tuple[Notice, ...]:
-    """`quiet`: that it is gone is told as drift already."""
+    """`quiet`: that it is gone is reported as drift already."""
     kind = given.job.kind
     before = Run.parse(given.this.past.get("run"))
     same = before.name == run.name

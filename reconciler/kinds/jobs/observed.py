@@ -49,7 +49,7 @@ class JobObserved:
         return run.name in self.found and self.of(run) is None
 
     def other_digest(self, run: Run) -> str:
-        """The digest of another run of ours that holds this run's name: an explicit name says nothing about content."""
+        """The digest of another of our runs that holds this run's name: an explicit name says nothing about content."""
         tagged = str(self.digests.get(run.name) or "")
         return tagged if tagged != run.digest and self.owners.get(run.name) is Owner.US else ""
 

@@ -126,7 +126,7 @@ def _observed(view: View, this: Pass, desired: DesiredScaling, record: ScalingTa
 def _swept(view: View, this: Pass, desired: DesiredScaling, *, fresh: bool) -> VariantObserved:
     """The sweep's pages, and one Describe each to confirm what they seem to say: a List may be old, and proves no absence.
 
-    Nothing known yet (nothing swept since the service started, or since a call of ours) is no change.
+    Nothing known yet (nothing swept since the service started, or since our last call) is no change.
     """
     target_name, policy_name = desired.variant.target, desired.variant.policy(desired.policy)
     target, policy = view.summary("ScalableTarget", target_name), view.summary("ScalingPolicy", policy_name)
@@ -166,7 +166,7 @@ def _observed_at_last(view: View, this: Pass, record: ScalingTarget) -> VariantO
 
 
 def _with_owner(view: View, this: Pass, seen: VariantObserved, record: ScalingTarget | None) -> VariantObserved:
-    """Whose the target is, where no record of ours proves it: one that was made anew has another ARN."""
+    """Whose the target is, where no record proves it: one that was made anew has another ARN."""
     if seen.target is None:
         return seen
     if record is not None and record.registered:

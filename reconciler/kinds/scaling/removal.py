@@ -37,7 +37,7 @@ class VariantRemoval:
 
     @property
     def is_over(self) -> bool:
-        """Whether it may be forgotten: nothing of ours is there, and no registration may still arrive."""
+        """Whether it may be forgotten: nothing that we made is there, and no registration may still arrive."""
         return self.seen.target_known and self._nothing_left and self.settles_in <= timedelta(0)
 
     @property
@@ -63,7 +63,7 @@ class VariantRemoval:
 
     @property
     def _nothing_left(self) -> bool:
-        """Whether nothing of ours is there any more."""
+        """Whether nothing that we made is there any more."""
         policy_gone = self.record.policy_name not in self.seen.policies or self._policy_deleted
         return not self._owned or (policy_gone and bool(self._others))
 

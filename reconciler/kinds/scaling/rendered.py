@@ -96,8 +96,8 @@ def notices(this: Pass, policy: str) -> tuple[Notice, ...]:
 
 
 def watches(plans: Sequence[VariantPlan]) -> tuple[Watch, ...]:
-    """Targets and policies at the slow pace; an endpoint while it is waited for, and along with a HostingDeployment of
-    ours, whose own looks at it cost no request more.
+    """Targets and policies at the slow pace; an endpoint while it is waited for, and along with one of our
+    HostingDeployments, whose own looks at it cost no request more.
     """
     found: dict[tuple[str, str], Watch] = {}
     for plan in plans:

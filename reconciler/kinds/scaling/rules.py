@@ -66,7 +66,7 @@ class VariantCase:
 
     @cached_property
     def drift(self) -> Sifted:
-        """What the differences mean, where nothing of ours explains them."""
+        """What the differences mean, where no call of this object explains them."""
         return self.this.drift.sift(self.differences)
 
     @property

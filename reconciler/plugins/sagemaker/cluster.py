@@ -89,7 +89,11 @@ class Cluster:
         if len(missing) == len(wanted):
             raise missing[0]
         if not every:
-            noun = f"{wanted[0].kind} {name!r} is" if len(wanted) == 1 else f"an object of ours named {name!r} is"
+            noun = (
+                f"{wanted[0].kind} {name!r} is"
+                if len(wanted) == 1
+                else f"an object named {name!r} of this product's kinds is"
+            )
             raise self._absent(noun, wanted[0].plural if len(wanted) == 1 else "sagemaker,gitsyncs")
         if len(every) > 1:
             several = ", ".join(f"{one.kind.lower()}/{one.name}" for one in every)

@@ -248,7 +248,7 @@ Examples:
   kubectl sagemaker rollback churn-api --until 2h      for two hours at most
   kubectl sagemaker rollback churn-api --end           Git counts again, now
 
-SageMaker cannot cancel an update: while one is under way, the way back begins when it is over, and without --to it
+SageMaker cannot cancel an update: while one is under way, the rollback begins when it is over, and without --to it
 leads to what served before.
 
 \b
@@ -280,10 +280,10 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
             resource.key, lambda _: annotated({health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None})
         )
         held = health.held(resource)
-        told = (
+        outcome = (
             f"the hold of #{held} is taken away" if held else "its hold is over already; the annotation is taken away"
         )
-        click.echo(f"{_called(resource)}: {told}")
+        click.echo(f"{_called(resource)}: {outcome}")
         return
     chosen = releases.rollback(resource, wanted)
     limit = stamp(until) if until else None
@@ -296,7 +296,7 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
     click.echo(f"{_called(resource)}: back {chosen.says}")
     terminal.note(f"Held {f'until {limit} or ' if limit else ''}until Git's content changes; git revert makes it last.")
     if chosen.changing:
-        terminal.note("An update is under way, and SageMaker cannot cancel it: the way back begins when it is over.")
+        terminal.note("An update is under way, and SageMaker cannot cancel it: the rollback begins when it is over.")
     terminal.note(f"Follow it: kubectl sagemaker status {resource.name} --watch")
 
 

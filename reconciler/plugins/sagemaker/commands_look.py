@@ -73,7 +73,9 @@ def status(target: tuple[str, ...], watch: bool, **parameters: Any) -> None:
         shown = tree.text(tree.forest(every, fresh), how)
         if fresh is not None and fresh.kind == HOSTING:
             shown += rollout.lines(fresh, how)
-        return shown or [f"Nothing of ours is in {session.cluster.where}; begin with: kubectl apply -f gitsync.yaml"]
+        return shown or [
+            f"No GitSync and no SageMaker resource is in {session.cluster.where}; begin with: kubectl apply -f gitsync.yaml"
+        ]
 
     if watch:
         _watch(session, found, only, render)
@@ -183,18 +185,18 @@ def history(target: tuple[str, ...], wanted: str | None, repo: str | None, **par
         else:
             terminal.note(f"{resource.key} has no history yet")
         return
-    told = histories.detail(resource, found, histories.chosen(resource, found, wanted), file)
+    detail = histories.detail(resource, found, histories.chosen(resource, found, wanted), file)
     if session.for_people:
-        session.show(histories.detail_lines(resource, told, how))
+        session.show(histories.detail_lines(resource, detail, how))
     else:
-        session.show_document({**resource.key._asdict(), **told.document()})
+        session.show_document({**resource.key._asdict(), **detail.document()})
 
 
 @click.command(
     cls=GoCommand,
     short_help="What differs between Git, the cluster and SageMaker, as a diff.",
     epilog="""\b
-Two planes: git is Git against the resource (somebody edited it in the cluster), sagemaker is the resource against
+Two sides: git is Git against the resource (somebody edited it in the cluster), sagemaker is the resource against
 SageMaker (somebody used the console). What the controller found is shown; values that may be secret are digests.
 With --repo the file that Git holds is compared with the live spec as well, whatever the controller found; files that
 kustomize patches or that have substitutions differ there by nature.
@@ -269,7 +271,7 @@ Examples:
   kubectl sagemaker drift                    everything in the namespace
   kubectl sagemaker drift -A -o json         for programs
   kubectl sagemaker drift growth-models -u   as a unified diff
-  kubectl sagemaker drift --corrected        also what was put right within the hour
+  kubectl sagemaker drift --corrected        also what was corrected within the hour
 
 \b
 Unknown is what was not looked at yet, what may not be read whole in SageMaker, and a GitSync that cannot read Git.
@@ -280,7 +282,7 @@ unknown whether they drifted.""",
 )
 @click.argument("target", metavar=_SYNC_OR_NAME, nargs=-1)
 @click.option("-u", "--unified", "as_diff", is_flag=True, help="As a unified diff, not as a table.")
-@click.option("--corrected", "lately", is_flag=True, help="Also what was put right within the hour.")
+@click.option("--corrected", "lately", is_flag=True, help="Also what was corrected within the hour.")
 @all_namespaces_option
 @output_option()
 @connected
@@ -296,9 +298,9 @@ def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: An
     unknown = differences.unknown([*scope, *_syncs_beside(session, scope)])
     namespaced = session.cluster.all_namespaces
     if not session.for_people:
-        told = {"corrected": [one.document() for one in corrected]} if lately else {}
-        untold = [one.document() for one in unknown]
-        session.show_document({"drifted": [one.document() for one in found], "unknown": untold, **told})
+        recent = {"corrected": [one.document() for one in corrected]} if lately else {}
+        unknown_objects = [one.document() for one in unknown]
+        session.show_document({"drifted": [one.document() for one in found], "unknown": unknown_objects, **recent})
     elif found and as_diff:
         session.show(differences.unified(found, session.paint, namespaced=namespaced))
     elif found:
@@ -308,7 +310,7 @@ def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: An
         if corrected and lately:
             session.show(differences.corrected_table(corrected, session.paint, session.now, namespaced=namespaced))
         elif corrected:
-            terminal.note(f"put right within the hour: {len(corrected)}; see --corrected")
+            terminal.note(f"corrected within the hour: {len(corrected)}; see --corrected")
         if unknown:
             terminal.note("\n".join((f"unknown: {len(unknown)}", *differences.unknown_lines(unknown))))
     if found or unknown:
@@ -377,7 +379,7 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
     clone = Clone(repo) if repo else None
     notes = clone.notes() if clone else {}
     if clone and not notes:
-        terminal.note(f"the clone has no notes of ours; to have them: {FETCH_NOTES}")
+        terminal.note(f"the clone has no notes of this product; to have them: {FETCH_NOTES}")
     commit = target[0] if len(target) == 1 and tracing.is_commit(target[0]) else ""
     resource = None
     if not commit:
@@ -394,12 +396,12 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
         return
     full = clone.resolve(commit.rpartition(":")[2]) if clone else ""
     steps = tracing.of_commit(full or commit, _everything(session), notes)
-    told = clone.tell(full) if clone and full else None
-    if told and session.for_people:
+    described = clone.tell(full) if clone and full else None
+    if described and session.for_people:
         session.show(
             [
-                session.paint(f"commit {told.commit}", "strong"),
-                f"{plain(told.author)}, {told.at}: {plain(told.subject)}",
+                session.paint(f"commit {described.commit}", "strong"),
+                f"{plain(described.author)}, {described.at}: {plain(described.subject)}",
                 "",
             ]
         )
@@ -415,7 +417,7 @@ def _show_steps(session: Session, steps: Sequence[Any], about: dict[str, Any], *
     if not session.for_people:
         session.show_document({**about, "steps": [step.document() for step in steps]})
     elif steps:
-        clean = [replace(step, told=" ".join(step.told.split())) for step in steps]
+        clean = [replace(step, detail=" ".join(step.detail.split())) for step in steps]
         session.show(tracing.table(clean, session.paint, of_one=of_one, wide=session.wide))
     elif of_one:
         terminal.note("nothing is known of its commits yet")

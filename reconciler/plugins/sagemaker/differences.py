@@ -53,7 +53,7 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Corrected:
-    """One object of which something was put right within the hour."""
+    """One object of which something was corrected within the hour."""
 
     key: Key
     corrected: Mapping[str, Any]
@@ -73,8 +73,8 @@ class Unknown:
         return {**self.key._asdict(), "reason": self.reason}
 
 
-def _chosen(told: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: told[key] for key in keys if told.get(key)}
+def _chosen(corrected: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: corrected[key] for key in keys if corrected.get(key)}
 
 
 def drifted(resources: Iterable[Resource]) -> list[Drifted]:
@@ -101,13 +101,13 @@ def _why_unknown(resource: Resource) -> str:
 
 
 def corrected(resources: Iterable[Resource], now: datetime) -> list[Corrected]:
-    """What was put right of late: no difference stands any more, and somebody may wonder."""
+    """What was corrected of late: no difference stands any more, and somebody may wonder."""
     found = []
     for resource in resources:
-        told = (resource.status.get("drift") or {}).get("corrected") or {}
-        at = when(told.get("at"))
+        latest = (resource.status.get("drift") or {}).get("corrected") or {}
+        at = when(latest.get("at"))
         if at is not None and now - at < SHOWN_FOR:
-            found.append(Corrected(resource.key, told))
+            found.append(Corrected(resource.key, latest))
     return found
 
 
@@ -129,11 +129,11 @@ def table(
 def corrected_table(found: Sequence[Corrected], paint: Paint, now: datetime, *, namespaced: bool = False) -> list[str]:
     rows: list[list[str | Cell]] = []
     for one in found:
-        told = one.corrected
-        paths = ", ".join(plain(path) for path in told.get("paths") or ())
-        name, at = _named(one.key, namespaced=namespaced), ago(told["at"], now)
-        rows.append([name, paths, at, str(told.get("count", "")), plain(told.get("by"), 40)])
-    return paint.table(["OBJECT", "PUT RIGHT", "WHEN", "TIMES", "BY"], rows)
+        latest = one.corrected
+        paths = ", ".join(plain(path) for path in latest.get("paths") or ())
+        name, at = _named(one.key, namespaced=namespaced), ago(latest["at"], now)
+        rows.append([name, paths, at, str(latest.get("count", "")), plain(latest.get("by"), 40)])
+    return paint.table(["OBJECT", "CORRECTED", "WHEN", "TIMES", "BY"], rows)
 
 
 def unknown_lines(found: Sequence[Unknown]) -> list[str]:

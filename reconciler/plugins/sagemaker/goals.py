@@ -77,7 +77,7 @@ def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ())
 
 def _condition(condition: str, resource: Resource) -> GoalVerdict:
     seen_as = look(resource)
-    told = ": ".join(filter(None, (seen_as.reason, plain(seen_as.message))))
+    reason = ": ".join(filter(None, (seen_as.reason, plain(seen_as.message))))
     asked = unheard(resource)
     if suspended(resource):
         if condition_is_true(resource, condition) and not asked:
@@ -92,12 +92,12 @@ def _condition(condition: str, resource: Resource) -> GoalVerdict:
             GoalState.PENDING, f"{', '.join(one.rpartition('/')[2] for one in asked)} was not taken up yet"
         )
     if condition_is_true(resource, condition):
-        return GoalVerdict(GoalState.DONE, f"is {condition}" + (f" ({told})" if told else ""))
+        return GoalVerdict(GoalState.DONE, f"is {condition}" + (f" ({reason})" if reason else ""))
     if stalled(resource):
-        return GoalVerdict(GoalState.FAILED, f"is stalled, {told}")
+        return GoalVerdict(GoalState.FAILED, f"is stalled, {reason}")
     found = find(resource.status.get("conditions") or (), condition)
     return GoalVerdict(
-        GoalState.PENDING, told or (f"has no condition {condition} yet" if found is None else f"is not {condition}")
+        GoalState.PENDING, reason or (f"has no condition {condition} yet" if found is None else f"is not {condition}")
     )
 
 
@@ -136,13 +136,13 @@ def _attempts(sync: Resource, revision: str) -> bool:
 
 def _sync_behind(sync: Resource, revision: str, begin: str) -> GoalVerdict:
     seen_as = look(sync)
-    told = f"{seen_as.reason}: {plain(seen_as.message)}"
+    reason = f"{seen_as.reason}: {plain(seen_as.message)}"
     if suspended(sync):
         return GoalVerdict(GoalState.FAILED, f"{begin}is suspended: kubectl sagemaker resume {sync.name}")
     if _attempts(sync, revision) and stalled(sync) and not unheard(sync):
-        return GoalVerdict(GoalState.FAILED, f"{begin}stalled at {revision[:7]}, {told}")
+        return GoalVerdict(GoalState.FAILED, f"{begin}stalled at {revision[:7]}, {reason}")
     at = commit_in(sync.status.get("lastAppliedRevision"))[:7] or "nothing"
-    return GoalVerdict(GoalState.PENDING, f"{begin}has applied {at}, {told}")
+    return GoalVerdict(GoalState.PENDING, f"{begin}has applied {at}, {reason}")
 
 
 def commits_of(resource: Resource) -> set[str]:

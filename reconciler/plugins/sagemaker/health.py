@@ -85,7 +85,7 @@ def unheard(resource: Resource) -> list[str]:
     asked, annotations = requested(resource), resource.annotations
     handled = resource.status.get("handled") or {}
     if resource.kind == SYNC:
-        # One token is told as handled, where two annotations may each hold one.
+        # One token is shown as handled, where two annotations may each hold one.
         return [Annotation.REQUESTED_AT] if asked and resource.status.get("lastHandledReconcileAt") not in asked else []
     waiting = [key for key, name in _HANDLED.items() if annotations.get(key) and annotations[key] != handled.get(name)]
     return waiting + ([Annotation.REQUESTED_AT] if asked and handled.get("requestedAt") not in asked else [])

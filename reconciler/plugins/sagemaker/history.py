@@ -222,13 +222,13 @@ class Detail:
         }
 
     def document(self) -> dict[str, Any]:
-        told = {
+        shown = {
             "entry": dict(self.entry),
             "before": dict(self.before) if self.before else None,
             "changed": self.changed,
             "diff": self.diff,
         }
-        return {key: value for key, value in told.items() if value not in (None, "")}
+        return {key: value for key, value in shown.items() if value not in (None, "")}
 
 
 def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, file: File | None) -> Detail:
@@ -274,25 +274,25 @@ def coloured(diff: str, paint: Paint) -> list[str]:
     ]
 
 
-def detail_lines(resource: Resource, told: Detail, how: Ways) -> list[str]:
-    name = _called(told.entry).strip() or revision(told.entry.get("revision"))
+def detail_lines(resource: Resource, detail: Detail, how: Ways) -> list[str]:
+    name = _called(detail.entry).strip() or revision(detail.entry.get("revision"))
     lines = [how.paint(f"{resource.kind} {resource.name}  {name}", "strong")]
-    keys = sorted(told.entry, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
-    shown = {key: value for key in keys if (value := told.entry[key]) not in (None, "", [])}
+    keys = sorted(detail.entry, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
+    shown = {key: value for key in keys if (value := detail.entry[key]) not in (None, "", [])}
     width = max(len(key) for key in shown)
     for key, value in shown.items():
         said = ", ".join(value) if isinstance(value, list) else plain(value, 1000)
         lines.append(f"  {key.ljust(width)}   {said}")
-    if told.before is not None:
-        lines += ["", f"Compared with {_called(told.before) or revision(told.before.get('revision'))}:"]
-        width = max((len(key) for key in told.changed), default=0)
-        for key, pair in told.changed.items():
+    if detail.before is not None:
+        lines += ["", f"Compared with {_called(detail.before) or revision(detail.before.get('revision'))}:"]
+        width = max((len(key) for key in detail.changed), default=0)
+        for key, pair in detail.changed.items():
             old, new = plain(pair["before"]) or "(none)", plain(pair["after"]) or "(none)"
             lines.append(f"  {key.ljust(width)}   {old} {how.paint.arrow} {new}")
-    if told.diff:
-        lines += ["", *coloured(told.diff, how.paint)]
-    elif told.unknown:
-        lines += ["", f"No diff of contents: {plain(told.unknown)}"]
+    if detail.diff:
+        lines += ["", *coloured(detail.diff, how.paint)]
+    elif detail.unknown:
+        lines += ["", f"No diff of contents: {plain(detail.unknown)}"]
     else:
         lines += ["", "The file is the same in both."]
     return lines

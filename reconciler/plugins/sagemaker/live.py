@@ -34,7 +34,7 @@ _SETTLE_S = 0.05
 """Changes that come together are drawn together."""
 _SYNC_WITHIN_S = 10.0
 NOT_INSTALLED = "not installed"
-"""The informers' words for a kind whose definition is missing: no trouble, an older release of ours had fewer."""
+"""The informers' words for a kind whose definition is missing: no trouble, an older release had fewer."""
 
 Change = tuple[Key, Resource | None]
 
@@ -136,7 +136,7 @@ def redraw(view: ObjectWatch, render: Callable[[Iterable[Resource], datetime], l
 
 def lines(view: ObjectWatch, wanted: Callable[[Resource], bool], *, as_json: bool) -> None:
     """A line for each object as it is, then one for each change that people would see. Until Ctrl-C."""
-    told: dict[Key, str] = {}
+    printed: dict[Key, str] = {}
     trouble: list[str] = []
     with view.running():
         while True:
@@ -149,12 +149,12 @@ def lines(view: ObjectWatch, wanted: Callable[[Resource], bool], *, as_json: boo
                 continue
             key, resource = change
             if resource is None:
-                if told.pop(key, None) is not None:
+                if printed.pop(key, None) is not None:
                     _say(json.dumps({**key._asdict(), "deleted": True}) if as_json else _line(key, "deleted"))
                 continue
             text = json.dumps(record(resource), ensure_ascii=False) if as_json else summary(resource)
-            if wanted(resource) and told.get(key) != text:
-                told[key] = text
+            if wanted(resource) and printed.get(key) != text:
+                printed[key] = text
                 _say(text if as_json else _line(key, text))
 
 

@@ -118,12 +118,12 @@ def _costs(spec: Mapping[str, Any]) -> str:
     machines: Mapping[str, Any] = next((place for place in places if place), {})
     kind = machines.get("instanceType")
     groups = [f"{one.get('instanceCount')} x {one.get('instanceType')}" for one in machines.get("instanceGroups") or ()]
-    told = ", ".join(groups) or (f"{machines.get('instanceCount', 1)} x {kind}" if kind else "what its spec asks for")
+    text = ", ".join(groups) or (f"{machines.get('instanceCount', 1)} x {kind}" if kind else "what its spec asks for")
     jobs = (spec.get("hyperParameterTuningJobConfig") or {}).get("resourceLimits") or {}
     if jobs.get("maxNumberOfTrainingJobs"):
-        told += f", up to {jobs['maxNumberOfTrainingJobs']} training jobs"
+        text += f", up to {jobs['maxNumberOfTrainingJobs']} training jobs"
     limit = (spec.get("stoppingCondition") or {}).get("maxRuntimeInSeconds")
-    return told + (f", at most {limit} s each" if limit and jobs else f", at most {limit} s" if limit else "")
+    return text + (f", at most {limit} s each" if limit and jobs else f", at most {limit} s" if limit else "")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Rollback:
 def rollback(resource: Resource, wanted: str) -> Rollback:
     """The entry to hold: the one that was named, or the newest success that is not what serves.
 
-    While an update is under way the way back is to what served before it, so then that is the newest success.
+    While an update is under way the rollback is to what served before it, so then that is the newest success.
     """
     if resource.kind != HOSTING:
         raise PreconditionError(f"{one_of(resource.kind)} is not rolled back; revert the commit instead: git revert")
@@ -196,9 +196,9 @@ def _acted_on(resource: Resource, wanted: str) -> bool:
 def _held(entry: Mapping[str, Any], serving: Mapping[str, Any] | None, *, changing: bool) -> Rollback:
     commit = commit_of(entry)[:7]
     subject = f' "{plain(entry["subject"], 60)}"' if entry.get("subject") else ""
-    told = f"#{entry['id']} ({' '.join(filter(None, (commit, plain(entry.get('author'), 30))))}{subject})"
+    text = f"#{entry['id']} ({' '.join(filter(None, (commit, plain(entry.get('author'), 30))))}{subject})"
     now = f"; now #{serving['id']} serves" if serving else ""
-    return Rollback(str(entry["id"]), entry, f"to {told}{now}", changing)
+    return Rollback(str(entry["id"]), entry, f"to {text}{now}", changing)
 
 
 def _is_kept(resource: Resource, entry: Mapping[str, Any]) -> bool:
@@ -212,8 +212,8 @@ def _bad(resource: Resource) -> set[str]:
 
 
 def _listed(entries: list[Mapping[str, Any]], begin: str = "history is") -> str:
-    told = ", ".join(f"#{one.get('id')} {one.get('result') or 'under way'}" for one in entries)
-    return f"{begin} {told or 'empty'}"
+    text = ", ".join(f"#{one.get('id')} {one.get('result') or 'under way'}" for one in entries)
+    return f"{begin} {text or 'empty'}"
 
 
 def _resume(resource: Resource) -> str:

@@ -40,14 +40,19 @@ class TraceStep:
     object: str
     what: str
     result: str = ""
-    told: str = ""
+    detail: str = ""
     author: str = ""
     subject: str = ""
     from_note: bool = False
 
     def document(self) -> dict[str, Any]:
-        told = {**vars(self), "from_note": None, "source": "note" if self.from_note else "status"}
-        return {key: value for key, value in told.items() if value}
+        shown = {
+            **vars(self),
+            "told": self.detail,  # its name in earlier releases
+            "from_note": None,
+            "source": "note" if self.from_note else "status",
+        }
+        return {key: value for key, value in shown.items() if value}
 
 
 def is_commit(text: str) -> bool:
@@ -135,12 +140,12 @@ def _runs(resource: Resource) -> Iterator[TraceStep]:
     current = status.get("run") or ({"name": status[keys.name]} if status.get(keys.name) else None)
     if current:
         result = str(status.get(keys.status) or current.get("status") or "")
-        told = str(status.get("additional") or "")
+        detail = str(status.get("additional") or "")
         at = str(current.get("startedAt") or current.get("requestedAt") or "")
         now, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
         commit = commit_of(current) or now
         author, subject = (author, subject) if commit == now else ("", "")
-        yield TraceStep(at, commit, name, f"job {current.get('name')}", result, told, author, subject)
+        yield TraceStep(at, commit, name, f"job {current.get('name')}", result, detail, author, subject)
     for run in status.get("runs") or ():
         at = str(run.get("startedAt") or run.get("requestedAt") or "")
         yield TraceStep(at, commit_of(run), name, f"job {run.get('name')}", str(run.get("status") or ""))
@@ -161,10 +166,10 @@ def _noted(commit: str, lines: Iterable[ParsedLine]) -> Iterator[TraceStep]:
     for line in lines:
         data = line.data
         what, result = _event(line)
-        told = str(data.get("reason") or data.get("artefact") or "")
+        detail = str(data.get("reason") or data.get("artefact") or "")
         if data.get("durationSeconds"):
-            told = ", ".join(filter(None, (f"{data['durationSeconds']} s", told)))
-        yield TraceStep(line.at, commit, f"{data.get('kind')} {data.get('name')}", what, result, told, from_note=True)
+            detail = ", ".join(filter(None, (f"{data['durationSeconds']} s", detail)))
+        yield TraceStep(line.at, commit, f"{data.get('kind')} {data.get('name')}", what, result, detail, from_note=True)
 
 
 def _event(line: ParsedLine) -> tuple[str, str]:
@@ -192,7 +197,7 @@ _STARTS = frozenset({"Started"})
 
 
 def _identity(step: TraceStep) -> tuple[str, str, str]:
-    """The same rollout or job, told by status, by its first note line or by its last. Other things may come again."""
+    """The same rollout or job, shown by status, by its first note line or by its last. Other things may come again."""
     if step.what.startswith(("rollout ", "job ")):
         return (step.object, step.what, "")
     at = step.at if step.from_note and step.result != "Rejected" else ""
@@ -218,21 +223,21 @@ def _is(commit: str, wanted: Iterable[str]) -> bool:
 
 
 def _counts(entry: Mapping[str, Any]) -> str:
-    told = [f"{entry[key]} {key}" for key in ("applied", "pruned", "failed") if entry.get(key)]
-    return ", ".join(told) or str(entry.get("message") or "")
+    counts = [f"{entry[key]} {key}" for key in ("applied", "pruned", "failed") if entry.get(key)]
+    return ", ".join(counts) or str(entry.get("message") or "")
 
 
 def table(steps: Sequence[TraceStep], paint: Paint, *, of_one: bool, wide: bool = False) -> list[str]:
     most = 400 if wide else 60
-    head = ["WHEN", "COMMIT", "WHAT", "RESULT", "AUTHOR", "SUBJECT", "TOLD"]
-    head = head if of_one else ["OBJECT", "WHAT", "RESULT", "WHEN", "TOLD"]
+    head = ["WHEN", "COMMIT", "WHAT", "RESULT", "AUTHOR", "SUBJECT", "DETAIL"]
+    head = head if of_one else ["OBJECT", "WHAT", "RESULT", "WHEN", "DETAIL"]
     rows: list[list[str | Cell]] = []
     for step in steps:
         result = Cell(plain(step.result), _STYLES.get(step.result, ""))
-        told = plain(step.told, most)
+        detail = plain(step.detail, most)
         if of_one:
             who = [plain(step.author, 30), plain(step.subject, most)]
-            rows.append([step.at, step.commit if wide else step.commit[:7], plain(step.what), result, *who, told])
+            rows.append([step.at, step.commit if wide else step.commit[:7], plain(step.what), result, *who, detail])
         else:
-            rows.append([plain(step.object), plain(step.what), result, step.at, told])
+            rows.append([plain(step.object), plain(step.what), result, step.at, detail])
     return paint.table(head, rows)

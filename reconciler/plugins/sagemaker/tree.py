@@ -155,11 +155,11 @@ def _object_lines(resource: Resource, how: TreeStyle, catalog: Catalog, children
     if how.wide:
         parts.append(ago(resource.metadata.get("creationTimestamp"), how.now).replace(" ago", " old"))
     lines = ["   ".join(filter(None, parts)), *_said(seen.health, seen.message, how)]
-    told = [
+    found = [
         "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
         for one in shown(resource, catalog)
     ]
-    blocks = [[line] for line in told] + [_object_lines(child, how, catalog) for child in children]
+    blocks = [[line] for line in found] + [_object_lines(child, how, catalog) for child in children]
     return lines + list(_grown(blocks, paint))
 
 
@@ -206,7 +206,7 @@ def document(found: Forest) -> dict[str, Any]:
 
 def record(resource: Resource, catalog: Catalog = CATALOG, children: Sequence[Resource] = ()) -> dict[str, Any]:
     seen, source, drift = look(resource), resource.status.get("source") or {}, resource.status.get("drift") or {}
-    told = {
+    members = {
         **resource.key._asdict(),
         "health": str(seen.health),
         "ready": seen.ready,
@@ -221,4 +221,4 @@ def record(resource: Resource, catalog: Catalog = CATALOG, children: Sequence[Re
         ],
         "trainingJobs": [record(child, catalog) for child in children],
     }
-    return {key: value for key, value in told.items() if value not in (None, "", [])}
+    return {key: value for key, value in members.items() if value not in (None, "", [])}

@@ -24,7 +24,7 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
     watched = [kind for kind in every_kind() if "" in kinds or kind.kind in kinds or kind.kind == SYNC]
     view = ObjectWatch(session.cluster, watched, [session.cluster.namespace])
     deadline = time.monotonic() + timeout.total_seconds()
-    told: dict[Key, str] = {}
+    printed: dict[Key, str] = {}
     done: set[Key] = set()
     with view.running():
         view.settle()
@@ -46,14 +46,14 @@ def until(session: Session, goal: Goal, wanted: Sequence[Key], timeout: timedelt
                 elif verdict.state is GoalState.FAILED:
                     terminal.note(f"error: {text}")
                     return NO
-                elif told.get(key) != text:
-                    told[key] = text
+                elif printed.get(key) != text:
+                    printed[key] = text
                     terminal.note(f"waiting for {goal}: {text}")
             left = deadline - time.monotonic()
             if len(done) == len(wanted):
                 return 0
             if left <= 0:
-                late = "; ".join(text for key, text in told.items() if key not in done)
+                late = "; ".join(text for key, text in printed.items() if key not in done)
                 terminal.note(f"error: not within {timeout.total_seconds():g} s: {late}{_trouble(view)}")
                 return TIMED_OUT
             if view.next(min(_TICK_S, left)) is not None:

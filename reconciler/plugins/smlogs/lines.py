@@ -32,13 +32,13 @@ def text_line(*, hide_stream: bool) -> Line:
 def json_line(*, hide_stream: bool) -> Line:
     def line(event: LogEvent) -> str:
         stream = {} if hide_stream else {"logStream": event.stream}
-        told = {
+        fields = {
             "timestamp": rfc3339(event.timestamp_ms),
             **stream,
             "message": event.message.rstrip(_ENDS),
             "eventId": event.id,
         }
-        return json.dumps(told, ensure_ascii=False) + "\n"
+        return json.dumps(fields, ensure_ascii=False) + "\n"
 
     return line
 

@@ -25,13 +25,13 @@ from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.commit_status import (
     CommitRecord,
     Ledger,
+    acknowledged,
     advance,
     context,
     given_up,
     met,
     owed,
     statement,
-    told,
 )
 from reconciler.core.sync.spec import KIND, owner_key
 from reconciler.runtime.forge.hosts import Hosts
@@ -163,7 +163,7 @@ class Reports:
                 # This one is lost for good; the next commit is another matter.
                 text = f"the status of {record.sha[:7]} was refused: {error}"
                 self._events.emit(sync, "Warning", "CommitStatusRefused", clip(text))
-                found = given_up(record) if error.reason == "CommitNotFound" else told(record)
+                found = given_up(record) if error.reason == "CommitNotFound" else acknowledged(record)
             known.ledger = known.ledger.with_record(found)
             pause_s = self._hosts.wrote(place.host, self._clock.monotonic()) if found.writes > record.writes else 0.0
             if pause_s > 0:
@@ -287,7 +287,7 @@ class _Desk:
             if error.consequence is Consequence.UNKNOWN:
                 known.certain.discard(record.sha)
             raise
-        return told(record)
+        return acknowledged(record)
 
 
 _NOTHING = Resource({"metadata": {}})

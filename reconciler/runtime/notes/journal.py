@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from reconciler.core.notes import status as notes_of
 from reconciler.core.notes.note import NoteLine
-from reconciler.core.notes.status import told
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.sync.spec import owner_key
@@ -27,7 +27,7 @@ class OutboxJournal:
         owner = resource.annotations.get(Annotation.OWNER)
         if not owner:
             return
-        lines = told(resource, resource.status, status, cluster=self.cluster, now=now, spec=shape)
+        lines = notes_of.lines(resource, resource.status, status, cluster=self.cluster, now=now, spec=shape)
         if lines:
             self.outbox.put_all(owner_key(owner), lines)
             self.heard(owner_key(owner), [line for _, line in lines])

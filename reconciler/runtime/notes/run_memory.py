@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from reconciler.core.errors import ReconcileError
 from reconciler.core.git.source import SourceError
 from reconciler.core.notes.note import NoteLine, render
-from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, rollouts, started, told
+from reconciler.core.notes.past import NEEDLES, ROLLOUTS_KEPT, Started, of_cluster, rollouts, started
 from reconciler.core.notes.target import Notes
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_key
@@ -32,7 +32,7 @@ class _Past(NamedTuple):
     rollouts: dict[Key, tuple[Mapping[str, Any], ...]]
 
     def add(self, texts: Iterable[str], cluster: str) -> None:
-        lines = told(texts, cluster)
+        lines = of_cluster(texts, cluster)
         for key, ran in started(lines).items():
             self.jobs[key] = {**ran, **self.jobs.get(key, {})}
         for key, ended in rollouts(lines).items():

@@ -40,7 +40,7 @@ def test_an_edit_that_was_put_back_shows_corrected_for_an_hour(lab: Lab, git: La
     mark = lab.simulator.mark()
     git.edit(enableNetworkIsolation=True)
     lab.settle()
-    assert drift(lab, git)["state"] == "InSync"  # it is put back in a moment
+    assert drift(lab, git)["state"] == "InSync"  # it is reverted in a moment
 
     git.put_back(told_first=told_first)
 
@@ -87,7 +87,7 @@ def test_an_edit_that_is_not_put_back_is_held_and_said(lab: Lab, git: LabGit) ->
     assert "Reconciling" in lab.types(git.key)
     assert ready["message"] == (
         "edited in the cluster by kubectl-edit at 2026-03-01T10:00:00Z: /spec/hyperParameters/0/value; "
-        "nothing of it is acted on; it is not put back yet"
+        "nothing of it is acted on; it is not reverted yet"
     )
     (one,) = drift(lab, git)["differences"]
     assert (one["plane"], one["path"], one["by"]) == ("git", "/spec/hyperParameters/0/value", "kubectl-edit")
@@ -265,7 +265,7 @@ def test_a_fight_ends_in_a_hold_that_a_restart_remembers(lab: Lab, git: LabGit) 
 
     drifted, ready = (lab.condition(git.key, kind) for kind in ("Drifted", "Ready"))
     assert (drifted["reason"], ready["reason"]) == ("DriftFlapping", "DriftFlapping")
-    assert "put back 3 times within the hour" in ready["message"]
+    assert "reverted 3 times within the hour" in ready["message"]
     assert drift(lab, git)["state"] == "Drifted"
     lab.run(3700, step_s=60)
     assert lab.condition(git.key, "Drifted")["reason"] == "EditedInCluster"  # the sync may put it back again
@@ -336,7 +336,7 @@ def test_in_a_freeze_nothing_of_an_edit_is_acted_on(lab: Lab, git: LabGit, whole
 
     assert drift(lab, git)["state"] == "Drifted"
     assert "suspended" in lab.condition(git.key, "Ready")["message"].lower()
-    assert "nothing is put right" in lab.condition(git.key, "Drifted")["message"]
+    assert "nothing is corrected" in lab.condition(git.key, "Drifted")["message"]
     if whole:
         git.begin(suspend=False)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.notes.past import started, told
+from reconciler.core.notes.past import of_cluster, started
 from reconciler.core.resource import Key
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 
@@ -266,7 +266,7 @@ def rebuilt(lab: Lab, manifest: dict[str, Any]) -> Key:
     key = lab.cluster.apply(manifest)
     lab.cluster.forget(key)
     lines = [json.dumps(line) for line in lab.around.noted.values()]
-    lab.around.past_runs = started(told(lines, "lab"))[key]
+    lab.around.past_runs = started(of_cluster(lines, "lab"))[key]
     lab.begin()
     return lab.cluster.apply(manifest)
 

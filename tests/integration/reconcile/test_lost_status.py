@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.notes.past import rollouts, told
+from reconciler.core.notes.past import of_cluster, rollouts
 from reconciler.core.resource import Key
 from tests.integration.reconcile.test_quarantine import wipe
 from tests.integration.reconcile.test_rollouts import in_service, rolled_back, updates
@@ -111,7 +111,7 @@ def test_a_rebuilt_cluster_has_the_history_that_notes_tell_and_goes_on_counting(
     lab.run(until=lambda: lab.is_ready(key) and updates(lab) == 1, step_s=20)
     before = [(one["id"], one["hash"], one["result"]) for one in lab.status(key)["history"]]
     noted, mark = dict(lab.around.noted), lab.simulator.mark()
-    lab.around.past_rollouts = rollouts(told((json.dumps(line) for line in noted.values()), "lab"))[key]
+    lab.around.past_rollouts = rollouts(of_cluster((json.dumps(line) for line in noted.values()), "lab"))[key]
     rebuilt(lab, key, pushed(LATER, "lab:2"))
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     after = lab.status(key)["history"]

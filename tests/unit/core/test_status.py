@@ -110,11 +110,11 @@ def test_a_suspended_object_keeps_what_is_known_and_says_why_nothing_moves() -> 
     ]
     assert _suspended(resource(told, generation=4)) == told
 
-    # What is edited meanwhile is not put back, and told.
+    # What is edited meanwhile is not reverted, and reported.
     edited = _suspended(resource(told, generation=5), Difference("git", "/spec/a", "1", "2", "kubectl-edit"))
     drifted = next(c for c in edited["conditions"] if c["type"] == "Drifted")
     assert (drifted["reason"], edited["drift"]["state"]) == ("EditedInCluster", "Drifted")
-    assert drifted["message"] == "1 differ: /spec/a; edited by kubectl-edit; nothing is put right: Suspended"
+    assert drifted["message"] == "1 differ: /spec/a; edited by kubectl-edit; nothing is corrected: Suspended"
     assert "Drifted" not in {c["type"] for c in _suspended(resource(edited, generation=6))["conditions"]}
 
 

@@ -44,7 +44,7 @@ class HostingObserved:
     endpoint_known: bool = False
     """Whether `endpoint` is an answer: None then means that the service says it is not there."""
     owners: Mapping[str, Owner] = field(default_factory=dict)
-    """Only of objects that no record of ours proves to be ours."""
+    """Only of objects that no record proves to be ours."""
     arns: Mapping[str, str] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     quarantined: Mapping[str, str] = field(default_factory=dict)

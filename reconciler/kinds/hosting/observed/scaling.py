@@ -29,8 +29,8 @@ class ScaledVariant:
 def look(view: View, this: Pass, endpoint: Answer) -> tuple[ScaledVariant, ...]:
     """Which variants are scalable targets, read now: one request, and one more where there are any.
 
-    An account that may not be asked, or a network without Application Auto Scaling, keeps no rollout back unless a policy of
-    ours is about this endpoint.
+    An account that may not be asked, or a network without Application Auto Scaling, keeps no rollout back unless one of our
+    policies is about this endpoint.
     """
     name = str(endpoint["EndpointName"])
     resources = [

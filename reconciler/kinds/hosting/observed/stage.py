@@ -2,7 +2,7 @@
 
 SageMaker shows it per variant, as a status and a sentence (`VariantStatus`, SM-118), and beside that the
 fleet that is coming (`PendingDeploymentSummary`) and how it shall come (`LastDeploymentConfig`). Sentences that are not known here
-are passed on as they are. Times are SageMaker's own: nothing here is compared with a clock of ours.
+are passed on as they are. Times are SageMaker's own: nothing here is compared with our clock.
 """
 
 from __future__ import annotations

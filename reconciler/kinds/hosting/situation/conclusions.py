@@ -217,7 +217,7 @@ def released(s: Situation) -> Situation:
 
 
 def found_serving(s: Situation) -> Situation:
-    """What serves, though no rollout of ours is known to have brought it there, is taken for what was applied last."""
+    """What serves, though no rollout is known to have brought it there, is taken for what was applied last."""
     if not (s.undisputed and s.attempt is None and s.looked):
         return s
     s, live = s.with_rollout(releasing=False), s.live
@@ -250,7 +250,7 @@ def compared(s: Situation) -> Situation:
 
 
 def _with_serving(s: Situation, history: History, serving: Content) -> History:
-    """With an entry for what serves even when no rollout of ours brought it there: one may roll back to it. When status was
+    """With an entry for what serves even when no rollout of this object brought it there: one may roll back to it. When status was
     lost, the commit is known by the tag of its configuration.
     """
     newest = history.newest

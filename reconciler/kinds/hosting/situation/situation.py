@@ -66,7 +66,7 @@ class Situation:
 
     @property
     def not_owned(self) -> str:
-        """The name of an object under a name of ours that is not ours, nor may be taken over."""
+        """The name of a remote object that goes by one of our names, is not owned and may not be taken over."""
         return next((name for name in self.seen.owners if not self.owned(name)), "")
 
     def owned(self, name: str) -> bool:

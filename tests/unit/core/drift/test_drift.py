@@ -238,7 +238,7 @@ def test_a_weight_that_correct_leaves_alone_says_so(policy: Policy, said: bool) 
     (drift,) = told((found, timedelta(0)))
     told_of = condition(drift, found, policy, ())
     assert told_of is not None
-    assert ("put right where Correct is written out" in told_of.message) is said
+    assert ("corrected where Correct is written out" in told_of.message) is said
 
 
 @pytest.mark.parametrize(

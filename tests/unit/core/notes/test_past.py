@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.notes.note import About, Rollout, job_started, render, rollout_ended, rollout_started
-from reconciler.core.notes.past import NEEDLES, Started, rollouts, started, told
+from reconciler.core.notes.past import NEEDLES, Started, of_cluster, rollouts, started
 from reconciler.core.resource import Key
 
 KEY = Key("TrainingJob", "ml", "train")
@@ -24,13 +24,13 @@ def changed(**members: Any) -> str:
 
 def test_a_rendered_line_is_found_and_read() -> None:
     assert NEEDLES[0] in LINE
-    assert started(told([LINE], "prod")) == {KEY: {"abc": TOLD}}
+    assert started(of_cluster([LINE], "prod")) == {KEY: {"abc": TOLD}}
 
 
 def test_the_first_line_of_a_content_counts() -> None:
     later = changed(at="2026-03-02T12:00:00Z", job="other")
-    assert started(told([LINE, later, changed(content="xyz")], "prod"))[KEY].keys() == {"abc", "xyz"}
-    assert started(told([LINE, later], "prod"))[KEY]["abc"] == TOLD
+    assert started(of_cluster([LINE, later, changed(content="xyz")], "prod"))[KEY].keys() == {"abc", "xyz"}
+    assert started(of_cluster([LINE, later], "prod"))[KEY]["abc"] == TOLD
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_first_line_of_a_content_counts() -> None:
     ],
 )
 def test_others_are_passed_over(line: str) -> None:
-    assert started(told([line], "prod")) == {}
+    assert started(of_cluster([line], "prod")) == {}
 
 
 SERVED = Key("HostingDeployment", "ml", "churn")
@@ -61,12 +61,12 @@ def test_rollouts_that_ended_are_history_newest_first() -> None:
     begun = render(rollout_started(About("prod", *SERVED), AT, Rollout(3, "xyz", "churn-xyz", "git")))
     lines = [ended(1), ended(2, "RolledBack", 1), begun]
     assert all(NEEDLES[1] in line for line in lines)
-    newest, oldest = rollouts(told([*lines, LINE, "words", lines[0][:-5]], "prod"))[SERVED]
+    newest, oldest = rollouts(of_cluster([*lines, LINE, "words", lines[0][:-5]], "prod"))[SERVED]
     assert (newest["id"], newest["result"], newest["endpointConfigName"]) == (2, "RolledBack", "churn-abc")
     assert (oldest["startedAt"], oldest["finishedAt"]) == ("2026-03-01T11:59:00Z", "2026-03-01T12:00:00Z")
-    assert rollouts(told(lines, "another")) == {}
+    assert rollouts(of_cluster(lines, "another")) == {}
 
 
 def test_of_a_number_that_was_given_twice_the_later_counts() -> None:
-    (entry,) = rollouts(told([ended(1, hours=5, content="new"), ended(1)], "prod"))[SERVED]
+    (entry,) = rollouts(of_cluster([ended(1, hours=5, content="new"), ended(1)], "prod"))[SERVED]
     assert entry["hash"] == "new"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.notes.status import told
+from reconciler.core.notes.status import lines as lines_of
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Structure
 
@@ -51,7 +51,7 @@ def resource() -> Resource:
 
 
 def lines(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]]:
-    found = told(resource(), before, after, cluster="prod", now=NOW, spec=SPEC)
+    found = lines_of(resource(), before, after, cluster="prod", now=NOW, spec=SPEC)
     return [(str(line.event), commit[0]) for commit, line in found]
 
 
@@ -111,9 +111,9 @@ def test_notes_are_rebuilt_from_status_under_the_ids_they_had() -> None:
     at_the_time = {
         line.id
         for number, (before, after) in enumerate(itertools.pairwise(steps))
-        for _, line in told(resource(), before, after, cluster="prod", now=NOW + timedelta(days=number), spec=SPEC)
+        for _, line in lines_of(resource(), before, after, cluster="prod", now=NOW + timedelta(days=number), spec=SPEC)
     }
-    rebuilt = {line.id for _, line in told(resource(), {}, steps[-1], cluster="prod", now=NOW, spec=SPEC)}
+    rebuilt = {line.id for _, line in lines_of(resource(), {}, steps[-1], cluster="prod", now=NOW, spec=SPEC)}
     assert at_the_time == rebuilt
     assert len(rebuilt) == 8
 
@@ -121,7 +121,7 @@ def test_notes_are_rebuilt_from_status_under_the_ids_they_had() -> None:
 def test_what_a_finished_job_tells() -> None:
     run = {**DONE, "billableSeconds": 900, "metrics": {"auc": 0.9}, "creationTime": "2026-01-01T11:10:00Z"}
     after = {"run": run, "modelPath": "s3://b/model.tar.gz"}
-    ((_, line),) = told(resource(), {"run": STARTED}, after, cluster="prod", now=NOW, spec=SPEC)
+    ((_, line),) = lines_of(resource(), {"run": STARTED}, after, cluster="prod", now=NOW, spec=SPEC)
     told_ = {key: line.facts[key] for key in ("durationSeconds", "billableSeconds", "metrics", "artefact")}
     assert told_ == {
         "durationSeconds": 1200,

@@ -16,12 +16,12 @@ from reconciler.core.sync.commit_status import (
     WRITES,
     CommitRecord,
     Ledger,
+    acknowledged,
     advance,
     context,
     health,
     met,
     owed,
-    told,
 )
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -90,7 +90,7 @@ def say(ledger: Ledger) -> tuple[Ledger, list[tuple[str, CommitState]]]:
     said = []
     for record in owed(ledger):
         said.append((record.sha, record.state))
-        ledger = ledger.with_record(told(record))
+        ledger = ledger.with_record(acknowledged(record))
     return ledger, said
 
 

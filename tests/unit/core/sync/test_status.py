@@ -132,7 +132,7 @@ def test_a_revision_that_fails_first_has_one_entry() -> None:
         pytest.param(Drift(elsewhere=("Model/b /status/x",)), "DriftDetected", "in SageMaker: Model/b /status/x", id="in SageMaker"),
         pytest.param(
             Drift(fought=("Model/a /spec/x",), elsewhere=("Model/b /status/x",)), "DriftFlapping",
-            "put back too often, left alone for now: Model/a /spec/x; in SageMaker: Model/b /status/x", id="a fight goes first",
+            "reverted too often, left alone for now: Model/a /spec/x; in SageMaker: Model/b /status/x", id="a fight goes first",
         ),
     ],
 )  # fmt: skip

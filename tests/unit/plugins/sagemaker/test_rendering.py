@@ -118,7 +118,7 @@ def test_a_rollout_live() -> None:
         shown(rollout.lines(seen, HOW))
         == """
 serving      #2 bbbbbbb churn-h2
-rollout     Updating to #4 aaaaaaa churn-h4 "Four", 1h so far
+rollout      Updating to #4 aaaaaaa churn-h4 "Four", 1h so far
 stage        Baking
 next         h5 is queued; what lies between is skipped
 variant      main   instances 2 -> 4   weight 1
@@ -261,7 +261,7 @@ HostingDeployment/churn   sagemaker   /status/endpointConfigName   one       two
     assert (
         shown(differences.corrected_table(lately, PLAIN, NOW))
         == """
-OBJECT       PUT RIGHT     WHEN     TIMES   BY
+OBJECT       CORRECTED     WHEN     TIMES   BY
 Model/fine   /spec/image   5m ago   3       kubectl-edit
 """
     )
@@ -312,7 +312,7 @@ def test_a_trace() -> None:
     assert (
         shown(tracing.table(steps, PLAIN, of_one=True))
         == """
-WHEN                   COMMIT    WHAT          RESULT       AUTHOR   SUBJECT   TOLD
+WHEN                   COMMIT    WHAT         RESULT       AUTHOR   SUBJECT   DETAIL
 2026-01-03T00:00:00Z   ccccccc   rollout #3   RolledBack   Ada                alarm tripped
 2026-01-02T00:00:00Z   bbbbbbb   rollout #2   Succeeded    Ada
 2026-01-01T00:00:00Z   aaaaaaa   rollout #1   Succeeded    Ada
@@ -333,7 +333,7 @@ def test_a_commit_is_found_among_the_revisions_of_a_sync() -> None:
     assert (
         shown(tracing.table(tracing.of_commit(A[:8], [team], notes), PLAIN, of_one=False))
         == """
-OBJECT         WHAT       RESULT      WHEN                   TOLD
+OBJECT         WHAT       RESULT      WHEN                   DETAIL
 GitSync team   sync       Succeeded   2026-01-10T11:00:00Z   2 applied
 GitSync team   x.yaml:3   Rejected    2026-01-10T11:00:01Z   no
 """
@@ -351,7 +351,7 @@ def test_the_start_and_the_end_of_a_job_are_one_and_its_note_tells_the_commit() 
     train = resource("TrainingJob", "train", stalled="X", runs=[{"name": "train-1", "status": "Failed"}])
     found = {(step.what, step.result, step.commit) for step in tracing.of_object(train, notes)}
     assert found == {("job train-1", "Failed", A), ("job train-0", "Started", A)}
-    gone = {(step.object, step.what, step.told) for step in tracing.of_commit(A, [], notes)}
+    gone = {(step.object, step.what, step.detail) for step in tracing.of_commit(A, [], notes)}
     assert ("TrainingJob train", "job train-1", "out of memory") in gone
 
 
