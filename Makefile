@@ -60,6 +60,7 @@ check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m tests.support.evidence
 	$(BIN)/python -m tests.support.requirements
+	$(BIN)/python -m tests.support.words
 	$(BIN)/python -m reconciler crds --check crds
 	$(BIN)/python -m tests.support.reference --check
 

@@ -326,7 +326,7 @@ def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Diff
 
 
 def _unseen(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> Iterator[str]:
-    """The paths that were reported of remote objects whose tags are not known now: after a start, or after one of our own changes."""
+    """The paths that were reported of remote objects whose tags are not known now: after a start, or after a change of this controller."""
     unknown = [arn for arn in arns if arn not in seen.live]
     for known in (tags.this.past.get("drift") or {}).get("differences") or ():
         path, live = str(known["path"]), str(known.get("live") or "")

@@ -300,4 +300,4 @@ def test_no_color_is_honoured(person: Person) -> None:
 
 def test_an_empty_namespace_is_healthy_and_says_how_to_begin(person: Person) -> None:
     ended = person.run("status")
-    assert (ended.returncode, "Nothing of ours" in ended.stdout) == (0, True)
+    assert (ended.returncode, "No GitSync and no SageMaker resource" in ended.stdout) == (0, True)
