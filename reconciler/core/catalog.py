@@ -17,6 +17,8 @@ __all__ = ["Catalog"]
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
+    """The kinds of one installation; the throw-away kind of the contract tests is one more entry."""
+
     kinds: tuple[Kind[Any], ...]
     """Those that are reconciled with SageMaker."""
     others: tuple[Schema, ...] = ()
@@ -24,10 +26,12 @@ class Catalog:
 
     @cached_property
     def schemas(self) -> tuple[Schema, ...]:
+        """Of every custom resource, reconciled or not: what CRDs and `validate` are made from."""
         return (*(kind.schema for kind in self.kinds), *self.others)
 
     @cached_property
     def by_name(self) -> Mapping[str, Kind[Any]]:
+        """By Kubernetes kind."""
         return {kind.name: kind for kind in self.kinds}
 
     @cached_property

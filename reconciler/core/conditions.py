@@ -25,6 +25,8 @@ _ORDER = (READY, RECONCILING, STALLED, HEALTHY, DRIFTED)
 
 @dataclass(frozen=True)
 class Condition:
+    """A metav1.Condition before it is settled: without its generation and transition time."""
+
     type: str
     status: str
     """"True", "False" or "Unknown"."""
@@ -38,6 +40,7 @@ def stamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
+    """A time of status, with its zone. Raises ValueError for what is none."""
     return datetime.fromisoformat(text)
 
 
@@ -70,4 +73,5 @@ def settle(
 
 
 def find(conditions: Iterable[JsonObject], kind: str) -> JsonObject | None:
+    """The condition of a type, as it stands in status."""
     return next((condition for condition in conditions if condition.get("type") == kind), None)

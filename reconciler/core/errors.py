@@ -31,26 +31,38 @@ class ReconcileError(Exception):
 
 
 class StaleError(ReconcileError):
+    """A conditional write met another version."""
+
     reason = "Stale"
 
 
 class NotFoundError(ReconcileError):
+    """The service says that it is not there."""
+
     reason = "NotFound"
 
 
 class ConflictError(ReconcileError):
+    """The name is taken; by whom, its tags say."""
+
     reason = "AlreadyExists"
 
 
 class BusyError(ReconcileError):
+    """Not now: it is changing."""
+
     reason = "RemoteBusy"
 
 
 class TransientError(ReconcileError):
+    """It may work in a moment."""
+
     reason = "TransientError"
 
 
 class ThrottledError(TransientError):
+    """Too many requests; nothing was carried out."""
+
     reason = "Throttled"
     retry_after_s: float | None = None
     """When the one who throttles (or our own limiter) says how long to hold back."""
@@ -67,34 +79,50 @@ class RateLimitedError(ThrottledError):
 
 
 class CredentialsError(TransientError):
+    """Of the whole account: one probe goes on for all of its objects."""
+
     reason = "CredentialsInvalid"
 
 
 class LostReplyError(TransientError):
+    """It may have been carried out: never just repeated."""
+
     reason = "ReplyLost"
 
 
 class PreconditionError(ReconcileError):
+    """Tried again about once a minute."""
+
     reason = "PreconditionFailed"
 
 
 class DependencyError(PreconditionError):
+    """Tried again soon."""
+
     reason = "DependencyNotFound"
 
 
 class NotInServiceError(DependencyError):
+    """The endpoint is not InService: it cannot be scaled now."""
+
     reason = "DependencyNotReady"
 
 
 class DeniedError(ReconcileError):
+    """A right is missing; the message names the operation."""
+
     reason = "AccessDenied"
 
 
 class QuotaError(ReconcileError):
+    """An account's limit; only its owner can raise it."""
+
     reason = "QuotaExceeded"
 
 
 class TerminalError(ReconcileError):
+    """Refused for good; `reason` may be more precise than the class's."""
+
     reason = "Rejected"
 
     def __init__(self, message: str, reason: str | None = None) -> None:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 
 class Loop(NamedTuple):
+    """A thread that must not stand still, as `/healthz` asks it."""
+
     name: str
     alive: bool
     """Whether its thread runs."""
@@ -22,6 +24,7 @@ class Loop(NamedTuple):
 
 
 def ailing(loops: Iterable[Loop]) -> list[str]:
+    """Of those whose thread died or is stuck, what to say."""
     return [line for loop in loops if (line := _judged(loop))]
 
 

@@ -79,6 +79,8 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
+    """The call of a pass that did not go through; those behind it were not sent."""
+
     call: Call
     error: ReconcileError
 
@@ -139,9 +141,11 @@ class Pass:
 
     @property
     def partition(self) -> Partition:
+        """Of the region in which the object's remote objects are."""
         return self.partition_of(self.region)
 
     def reply(self, operation: str) -> Reply | None:
+        """The first reply to an operation in this pass."""
         return next((reply for reply in self.replies if reply.call.operation == operation), None)
 
 
@@ -225,6 +229,7 @@ class Kind(Generic[Observed]):
 
     @property
     def name(self) -> str:
+        """The Kubernetes kind."""
         return self.schema.kind
 
     @property

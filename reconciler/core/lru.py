@@ -17,12 +17,14 @@ class Lru(Generic[_Key, _Value]):
         return len(self._entries)
 
     def get(self, key: _Key) -> _Value | None:
+        """None where it is not known; a hit becomes the newest."""
         value = self._entries.pop(key, None)
         if value is not None:
             self._entries[key] = value
         return value
 
     def put(self, key: _Key, value: _Value) -> _Value:
+        """The oldest entry goes when there is no room."""
         self._entries.pop(key, None)
         self._entries[key] = value
         while len(self._entries) > self._bound:

@@ -15,6 +15,8 @@ OK = "ok"
 
 
 class AwsMeter(Protocol):
+    """Fed by the AWS adapter."""
+
     def aws_called(self, service: str, operation: str, result: str, seconds: float) -> None:
         """A request went out. `result` is OK or the reason of the error's class."""
 
@@ -23,31 +25,44 @@ class AwsMeter(Protocol):
 
 
 class GitMeter(Protocol):
+    """Fed by the Git adapter."""
+
     def git_called(self, operation: str, result: str, seconds: float) -> None:
         """A command that talks to a remote ended."""
 
 
 class KubeMeter(Protocol):
+    """Fed by the Kubernetes adapter."""
+
     def kube_called(self, verb: str, code: str, seconds: float) -> None:
         """A request was answered, or was not. A watch is measured until it is open."""
 
 
 class PassMeter(Protocol):
-    def reconciled(self, kind: str, result: str, seconds: float) -> None: ...
+    """Fed by the workers."""
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        """A pass ended: `result` is done, again, retry or bug."""
 
 
 class RolloutMeter(Protocol):
-    def rollout_ended(self, result: str, seconds: float) -> None: ...
+    """Fed by the informers, from history entries that end."""
+
+    def rollout_ended(self, result: str, seconds: float) -> None:
+        """Seconds from its start to its end."""
 
 
 class LagMeter(Protocol):
+    """Fed by the sync: from a commit to the cluster, and on to readiness."""
+
     def applied(self, sync: Key, seconds: float) -> None:
         """Since the commit was made."""
 
     def healthy(self, sync: Key, seconds: float) -> None:
         """Since the commit was applied."""
 
-    def gone(self, sync: Key) -> None: ...
+    def gone(self, sync: Key) -> None:
+        """The GitSync was deleted: its series end."""
 
 
 class Sample(NamedTuple):
@@ -58,7 +73,7 @@ class Sample(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-class Unmetered:
+class Unmetered(AwsMeter, GitMeter, KubeMeter, PassMeter, RolloutMeter, LagMeter):
     """Implements every meter."""
 
     def aws_called(self, service: str, operation: str, result: str, seconds: float) -> None: ...

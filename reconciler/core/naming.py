@@ -18,6 +18,7 @@ TUNING_NAME_LIMIT = 32
 
 
 def canonical_json(value: Json) -> bytes:
+    """Sorted keys, no white space, UTF-8: the bytes under every digest (D-1.3)."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -11,6 +11,8 @@ from reconciler.core.resource import Annotation, Resource
 
 
 class Owner(Enum):
+    """Whose a remote object is, by name, record or tag."""
+
     US = "us"
     OTHER = "other"
     NOBODY = "nobody"
@@ -30,6 +32,7 @@ def generated_name(resource: Resource) -> str:
 
 
 def own_tag(this: Pass) -> str:
+    """The owner tag's value for the object of this pass."""
     key = this.resource.key
     return owner_tag(this.identity.cluster, key.namespace, key.kind, key.name)
 
@@ -48,10 +51,12 @@ def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: st
 
 
 def may_adopt(this: Pass) -> bool:
+    """Whether the object asks for adoption and the installer lets its namespace."""
     return this.resource.annotations.get(Annotation.ADOPT) == "true" and not adoption_forbidden(this)
 
 
 def adoption_forbidden(this: Pass) -> bool:
+    """Whether the installer forbids adoption in the object's namespace."""
     return not this.identity.adoption_forbidden.isdisjoint({this.resource.namespace, "*"})
 
 

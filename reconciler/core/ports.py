@@ -12,6 +12,8 @@ from reconciler.core.values import JsonObject, Status
 
 
 class Clock(Protocol):
+    """`app.settings.SystemClock` is the one that reads the machine's."""
+
     def now(self) -> datetime:
         """Wall time, aware, UTC: for stamps and comparisons with other stamps of this service."""
 
@@ -22,8 +24,12 @@ class Clock(Protocol):
 class Cache(Protocol):
     """Objects of our kinds as the informers know them. Reading costs no request."""
 
-    def get(self, key: Key) -> Resource | None: ...
-    def items(self, kind: str) -> Iterable[Resource]: ...
+    def get(self, key: Key) -> Resource | None:
+        """None: not there, or not listed yet (`synced`)."""
+
+    def items(self, kind: str) -> Iterable[Resource]:
+        """Of every namespace that is watched."""
+
     def synced(self) -> bool:
         """Whether every kind was listed at least once: before that, absence means nothing."""
 
@@ -37,8 +43,12 @@ class Objects(Protocol):
     def get(self, key: Key) -> Resource | None:
         """Read live, past every cache."""
 
-    def replace_status(self, resource: Resource, status: Status) -> Resource: ...
-    def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource: ...
+    def replace_status(self, resource: Resource, status: Status) -> Resource:
+        """PUT the whole status. Returns the object as it is stored then."""
+
+    def set_finalizers(self, resource: Resource, finalizers: Iterable[str]) -> Resource:
+        """Raises StaleError and NotFoundError as every write does."""
+
     def replace(self, resource: Resource, manager: str) -> Resource:
         """PUT the whole object (spec and metadata) under `manager`."""
 
@@ -57,11 +67,15 @@ class Applier(Protocol):
 
 
 class Events(Protocol):
+    """Where Kubernetes Events go."""
+
     def emit(self, about: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str) -> None:
         """Fire and forget; never raises, never blocks a pass, equal texts are aggregated."""
 
 
 class Leader(Protocol):
+    """Whether this replica may change anything in AWS."""
+
     def is_leader(self) -> bool:
         """Checked just before every mutating call: answers from the Lease's own deadline, not from hope."""
 

@@ -45,8 +45,11 @@ NOT_READY = "DependencyNotReady"
 class Lookup(Protocol):
     """Other objects as the informers know them; asking costs no request."""
 
-    def get(self, key: Key, /) -> Resource | None: ...
-    def items(self, kind: str, /) -> Iterable[Resource]: ...
+    def get(self, key: Key, /) -> Resource | None:
+        """None: not there, as far as the informers know."""
+
+    def items(self, kind: str, /) -> Iterable[Resource]:
+        """Of every namespace that is watched."""
 
 
 class Snapshot:
@@ -74,11 +77,14 @@ class Used:
     """SageMaker's name of the job whose artefact it is."""
 
     def record(self) -> dict[str, str]:
+        """As `status.references` has it."""
         return {key: value for key, value in asdict(self).items() if value}
 
 
 @dataclass(frozen=True)
 class Wait:
+    """A reference that cannot be resolved yet, and why, for people."""
+
     path: str
     kind: str
     name: str
@@ -90,6 +96,8 @@ class Wait:
 
 @dataclass(frozen=True)
 class Resolved:
+    """What became of the references of a spec."""
+
     spec: Spec
     """Without `...Ref`; where one is waited for, without the field it stands for as well."""
     used: tuple[Used, ...] = ()
@@ -97,13 +105,17 @@ class Resolved:
 
     @property
     def why(self) -> str:
+        """Everything that is waited for, in one sentence; empty: nothing."""
         return "; ".join(map(str, self.waits))
 
     def records(self) -> list[dict[str, str]]:
+        """As `status.references` has them."""
         return [one.record() for one in self.used]
 
 
 class Target(NamedTuple):
+    """An object that a spec refers to, and where (a JSON Pointer)."""
+
     path: str
     key: Key
 
@@ -131,6 +143,7 @@ def reference_field(key: str, gives: str, providers: Mapping[str, Provider]) -> 
 
 
 def resolve(shape: Structure, spec: Spec, namespace: str, others: Lookup) -> Resolved:
+    """Look every `...Ref` of a spec up, and put what it gives in the place of the field that it stands for."""
     used: list[Used] = []
     waits: list[Wait] = []
 

@@ -99,10 +99,13 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
+    """Reads as the API server stores it: absent members are empty, never an error."""
+
     body: JsonObject
 
     @property
     def key(self) -> Key:
+        """Kind, namespace and name."""
         return Key(self.kind, self.namespace, self.name)
 
     @property
@@ -128,18 +131,22 @@ class Resource:
 
     @property
     def uid(self) -> str:
+        """Of this very object: one made anew under its name has another."""
         return str(self.metadata.get("uid", ""))
 
     @property
     def resource_version(self) -> str:
+        """Opaque; a conditional write names it."""
         return str(self.metadata.get("resourceVersion", ""))
 
     @property
     def generation(self) -> int:
+        """Grows with every change of spec."""
         return int(self.metadata.get("generation", 0))
 
     @property
     def deleting(self) -> bool:
+        """Whether it waits for its finalizers."""
         return bool(self.metadata.get("deletionTimestamp"))
 
     @property
@@ -185,10 +192,13 @@ class Resource:
         return self.body.get("status") or {}
 
     def with_status(self, status: Status) -> Resource:
+        """Another resource; this one is not changed."""
         return Resource({**self.body, "status": dict(status)})
 
     def with_metadata(self, **changes: Json) -> Resource:
+        """Another resource with these members of metadata."""
         return Resource({**self.body, "metadata": {**self.metadata, **changes}})
 
     def with_spec(self, spec: Spec) -> Resource:
+        """Another resource; this one is not changed."""
         return Resource({**self.body, "spec": dict(spec)})

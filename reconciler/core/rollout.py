@@ -45,6 +45,7 @@ class LiveEndpoint:
 
     @classmethod
     def parse(cls, found: Answer) -> Self:
+        """Of DescribeEndpoint's answer."""
         modified = found.get("LastModifiedTime")
         return cls(
             str(found["EndpointStatus"]),
@@ -55,6 +56,8 @@ class LiveEndpoint:
 
 
 class Outcome(Enum):
+    """What became of an attempt, by evidence (D-5.6)."""
+
     UNDER_WAY = "UnderWay"
     UNCONFIRMED = "Unconfirmed"
     """No trace yet, and too early to say that there will be none."""

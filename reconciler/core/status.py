@@ -157,5 +157,6 @@ def pruned(value: Json) -> Json:
 
 
 def is_ready(status: Status) -> bool:
+    """Whether the Ready condition is True; says nothing about which generation."""
     ready = find(status.get("conditions") or (), READY)
     return bool(ready and ready.get("status") == "True")

@@ -53,6 +53,7 @@ class TagsSeen:
 
 
 def set_tags(arn: str, tags: Mapping[str, str]) -> Call:
+    """The call that sets these tags on what the ARN names; best effort."""
     if _is_target(arn):
         return Call("TagResource", {"ResourceARN": arn, "Tags": dict(tags)}, best_effort=True)
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -60,6 +61,7 @@ def set_tags(arn: str, tags: Mapping[str, str]) -> Call:
 
 
 def take_tags(arn: str, keys: Sequence[str]) -> Call:
+    """The call that takes these keys off what the ARN names; best effort."""
     if _is_target(arn):
         return Call("UntagResource", {"ResourceARN": arn, "TagKeys": list(keys)}, best_effort=True)
     return Call("DeleteTags", {"ResourceArn": arn, "TagKeys": list(keys)}, best_effort=True)

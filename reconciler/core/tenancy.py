@@ -30,6 +30,8 @@ NAMESPACE = "{namespace}"
 
 
 class RoleNotAllowedError(DeniedError):
+    """The Namespace names a role that the installer did not list, or one that cannot be assumed there."""
+
     reason = "RoleNotAllowed"
 
 
@@ -50,6 +52,8 @@ class Tenant(NamedTuple):
 
 
 class Place(NamedTuple):
+    """Where an object's remote objects are."""
+
     tenant: Tenant
     conflict: Refusal | None = None
     """The namespace's role is another one than that under which things were made: they are followed, nothing is changed."""

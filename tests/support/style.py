@@ -209,13 +209,29 @@ def _density(name: str, found: Sequence[Module]) -> Figure:
 
 
 def _documented(name: str, found: Iterable[Module], *, of_modules: bool = False) -> Figure:
+    found = list(found)
     if of_modules:
         rows = [(Place(one.path, 1, "module"), ast.get_docstring(one.tree) is not None) for one in found]
     else:
-        rows = [row for module in found for row in public_names(module)]
+        said = _said_by_bases(found)
+        rows = [(place, have or place.says in said) for module in found for place, have in public_names(module)]
     without = tuple(place for place, documented in rows if not documented)
     have = len(rows) - len(without)
     return Figure(name, f"{100 * have / max(len(rows), 1):.0f} % ({have} of {len(rows)})", without)
+
+
+def _said_by_bases(found: Iterable[Module]) -> set[str]:
+    """Methods (`Class.method`) that a base class documents: an implementation need not say it again."""
+    classes = {node.name: node for module in found for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)}
+
+    def documented(name: str) -> set[str]:
+        node = classes.get(name)
+        if node is None:
+            return set()
+        own = {one.name for one in node.body if isinstance(one, Function) and ast.get_docstring(one)}
+        return own.union(*(documented(base.id) for base in node.bases if isinstance(base, ast.Name)))
+
+    return {f"{name}.{method}" for name in classes for method in documented(name)}
 
 
 def _journey() -> Figure:

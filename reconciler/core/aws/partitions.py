@@ -22,6 +22,8 @@ _CONSOLES = {
 
 @dataclass(frozen=True)
 class Partition:
+    """A group of regions that share names and hosts of their own: `aws`, `aws-cn`, `aws-us-gov`."""
+
     name: str = "aws"
     suffixes: tuple[str, ...] = ("amazonaws.com", "api.aws")
     """DNS suffixes of its service hosts, the plain one first."""
@@ -43,6 +45,7 @@ def commercial(region: str) -> Partition:
 
 
 def log_url(partition: Partition, region: str, group: str, stream_prefix: str) -> str:
+    """The CloudWatch console's page of a log group, filtered by the job's name."""
     if not partition.console:
         return ""
     return (
@@ -52,4 +55,5 @@ def log_url(partition: Partition, region: str, group: str, stream_prefix: str) -
 
 
 def invocation_url(partition: Partition, region: str, endpoint: str) -> str:
+    """The host and path that answers requests of an endpoint."""
     return f"https://runtime.sagemaker.{region}.{partition.suffixes[0]}/endpoints/{endpoint}/invocations"

@@ -33,18 +33,22 @@ class RemoteKind:
 
     @property
     def name_key(self) -> str:
+        """Member of requests and answers that holds the name."""
         return f"{self.name}Name"
 
     @property
     def arn_key(self) -> str:
+        """Member of answers that holds the ARN."""
         return f"{self.name}Arn"
 
     @property
     def describe(self) -> str:
+        """Name of the operation."""
         return f"Describe{self.name}"
 
     @property
     def list(self) -> str:
+        """Name of the operation."""
         return f"List{self.name}s"
 
     @property
@@ -57,6 +61,7 @@ class RemoteKind:
         return tuple(found.get(member) for member in (*self.moved_by, "CreationTime"))
 
     def named(self, found: Answer) -> str:
+        """Its name, from a summary or a description."""
         return str(found[self.name_key])
 
     def asks(self, name: str) -> JsonObject:
@@ -119,6 +124,7 @@ class RemoteKey(NamedTuple):
 
 
 def remote_key(remote: str, name: str) -> RemoteKey:
+    """By any spelling of the name: SageMaker's names differ in more than capitals."""
     return RemoteKey(remote, name.lower())
 
 

@@ -17,6 +17,8 @@ _LONGEST_NAME = 128
 
 
 class Hint(NamedTuple):
+    """Where an object in SageMaker is said to have moved: a reason to look, never the truth."""
+
     region: str
     account: str
     remote: RemoteKey

@@ -20,6 +20,8 @@ Entry = JsonObject
 
 
 class EditedPlace(NamedTuple):
+    """A JSON Pointer into the resource, with what Git wants there and what is live."""
+
     path: str
     desired: Json
     """None: not there."""
@@ -27,6 +29,8 @@ class EditedPlace(NamedTuple):
 
 
 class Author(NamedTuple):
+    """Who wrote an edit last, by managedFields."""
+
     manager: str
     at: str = ""
 

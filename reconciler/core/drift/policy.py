@@ -52,6 +52,8 @@ class DriftMode(StrEnum):
 
 
 class DriftVerdict(Enum):
+    """What happens to one difference."""
+
     CORRECT = "Correct"
     REPORT = "Report"
     IGNORE = "Ignore"
@@ -93,6 +95,7 @@ class Policy:
         return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> DriftVerdict:
+        """What this pass may do about a difference: the mode, unless the place is ignored, flaps, or needs `Correct` written out."""
         if self.mode is DriftMode.IGNORE or self.leaves(difference.path):
             return DriftVerdict.IGNORE
         allowed = self.mode is DriftMode.CORRECT and (self.written or not difference.careful) and not difference.stuck
@@ -103,6 +106,7 @@ class Policy:
         return within(path, self.ignored)
 
     def sift(self, found: Iterable[Difference]) -> Sifted:
+        """Without what is ignored."""
         kept = [(difference, self.verdict(difference)) for difference in found]
         return Sifted(
             tuple(difference for difference, verdict in kept if verdict is not DriftVerdict.IGNORE),

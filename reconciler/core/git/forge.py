@@ -112,6 +112,7 @@ class ForgeSecret:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
+        """From the members of a Secret, as Flux names them. Raises ForgeError for one that cannot work."""
         return cls(
             token=(values.get("token") or values.get("password") or values.get("bearerToken") or "").strip(),
             ca_crt=values.get("ca.crt", ""),
@@ -182,7 +183,8 @@ class Statement:
 class Forge(Protocol):
     """Both raise ForgeError and nothing else."""
 
-    def post(self, place: ForgeRepository, secret: ForgeSecret, statement: Statement) -> None: ...
+    def post(self, place: ForgeRepository, secret: ForgeSecret, statement: Statement) -> None:
+        """Set the status. Raises ForgeError, classed by what to do next."""
 
     def latest(self, place: ForgeRepository, secret: ForgeSecret, sha: str, context: str) -> Said | None:
         """What the commit says in this context now."""

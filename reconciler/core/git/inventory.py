@@ -37,6 +37,7 @@ def read(entries: Iterable[str]) -> dict[Key, tuple[str, ...]]:
 
 
 def write(inventory: Inventory) -> list[str]:
+    """`status.inventory`: one compact string per object, sorted."""
     return list(_lines(inventory))
 
 

@@ -104,6 +104,7 @@ class Revision:
 
     @property
     def short(self) -> str:
+        """The commit's first seven digits."""
         return self.sha[:7]
 
     @classmethod
@@ -150,6 +151,7 @@ class TreeFile:
 
     @property
     def regular(self) -> bool:
+        """Whether it is a plain file: no symbolic link, no submodule."""
         return self.mode not in (SYMLINK, SUBMODULE)
 
 
@@ -160,10 +162,12 @@ class CommitSnapshot(Protocol):
     """
 
     @property
-    def revision(self) -> Revision: ...
+    def revision(self) -> Revision:
+        """The ref and commit that was asked for."""
 
     @property
-    def commit(self) -> Commit: ...
+    def commit(self) -> Commit:
+        """Author, subject and time of the head."""
 
     def tree_id(self, path: str) -> str | None:
         """Id of the directory at `path` ("" is the root); None when nothing is there. A link or file is an error."""

@@ -28,6 +28,8 @@ __all__ = ["CheckReport", "Checker", "Finding"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """One fault for people: file, line, object, JSON Pointer, reason, message."""
+
     file: str
     line: int
     kind: str
@@ -40,6 +42,8 @@ class Finding:
 
 @dataclass(slots=True)
 class CheckReport:
+    """What `reconciler validate` prints."""
+
     files: int = 0
     objects: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -96,6 +100,7 @@ class Checker:
             self._report.findings.append(Finding(name, error.line, "", "", "", "InvalidYAML", error.message))
 
     def note(self, text: str) -> None:
+        """Keep a fault of a file that could not be read."""
         self._report.notes.append(text)
 
     def report(self) -> CheckReport:

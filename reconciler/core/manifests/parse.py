@@ -65,6 +65,7 @@ class Rejection:
 
     @property
     def place(self) -> str:
+        """`file:line`."""
         return f"{self.path}:{self.line}" if self.line else self.path or "the GitSync's spec"
 
 
@@ -130,6 +131,7 @@ class Lines:
         self._left = max(3, _RECOMPOSED_BYTES // (len(data) + 1))
 
     def of(self, document: Document) -> Callable[[str], int]:
+        """The line of the nearest place that the document has, for a JSON Pointer that may not exist in it."""
         asked = False
 
         def line_of(pointer: str) -> int:

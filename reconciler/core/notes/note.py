@@ -40,6 +40,8 @@ _SHORTEST_SECRET = 6
 
 
 class NoteEvent(StrEnum):
+    """What a line is about; the words are stable (docs/notes.md)."""
+
     JOB_STARTED = "JobStarted"
     JOB_FINISHED = "JobFinished"
     ROLLOUT_STARTED = "RolloutStarted"
@@ -75,6 +77,7 @@ class About:
 
     @classmethod
     def of(cls, resource: Resource, cluster: str, secrets: Iterable[str] = ()) -> Self:
+        """Of a resource, with the values that its lines must not contain."""
         said = resource.annotations
         return cls(
             cluster,
@@ -100,6 +103,7 @@ class NoteLine:
 
     @property
     def id(self) -> str:
+        """Twelve characters of a digest of what makes the event that event (D-20.2)."""
         about = self.about
         return digest([about.cluster, about.kind, about.namespace, about.name, str(self.event), *self.identity])
 
@@ -116,10 +120,12 @@ class Rollout:
 
     @classmethod
     def of(cls, entry: HistoryEntry) -> Self:
+        """Of an entry of history."""
         return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of)
 
     @property
     def facts(self) -> dict[str, Json]:
+        """The members that every line about it has."""
         return {
             "rollout": self.id,
             "hash": self.hash,
@@ -148,6 +154,7 @@ def job_finished(
     about: About, at: datetime, *, job: str, content: str, status: str, reason: str = "", duration_s: float | None = None,
     billable_s: float | None = None, metrics: Mapping[str, float] | None = None, artefact: str = "",
 ) -> NoteLine:  # fmt: skip
+    """Duration and billable time in seconds; metrics by name."""
     facts = {
         "job": job,
         "content": content,
@@ -162,6 +169,7 @@ def job_finished(
 
 
 def rollout_started(about: About, at: datetime, rollout: Rollout) -> NoteLine:
+    """At the commit that asked for it."""
     return NoteLine(at, NoteEvent.ROLLOUT_STARTED, about, (about.uid, rollout.id, rollout.hash), rollout.facts)
 
 
@@ -181,6 +189,7 @@ def hold_started(about: About, at: datetime, *, rollback_to: str, since: str, un
 
 
 def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reason: str = "") -> NoteLine:
+    """Under the same `since` as the line of its start."""
     facts = {"rollbackTo": rollback_to, "reason": reason}
     return NoteLine(at, NoteEvent.HOLD_ENDED, about, (about.uid, rollback_to, since), facts)
 
@@ -203,6 +212,7 @@ def drift_found(
 
 
 def drift_corrected(about: About, at: datetime, paths: Sequence[str], *, since: str, plane: str = "") -> NoteLine:
+    """In SageMaker by a call, or in Git by the sync (`plane`)."""
     facts = {"plane": plane, "pathCount": len(paths), "paths": list(paths[:_LISTED])}
     return NoteLine(at, NoteEvent.DRIFT_CORRECTED, about, (about.uid, since, plane, sorted(paths)), facts)
 
@@ -218,6 +228,7 @@ def file_rejected(
 
 
 def object_pruned(about: About, at: datetime) -> NoteLine:
+    """At the commit that took the file away."""
     return NoteLine(at, NoteEvent.OBJECT_PRUNED, about, (about.uid,), {})
 
 

@@ -30,6 +30,7 @@ class PendingLine:
 
     @classmethod
     def of(cls, commit: str, line: NoteLine) -> Self:
+        """A line with the commit that it goes to."""
         text = render(line)
         found = parse_line(text)
         assert found is not None  # noqa: S101 (we rendered it)
@@ -37,10 +38,12 @@ class PendingLine:
 
     @property
     def id(self) -> str:
+        """The line's, so that one is kept once."""
         return self.record.id
 
     @property
     def size(self) -> int:
+        """Bytes that it takes in the ConfigMap."""
         return len(self.commit) + self.record.size + len(self.id) * 2 + 16
 
 
@@ -56,14 +59,17 @@ def decode(data: JsonObject | None) -> dict[str, PendingLine]:
 
 
 def encode(entries: Mapping[str, PendingLine]) -> dict[str, str]:
+    """As the ConfigMap holds them."""
     return {id_: f"{entry.commit} {entry.record.text}" for id_, entry in entries.items()}
 
 
 def oldest(entries: Mapping[str, PendingLine], most: int) -> tuple[PendingLine, ...]:
+    """In the order in which they were put."""
     return tuple(sorted(entries.values(), key=lambda entry: (entry.record.at, entry.id))[:most])
 
 
 def by_commit(entries: Iterable[PendingLine]) -> dict[str, list[str]]:
+    """For one fetch and one push of a repository."""
     found: dict[str, list[str]] = {}
     for entry in entries:
         found.setdefault(entry.commit, []).append(entry.record.text)

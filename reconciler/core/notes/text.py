@@ -50,6 +50,7 @@ class ParsedLine:
 
     @property
     def size(self) -> int:
+        """Bytes of the text."""
         return len(self.text.encode("utf-8", "surrogateescape")) + 1
 
 

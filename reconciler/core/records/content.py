@@ -12,6 +12,8 @@ __all__ = ["Content"]
 
 @dataclass(frozen=True)
 class Content(Record):
+    """A hash, and the EndpointConfig under which SageMaker knows the content."""
+
     hash: str = ""
     """Digest over models, variants, data capture and KMS key; empty where it is not known."""
     config: str = member("endpointConfigName", default="")

@@ -24,6 +24,8 @@ _REASON_LIMIT = 256
 
 @dataclass(frozen=True)
 class HistoryEntry(Record):
+    """One rollout. Its commit is the one that asked for it, not the object's present one."""
+
     id: int = 0
     hash: str = ""
     config: str = member("endpointConfigName", default="")
@@ -46,42 +48,53 @@ class HistoryEntry(Record):
 
     @property
     def content(self) -> Content:
+        """What was rolled out."""
         return Content(self.hash, self.config)
 
     @property
     def source(self) -> SourceRecord:
+        """The commit that asked for it."""
         return SourceRecord(self.revision, self.commit, self.author, self.subject, self.path)
 
     @property
     def open(self) -> bool:
+        """Whether it is still under way."""
         return not self.result
 
     @property
     def succeeded(self) -> bool:
+        """Whether it came into service, whatever happened to it later."""
         return self.result == SUCCEEDED
 
 
 @dataclass(frozen=True)
 class History:
+    """Newest first."""
+
     entries: tuple[HistoryEntry, ...] = ()
 
     @classmethod
     def parse(cls, records: Iterable[JsonObject] | None) -> Self:
+        """Of `status.history`; what is no entry is left out."""
         listed = records if isinstance(records, (list, tuple)) else ()
         return cls(tuple(HistoryEntry.parse(one) for one in listed if isinstance(one, Mapping)))
 
     def record(self) -> list[dict[str, Json]]:
+        """As status has it."""
         return [entry.record() for entry in self.entries]
 
     @property
     def newest(self) -> HistoryEntry | None:
+        """The one that is open, or was the last."""
         return self.entries[0] if self.entries else None
 
     @property
     def succeeded(self) -> tuple[HistoryEntry, ...]:
+        """Rollback targets, newest first."""
         return tuple(entry for entry in self.entries if entry.succeeded)
 
     def entry(self, number: int) -> HistoryEntry | None:
+        """By its id, if it is still kept."""
         return next((entry for entry in self.entries if entry.id == number), None)
 
     def of(self, content_hash: str) -> HistoryEntry | None:

@@ -23,6 +23,8 @@ _REASON_LIMIT = 256
 
 @dataclass(frozen=True)
 class QuarantineEntry(Record):
+    """With the commit that asked for the content, and why it is here."""
+
     hash: str = ""
     config: str = member("endpointConfigName", default="")
     revision: str = ""
@@ -35,21 +37,27 @@ class QuarantineEntry(Record):
 
 @dataclass(frozen=True)
 class Quarantine:
+    """Newest first, 50 at most."""
+
     entries: tuple[QuarantineEntry, ...] = ()
 
     @classmethod
     def parse(cls, records: Iterable[JsonObject] | None) -> Self:
+        """Of `status.quarantine`; what is no entry is left out."""
         listed = records if isinstance(records, (list, tuple)) else ()
         return cls(tuple(QuarantineEntry.parse(one) for one in listed if isinstance(one, Mapping)))
 
     def record(self) -> list[dict[str, Json]]:
+        """As status has it."""
         return [entry.record() for entry in self.entries]
 
     @property
     def hashes(self) -> frozenset[str]:
+        """Of every content in it."""
         return frozenset(entry.hash for entry in self.entries)
 
     def of(self, content: Content) -> QuarantineEntry | None:
+        """The entry of a content; None: it may be sent."""
         return next((entry for entry in self.entries if entry.hash == content.hash), None)
 
     def added(self, content: Content, reason: str, now: datetime, *, revision: str = "", commit: str = "") -> Self:

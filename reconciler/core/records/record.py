@@ -49,6 +49,7 @@ class Record:
 
     @classmethod
     def parse(cls, found: Mapping[str, Any] | None) -> Self:
+        """From a JSON object; what is missing or of a wrong type is the field's default."""
         found = found if isinstance(found, Mapping) else {}
         values = {one.field: one.read(found) for one in _members(cls)}
         return cls(**values, unknown={key: value for key, value in found.items() if key not in declared(cls)})

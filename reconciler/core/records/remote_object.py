@@ -93,6 +93,7 @@ class Part(RemoteObject):
 
     @property
     def deletable(self) -> bool:
+        """Whether it is ours to delete once nothing uses it."""
         return not (self.taken or self.replaced)
 
 

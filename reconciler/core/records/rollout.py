@@ -49,6 +49,7 @@ class Attempt(Record):
         return isinstance(requested, Mapping) and Content.present(requested) and bool(found.get("requestedAt"))
 
     def age(self, now: datetime) -> timedelta:
+        """Since the request went out."""
         return now - moment(self.requested_at)
 
 
@@ -71,10 +72,12 @@ class HoldRecord(Record):
 
     @property
     def content(self) -> Content:
+        """What is held."""
         return Content(self.hash, self.config)
 
     @property
     def source(self) -> SourceRecord:
+        """The commit that it came from."""
         return SourceRecord(self.revision, self.commit, self.author, self.subject, self.path)
 
     @property
@@ -90,6 +93,8 @@ class HoldRecord(Record):
 
 @dataclass(frozen=True)
 class LastHold(Record):
+    """The hold that ended last, for the notes and for people."""
+
     id: int = 0
     since: Time = ""
     until: Time = ""
@@ -126,6 +131,8 @@ class Rebalance(Record):
 
 @dataclass(frozen=True)
 class RolloutRecord(Record):
+    """Everything that status remembers of moving the endpoint, beside history and quarantine."""
+
     phase: str = ""
     desired_hash: str = ""
     current_hash: str = ""

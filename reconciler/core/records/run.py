@@ -45,6 +45,7 @@ class Run(RemoteObject):
 
     @property
     def started(self) -> bool:
+        """Whether SageMaker has or had it: it is never created again (D-4)."""
         return bool(self.started_at)
 
     @property
@@ -71,11 +72,13 @@ class RunRecords:
 
     @classmethod
     def parse(cls, status: Status) -> Self:
+        """Of the whole status."""
         run, runs = status.get("run"), status.get("runs")
         listed = runs if isinstance(runs, (list, tuple)) else ()
         return cls(Run.parse(run) if run else None, tuple(Run.parse(one) for one in listed))
 
     def record(self) -> dict[str, Json]:
+        """The two members of status."""
         return {
             "run": self.current.record() if self.current else None,
             "runs": [run.record() for run in self.earlier],

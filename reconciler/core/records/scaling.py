@@ -36,14 +36,17 @@ class VariantTarget:
 
     @property
     def endpoint(self) -> str:
+        """The endpoint's name."""
         return self.resource_id.split("/")[1]
 
     @property
     def variant(self) -> str:
+        """The variant's name."""
         return self.resource_id.split("/")[3]
 
     @property
     def params(self) -> dict[str, str]:
+        """What identifies it in every operation of Application Auto Scaling."""
         return {
             "ServiceNamespace": NAMESPACE,
             "ResourceId": self.resource_id,
@@ -89,6 +92,7 @@ class ScalingTarget(RemoteObject):
 
     @property
     def variant(self) -> VariantTarget:
+        """As calls name it."""
         return VariantTarget(self.name, self.dimension)
 
     @property
@@ -101,6 +105,7 @@ class ScalingTarget(RemoteObject):
 
     @property
     def registered(self) -> bool:
+        """Whether the service took the registration on."""
         return bool(self.registered_at)
 
 

@@ -11,6 +11,8 @@ __all__ = ["SourceRecord"]
 
 @dataclass(frozen=True)
 class SourceRecord(Record):
+    """Empty where no syncer named a commit."""
+
     revision: str = ""
     """The head that was synced, as `main@sha1:...`."""
     commit: str = ""

@@ -17,6 +17,7 @@ __all__ = ["crd"]
 
 
 def crd(schema: Schema, spec: Structure) -> dict[str, Json]:
+    """The CustomResourceDefinition as a JSON object, structural and without defaults."""
     names: dict[str, Json] = {"kind": schema.kind, "listKind": f"{schema.kind}List", "plural": schema.plural}
     names["singular"] = schema.singular
     names["categories"] = list(schema.categories)

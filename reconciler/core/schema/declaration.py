@@ -64,6 +64,8 @@ class Nested:
 
 @dataclass(frozen=True)
 class Column:
+    """Of `kubectl get`; `path` is a JSONPath."""
+
     name: str
     path: str
     type: str = "string"
@@ -96,14 +98,17 @@ class Schema:
 
     @property
     def singular(self) -> str:
+        """As `kubectl get` takes it."""
         return self.kind.lower()
 
     @property
     def api_version(self) -> str:
+        """Group and version."""
         return f"{self.group}/{self.version}"
 
     @property
     def crd_name(self) -> str:
+        """Of the CustomResourceDefinition."""
         return f"{self.plural}.{self.group}"
 
 

@@ -35,6 +35,8 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Problem:
+    """One fault of a manifest: a JSON Pointer, a stable reason and a sentence that shows no secret value."""
+
     path: str
     """JSON Pointer into the manifest."""
     reason: str

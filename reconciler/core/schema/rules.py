@@ -18,11 +18,14 @@ class Rule(Protocol):
     """What core/schema/crd.py writes and core/schema/problems.py asks, of the structure that carries the rule."""
 
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """For people, with the fields as the resource spells them."""
 
-    def cel(self) -> str: ...
+    def cel(self) -> str:
+        """The same rule in Kubernetes' expression language, over `self`."""
 
-    def holds(self, value: JsonObject) -> bool: ...
+    def holds(self, value: JsonObject) -> bool:
+        """The same rule in Python, over a JSON object."""
 
 
 def _has(key: str) -> str:
@@ -42,7 +45,9 @@ def _spelled(keys: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class ExactlyOne:
+class ExactlyOne(Rule):
+    """One of the fields, and no other of them."""
+
     keys: tuple[str, ...]
 
     @property
@@ -57,7 +62,9 @@ class ExactlyOne:
 
 
 @dataclass(frozen=True)
-class AtMostOne:
+class AtMostOne(Rule):
+    """Fields that exclude one another."""
+
     keys: tuple[str, ...]
 
     @property
@@ -72,7 +79,9 @@ class AtMostOne:
 
 
 @dataclass(frozen=True)
-class AtLeastOne:
+class AtLeastOne(Rule):
+    """One of the fields has to be there."""
+
     keys: tuple[str, ...]
 
     @property
@@ -87,7 +96,7 @@ class AtLeastOne:
 
 
 @dataclass(frozen=True)
-class Requires:
+class Requires(Rule):
     """Where `key` is set (to `equals`, if given) one of `needs` must be set."""
 
     key: str
@@ -110,7 +119,7 @@ class Requires:
 
 
 @dataclass(frozen=True)
-class NotGreater:
+class NotGreater(Rule):
     smaller: str
     larger: str
 

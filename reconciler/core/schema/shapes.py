@@ -126,6 +126,8 @@ class Field:
 
 @dataclass(frozen=True)
 class Structure:
+    """An object with known members."""
+
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
 

@@ -24,14 +24,17 @@ __all__ = [
 
 
 def string() -> Scalar:
+    """Any text."""
     return Scalar("string")
 
 
 def integer() -> Scalar:
+    """64 bits."""
     return Scalar("integer", format="int64")
 
 
 def number() -> Scalar:
+    """With a fraction, such as a weight."""
     return Scalar("number")
 
 
@@ -40,18 +43,22 @@ def boolean() -> Scalar:
 
 
 def time() -> Scalar:
+    """RFC 3339."""
     return Scalar("string", format="date-time")
 
 
 def many(item: Shape, max_items: int | None = None) -> List:
+    """A list that is replaced as a whole."""
     return List(item, max_items=max_items)
 
 
 def pairs() -> NameValueList:
+    """A map of texts, written as `{name, value}` pairs."""
     return NameValueList(string(), string())
 
 
 def record(**members: Shape) -> Structure:
+    """A closed object: an unknown member is refused by the API server."""
     return Structure(tuple(Field(key, shape) for key, shape in members.items()))
 
 

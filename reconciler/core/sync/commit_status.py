@@ -95,6 +95,7 @@ class Ledger:
         return cls(tuple(records[:RECORDS]), tuple(str(sha) for sha in kept.get("open") or ())[:OPEN])
 
     def write(self) -> dict[str, Json]:
+        """As the GitSync's status has it."""
         records = [
             {
                 key: value
@@ -124,6 +125,7 @@ def context(cluster: str, sync: Key) -> str:
 
 
 def statement(record: CommitRecord, name: str, target: StatusTarget) -> Statement:
+    """What is posted to the forge for a commit."""
     return Statement(record.sha, record.ref, record.state, name, record.description, target.target_url)
 
 

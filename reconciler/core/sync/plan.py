@@ -71,15 +71,19 @@ class Edited:
 
     @property
     def paths(self) -> tuple[str, ...]:
+        """JSON Pointers of what was edited, spec and labels alike."""
         return tuple(difference.path for difference in self.differences)
 
     @property
     def author(self) -> Author | None:
+        """Who edited it last, if managedFields say so."""
         return editor(self.differences)
 
 
 @dataclass(frozen=True)
 class SyncPlan:
+    """What a pass has to do in the cluster, in lists that are carried out in the order of the fields."""
+
     to_apply: tuple[Wanted, ...] = ()
     """Changes of existing objects first, so that a change overtakes a flood of new ones."""
     to_revert: tuple[Edited, ...] = ()

@@ -34,6 +34,7 @@ class OnChange(StrEnum):
 
     @classmethod
     def read(cls, text: str | None, default: OnChange) -> OnChange:
+        """Anything unknown counts as not said."""
         return next((choice for choice in cls if text is not None and choice.value.lower() == text.lower()), default)
 
 
@@ -46,11 +47,14 @@ class IgnoreRule:
     name: str = ""
 
     def covers(self, key: Key) -> bool:
+        """Whether the rule is about this object."""
         return self.kind in ("", "*", key.kind) and self.name in ("", "*", key.name)
 
 
 @dataclass(frozen=True)
 class GitSyncSpec:
+    """A GitSync's spec, parsed once; see `parse` for what it refuses."""
+
     url: str
     ref: Ref = field(default_factory=Ref)
     secret: str = ""
@@ -124,6 +128,7 @@ def owner_id(key: Key) -> str:
 
 
 def owner_key(owner: str) -> Key:
+    """The GitSync that an owner annotation names; None for what is no such text."""
     namespace, _, name = owner.partition("/")
     return Key(KIND, namespace, name)
 

@@ -66,6 +66,8 @@ _OURS = frozenset({READY, RECONCILING, STALLED, DRIFTED})
 
 
 class SyncVerdict(Enum):
+    """How a pass of a GitSync ended."""
+
     SUCCEEDED = "Succeeded"
     WORKING = "Working"
     RETRYING = "Retrying"
@@ -107,6 +109,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Counts:
+    """`status.objects`."""
+
     total: int = 0
     ready: int = 0
     failed: int = 0
@@ -134,6 +138,7 @@ class SyncReport:
 
 
 def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Json]:
+    """The whole status of a GitSync after a pass."""
     past = sync.status
     verdict = report.outcome.verdict
     status = {
@@ -157,6 +162,7 @@ def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Json]
 
 
 def shown(rejected: Sequence[Rejection]) -> list[dict[str, Json]]:
+    """`status.rejected`: the first 50, each file in turn."""
     return [
         {
             key: value
