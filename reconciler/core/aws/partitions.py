@@ -45,7 +45,7 @@ def commercial(region: str) -> Partition:
 
 
 def log_url(partition: Partition, region: str, group: str, stream_prefix: str) -> str:
-    """The CloudWatch console's page of a log group, filtered by the job's name."""
+    """The CloudWatch console's page of a log group, filtered by the start of a stream's name; empty where the partition has no console."""
     if not partition.console:
         return ""
     return (
@@ -55,5 +55,5 @@ def log_url(partition: Partition, region: str, group: str, stream_prefix: str) -
 
 
 def invocation_url(partition: Partition, region: str, endpoint: str) -> str:
-    """The host and path that answers requests of an endpoint."""
+    """The URL that answers requests to an endpoint."""
     return f"https://runtime.sagemaker.{region}.{partition.suffixes[0]}/endpoints/{endpoint}/invocations"

@@ -124,7 +124,7 @@ class RemoteKey(NamedTuple):
 
 
 def remote_key(remote: str, name: str) -> RemoteKey:
-    """By any spelling of the name: SageMaker's names differ in more than capitals."""
+    """With the name in lower case: ARNs carry it so, whatever case it was given in."""
     return RemoteKey(remote, name.lower())
 
 

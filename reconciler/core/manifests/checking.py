@@ -100,7 +100,7 @@ class Checker:
             self._report.findings.append(Finding(name, error.line, "", "", "", "InvalidYAML", error.message))
 
     def note(self, text: str) -> None:
-        """Keep a fault of a file that could not be read."""
+        """Keep a remark for people that makes nothing invalid."""
         self._report.notes.append(text)
 
     def report(self) -> CheckReport:

@@ -131,7 +131,7 @@ class Lines:
         self._left = max(3, _RECOMPOSED_BYTES // (len(data) + 1))
 
     def of(self, document: Document) -> Callable[[str], int]:
-        """The line of the nearest place that the document has, for a JSON Pointer that may not exist in it."""
+        """A function from a JSON Pointer to its line, or to that of the nearest place that the document has."""
         asked = False
 
         def line_of(pointer: str) -> int:

@@ -162,7 +162,7 @@ def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Json]
 
 
 def shown(rejected: Sequence[Rejection]) -> list[dict[str, Json]]:
-    """`status.rejected`: the first 50, each file in turn."""
+    """As `status.rejected` lists them, empty members left out."""
     return [
         {
             key: value
