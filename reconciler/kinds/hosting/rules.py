@@ -1,6 +1,7 @@
 """Everything that can happen to a HostingDeployment, in order.
 
-Each rule is a function of one situation: a decision, or None when it is no matter of this rule's. The first decision counts.
+Each rule is a pure function of one situation: a decision, or None when it is no matter of this rule's. The first decision
+counts. The order is `RULES`, at the end:
 
     whose is it?            a deleted object ends; the spec of another endpoint, and an object of somebody else's, stop all the rest
     what is under way?      an open attempt is waited for or sent again; nothing else is asked of an endpoint meanwhile
@@ -8,6 +9,7 @@ Each rule is a function of one situation: a decision, or None when it is no matt
     what serves is wanted   it is repaired, cleaned up after, and left alone
     something else serves   quarantined content is never sent, whatever else holds; then what is wanted is brought into service
 
+What brings content into service (`_roll_out`, `_move`) is a short chain of its own: missing parts, then scaling, then the endpoint.
 An endpoint that is changing takes no request, so `endpoint_changing` comes before every rule that sends one (those of an open
 attempt have evidence that it is not). That what serves comes before the quarantine is no mistake: content that came into
 service is not touched because it failed once.
