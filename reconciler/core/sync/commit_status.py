@@ -31,6 +31,7 @@ from reconciler.core.git import inventory
 from reconciler.core.git.forge import WORDS, CommitState, Said, Statement, StatusTarget
 from reconciler.core.git.source import Revision
 from reconciler.core.naming import digest
+from reconciler.core.records.sync_entry import sync_history
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
 from reconciler.core.values import Json, Status
@@ -213,12 +214,11 @@ _PENDING = "Applying; success follows when every object is ready and healthy"
 def _skipped(ledger: Ledger, sync: Resource, revision: Revision) -> Iterator[CommitRecord]:
     """Commits that were attempted and followed while nobody looked here. Without records there is nothing to catch up."""
     known = {record.sha for record in ledger.records}
-    for entry in sync.status.get("history") or ():
-        sha = str(entry.get("commit", ""))
-        if not known or sha in known:
+    for entry in sync_history(sync.status):
+        if not known or entry.commit in known:
             return
-        if sha != revision.sha and sha:
-            yield CommitRecord(sha, revision.ref, CommitState.PENDING, _PENDING)
+        if entry.commit not in ("", revision.sha):
+            yield CommitRecord(entry.commit, revision.ref, CommitState.PENDING, _PENDING)
 
 
 def _superseded(record: CommitRecord, revision: Revision) -> CommitRecord:

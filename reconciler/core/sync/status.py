@@ -35,7 +35,7 @@ readable for an hour).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -55,6 +55,7 @@ from reconciler.core.drift.policy import FLAPPING
 from reconciler.core.git.source import Commit, Revision
 from reconciler.core.git.webhooks import path_of
 from reconciler.core.manifests.parse import Rejection, bounded
+from reconciler.core.records.sync_entry import SyncEntry
 from reconciler.core.resource import Resource
 from reconciler.core.values import Json, JsonObject, Status
 
@@ -185,27 +186,31 @@ def remember(history: Sequence[JsonObject], report: SyncReport, now: datetime) -
     work, past = report.work, [dict(entry) for entry in history]
     if work is None or report.attempted is None:
         return past
-    entry: dict[str, Json] = {
-        "revision": str(report.attempted),
-        "commit": work.commit.sha,
-        "author": work.commit.author,
-        "subject": work.commit.subject,
-        "startedAt": stamp(work.started),
-        "finishedAt": stamp(now),
-        "result": _RESULTS[report.outcome.verdict],
-        "message": clip(report.outcome.message),
-        "applied": work.applied,
-        "pruned": work.pruned,
-        "failed": work.failed,
-    }
-    if past and past[0].get("revision") == entry["revision"]:
-        before = past.pop(0)
-        if before.get("result") == entry["result"] and not (work.applied or work.pruned):
-            return [before, *past]
-        entry["startedAt"] = before.get("startedAt", entry["startedAt"])
-        entry["applied"] += before.get("applied", 0)
-        entry["pruned"] += before.get("pruned", 0)
-    return [{key: value for key, value in entry.items() if value != ""}, *past][:HISTORY]
+    entry = SyncEntry(
+        str(report.attempted),
+        work.commit.sha,
+        work.commit.author,
+        work.commit.subject,
+        stamp(work.started),
+        stamp(now),
+        _RESULTS[report.outcome.verdict],
+        clip(report.outcome.message),
+        work.applied,
+        work.pruned,
+        work.failed,
+    )
+    before = SyncEntry.parse(past[0]) if past else None
+    if before is not None and before.revision == entry.revision:
+        if before.result == entry.result and not (work.applied or work.pruned):
+            return past
+        past = past[1:]
+        entry = replace(
+            entry,
+            started_at=before.started_at or entry.started_at,
+            applied=before.applied + entry.applied,
+            pruned=before.pruned + entry.pruned,
+        )
+    return [entry.record(), *past][:HISTORY]
 
 
 _RESULTS = {

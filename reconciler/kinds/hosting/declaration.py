@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.kind import Shown
-from reconciler.core.records.remote_object import EndpointRecord, Part, RemoteObject
+from reconciler.core.records.content import Content
+from reconciler.core.records.history import History, HistoryEntry
+from reconciler.core.records.remote_object import EndpointRecord, Part, RemoteObject, by_name
+from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.schema.reference import Given, Provider
-from reconciler.core.values import JsonObject, Status
+from reconciler.core.values import Status
 
 __all__ = ["ENDPOINT", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
 
@@ -28,6 +31,8 @@ class _RequestedEndpoint(EndpointRecord):
 
 
 def records(status: Status) -> tuple[RemoteObject, ...]:
+    """Every object in SageMaker that status names: the endpoint first, then models, then configurations."""
+    # Not `RolloutRecord.attempt`: a request of which nothing but its time is known may have been received all the same.
     requested = bool((status.get("rollout") or {}).get("requestedAt"))
     endpoint = (_RequestedEndpoint if requested else EndpointRecord).parse(status.get("endpoint"))
     parts = (Part.parse(one) for key in ("models", "configs") for one in status.get(key) or ())
@@ -50,36 +55,33 @@ MODELS = Provider(
 
 
 def shown(status: Status) -> Iterator[Shown]:
+    """The endpoint with what SageMaker does to it, and the configuration that serves with its history id."""
     if not status.get("endpointName"):
         return
     yield Shown("Endpoint", str(status["endpointName"]), str(status.get("endpointStatus") or ""), _stage(status))
     if status.get("endpointConfigName"):
         entry = serving_entry(status)
-        yield Shown("EndpointConfig", str(status["endpointConfigName"]), "serves", f"#{entry['id']}" if entry else "")
+        yield Shown("EndpointConfig", str(status["endpointConfigName"]), "serves", f"#{entry.id}" if entry else "")
 
 
 def _stage(status: Status) -> str:
-    rollout = status.get("rollout") or {}
-    stage = str(rollout.get("stage") or "")
-    return stage if rollout.get("requestedAt") and stage != status.get("endpointStatus") else ""
+    attempt = RolloutRecord.parse(status.get("rollout")).attempt
+    return attempt.stage if attempt and attempt.stage != status.get("endpointStatus") else ""
 
 
-def serving_entry(status: Status) -> JsonObject | None:
+def serving_entry(status: Status) -> HistoryEntry | None:
     """The history entry of what serves: the newest success of the content that is live."""
-    found = serving_hash(status)
-    entries = [entry for entry in status.get("history") or () if entry.get("result") == "Succeeded"]
-    if found:
-        return next((entry for entry in entries if entry.get("hash") == found), None)
-    config = status.get("endpointConfigName")
-    return next((entry for entry in entries if config and entry.get("endpointConfigName") == config), None)
+    history, live = History.parse(status.get("history")), serving_hash(status)
+    if live:
+        return next((entry for entry in history.succeeded if entry.hash == live), None)
+    config = str(status.get("endpointConfigName") or "")
+    return history.served_by(config) if config else None
 
 
 def serving_hash(status: Status) -> str:
     """The live configuration's content; what the last finished rollout says when the configuration is not known by name."""
     config = status.get("endpointConfigName")
-    known = (*(status.get("history") or ()), *(status.get("configs") or ()))
-    keys = ("endpointConfigName", "name")
-    for record in known:
-        if config and record.get("hash") and config in (record.get(key) for key in keys):
-            return str(record["hash"])
-    return str((status.get("rollout") or {}).get("currentHash") or "")
+    known = [entry.content for entry in History.parse(status.get("history")).entries]
+    known += [Content(part.hash, part.name) for part in by_name(status.get("configs")).values()]
+    found = next((content.hash for content in known if config == content.config and content.hash), "")
+    return found or RolloutRecord.parse(status.get("rollout")).current_hash

@@ -181,7 +181,7 @@ def history(target: tuple[str, ...], wanted: str | None, repo: str | None, **par
         if not session.for_people:
             session.show_document({**resource.key._asdict(), "history": found})
         elif found:
-            session.show(histories.table(resource, found, how))
+            session.show(histories.table(found, how))
         else:
             terminal.note(f"{resource.key} has no history yet")
         return

@@ -7,14 +7,18 @@ then `:` and a directive (cobra's protocol): 4 says that file names are no candi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.core.errors import ReconcileError
+from reconciler.core.values import Status
 from reconciler.plugins.connection import ConnectionFlags
 from reconciler.plugins.sagemaker.command import sagemaker
+
+if TYPE_CHECKING:
+    from reconciler.core.records.history import History, HistoryEntry
 
 NO_FILES = ":4"
 NO_FILES_NO_SPACE = ":6"
@@ -22,7 +26,7 @@ FILES = ":0"
 _JOBS_ONLY = frozenset({"rerun"})
 _HOSTING_ONLY = frozenset({"rollback"})
 
-Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Mapping[str, Any]]]]
+Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Status]]]
 """(kind, name, status) of what the caller can see."""
 Namespaces = Callable[[ConnectionFlags], Sequence[str]]
 
@@ -64,31 +68,35 @@ def _values(
 
 def _entries(command: click.Command, given: Sequence[str], metavar: str, objects: Objects) -> list[str]:
     """Ids of rollouts, names of runs, hashes in quarantine: of the object that was named before."""
+    from reconciler.core.records.history import History  # noqa: PLC0415
+    from reconciler.core.records.quarantine import Quarantine  # noqa: PLC0415
+    from reconciler.core.records.run import RunRecords  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.kinds import HOSTING  # noqa: PLC0415
+
     target, flags = _parsed(command, given)
     wanted = target[-1].rpartition("/")[2] if target else ""
     found: list[str] = []
-    for _, name, status in objects(flags) if wanted else ():
+    for kind, name, status in objects(flags) if wanted else ():
         if name != wanted:
             continue
-        history, quarantine = status.get("history") or (), status.get("quarantine") or ()
-        runs = [status.get("run") or {}, *(status.get("runs") or ())]
         if metavar == "HASH":
-            found += [str(one["hash"]) for one in quarantine]
+            found += [one.hash for one in Quarantine.parse(status.get("quarantine")).entries]
+        elif kind == HOSTING:
+            history = History.parse(status.get("history"))
+            fits = _rollback_targets(history, status) if command.name == "rollback" else history.entries
+            found += [str(one.id) for one in fits]
         else:
-            fits = _ways_back(status) if command.name == "rollback" else history
-            found += [str(one["id"]) for one in fits if "id" in one]
-            found += [str(one["name"]) for one in runs if one.get("name")]
+            found += [run.name for run in RunRecords.parse(status) if run.name]
     return found
 
 
-def _ways_back(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _rollback_targets(history: History, status: Status) -> list[HistoryEntry]:
     """What succeeded and does not serve; while an update is under way, what serves too."""
     from reconciler.kinds.hosting.declaration import serving_hash  # noqa: PLC0415
 
-    history: Sequence[Mapping[str, Any]] = status.get("history") or []
-    under_way = bool(history) and not history[0].get("result")
+    under_way = history.newest is not None and history.newest.open
     live = serving_hash(status)
-    return [one for one in history if one.get("result") == "Succeeded" and (under_way or one.get("hash") != live)]
+    return [one for one in history.succeeded if under_way or one.hash != live]
 
 
 def _targets(command: click.Command, given: Sequence[str], current: str, objects: Objects) -> list[str]:
@@ -126,7 +134,7 @@ def _parsed(command: click.Command, given: Sequence[str]) -> tuple[tuple[str, ..
     return tuple(target), ConnectionFlags.taken_from(parameters)
 
 
-def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Mapping[str, Any]]]:
+def _objects(flags: ConnectionFlags) -> Sequence[tuple[str, str, Status]]:
     from reconciler.plugins.sagemaker.cluster import Cluster  # noqa: PLC0415 - subcommands are completed without the cluster
 
     try:

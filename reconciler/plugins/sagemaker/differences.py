@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import yaml
 
@@ -17,6 +16,7 @@ from reconciler.core.conditions import READY, find
 from reconciler.core.drift.policy import SHOWN_FOR, UNKNOWN
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.declaration import SECRET_MEMBERS
+from reconciler.core.values import Json, JsonObject
 from reconciler.plugins.sagemaker.health import Health, look
 from reconciler.plugins.sagemaker.kinds import SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
@@ -41,13 +41,13 @@ class Drifted:
     """One object that is not as it should be."""
 
     key: Key
-    drift: Mapping[str, Any]
+    drift: JsonObject
 
     @property
-    def differences(self) -> Sequence[Mapping[str, Any]]:
+    def differences(self) -> Sequence[JsonObject]:
         return self.drift.get("differences") or ()
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         return {**self.key._asdict(), **_chosen(self.drift, "mode", "state", "since", "differences")}
 
 
@@ -56,9 +56,9 @@ class Corrected:
     """One object of which something was corrected within the hour."""
 
     key: Key
-    corrected: Mapping[str, Any]
+    corrected: JsonObject
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         return {**self.key._asdict(), **_chosen(self.corrected, "at", "count", "paths", "by")}
 
 
@@ -69,11 +69,11 @@ class Unknown:
     key: Key
     reason: str
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         return {**self.key._asdict(), "reason": self.reason}
 
 
-def _chosen(corrected: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def _chosen(corrected: JsonObject, *keys: str) -> dict[str, Json]:
     return {key: corrected[key] for key in keys if corrected.get(key)}
 
 
@@ -156,7 +156,7 @@ def unified(found: Sequence[Drifted], paint: Paint, *, namespaced: bool = False)
     return lines
 
 
-def _value(value: Any) -> list[str]:
+def _value(value: Json) -> list[str]:
     return [] if value in (None, "") else [plain(value)]
 
 
@@ -164,7 +164,7 @@ def _named(key: Key, *, namespaced: bool) -> str:
     return f"{key.kind}/{f'{key.namespace}/' if namespaced else ''}{key.name}"
 
 
-def git_spec(text: str, resource: Resource) -> Any:
+def git_spec(text: str, resource: Resource) -> Json:
     """The spec that a file states for an object, or None; what kustomize or substitution would make of it is not known."""
     try:
         documents = list(yaml.safe_load_all(text))
@@ -184,7 +184,7 @@ def git_spec(text: str, resource: Resource) -> Any:
 _SECRET = frozenset(name.lower() for name in SECRET_MEMBERS)
 
 
-def masked(spec: Any, *, secret: bool = False) -> Any:
+def masked(spec: Json, *, secret: bool = False) -> Json:
     """The spec with digests for values that may be secret: what is printed ends up in the logs of a CI."""
     if isinstance(spec, Mapping):
         named = secret and {"name", "value"} >= set(spec)
@@ -197,6 +197,6 @@ def masked(spec: Any, *, secret: bool = False) -> Any:
     return f"sha256:{hashlib.sha256(str(spec).encode('utf-8', 'replace')).hexdigest()[:8]}" if secret else spec
 
 
-def as_yaml(spec: Any) -> str:
+def as_yaml(spec: Json) -> str:
     """For a diff: keys in order, secrets as digests."""
     return yaml.safe_dump(masked(spec), sort_keys=True, allow_unicode=True)

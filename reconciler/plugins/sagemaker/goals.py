@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.conditions import HEALTHY, READY, find
+from reconciler.core.records.history import SUCCEEDED
+from reconciler.core.records.source import SourceRecord
+from reconciler.core.records.sync_entry import sync_history
 from reconciler.core.resource import Annotation, Resource
 from reconciler.plugins.sagemaker.health import condition_is_true, look, seen, stalled, suspended, unheard
 from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC, one_of
@@ -124,9 +127,9 @@ def applied(sync: Resource, revision: str) -> bool:
     if commit_in(sync.status.get("lastAppliedRevision")).startswith(revision):
         return True
     return any(
-        entry.get("result") == "Succeeded"
-        and any(str(one or "").startswith(revision) for one in (commit_in(entry.get("revision")), entry.get("commit")))
-        for entry in sync.status.get("history") or ()
+        entry.result == SUCCEEDED
+        and any(commit.startswith(revision) for commit in (commit_in(entry.revision), entry.commit))
+        for entry in sync_history(sync.status)
     )
 
 
@@ -147,10 +150,10 @@ def _sync_behind(sync: Resource, revision: str, begin: str) -> GoalVerdict:
 
 def commits_of(resource: Resource) -> set[str]:
     """The commit that changed the object last, and the head it came with: the annotations of its syncer, and status."""
-    source, said = resource.status.get("source") or {}, resource.annotations
+    source, said = SourceRecord.parse(resource.status.get("source")), resource.annotations
     found = (
-        source.get("commit"),
-        commit_in(source.get("revision")),
+        source.commit,
+        commit_in(source.revision),
         said.get(Annotation.COMMIT),
         commit_in(said.get(Annotation.REVISION)),
     )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.conditions import READY, STALLED, find
+from reconciler.core.records.request import Handled
+from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.core.sync.spec import requested
 
 ROLLBACK_TO, ROLLBACK_UNTIL = Annotation.ROLLBACK_TO, Annotation.ROLLBACK_UNTIL
 _SUSPENDED = "Suspended"
-_HANDLED = {Annotation.RETRY: "retry", Annotation.RUN: "run", ROLLBACK_TO: "rollbackTo"}
 
 
 class Health(StrEnum):
@@ -74,21 +75,26 @@ def held(resource: Resource) -> str:
     when a hold is over.
     """
     asked = resource.annotations.get(ROLLBACK_TO, "")
-    hold = (resource.status.get("rollout") or {}).get("hold") or {}
+    hold = RolloutRecord.parse(resource.status.get("rollout")).hold
     if hold:
-        return str(hold.get("id"))
-    return "" if asked == (resource.status.get("handled") or {}).get("rollbackTo") else asked.removeprefix("#")
+        return str(hold.id)
+    return "" if asked == Handled.parse(resource.status.get("handled")).rollback_to else asked.removeprefix("#")
 
 
 def unheard(resource: Resource) -> list[str]:
     """Annotations by which something was asked for that no pass has taken up yet."""
     asked, annotations = requested(resource), resource.annotations
-    handled = resource.status.get("handled") or {}
+    handled = Handled.parse(resource.status.get("handled"))
     if resource.kind == SYNC:
         # One token is shown as handled, where two annotations may each hold one.
         return [Annotation.REQUESTED_AT] if asked and resource.status.get("lastHandledReconcileAt") not in asked else []
-    waiting = [key for key, name in _HANDLED.items() if annotations.get(key) and annotations[key] != handled.get(name)]
-    return waiting + ([Annotation.REQUESTED_AT] if asked and handled.get("requestedAt") not in asked else [])
+    acted_on = {
+        Annotation.RETRY: handled.retry,
+        Annotation.RUN: handled.run,
+        ROLLBACK_TO: handled.rollback_to,
+    }
+    waiting = [key for key, token in acted_on.items() if annotations.get(key) and annotations[key] != token]
+    return waiting + ([Annotation.REQUESTED_AT] if asked and handled.requested_at not in asked else [])
 
 
 def _is_true(resource: Resource, kind: str) -> bool:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from reconciler.core.errors import PreconditionError
+from reconciler.core.records.history import History, HistoryEntry
+from reconciler.core.records.quarantine import Quarantine
+from reconciler.core.records.record import Record
+from reconciler.core.records.run import MISSING, Run, RunRecords
+from reconciler.core.records.source import SourceRecord
+from reconciler.core.records.sync_entry import SyncEntry, sync_history
 from reconciler.core.resource import Resource
+from reconciler.core.values import Json
 from reconciler.kinds.hosting.declaration import serving_entry
 from reconciler.plugins.sagemaker import health
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
@@ -38,6 +45,7 @@ _STYLES = {
 }
 
 
+_UNDER_WAY = "InProgress"
 _ORDER = ("id", "name", "result", "reason", "marks", "revision", "author", "subject", "path", "startedAt", "finishedAt")
 """How an entry is read; the rest follows by name."""
 
@@ -49,195 +57,280 @@ class Ways:
     wide: bool = False
 
 
-def entries(resource: Resource) -> list[dict[str, Any]]:
-    """Newest first, each with `result` and `marks` filled in; an error for kinds that keep none."""
-    status = resource.status
+class Listed(Protocol):
+    """One entry of a history as it is listed, whatever the kind of the object."""
+
+    @property
+    def name(self) -> str:
+        """What `--id` takes."""
+
+    @property
+    def title(self) -> str:
+        """The name with the commit, or what stands for both."""
+
+    @property
+    def source(self) -> SourceRecord:
+        """As far as it is known: the commits of two entries make the diff between them."""
+
+    def fits(self, wanted: str) -> bool:
+        """Whether a person means it."""
+
+    def columns(self, how: Ways) -> dict[str, str | Cell]:
+        """A row of the table, by title and in order."""
+
+    def document(self) -> dict[str, Json]:
+        """The record as status has it, with `result` and, of what can be marked, `marks`."""
+
+
+@dataclass(frozen=True)
+class ListedRollout:
+    record: HistoryEntry
+    marks: tuple[str, ...] = ()
+    """serving, quarantined, held."""
+
+    @property
+    def name(self) -> str:
+        return str(self.record.id)
+
+    @property
+    def title(self) -> str:
+        return f"#{self.record.id} {commit_of(self.record)[:7]}".strip()
+
+    @property
+    def source(self) -> SourceRecord:
+        return self.record.source
+
+    @property
+    def result(self) -> str:
+        return self.record.result or _UNDER_WAY
+
+    def fits(self, wanted: str) -> bool:
+        return self.name == wanted.removeprefix("#")
+
+    def columns(self, how: Ways) -> dict[str, str | Cell]:
+        entry = self.record
+        ended = between(entry.started_at, entry.finished_at)
+        style = "bad" if "quarantined" in self.marks else "good" if "serving" in self.marks else "paused"
+        more = {
+            "HASH": entry.hash,
+            "ENDPOINT-CONFIG": entry.config,
+            "BY": entry.initiated_by,
+            "SUBJECT": plain(entry.subject, 80),
+        }
+        return {
+            "ID": self.name,
+            "RESULT": _cell(self.result),
+            "REVISION": revision_of(entry),
+            "AUTHOR": plain(entry.author, 30),
+            "WHEN": ago(entry.started_at, how.now),
+            "DURATION": ended if entry.finished_at else so_far(entry.started_at, how.now),
+            "MARKS": Cell(",".join(self.marks), style),
+            **(more if how.wide else {}),
+            "REASON": self._reason(400 if how.wide else 100),
+        }
+
+    def _reason(self, limit: int) -> str:
+        back = f"back to the content of #{self.record.rollback_of}" if self.record.rollback_of else ""
+        return plain("; ".join(filter(None, (self.record.reason, back))), limit)
+
+    def document(self) -> dict[str, Json]:
+        return {**_written(self.record), "result": self.result, "marks": [*self.marks]}
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    record: Run
+    source: SourceRecord
+    """Of earlier runs the commit alone is known."""
+    marks: tuple[str, ...] = ()
+    """current, or nothing."""
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def title(self) -> str:
+        return self.record.name or revision(self.source.revision)
+
+    @property
+    def result(self) -> str:
+        return self.record.status or (_UNDER_WAY if self.record.started else "NotStarted")
+
+    def fits(self, wanted: str) -> bool:
+        return self.name == wanted
+
+    def columns(self, how: Ways) -> dict[str, str | Cell]:
+        run = self.record
+        more = {"REGION": run.region, "DIGEST": run.digest, "ARN": run.arn}
+        return {
+            "RUN": run.name,
+            "RESULT": _cell(self.result),
+            "REVISION": revision_of(self.source),
+            "STARTED": ago(run.creation_time or run.started_at, how.now),
+            "TOKEN": plain(run.token, 40),
+            "MARKS": Cell(",".join(self.marks), "good"),
+            **(more if how.wide else {}),
+        }
+
+    def document(self) -> dict[str, Json]:
+        known = {"revision": self.source.revision, "author": self.source.author}
+        return {
+            **_written(self.record),
+            "marks": [*self.marks],
+            **{key: value for key, value in known.items() if value},
+            "result": self.result,
+        }
+
+
+@dataclass(frozen=True)
+class ListedRevision:
+    record: SyncEntry
+
+    @property
+    def name(self) -> str:
+        return commit_in(self.record.revision)[:7]
+
+    @property
+    def title(self) -> str:
+        return revision(self.record.revision)
+
+    @property
+    def source(self) -> SourceRecord:
+        return SourceRecord(self.record.revision, self.record.commit)
+
+    @property
+    def result(self) -> str:
+        return self.record.result or _UNDER_WAY
+
+    def fits(self, wanted: str) -> bool:
+        return commit_in(self.record.revision).startswith(commit_in(wanted))
+
+    def columns(self, how: Ways) -> dict[str, str | Cell]:
+        entry = self.record
+        return {
+            "REVISION": plain(entry.revision) if how.wide else revision(entry.revision),
+            "RESULT": _cell(self.result),
+            "AUTHOR": plain(entry.author, 30),
+            "WHEN": ago(entry.started_at, how.now),
+            "DURATION": between(entry.started_at, entry.finished_at),
+            "APPLIED": str(entry.applied),
+            "PRUNED": str(entry.pruned),
+            "FAILED": str(entry.failed),
+            "SUBJECT": plain(entry.subject, 200 if how.wide else 60),
+        }
+
+    def document(self) -> dict[str, Json]:
+        return {**_written(self.record), "result": self.result}
+
+
+def entries(resource: Resource) -> Sequence[Listed]:
+    """Newest first; PreconditionError for kinds that keep no history."""
     if resource.kind in JOBS:
         return _runs(resource)
-    if resource.kind not in (HOSTING, SYNC):
-        raise PreconditionError(
-            f"{one_of(resource.kind)} keeps no history in status; "
-            f"its commits: kubectl sagemaker trace {resource.kind.lower()}/{resource.name} --repo DIR"
-        )
-    found = [{**entry, "result": entry.get("result") or "InProgress"} for entry in status.get("history") or ()]
+    if resource.kind == HOSTING:
+        return _rollouts(resource)
     if resource.kind == SYNC:
-        return found
-    serving, bad = serving_entry(status), {one.get("hash") for one in status.get("quarantine") or ()}
-    held = health.held(resource)
-    for entry in found:
+        return [ListedRevision(entry) for entry in sync_history(resource.status)]
+    raise PreconditionError(
+        f"{one_of(resource.kind)} keeps no history in status; "
+        f"its commits: kubectl sagemaker trace {resource.kind.lower()}/{resource.name} --repo DIR"
+    )
+
+
+def _rollouts(resource: Resource) -> list[ListedRollout]:
+    status, held = resource.status, health.held(resource)
+    serving, bad = serving_entry(status), Quarantine.parse(status.get("quarantine")).hashes
+    found = []
+    for entry in History.parse(status.get("history")).entries:
         marks = {
-            "serving": serving is not None and entry.get("id") == serving.get("id"),
-            "quarantined": entry.get("hash") in bad,
-            "held": held == str(entry.get("id")),
+            "serving": serving is not None and entry.id == serving.id,
+            "quarantined": entry.hash in bad,
+            "held": held == str(entry.id),
         }
-        entry["marks"] = [mark for mark, holds in marks.items() if holds]
+        found.append(ListedRollout(entry, tuple(mark for mark, holds in marks.items() if holds)))
     return found
 
 
-def _runs(resource: Resource) -> list[dict[str, Any]]:
-    status, keys = resource.status, JOBS[resource.kind]
-    current = status.get("run")
-    if current is None and status.get(keys.name):
-        current = {"name": status[keys.name], "status": status.get(keys.status)}
-    runs = [{**current, "marks": ["current"]}] if current else []
-    if runs and runs[0].get("status") != "Missing":
+def _runs(resource: Resource) -> list[ListedRun]:
+    status, keys, runs = resource.status, JOBS[resource.kind], RunRecords.parse(resource.status)
+    earlier = [ListedRun(run, SourceRecord(commit=run.commit)) for run in runs.earlier]
+    said = str(status.get(keys.status) or "")
+    run = runs.current or (Run(str(status[keys.name]), status=said) if status.get(keys.name) else None)
+    if run is None:
+        return earlier
+    if run.status != MISSING:
         # The record's own word is as old as the last write of it; the legacy field is the one that moves.
-        runs[0]["status"] = status.get(keys.status) or runs[0].get("status")
-    if runs and (status.get("source") or {}).get("revision"):
-        runs[0] |= {key: status["source"][key] for key in ("revision", "author") if status["source"].get(key)}
-    older = [{**run, "marks": []} for run in status.get("runs") or ()]
-    return [{**run, "result": _run_result(run)} for run in (*runs, *older)]
+        run = replace(run, status=said or run.status)
+    source = SourceRecord.parse(status.get("source"))
+    known = SourceRecord(source.revision, run.commit, source.author if source.revision else "")
+    return [ListedRun(run, known, ("current",)), *earlier]
 
 
-def _run_result(run: Mapping[str, Any]) -> str:
-    return str(run.get("status") or ("InProgress" if run.get("startedAt") else "NotStarted"))
+def table(found: Sequence[Listed], how: Ways) -> list[str]:
+    """At least one entry, all of one object."""
+    rows = [one.columns(how) for one in found]
+    return how.paint.table([*rows[0]], [[*row.values()] for row in rows])
 
 
-def table(resource: Resource, found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
-    if resource.kind in JOBS:
-        return _run_table(found, how)
-    return _sync_table(found, how) if resource.kind == SYNC else _rollout_table(found, how)
+def _cell(result: str) -> Cell:
+    return Cell(plain(result), _STYLES.get(result, ""))
 
 
-def _rollout_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
-    head = ["ID", "RESULT", "REVISION", "AUTHOR", "WHEN", "DURATION", "MARKS", "REASON"]
-    more = ["HASH", "ENDPOINT-CONFIG", "BY", "SUBJECT"] if how.wide else []
-    rows: list[list[str | Cell]] = [
-        [
-            str(entry.get("id", "")),
-            _result(entry),
-            revision_of(entry),
-            plain(entry.get("author"), 30),
-            ago(entry.get("startedAt"), how.now),
-            _duration(entry, how.now),
-            Cell(",".join(entry.get("marks") or ()), _mark_style(entry)),
-            *_rollout_more(entry, how),
-            _reason(entry, how),
-        ]
-        for entry in found
-    ]
-    return how.paint.table([*head[:-1], *more, head[-1]], rows)
+def _written(record: Record) -> dict[str, Json]:
+    """Members by name, as the API server writes them."""
+    return dict(sorted(record.record().items()))
 
 
-def _rollout_more(entry: Mapping[str, Any], how: Ways) -> list[str]:
-    if not how.wide:
-        return []
-    keys = ("hash", "endpointConfigName", "initiatedBy", "subject")
-    return [plain(entry.get(key), 80) for key in keys]
-
-
-def _reason(entry: Mapping[str, Any], how: Ways) -> str:
-    back = f"back to the content of #{entry['rollbackOf']}" if entry.get("rollbackOf") else ""
-    return plain("; ".join(filter(None, (str(entry.get("reason") or ""), back))), 400 if how.wide else 100)
-
-
-def _run_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
-    head = ["RUN", "RESULT", "REVISION", "STARTED", "TOKEN", "MARKS"] + (
-        ["REGION", "DIGEST", "ARN"] if how.wide else []
-    )
-    rows: list[list[str | Cell]] = [
-        [
-            plain(run.get("name")),
-            _result(run),
-            revision_of(run),
-            ago(run.get("creationTime") or run.get("startedAt"), how.now),
-            plain(run.get("token"), 40),
-            Cell(",".join(run.get("marks") or ()), "good"),
-            *([plain(run.get(key)) for key in ("region", "digest", "arn")] if how.wide else []),
-        ]
-        for run in found
-    ]
-    return how.paint.table(head, rows)
-
-
-def _sync_table(found: Sequence[Mapping[str, Any]], how: Ways) -> list[str]:
-    head = ["REVISION", "RESULT", "AUTHOR", "WHEN", "DURATION", "APPLIED", "PRUNED", "FAILED", "SUBJECT"]
-    rows: list[list[str | Cell]] = [
-        [
-            plain(entry.get("revision")) if how.wide else revision(entry.get("revision")),
-            _result(entry),
-            plain(entry.get("author"), 30),
-            ago(entry.get("startedAt"), how.now),
-            between(entry.get("startedAt"), entry.get("finishedAt")),
-            *(str(entry.get(key, 0)) for key in ("applied", "pruned", "failed")),
-            plain(entry.get("subject"), 200 if how.wide else 60),
-        ]
-        for entry in found
-    ]
-    return how.paint.table(head, rows)
-
-
-def _result(entry: Mapping[str, Any]) -> Cell:
-    result = plain(entry.get("result"))
-    return Cell(result, _STYLES.get(result, ""))
-
-
-def _mark_style(entry: Mapping[str, Any]) -> str:
-    marks = entry.get("marks") or ()
-    return "bad" if "quarantined" in marks else "good" if "serving" in marks else "paused"
-
-
-def _duration(entry: Mapping[str, Any], now: datetime) -> str:
-    if entry.get("finishedAt"):
-        return between(entry.get("startedAt"), entry["finishedAt"])
-    return so_far(entry.get("startedAt"), now)
-
-
-def chosen(resource: Resource, found: Sequence[Mapping[str, Any]], wanted: str) -> int:
+def chosen(resource: Resource, found: Sequence[Listed], wanted: str) -> int:
     """The place of an entry: by id for rollouts, by name for runs, by commit for revisions of a sync."""
-    if resource.kind == HOSTING:
-        fits = [place for place, entry in enumerate(found) if str(entry.get("id")) == wanted.removeprefix("#")]
-        known = ", ".join(str(entry.get("id")) for entry in found)
-    elif resource.kind in JOBS:
-        fits = [place for place, run in enumerate(found) if run.get("name") == wanted]
-        known = ", ".join(str(run.get("name")) for run in found)
-    else:
-        commits = [commit_in(entry.get("revision")) for entry in found]
-        fits = [place for place, commit in enumerate(commits) if commit.startswith(commit_in(wanted))]
-        known = ", ".join(commit[:7] for commit in commits)
-    if not fits:
+    place = next((place for place, entry in enumerate(found) if entry.fits(wanted)), None)
+    if place is None:
+        known = ", ".join(entry.name for entry in found)
         raise PreconditionError(f"{resource.key} has no entry {wanted!r}; kept are: {known or 'none'}")
-    return fits[0]
+    return place
 
 
 @dataclass(frozen=True)
 class Detail:
     """An entry, the one before it, and what changed between them."""
 
-    entry: Mapping[str, Any]
-    before: Mapping[str, Any] | None
+    entry: Listed
+    before: Listed | None
     path: str
     diff: str = ""
     unknown: str = ""
     """Why the contents cannot be compared, and how they could."""
 
     @property
-    def changed(self) -> dict[str, dict[str, Any]]:
+    def changed(self) -> dict[str, dict[str, Json]]:
+        if self.before is None:
+            return {}
         keys = ("hash", "endpointConfigName", "revision", "digest", "token", "region")
-        before = self.before or {}
+        before, after = self.before.document(), self.entry.document()
         return {
-            key: {"before": before.get(key), "after": self.entry.get(key)}
+            key: {"before": before.get(key), "after": after.get(key)}
             for key in keys
-            if self.before is not None and before.get(key) != self.entry.get(key)
+            if before.get(key) != after.get(key)
         }
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         shown = {
-            "entry": dict(self.entry),
-            "before": dict(self.before) if self.before else None,
+            "entry": self.entry.document(),
+            "before": self.before.document() if self.before else None,
             "changed": self.changed,
             "diff": self.diff,
         }
         return {key: value for key, value in shown.items() if value not in (None, "")}
 
 
-def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, file: File | None) -> Detail:
+def detail(resource: Resource, found: Sequence[Listed], place: int, file: File | None) -> Detail:
     entry = found[place]
     before = found[place + 1] if place + 1 < len(found) else None
-    path = str(entry.get("path") or (resource.status.get("source") or {}).get("path") or "")
-    commits = tuple(commit_of(one or {}) for one in (before, entry))
+    path = entry.source.path or SourceRecord.parse(resource.status.get("source")).path
     if before is None:
         return Detail(entry, None, path, unknown="it is the oldest entry that is kept")
+    commits = commit_of(before.source), commit_of(entry.source)
     if resource.kind == SYNC:
         return Detail(entry, before, path, unknown=f"see: git diff {commits[0]} {commits[1]}")
     if not all(commits) or not path:
@@ -247,17 +340,13 @@ def detail(resource: Resource, found: Sequence[Mapping[str, Any]], place: int, f
     if file is None:
         how = f"in a clone of the repository: git diff {commits[0]} {commits[1]} -- {path}, or say --repo DIR here"
         return Detail(entry, before, path, unknown=how)
-    old_path = str(before.get("path") or path)
+    old_path = before.source.path or path
     texts = file(commits[0], old_path), file(commits[1], path)
     if None in texts:
         lost = commits[texts.index(None)]
         return Detail(entry, before, path, unknown=f"the clone does not hold {path} at {lost[:7]}; git fetch may help")
-    names = (f"{old_path}  {_called(before)}", f"{path}  {_called(entry)}")
+    names = (f"{old_path}  {before.title}", f"{path}  {entry.title}")
     return Detail(entry, before, path, unified(texts[0] or "", texts[1] or "", *names))
-
-
-def _called(entry: Mapping[str, Any]) -> str:
-    return f"#{entry['id']} {commit_of(entry)[:7]}" if "id" in entry else str(entry.get("name") or "")
 
 
 def unified(before: str, after: str, before_name: str, after_name: str) -> str:
@@ -275,16 +364,16 @@ def coloured(diff: str, paint: Paint) -> list[str]:
 
 
 def detail_lines(resource: Resource, detail: Detail, how: Ways) -> list[str]:
-    name = _called(detail.entry).strip() or revision(detail.entry.get("revision"))
-    lines = [how.paint(f"{resource.kind} {resource.name}  {name}", "strong")]
-    keys = sorted(detail.entry, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
-    shown = {key: value for key in keys if (value := detail.entry[key]) not in (None, "", [])}
+    lines = [how.paint(f"{resource.kind} {resource.name}  {detail.entry.title}", "strong")]
+    entry = detail.entry.document()
+    keys = sorted(entry, key=lambda key: (_ORDER.index(key) if key in _ORDER else len(_ORDER), key))
+    shown = {key: value for key in keys if (value := entry[key]) not in (None, "", [])}
     width = max(len(key) for key in shown)
     for key, value in shown.items():
         said = ", ".join(value) if isinstance(value, list) else plain(value, 1000)
         lines.append(f"  {key.ljust(width)}   {said}")
     if detail.before is not None:
-        lines += ["", f"Compared with {_called(detail.before) or revision(detail.before.get('revision'))}:"]
+        lines += ["", f"Compared with {detail.before.title}:"]
         width = max((len(key) for key in detail.changed), default=0)
         for key, pair in detail.changed.items():
             old, new = plain(pair["before"]) or "(none)", plain(pair["after"]) or "(none)"

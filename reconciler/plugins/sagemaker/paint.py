@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from reconciler.core.conditions import clip, moment, stamp
 
@@ -130,15 +130,27 @@ def revision(text: Any) -> str:
     return f"{ref}@{sha[:7]}" if ref else (sha or said)[:7]
 
 
-def revision_of(entry: Mapping[str, Any]) -> str:
+class FromGit(Protocol):
+    """A record in status that says from which commit it came."""
+
+    @property
+    def revision(self) -> str:
+        """The head of the time, as `main@sha1:...`."""
+
+    @property
+    def commit(self) -> str:
+        """The commit that last changed the object's file then; empty in records of earlier releases."""
+
+
+def revision_of(record: FromGit) -> str:
     """Of a record in status: the ref, and the commit that last changed the object's file rather than the head of the time."""
-    ref, commit = plain(entry.get("revision")).rpartition("@sha1:")[0], commit_of(entry)[:7]
+    ref, commit = plain(record.revision).rpartition("@sha1:")[0], commit_of(record)[:7]
     return f"{ref}@{commit}" if ref else commit
 
 
-def commit_of(entry: Mapping[str, Any]) -> str:
+def commit_of(record: FromGit) -> str:
     """The commit that last changed the object's file then; the head of the time where status tells no better."""
-    return str(entry.get("commit") or commit_in(entry.get("revision")))
+    return record.commit or commit_in(record.revision)
 
 
 def commit_in(text: Any) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.errors import PreconditionError
+from reconciler.core.records.history import History, HistoryEntry
+from reconciler.core.records.quarantine import Quarantine, QuarantineEntry
+from reconciler.core.records.remote_object import by_name
+from reconciler.core.records.request import Handled, RefusedRequest
+from reconciler.core.records.rollout import RolloutRecord
+from reconciler.core.records.run import RunRecords
 from reconciler.core.resource import Annotation, Resource
+from reconciler.core.values import JsonObject, Spec
 from reconciler.kinds.hosting.declaration import serving_entry, serving_hash
 from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
@@ -34,18 +40,18 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
     bad = _quarantined(resource, wanted)
     if bad is not None:
         from_commit = f" from {commit_of(bad)[:7]}" if commit_of(bad) else ""
-        says = (
-            f"releases {bad['hash']}{from_commit} from quarantine ({plain(bad.get('reason')) or 'no reason was kept'})"
-        )
+        says = f"releases {bad.hash}{from_commit} from quarantine ({plain(bad.reason) or 'no reason was kept'})"
         if reason != "RevisionQuarantined":
             says += "; it is not what Git asks for now, so nothing is rolled out"
-        return Release(str(bad["hash"]), says)
-    refused = resource.status.get("refused")
-    if refused:
-        known = str(refused.get("call") or "")
-        used = {resource.annotations.get(Annotation.RETRY), (resource.status.get("handled") or {}).get("retry")}
-        why = plain(refused.get("message"))
-        return Release(fresh if not known or known in used else known, f"sends the refused request once more ({why})")
+        return Release(bad.hash, says)
+    if resource.status.get("refused"):
+        refused, handled = (
+            RefusedRequest.parse(resource.status["refused"]),
+            Handled.parse(resource.status.get("handled")),
+        )
+        used = ("", resource.annotations.get(Annotation.RETRY), handled.retry)
+        token = fresh if refused.call in used else refused.call
+        return Release(token, f"sends the refused request once more ({plain(refused.message)})")
     if reason == "UpdateNotReceived":
         return Release(fresh, "sends the update once more")
     if resource.kind in JOBS and reason in ("JobFailed", "JobStopped", "ExternallyDeleted"):
@@ -60,18 +66,18 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
     )
 
 
-def _quarantined(resource: Resource, wanted: str) -> Mapping[str, Any] | None:
-    entries: list[Mapping[str, Any]] = list(resource.status.get("quarantine") or ())
-    listed = ", ".join(str(entry.get("hash")) for entry in entries)
+def _quarantined(resource: Resource, wanted: str) -> QuarantineEntry | None:
+    entries = Quarantine.parse(resource.status.get("quarantine")).entries
+    listed = ", ".join(entry.hash for entry in entries)
     if wanted:
-        found = next((entry for entry in entries if entry.get("hash") == wanted), None)
+        found = next((entry for entry in entries if entry.hash == wanted), None)
         if found is None:
             raise PreconditionError(f"{wanted} is not in quarantine on {resource.key}; there is: {listed or 'nothing'}")
         return found
     message = str((find(resource.status.get("conditions") or (), READY) or {}).get("message") or "")
-    desired = (resource.status.get("rollout") or {}).get("desiredHash")
-    named = [entry for entry in entries if message.startswith(str(entry.get("hash")))]
-    named += [entry for entry in entries if entry.get("hash") == desired]
+    desired = RolloutRecord.parse(resource.status.get("rollout")).desired_hash
+    named = [entry for entry in entries if message.startswith(entry.hash)]
+    named += [entry for entry in entries if entry.hash == desired]
     if named:
         return named[0]
     if len(entries) > 1:
@@ -100,14 +106,14 @@ def rerun(resource: Resource, token: str) -> Rerun:
     if suspended(resource):
         raise PreconditionError(f"{resource.key} is suspended; first: {_resume(resource)}")
     status, keys = resource.status, JOBS[resource.kind]
-    used = {str(run.get("token") or "") for run in (status.get("run") or {}, *(status.get("runs") or ()))}
+    used = {run.token for run in RunRecords.parse(status)}
     if token in used or token == resource.annotations.get(Annotation.RUN):
         raise PreconditionError(f"the token {token!r} was used before, and a token acts once; choose another")
     going = status.get(keys.status) in ("InProgress", "Stopping")
     return Rerun(token, _costs(resource.spec), str(status.get(keys.name) or "") if going else "")
 
 
-def _costs(spec: Mapping[str, Any]) -> str:
+def _costs(spec: Spec) -> str:
     """The machines as the spec asks for them. Kinds call the place differently."""
     places = [
         spec.get("resourceConfig"),
@@ -115,7 +121,7 @@ def _costs(spec: Mapping[str, Any]) -> str:
         (spec.get("processingResources") or {}).get("clusterConfig"),
         (spec.get("trainingJobDefinition") or {}).get("resourceConfig"),
     ]
-    machines: Mapping[str, Any] = next((place for place in places if place), {})
+    machines: JsonObject = next((place for place in places if place), {})
     kind = machines.get("instanceType")
     groups = [f"{one.get('instanceCount')} x {one.get('instanceType')}" for one in machines.get("instanceGroups") or ()]
     text = ", ".join(groups) or (f"{machines.get('instanceCount', 1)} x {kind}" if kind else "what its spec asks for")
@@ -129,7 +135,6 @@ def _costs(spec: Mapping[str, Any]) -> str:
 @dataclass(frozen=True)
 class Rollback:
     id: str
-    entry: Mapping[str, Any]
     says: str
     changing: bool = False
     """An update is under way, which SageMaker cannot cancel."""
@@ -144,44 +149,42 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
         raise PreconditionError(f"{one_of(resource.kind)} is not rolled back; revert the commit instead: git revert")
     if suspended(resource):
         raise PreconditionError(f"{resource.key} is suspended, so nothing would happen; first: {_resume(resource)}")
-    history = list(resource.status.get("history") or ())
+    history = History.parse(resource.status.get("history"))
     serving = serving_entry(resource.status)
-    changing = bool(history) and not history[0].get("result")
-    live = serving_hash(resource.status)
-    good = [entry for entry in history if entry.get("result") == "Succeeded"]
-    kept = [entry for entry in good if _is_kept(resource, entry)]
+    changing = history.newest is not None and history.newest.open
+    live, bad = serving_hash(resource.status), Quarantine.parse(resource.status.get("quarantine")).hashes
+    kept = [entry for entry in history.succeeded if _is_kept(resource, entry)]
     if not wanted:
-        fits = [entry for entry in kept if changing or entry.get("hash") != live]
-        fits = [entry for entry in fits if entry.get("hash") not in _bad(resource)]
+        fits = [entry for entry in kept if (changing or entry.hash != live) and entry.hash not in bad]
         if not fits:
-            raise PreconditionError(f"{resource.key} has no other rollout to go back to: {_listed(history)}")
+            raise PreconditionError(f"{resource.key} has no other rollout to go back to: {_listed(history.entries)}")
         return _held(fits[0], serving, changing=changing)
-    entry = next((one for one in history if str(one.get("id")) == wanted.removeprefix("#")), None)
+    entry = next((one for one in history.entries if str(one.id) == wanted.removeprefix("#")), None)
     if entry is None:
         raise PreconditionError(
             f"{resource.key} has no rollout {wanted}, or keeps it no more; {_listed(kept, 'kept are')}"
         )
-    if entry.get("result") != "Succeeded":
+    if not entry.succeeded:
         raise PreconditionError(
-            f"rollout {wanted} never served ({entry.get('result') or 'it is under way'}); "
+            f"rollout {wanted} never served ({entry.result or 'it is under way'}); "
             f"only what Succeeded can be held: {_listed(kept, 'there is')}"
         )
     if entry not in kept:
         raise PreconditionError(
-            f"the configuration {entry.get('endpointConfigName')} of rollout {wanted} is not kept any more; "
+            f"the configuration {entry.config} of rollout {wanted} is not kept any more; "
             f"{_listed(kept, 'kept are')}, or put its commit back into Git: git revert"
         )
-    if entry.get("hash") in _bad(resource):
+    if entry.hash in bad:
         raise PreconditionError(
             f"the content of rollout {wanted} is in quarantine since; release it first: "
-            f"kubectl sagemaker retry {resource.name} --hash {entry.get('hash')}"
+            f"kubectl sagemaker retry {resource.name} --hash {entry.hash}"
         )
-    if _acted_on(resource, str(entry["id"])):
+    if _acted_on(resource, str(entry.id)):
         raise PreconditionError(
             f"the hold of rollout {wanted} is over, and its annotation, which acts once, is still there; "
             f"first: kubectl sagemaker rollback {resource.name} --end"
         )
-    if entry.get("hash") == live and not changing:
+    if entry.hash == live and not changing:
         raise PreconditionError(f"rollout {wanted} is what serves already; {_listed(kept, 'kept are')}")
     return _held(entry, serving, changing=changing)
 
@@ -189,30 +192,27 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
 def _acted_on(resource: Resource, wanted: str) -> bool:
     """Whether the annotation says so already, was taken up, and holds nothing any more."""
     said = resource.annotations.get(Annotation.ROLLBACK_TO)
-    handled, rollout = resource.status.get("handled") or {}, resource.status.get("rollout") or {}
-    return said == wanted == handled.get("rollbackTo") and not rollout.get("hold")
+    handled = Handled.parse(resource.status.get("handled"))
+    rollout = RolloutRecord.parse(resource.status.get("rollout"))
+    return said == wanted == handled.rollback_to and not rollout.hold
 
 
-def _held(entry: Mapping[str, Any], serving: Mapping[str, Any] | None, *, changing: bool) -> Rollback:
+def _held(entry: HistoryEntry, serving: HistoryEntry | None, *, changing: bool) -> Rollback:
     commit = commit_of(entry)[:7]
-    subject = f' "{plain(entry["subject"], 60)}"' if entry.get("subject") else ""
-    text = f"#{entry['id']} ({' '.join(filter(None, (commit, plain(entry.get('author'), 30))))}{subject})"
-    now = f"; now #{serving['id']} serves" if serving else ""
-    return Rollback(str(entry["id"]), entry, f"to {text}{now}", changing)
+    subject = f' "{plain(entry.subject, 60)}"' if entry.subject else ""
+    text = f"#{entry.id} ({' '.join(filter(None, (commit, plain(entry.author, 30))))}{subject})"
+    now = f"; now #{serving.id} serves" if serving else ""
+    return Rollback(str(entry.id), f"to {text}{now}", changing)
 
 
-def _is_kept(resource: Resource, entry: Mapping[str, Any]) -> bool:
+def _is_kept(resource: Resource, entry: HistoryEntry) -> bool:
     """Whether its EndpointConfig is among those that status still knows; an object without such records is believed."""
-    configs = resource.status.get("configs")
-    return not configs or any(one.get("name") == entry.get("endpointConfigName") for one in configs)
+    configs = by_name(resource.status.get("configs"))
+    return not configs or entry.config in configs
 
 
-def _bad(resource: Resource) -> set[str]:
-    return {str(one.get("hash")) for one in resource.status.get("quarantine") or ()}
-
-
-def _listed(entries: list[Mapping[str, Any]], begin: str = "history is") -> str:
-    text = ", ".join(f"#{one.get('id')} {one.get('result') or 'under way'}" for one in entries)
+def _listed(entries: Sequence[HistoryEntry], begin: str = "history is") -> str:
+    text = ", ".join(f"#{one.id} {one.result or 'under way'}" for one in entries)
     return f"{begin} {text or 'empty'}"
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.drift.edits import shown
 from reconciler.core.notes.text import ParsedLine
+from reconciler.core.records.history import History
+from reconciler.core.records.run import Run, RunRecords
+from reconciler.core.records.source import SourceRecord
+from reconciler.core.records.sync_entry import SyncEntry, sync_history
 from reconciler.core.resource import Resource
+from reconciler.core.values import Json, JsonObject
 from reconciler.plugins.sagemaker.goals import commits_of
 from reconciler.plugins.sagemaker.health import look
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC
@@ -45,7 +49,7 @@ class TraceStep:
     subject: str = ""
     from_note: bool = False
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Json]:
         shown = {
             **vars(self),
             "told": self.detail,  # its name in earlier releases
@@ -97,20 +101,17 @@ def of_object(resource: Resource, notes: Mapping[str, Sequence[ParsedLine]]) -> 
 
 def _from_status(resource: Resource) -> Iterator[TraceStep]:
     status, name = resource.status, f"{resource.kind} {resource.name}"
-    if resource.kind in (HOSTING, SYNC):
-        for entry in status.get("history") or ():
-            what = f"rollout #{entry.get('id')}" if resource.kind == HOSTING else "sync"
+    if resource.kind == HOSTING:
+        for entry in History.parse(status.get("history")).entries:
+            what, result = f"rollout #{entry.id}", entry.result or "InProgress"
             yield TraceStep(
-                str(entry.get("startedAt") or ""),
-                commit_of(entry),
-                name,
-                what,
-                str(entry.get("result") or "InProgress"),
-                str(entry.get("reason") or _counts(entry)),
-                str(entry.get("author") or ""),
-                str(entry.get("subject") or ""),
+                entry.started_at, commit_of(entry), name, what, result, entry.reason, entry.author, entry.subject
             )
-        for found in (status.get("rejected") or ()) if resource.kind == SYNC else ():
+    elif resource.kind == SYNC:
+        for one in sync_history(status):
+            result, detail = one.result or "InProgress", _counts(one)
+            yield TraceStep(one.started_at, commit_of(one), name, "sync", result, detail, one.author, one.subject)
+        for found in status.get("rejected") or ():
             place = f"{found.get('path')}:{found.get('line', '')}".rstrip(":")
             attempted = commit_in(status.get("lastAttemptedRevision"))
             yield TraceStep("", attempted, name, place, "Rejected", str(found.get("message") or ""))
@@ -122,7 +123,7 @@ def _from_status(resource: Resource) -> Iterator[TraceStep]:
 
 def _drifts(resource: Resource) -> Iterator[TraceStep]:
     """The newest of each, in the words of the notes, which know every one."""
-    drift, commit = resource.status.get("drift") or {}, str((resource.status.get("source") or {}).get("commit") or "")
+    drift, commit = resource.status.get("drift") or {}, SourceRecord.parse(resource.status.get("source")).commit
     name, corrected = f"{resource.kind} {resource.name}", drift.get("corrected") or {}
     paths = [str(one.get("path")) for one in drift.get("differences") or ()]
     if paths:
@@ -136,30 +137,26 @@ def _drifts(resource: Resource) -> Iterator[TraceStep]:
 
 def _runs(resource: Resource) -> Iterator[TraceStep]:
     status, keys = resource.status, JOBS[resource.kind]
-    source, name = status.get("source") or {}, f"{resource.kind} {resource.name}"
-    current = status.get("run") or ({"name": status[keys.name]} if status.get(keys.name) else None)
+    source, name = SourceRecord.parse(status.get("source")), f"{resource.kind} {resource.name}"
+    runs = RunRecords.parse(status)
+    current = runs.current or (Run(str(status[keys.name])) if status.get(keys.name) else None)
     if current:
-        result = str(status.get(keys.status) or current.get("status") or "")
+        result = str(status.get(keys.status) or current.status)
         detail = str(status.get("additional") or "")
-        at = str(current.get("startedAt") or current.get("requestedAt") or "")
-        now, author, subject = (str(source.get(key) or "") for key in ("commit", "author", "subject"))
-        commit = commit_of(current) or now
-        author, subject = (author, subject) if commit == now else ("", "")
-        yield TraceStep(at, commit, name, f"job {current.get('name')}", result, detail, author, subject)
-    for run in status.get("runs") or ():
-        at = str(run.get("startedAt") or run.get("requestedAt") or "")
-        yield TraceStep(at, commit_of(run), name, f"job {run.get('name')}", str(run.get("status") or ""))
+        at, commit = current.started_at or current.requested_at, current.commit or source.commit
+        author, subject = (source.author, source.subject) if commit == source.commit else ("", "")
+        yield TraceStep(at, commit, name, f"job {current.name}", result, detail, author, subject)
+    for run in runs.earlier:
+        yield TraceStep(run.started_at or run.requested_at, run.commit, name, f"job {run.name}", run.status)
 
 
 def _now(resource: Resource) -> TraceStep:
-    seen, source = look(resource), resource.status.get("source") or {}
-    commit = str(source.get("commit") or next(iter(sorted(commits_of(resource))), ""))
-    condition: Mapping[str, Any] = next(iter(resource.status.get("conditions") or ()), {})
+    seen, source = look(resource), SourceRecord.parse(resource.status.get("source"))
+    commit = source.commit or next(iter(sorted(commits_of(resource))), "")
+    condition: JsonObject = next(iter(resource.status.get("conditions") or ()), {})
     at = str(condition.get("lastTransitionTime") or resource.metadata.get("creationTimestamp") or "")
-    author, subject = str(source.get("author") or ""), str(source.get("subject") or "")
-    return TraceStep(
-        at, commit, f"{resource.kind} {resource.name}", "is now", seen.reason, seen.message, author, subject
-    )
+    name = f"{resource.kind} {resource.name}"
+    return TraceStep(at, commit, name, "is now", seen.reason, seen.message, source.author, source.subject)
 
 
 def _noted(commit: str, lines: Iterable[ParsedLine]) -> Iterator[TraceStep]:
@@ -222,9 +219,9 @@ def _is(commit: str, wanted: Iterable[str]) -> bool:
     return bool(commit) and any(commit.startswith(one) for one in wanted if one)
 
 
-def _counts(entry: Mapping[str, Any]) -> str:
-    counts = [f"{entry[key]} {key}" for key in ("applied", "pruned", "failed") if entry.get(key)]
-    return ", ".join(counts) or str(entry.get("message") or "")
+def _counts(entry: SyncEntry) -> str:
+    counts = {"applied": entry.applied, "pruned": entry.pruned, "failed": entry.failed}
+    return ", ".join(f"{count} {done}" for done, count in counts.items() if count) or entry.message
 
 
 def table(steps: Sequence[TraceStep], paint: Paint, *, of_one: bool, wide: bool = False) -> list[str]:

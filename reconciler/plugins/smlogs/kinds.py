@@ -6,16 +6,17 @@ Streams (SM-163): `<job>/<host>` for jobs, `<variant>/<instance>` in a group of 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.conditions import STALLED
 from reconciler.core.kind import Kind, Logs
+from reconciler.core.records.run import MISSING, Run, RunRecords
 from reconciler.core.resource import Resource
+from reconciler.core.values import Status
 from reconciler.kinds import CATALOG
 
-_OVER = frozenset({"Completed", "Failed", "Stopped", "Missing"})
+_OVER = frozenset({"Completed", "Failed", "Stopped", MISSING})
 """The last is our own record's word for a job that was deleted behind our back."""
 
 
@@ -69,19 +70,19 @@ def subject(kind: LogKind, resource: Resource, job: str = "") -> Subject:
     """What the resource says now; with `job`, about that job even when the resource has gone on to another one."""
     status, keys, is_job = resource.status, kind.declared.keys, kind.declared.is_job
     name = str(status.get(keys.name) or resource.spec.get(keys.spec_name) or "")
-    record = (status.get("run") or {}) if is_job else {}
+    runs = RunRecords.parse(status if is_job else {})
+    record = runs.current or Run()
     said = str(status.get(keys.status) or "")
     if job and name and name != job:
-        older = {str(run.get("name")): run for run in status.get("runs") or ()}
-        record = older.get(job) or {"status": "Missing"}
-        name, said = job, str(record.get("status") or "")
-    elif record.get("status") == "Missing":
-        said = "Missing"
-    never_ran = is_job and said not in {"InProgress", "Stopping", *_OVER} and not record.get("startedAt")
+        record = next((run for run in runs.earlier if run.name == job), Run(status=MISSING))
+        name, said = job, record.status
+    elif record.status == MISSING:
+        said = MISSING
+    never_ran = is_job and said not in {"InProgress", "Stopping", *_OVER} and not record.started
     return Subject(
         uid=resource.uid,
         name=name or job,
-        region=str(record.get("region") or kind.declared.region(status) or resource.spec.get("region") or ""),
+        region=str(record.region or kind.declared.region(status) or resource.spec.get("region") or ""),
         status=said,
         secondary=str(status.get(keys.secondary) or ""),
         over=is_job and said in _OVER,
@@ -89,7 +90,7 @@ def subject(kind: LogKind, resource: Resource, job: str = "") -> Subject:
     )
 
 
-def _stalled(status: Mapping[str, Any]) -> str:
+def _stalled(status: Status) -> str:
     conditions = [row for row in status.get("conditions") or () if row.get("type") == STALLED]
     stalled = next((row for row in conditions if row.get("status") == "True"), None)
     return f"{stalled.get('reason')}: {stalled.get('message')}" if stalled else ""

@@ -245,5 +245,5 @@ def test_what_a_rerun_costs(spec: dict[str, Any], costs: str) -> None:
 def test_what_serves_is_known_by_the_live_configuration() -> None:
     found = serving_entry(hosting().status)
     assert found is not None
-    assert found["id"] == 2
+    assert found.id == 2
     assert serving_entry(resource(endpointConfigName="a-stranger's").status) is None

@@ -108,7 +108,15 @@ def test_a_rollout_live() -> None:
     open_ = entry(4, "h4", A, "", subject="Four")
     seen = hosting(
         history=[open_, *HISTORY],
-        rollout={"phase": "Updating", "startedAt": SINCE, "stage": "Baking", "desiredHash": "h5", "currentHash": "h2"},
+        rollout={
+            "phase": "Updating",
+            "startedAt": SINCE,
+            "requested": {"hash": "h4", "endpointConfigName": "churn-h4"},
+            "requestedAt": SINCE,
+            "stage": "Baking",
+            "desiredHash": "h5",
+            "currentHash": "h2",
+        },
         productionVariants=[
             {"variantName": "main", "currentInstanceCount": 2, "desiredInstanceCount": 4, "currentWeight": 1.0}
         ],
@@ -144,7 +152,7 @@ def test_moments_of_clocks_that_are_not_ours(at: str, told: tuple[str, str]) -> 
 def test_history_of_rollouts() -> None:
     seen = hosting(annotations={"rollback-to": "1"})
     assert (
-        shown(history.table(seen, history.entries(seen), WAYS))
+        shown(history.table(history.entries(seen), WAYS))
         == """
 ID   RESULT       REVISION       AUTHOR   WHEN        DURATION   MARKS         REASON
 3    RolledBack   main@ccccccc   Ada      7d12h ago   4m30s      quarantined   alarm tripped
@@ -157,12 +165,12 @@ ID   RESULT       REVISION       AUTHOR   WHEN        DURATION   MARKS         R
 def test_the_commit_of_the_file_is_told_and_not_the_head_of_the_time() -> None:
     """Two commits pushed at once: B changed the file, C is what was synced."""
     own = hosting(history=[{**entry(3, "h2", C), "commit": B}, entry(1, "h1", A)], quarantine=[])
-    assert "main@bbbbbbb" in shown(history.table(own, history.entries(own), WAYS))
+    assert "main@bbbbbbb" in shown(history.table(history.entries(own), WAYS))
     assert [step.what for step in tracing.of_commit(B, [own], {})] == ["rollout #3"]
     assert "rollout #3" not in {step.what for step in tracing.of_commit(C, [own], {})}
     train = resource("TrainingJob", "train", runs=[{"name": "train-1", "status": "Completed", "commit": B}])
     assert [step.commit for step in tracing.of_object(train, {})] == [B]
-    assert "bbbbbbb" in shown(history.table(train, history.entries(train), WAYS))
+    assert "bbbbbbb" in shown(history.table(history.entries(train), WAYS))
 
 
 def test_an_entry_whole() -> None:

@@ -1,0 +1,39 @@
+"""`status.history` of a GitSync: what one pass after another did for a revision, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core.records.record import Record, Time
+from reconciler.core.values import Status
+
+__all__ = ["SyncEntry", "sync_history"]
+
+
+@dataclass(frozen=True)
+class SyncEntry(Record):
+    """One revision; passes over the same one add up."""
+
+    revision: str = ""
+    """As `main@sha1:...`."""
+    commit: str = ""
+    author: str = ""
+    subject: str = ""
+    started_at: Time = ""
+    finished_at: Time = ""
+    """Of the last pass."""
+    result: str = ""
+    """Succeeded, Running, Failed or Suspended."""
+    message: str = ""
+    applied: int = 0
+    pruned: int = 0
+    failed: int = 0
+    """Objects that the last pass could not apply."""
+
+
+def sync_history(status: Status) -> tuple[SyncEntry, ...]:
+    """`status.history` of a GitSync, in its order."""
+    listed = status.get("history")
+    found = listed if isinstance(listed, (list, tuple)) else ()
+    return tuple(SyncEntry.parse(one) for one in found if isinstance(one, Mapping))
