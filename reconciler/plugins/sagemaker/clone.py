@@ -41,13 +41,13 @@ class Clone:
         return found.decode().strip() if found else ""
 
     def file(self, commit: str, path: str) -> str | None:
-        """None when the commit or the file is not there. Annotations tell the commit, so it might be anything."""
+        """None when the commit or the file is not there. The commit comes from annotations, so it might be anything."""
         if not _COMMIT.fullmatch(commit):
             return None
         found = self._git("cat-file", "blob", f"{commit}:{path}")
         return None if found is None else found.decode("utf-8", "replace")
 
-    def tell(self, commit: str) -> CommitSummary | None:
+    def summary(self, commit: str) -> CommitSummary | None:
         found = self._git(
             "show", "--no-patch", "--no-notes", "--no-show-signature", "--format=%H%x00%an%x00%aI%x00%s", commit
         )
@@ -55,7 +55,7 @@ class Clone:
         return CommitSummary(*parts) if len(parts) == 4 else None
 
     def notes(self) -> dict[str, tuple[ParsedLine, ...]]:
-        """Our lines of every note ref, by commit, oldest first."""
+        """The lines of this project in every note ref, by commit, oldest first."""
         blobs: list[tuple[str, str]] = []
         for ref in self._lines("for-each-ref", "--format=%(refname)", "refs/notes/"):
             for entry in self._lines("notes", f"--ref={ref}", "list"):

@@ -1,4 +1,4 @@
-"""The cluster with the caller's own rights: reading our kinds, and the few conditional patches this plugin makes.
+"""The cluster with the caller's own rights: reading this project's kinds, and the few conditional patches this plugin makes.
 
 Every write names the field manager `sagemaker-cli`. It must not begin with `kubectl`: Flux takes fields of such managers away.
 """
@@ -47,7 +47,7 @@ class Cluster:
         return "" if self.all_namespaces else self.namespace
 
     def every(self, namespace: str | None = None, kinds: Iterable[KnownKind] | None = None) -> list[Resource]:
-        """All objects of our kinds, syncs first."""
+        """All objects of this project's kinds, syncs first."""
         where = self.scope if namespace is None else namespace
         found: list[Resource] = []
         missing: list[str] = []
@@ -92,7 +92,7 @@ class Cluster:
             noun = (
                 f"{wanted[0].kind} {name!r} is"
                 if len(wanted) == 1
-                else f"an object named {name!r} of this product's kinds is"
+                else f"a GitSync or SageMaker resource named {name!r} is"
             )
             raise self._absent(noun, wanted[0].plural if len(wanted) == 1 else "sagemaker,gitsyncs")
         if len(every) > 1:

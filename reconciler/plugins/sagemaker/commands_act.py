@@ -237,9 +237,9 @@ class Until(click.ParamType[datetime]):
     cls=GoCommand,
     short_help="Hold an earlier rollout against Git, for a while.",
     epilog="""\b
-The endpoint goes back to a rollout that succeeded before, with one call, and stays there: Git is not changed and is
-not fought. The hold ends by itself when Git's content changes, or at --until; then Git counts again. So revert the
-commit meanwhile: that is the rollback that lasts.
+The endpoint goes back to a rollout that succeeded before, with one call, and stays there. Git is not changed, and the
+sync does not undo it. The hold ends by itself when Git's content changes, or at --until; then Git counts again. So
+revert the commit meanwhile: that is the rollback that lasts.
 
 \b
 Examples:
@@ -259,7 +259,7 @@ Exit codes: 0 asked for, 1 an error or refused, 2 wrong usage.""",
 @click.option(
     "--until", type=Until(), metavar="WHEN", help="When the hold ends at the latest: 2h, or 2026-01-31T12:00:00Z."
 )
-@click.option("--end", is_flag=True, help="Take the hold away.")
+@click.option("--end", is_flag=True, help="End the hold.")
 @connected
 def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: bool, **parameters: Any) -> None:
     """Put an endpoint back to an earlier rollout without touching Git."""
@@ -280,9 +280,7 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
             resource.key, lambda _: annotated({health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None})
         )
         held = health.held(resource)
-        outcome = (
-            f"the hold of #{held} is taken away" if held else "its hold is over already; the annotation is taken away"
-        )
+        outcome = f"the hold of #{held} is ended" if held else "its hold is over already; the annotation is removed"
         click.echo(f"{_called(resource)}: {outcome}")
         return
     chosen = releases.rollback(resource, wanted)

@@ -196,7 +196,7 @@ def history(target: tuple[str, ...], wanted: str | None, repo: str | None, **par
     cls=GoCommand,
     short_help="What differs between Git, the cluster and SageMaker, as a diff.",
     epilog="""\b
-Two sides: git is Git against the resource (somebody edited it in the cluster), sagemaker is the resource against
+git compares Git with the resource (somebody edited it in the cluster), sagemaker compares the resource with
 SageMaker (somebody used the console). What the controller found is shown; values that may be secret are digests.
 With --repo the file that Git holds is compared with the live spec as well, whatever the controller found; files that
 kustomize patches or that have substitutions differ there by nature.
@@ -261,10 +261,10 @@ def _against_git(resource: Resource, clone: Any) -> str:
 
 @click.command(
     cls=GoCommand,
-    short_help="Who was changed behind Git's back, as a table; for CI.",
+    short_help="What was changed outside Git, as a table; for CI.",
     epilog="""\b
 DESIRED is what should be, LIVE what is, BY who wrote it, where the cluster knows; MODE says what happens about it: Correct
-puts it back, Warn reports, Ignore does not look. Values that may be secret are digests.
+undoes it, Warn reports, Ignore does not look. Values that may be secret are digests.
 
 \b
 Examples:
@@ -379,7 +379,7 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
     clone = Clone(repo) if repo else None
     notes = clone.notes() if clone else {}
     if clone and not notes:
-        terminal.note(f"the clone has no notes of this product; to have them: {FETCH_NOTES}")
+        terminal.note(f"the clone has no notes of this service; to have them: {FETCH_NOTES}")
     commit = target[0] if len(target) == 1 and tracing.is_commit(target[0]) else ""
     resource = None
     if not commit:
@@ -396,7 +396,7 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
         return
     full = clone.resolve(commit.rpartition(":")[2]) if clone else ""
     steps = tracing.of_commit(full or commit, _everything(session), notes)
-    described = clone.tell(full) if clone and full else None
+    described = clone.summary(full) if clone and full else None
     if described and session.for_people:
         session.show(
             [
@@ -408,7 +408,7 @@ def trace(target: tuple[str, ...], repo: str | None, **parameters: Any) -> None:
     _show_steps(session, steps, {"commit": full or commit.rpartition(":")[2]}, of_one=False)
     if not steps:
         more = "" if clone else "; notes may know more: say --repo DIR"
-        raise PreconditionError(f"nothing in {session.cluster.where} tells of commit {commit}{more}")
+        raise PreconditionError(f"nothing in {session.cluster.where} mentions commit {commit}{more}")
 
 
 def _show_steps(session: Session, steps: Sequence[Any], about: dict[str, Any], *, of_one: bool) -> None:

@@ -1,4 +1,4 @@
-"""`diff` and `drift`: where Git, the resource and SageMaker differ, as status.drift tells. Pure.
+"""`diff` and `drift`: where Git, the resource and SageMaker differ, as status.drift shows. Pure.
 
 Values that may hold secrets are digests in status already; nothing here could show them.
 """
@@ -78,13 +78,13 @@ def _chosen(corrected: JsonObject, *keys: str) -> dict[str, Json]:
 
 
 def drifted(resources: Iterable[Resource]) -> list[Drifted]:
-    """A GitSync counts what its objects tell; whatever differs is in their own status."""
+    """A GitSync counts what its objects report; whatever differs is in their own status."""
     found = (Drifted(one.key, one.status.get("drift") or {}) for one in resources)
     return [one for one in found if one.differences]
 
 
 def unknown(resources: Iterable[Resource]) -> list[Unknown]:
-    """What was not looked at, or not whole; and syncs that cannot tell what Git says now."""
+    """What was not looked at, or not whole; and syncs that do not know what Git says now."""
     found = ((one, _why_unknown(one)) for one in resources)
     return [Unknown(one.key, why) for one, why in found if why]
 

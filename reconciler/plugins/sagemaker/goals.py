@@ -60,7 +60,7 @@ class GoalVerdict:
 
 
 def judge(goal: Goal, resource: Resource | None, syncs: Iterable[Resource] = ()) -> GoalVerdict:
-    """`syncs` are those that may hold the object: they tell which revisions were applied."""
+    """`syncs` are those that may hold the object: their status says which revisions were applied."""
     if resource is None:
         # Git may bring it yet.
         return GoalVerdict(GoalState.PENDING if goal.revision else GoalState.FAILED, "is not there")

@@ -287,7 +287,7 @@ def chosen(resource: Resource, found: Sequence[Listed], wanted: str) -> int:
     place = next((place for place, entry in enumerate(found) if entry.fits(wanted)), None)
     if place is None:
         known = ", ".join(entry.name for entry in found)
-        raise PreconditionError(f"{resource.key} has no entry {wanted!r}; kept are: {known or 'none'}")
+        raise PreconditionError(f"{resource.key} has no entry {wanted!r}; entries kept: {known or 'none'}")
     return place
 
 
@@ -334,7 +334,7 @@ def detail(resource: Resource, found: Sequence[Listed], place: int, file: File |
     if resource.kind == SYNC:
         return Detail(entry, before, path, unknown=f"see: git diff {commits[0]} {commits[1]}")
     if not all(commits) or not path:
-        return Detail(entry, before, path, unknown="status does not tell from which commits both came")
+        return Detail(entry, before, path, unknown="status does not say from which commits both came")
     if commits[0] == commits[1]:
         return Detail(entry, before, path, unknown="both came from the same commit")
     if file is None:

@@ -54,6 +54,6 @@ def known(kind: str) -> KnownKind:
 
 
 def shown(resource: Resource, catalog: Catalog = CATALOG) -> tuple[Shown, ...]:
-    """What an object stands for in SageMaker, as its status tells."""
+    """What an object stands for in SageMaker, as its status says."""
     kind = catalog.by_name.get(resource.kind)
     return tuple(kind.shown(resource.status)) if kind else ()

@@ -16,7 +16,7 @@ _SIGNS = {"good": ("✔", "[ok]"), "busy": ("◌", "[..]"), "bad": ("✘", "[!!]
 _UNKNOWN_SIGN = ("?", "[??]")
 _MOST = 400
 _SKEW = timedelta(seconds=30)
-"""Of clocks that tell the same time."""
+"""How far two clocks may be apart and count as showing the same time."""
 _GAP = "   "
 
 
@@ -94,7 +94,7 @@ def when(text: Any) -> datetime | None:
 
 
 def ago(text: Any, now: datetime) -> str:
-    """The moment itself where it is yet to come: SageMaker's clock is not ours, and a simulator's runs ahead."""
+    """The moment itself where it is yet to come: SageMaker's clock is not this machine's, and a simulator's runs ahead."""
     found = when(text)
     if found is None:
         return ""
@@ -102,7 +102,7 @@ def ago(text: Any, now: datetime) -> str:
 
 
 def so_far(text: Any, now: datetime) -> str:
-    """How long something has gone on; empty where its beginning is yet to come by our clock."""
+    """How long something has gone on; empty where its beginning is yet to come by this machine's clock."""
     found = when(text)
     return f"{span(now - found)} so far" if found and found - now <= _SKEW else ""
 
@@ -149,7 +149,7 @@ def revision_of(record: FromGit) -> str:
 
 
 def commit_of(record: FromGit) -> str:
-    """The commit that last changed the object's file then; the head of the time where status tells no better."""
+    """The commit that last changed the object's file then; the head of the time where status has nothing better."""
     return record.commit or commit_in(record.revision)
 
 

@@ -162,7 +162,7 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
     entry = next((one for one in history.entries if str(one.id) == wanted.removeprefix("#")), None)
     if entry is None:
         raise PreconditionError(
-            f"{resource.key} has no rollout {wanted}, or keeps it no more; {_listed(kept, 'kept are')}"
+            f"{resource.key} has no rollout {wanted}, or no longer keeps it; {_listed(kept, 'kept:')}"
         )
     if not entry.succeeded:
         raise PreconditionError(
@@ -172,11 +172,11 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
     if entry not in kept:
         raise PreconditionError(
             f"the configuration {entry.config} of rollout {wanted} is not kept any more; "
-            f"{_listed(kept, 'kept are')}, or put its commit back into Git: git revert"
+            f"{_listed(kept, 'kept:')}; or bring its content back in Git: git revert"
         )
     if entry.hash in bad:
         raise PreconditionError(
-            f"the content of rollout {wanted} is in quarantine since; release it first: "
+            f"the content of rollout {wanted} is quarantined; release it first: "
             f"kubectl sagemaker retry {resource.name} --hash {entry.hash}"
         )
     if _acted_on(resource, str(entry.id)):
@@ -185,7 +185,7 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
             f"first: kubectl sagemaker rollback {resource.name} --end"
         )
     if entry.hash == live and not changing:
-        raise PreconditionError(f"rollout {wanted} is what serves already; {_listed(kept, 'kept are')}")
+        raise PreconditionError(f"rollout {wanted} is what serves already; {_listed(kept, 'kept:')}")
     return _held(entry, serving, changing=changing)
 
 

@@ -37,7 +37,7 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class TraceStep:
-    """One thing that a commit caused."""
+    """One effect of a commit, or one commit behind an object: a row of `trace`."""
 
     at: str
     commit: str
@@ -194,7 +194,7 @@ _STARTS = frozenset({"Started"})
 
 
 def _identity(step: TraceStep) -> tuple[str, str, str]:
-    """The same rollout or job, shown by status, by its first note line or by its last. Other things may come again."""
+    """The same rollout or job, shown by status, by its first note line or by its last. Other events may come again."""
     if step.what.startswith(("rollout ", "job ")):
         return (step.object, step.what, "")
     at = step.at if step.from_note and step.result != "Rejected" else ""

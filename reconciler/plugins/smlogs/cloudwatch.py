@@ -32,7 +32,7 @@ _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 20.0
 _QUIET_ATTEMPTS = 2
 _NO_CREDENTIALS = (boto.SSOError, boto.CredentialRetrievalError, boto.ProfileNotFound, boto.ConfigParseError)
-"""What somebody has to log in, or mend a file, for. The adapter's table, made for a service with a role, lacks them."""
+"""What somebody has to log in, or fix a file, for. The adapter's table, made for a service with a role, lacks them."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from reconciler.core.values import Status
 from reconciler.kinds import CATALOG
 
 _OVER = frozenset({"Completed", "Failed", "Stopped", MISSING})
-"""The last is our own record's word for a job that was deleted behind our back."""
+"""The last is this service's word, in its own record, for a job that others deleted."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def kind_named(text: str) -> LogKind | None:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a resource says about the thing whose logs are wanted."""
+    """What a resource says about the remote object whose logs are wanted."""
 
     uid: str
     name: str

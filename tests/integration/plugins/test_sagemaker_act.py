@@ -56,7 +56,7 @@ def test_rollback_holds_the_newest_success_that_does_not_serve(person: Person) -
 def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Person) -> None:
     person.make("HostingDeployment", "churn", {**SERVING, "handled": {"rollbackTo": "1"}}, rollback_to="1")
     ended = person.call("rollback", "churn", "--end")
-    assert ended.stdout == "HostingDeployment churn: its hold is over already; the annotation is taken away\n"
+    assert ended.stdout == "HostingDeployment churn: its hold is over already; the annotation is removed\n"
     assert person.said("HostingDeployment", "churn") == {}
 
 
@@ -68,7 +68,7 @@ def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Per
             1,
             "rollout 3 never served (RolledBack); only what Succeeded can be held: there is #2 Succeeded",
         ),
-        (["--to", "7"], 1, "has no rollout 7, or keeps it no more"),
+        (["--to", "7"], 1, "has no rollout 7, or no longer keeps it"),
         (["--to", "2"], 1, "rollout 2 is what serves already"),
         (["--to", "1", "--until", "yesterday"], 2, "neither a duration"),
         (["--to", "1", "--until", "2020-01-01T00:00:00Z"], 2, "is not in the future"),

@@ -93,7 +93,7 @@ def test_history_of_an_endpoint(person: Person) -> None:
         (False, False, True),
     ]
     assert [one["id"] for one in person.json("history", "churn")["history"]] == [3, 2, 1]
-    assert "kept are: 3, 2, 1" in person.call("history", "churn", "--id", "9").stderr
+    assert "entries kept: 3, 2, 1" in person.call("history", "churn", "--id", "9").stderr
 
 
 def test_an_entry_whole_and_the_diff_to_the_one_before(person: Person, bare_repository: BareRepository) -> None:

@@ -164,7 +164,7 @@ def test_the_target_of_a_rollback(seen: Resource, wanted: str, chosen: str) -> N
     [
         pytest.param(hosting(), "3", "never served", id="rolled back"),
         pytest.param(hosting(history=UNDER_WAY), "4", "it is under way", id="under way"),
-        pytest.param(hosting(), "9", "keeps it no more", id="unknown"),
+        pytest.param(hosting(), "9", "no longer keeps it", id="unknown"),
         pytest.param(hosting(), "2", "serves already", id="serving"),
         pytest.param(hosting(configs=KEPT), "1", "is not kept any more", id="collected"),
         pytest.param(hosting(configs=KEPT), "", "no other rollout to go back to", id="nothing else is kept"),
