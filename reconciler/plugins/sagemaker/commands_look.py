@@ -179,7 +179,7 @@ def history(target: tuple[str, ...], wanted: str | None, repo: str | None, **par
     found = histories.entries(resource)
     if wanted is None:
         if not session.for_people:
-            session.show_document({**resource.key._asdict(), "history": found})
+            session.show_document({**resource.key._asdict(), "history": [one.document() for one in found]})
         elif found:
             session.show(histories.table(found, how))
         else:
