@@ -45,7 +45,7 @@ def _common(spec: Spec, partition_of: Partitions) -> Iterator[Problem]:
         yield from foreign_arns(partition_of(str(region)).name, spec)
 
 
-def foreign_arns(partition: str, value: Json, at: str = "/spec") -> Iterator[Problem]:
+def foreign_arns(partition: str, value: object, at: str = "/spec") -> Iterator[Problem]:
     """ARNs of another partition than the region's: no role is assumed across them."""
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -167,7 +167,7 @@ def targets(shape: Structure, spec: Json, namespace: str) -> tuple[Target, ...]:
     )
 
 
-def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> Json:
+def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> object:
     """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not. `gives` is its kind's."""
     if resource is None or resource.deleting:
         return None

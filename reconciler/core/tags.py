@@ -18,14 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply, sooner
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Kind, Observed, Pass, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
@@ -161,7 +160,7 @@ def look(view: View, this: Pass, owners: Mapping[str, Owner], before: TagsSeen) 
     return seen
 
 
-def tagged(kind: Kind[Any], status: Status) -> tuple[RemoteObject, ...]:
+def tagged(kind: Kind[Observed], status: Status) -> tuple[RemoteObject, ...]:
     """What carries the object's tags; an intent has no ARN yet."""
     return tuple(record for record in kind.records(status) if record.ours)
 
@@ -185,7 +184,7 @@ def _known(view: View, tags: _Tags, record: RemoteObject, seen: TagsSeen) -> tup
     return live, seen if live is not None else replace(seen, denied=_ONE)
 
 
-def _is_recorded(view: View, kind: Kind[Any], record: RemoteObject) -> bool:
+def _is_recorded(view: View, kind: Kind[Observed], record: RemoteObject) -> bool:
     """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
     named = RemoteKinds(kind.remotes).named_by(record.arn)
     if named is None or not record.creation_time:

@@ -24,7 +24,7 @@ class Endings:
 
     def release(self, resource: Resource, notices: tuple[Notice, ...] = ()) -> Next:
         """Nothing of the object's is left to do in AWS: its children go, and the finalizer."""
-        self.ports.observer.watch(resource.key, None, ())
+        self.ports.observer.unwatch(resource.key)
         self._recorder.emit(resource, notices)
         self.ports.children.delete(resource)
         left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
@@ -33,7 +33,7 @@ class Endings:
 
     def suspend(self, resource: Resource, git: GitVerdict, shape: Structure, now: datetime) -> Next:
         """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
-        self.ports.observer.watch(resource.key, None, ())
+        self.ports.observer.unwatch(resource.key)
         status = suspended(resource, policy=git.policy, shape=shape, git=git.git, now=now)
         if status != resource.status:
             resource = self._freshness.wrote(self.ports.objects.replace_status(resource, status))

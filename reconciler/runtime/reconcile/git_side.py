@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
@@ -23,7 +23,6 @@ from reconciler.core.ports import Cache, Clock
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.status import SUSPENDED
 from reconciler.core.sync.spec import owner_id
-from reconciler.core.values import Json
 
 _PATIENCE = timedelta(seconds=10)
 """An edit in the cluster is reverted within a second as a rule; later than this the object says that it is not."""
@@ -50,14 +49,27 @@ class Claim(Protocol):
     def frozen(self) -> str: ...
 
 
-class Claims(Protocol):
-    def claim(self, key: Key) -> Claim | None: ...
-    def live_hash(self, resource: Resource, claim: Json) -> str:
+ClaimT = TypeVar("ClaimT", bound=Claim)
+"""A claim as the syncs keep it: handed back to them as they gave it."""
+
+
+class Claims(Protocol[ClaimT]):
+    """What the syncs know of an object. Answers from memory; `runtime/sync/claims` implements it."""
+
+    def claim(self, key: Key) -> ClaimT | None:
+        """None: no GitSync owns the object."""
+
+    def live_hash(self, resource: Resource, claim: ClaimT) -> str:
         """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
 
-    def edits(self, resource: Resource, claim: Json) -> tuple[Difference, ...]: ...
-    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]: ...
-    def report_edit(self, key: Key) -> None: ...
+    def edits(self, resource: Resource, claim: ClaimT) -> tuple[Difference, ...]:
+        """What differs from Git, by whom; without values while nobody knows what Git holds."""
+
+    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
+        """Edits of the last hour that the sync reverted and the object's status does not count yet."""
+
+    def report_edit(self, key: Key) -> None:
+        """Wake the sync that owns the object; harmless when it knows of the edit already."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,8 @@ class GitVerdict:
     """What Git holds, where that is known."""
 
 
-class GitSide:
-    def __init__(self, claims: Claims, cache: Cache, clock: Clock) -> None:
+class GitSide(Generic[ClaimT]):
+    def __init__(self, claims: Claims[ClaimT], cache: Cache, clock: Clock) -> None:
         self._claims = claims
         self._cache = cache
         self._clock = clock
@@ -99,10 +111,10 @@ class GitSide:
             return GitVerdict(git, policy, on_change, reverting=wait)
         return GitVerdict(git, policy, on_change, blocked=self._blocked(git, policy, claim), wanted=claim.wanted)
 
-    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
+    def _is_edited(self, resource: Resource, claim: ClaimT) -> bool:
         return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
 
-    def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitDrift:
+    def _plane(self, resource: Resource, claim: ClaimT | None, now: datetime) -> GitDrift:
         if claim is None:
             return GitDrift()
         edits = self._claims.edits(resource, claim)
