@@ -16,8 +16,9 @@ from reconciler.core.drift.edits import Author, Entry, author, foreign_paths, pl
 from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
 from reconciler.core.pointers import child, steps
+from reconciler.core.records.drift import Correction, DriftRecord
 from reconciler.core.resource import Resource
-from reconciler.core.values import Json, JsonObject, Spec
+from reconciler.core.values import Json, Spec
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Reverted:
     at: datetime
     by: str = ""
 
-    def counted_in(self, recent: Iterable[JsonObject]) -> bool:
+    def counted_in(self, recent: Iterable[Correction]) -> bool:
         """Whether status knows of it."""
-        return any(one.get("edit") == self.edit for one in recent)
+        return any(one.edit == self.edit for one in recent)
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def unexplained(live: Resource, written: Spec) -> tuple[Difference, ...]:
     return _signed([(path, None, None) for path in paths or ["/spec"]], live)
 
 
-def remembered(drift: JsonObject) -> tuple[Difference, ...]:
+def remembered(drift: DriftRecord) -> tuple[Difference, ...]:
     """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
-    known = [one for one in drift.get("differences") or () if one["plane"] == "git"]
     return tuple(
-        Difference("git", one["path"], one.get("desired"), one.get("live"), one.get("by", ""), one.get("at", ""))
-        for one in known
+        Difference("git", one.path, one.desired, one.live, one.by, one.at)
+        for one in drift.differences
+        if one.plane == "git"
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from reconciler.core.schema import shapes
 from reconciler.core.schema.shapes import Opaque, Scalar, Shape, Structure
@@ -40,6 +40,9 @@ INLINED = types.MappingProxyType({"inlined": True})
 class Record:
     """Base of every record. Subclasses are frozen dataclasses whose fields all have defaults."""
 
+    closed: ClassVar[bool] = False
+    """Whether the CRD's schema refuses members that are not declared. Otherwise an older CRD keeps what a newer controller wrote."""
+
     unknown: JsonObject = field(default_factory=dict, kw_only=True, compare=False, repr=False)
     """Members that this version does not declare."""
 
@@ -63,9 +66,10 @@ class Record:
         return {**written, **self.unknown}
 
     @classmethod
-    def shape(cls) -> Opaque:
-        """The schema of the CRD: what is declared, and room for what later versions add."""
-        return Opaque(Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items())))
+    def shape(cls) -> Opaque | Structure:
+        """The schema of the CRD: what is declared and, unless it is closed, room for what later versions add."""
+        declared = Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items()))
+        return declared if cls.closed else Opaque(declared)
 
 
 def declared(record: type[Record]) -> frozenset[str]:

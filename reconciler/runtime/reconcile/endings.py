@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconciler.core.decision import Notice
 from reconciler.core.drift import record
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import FINALIZER, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import suspended
@@ -37,4 +38,4 @@ class Endings:
         status = suspended(resource, policy=git.policy, shape=shape, git=git.git, now=now)
         if status != resource.status:
             resource = self._freshness.wrote(self.ports.objects.replace_status(resource, status))
-        return Next(record.look_again(resource.status.get("drift") or {}, now))
+        return Next(record.look_again(DriftRecord.parse(resource.status.get("drift")), now))

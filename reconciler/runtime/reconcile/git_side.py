@@ -20,6 +20,7 @@ from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, held
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.status import SUSPENDED
 from reconciler.core.sync.spec import owner_id
@@ -119,13 +120,13 @@ class GitSide(Generic[ClaimT]):
             return GitDrift()
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
-            edits = remembered(resource.status.get("drift") or {}) or edits
+            edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
         return GitDrift(edits, self._claims.put_back(resource.key, now))
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
         since = self._edited.setdefault(resource.key, now)
-        said = remembered(resource.status.get("drift") or {})
+        said = remembered(DriftRecord.parse(resource.status.get("drift")))
         if said or policy.frozen or not policy.flapping.isdisjoint(edit.path for edit in git.edits):
             return None
         left = _PATIENCE - timedelta(seconds=now - since)
