@@ -8,7 +8,6 @@ one kind alone is said by its declaration (`Kind.findings`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.kind import Kind
@@ -24,7 +23,7 @@ MAX_USER_TAGS = 47
 _RESERVED = ("aws:", "sagemaker-gitops.dev/")
 
 
-def findings(kind: Kind[Any], spec: Json, partition_of: Partitions) -> tuple[Problem, ...]:
+def findings(kind: Kind[Observed], spec: Json, partition_of: Partitions) -> tuple[Problem, ...]:
     """Findings about a spec in which `problems` found nothing: what is common to all kinds, then the kind's own."""
     if not isinstance(spec, Mapping):
         return ()

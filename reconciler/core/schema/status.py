@@ -1,7 +1,7 @@
-"""Status as every kind declares it: what the archived operator wrote, and what this project adds for all kinds.
+"""Words for a status schema: the kinds write with them what the archived operator wrote, `core/records` what this project adds.
 
-Internal records (runs, rollouts, what we made in SageMaker) keep keys they do not know, so that an older CRD never strips what
-a newer controller wrote. Everything else is closed: a typing error in status shall be refused, not stored.
+Internal records (runs, rollouts, what was made in SageMaker) keep keys they do not know, so that an older CRD never strips
+what a newer controller wrote. Everything else is closed: a typing error in status shall be refused, not stored.
 """
 
 from __future__ import annotations

@@ -264,3 +264,11 @@ def test_when_it_was_verified_costs_no_write_of_its_own_but_one_a_day(
     status = {**past, "additional": "new"} if changed else past
     found = verified(status, past, None if seen_after is None else NOW + seen_after)
     assert found["drift"].get("lastVerified") == (None if told is None else stamp(NOW + told))
+
+
+def test_what_somebody_wrote_into_status_is_read_as_far_as_it_makes_sense() -> None:
+    known = {"plane": "sagemaker", "path": MOVED.path, "since": stamp(NOW)}
+    past = DriftRecord.parse({"state": "Drifted", "differences": [known, "x", {}], "corrected": 7, "mode": ["Warn"]})
+    assert (past.mode, past.corrected, [one.path for one in past.differences]) == ("", None, [MOVED.path])
+    after = record(past, LEFT, Policy(), shape=SHAPE, now=NOW + timedelta(minutes=5))
+    assert [one.since for one in after.differences] == [stamp(NOW)]
