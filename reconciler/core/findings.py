@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.aws.partitions import Partitions
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, Observed
 from reconciler.core.schema.problems import Problem
 from reconciler.core.values import Json, Spec
 
