@@ -8,10 +8,9 @@ one kind alone is said by its declaration (`Kind.findings`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.core.aws.partitions import Partitions
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, Observed
 from reconciler.core.schema.problems import Problem
 from reconciler.core.values import Json, Spec
 
@@ -24,7 +23,7 @@ MAX_USER_TAGS = 47
 _RESERVED = ("aws:", "sagemaker-gitops.dev/")
 
 
-def findings(kind: Kind[Any], spec: Json, partition_of: Partitions) -> tuple[Problem, ...]:
+def findings(kind: Kind[Observed], spec: Json, partition_of: Partitions) -> tuple[Problem, ...]:
     """Findings about a spec in which `problems` found nothing: what is common to all kinds, then the kind's own."""
     if not isinstance(spec, Mapping):
         return ()
@@ -45,7 +44,7 @@ def _common(spec: Spec, partition_of: Partitions) -> Iterator[Problem]:
         yield from foreign_arns(partition_of(str(region)).name, spec)
 
 
-def foreign_arns(partition: str, value: Json, at: str = "/spec") -> Iterator[Problem]:
+def foreign_arns(partition: str, value: object, at: str = "/spec") -> Iterator[Problem]:
     """ARNs of another partition than the region's: no role is assumed across them."""
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -25,7 +25,7 @@ from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Provider
 from reconciler.core.schema.shapes import Structure
-from reconciler.core.values import JsonObject, Spec, Status
+from reconciler.core.values import Answer, JsonObject, Params, Spec, Status
 
 if TYPE_CHECKING:
     from reconciler.core.ownership import Owner  # its functions are about a Pass
@@ -36,7 +36,7 @@ class View(Protocol):
     raised here, so that it reaches the condition of every object that waits for it.
     """
 
-    def summary(self, remote: str, name: str) -> JsonObject | None:
+    def summary(self, remote: str, name: str) -> Answer | None:
         """The newest List summary; None when not listed, which proves nothing. Costs no request."""
 
     def unlisted(self, remote: str, name: str) -> bool:
@@ -44,7 +44,7 @@ class View(Protocol):
 
     def describe(
         self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
-    ) -> JsonObject | None:
+    ) -> Answer | None:
         """Describe, remembered until the List summary moves, or until it is older than said. None: the service says it is
         not there.
         """
@@ -70,10 +70,10 @@ class View(Protocol):
     def verified(self, remote: str, name: str) -> datetime | None:
         """When a watched thing was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
 
-    def listing(self, remote: str, filters: JsonObject) -> Sequence[JsonObject]:
+    def listing(self, remote: str, filters: Params) -> Sequence[Answer]:
         """All summaries that pass the filters, read now to the last page: for the rare question who uses a thing."""
 
-    def spawned(self, tuning_job: str) -> Sequence[JsonObject]:
+    def spawned(self, tuning_job: str) -> Sequence[Answer]:
         """The training jobs of a tuning job, remembered until its List summary moves."""
 
 
@@ -200,20 +200,20 @@ class Kind(Generic[Observed]):
     schema: Schema
     observe: Callable[[View, Pass], Observed]
     decide: Callable[[Pass, Observed], Decision]
-    failing: Callable[[JsonObject, ReconcileError], JsonObject]
+    failing: Callable[[Status, ReconcileError], Status]
     """Status fields while an error keeps the pass from deciding: (status before, the error) -> status."""
-    as_written: Callable[[Resource], JsonObject]
+    as_written: Callable[[Resource], Spec]
     """The spec without the archived operator's write-backs."""
     remotes: tuple[RemoteKind, ...]
     """What it makes in AWS; the one that it is about first."""
     keys: StatusKeys
-    records: Callable[[JsonObject], tuple[RemoteObject, ...]]
+    records: Callable[[Status], tuple[RemoteObject, ...]]
     """From its status: what it stands for now, which was made, taken over or asked for. The first that tells of a region tells
     where all of it is.
     """
-    shown: Callable[[JsonObject], Iterable[Shown]]
+    shown: Callable[[Status], Iterable[Shown]]
     """From its status: the objects in SageMaker that people are shown below it."""
-    earlier: Callable[[JsonObject], tuple[RemoteObject, ...]] = _nothing
+    earlier: Callable[[Status], tuple[RemoteObject, ...]] = _nothing
     """From its status: what it stood for before and still remembers."""
     owners: Callable[[Observed], Mapping[str, Owner]] = lambda _seen: {}
     """By name: whose that is which was looked at because no record proves it to be its own."""
@@ -223,7 +223,7 @@ class Kind(Generic[Observed]):
     """
     gives: Mapping[str, Provider] = field(default_factory=dict)
     """What other objects may take from one of this kind, by what `Difference.reference` calls it."""
-    findings: Callable[[JsonObject], Iterable[Problem]] = _nothing
+    findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
     logs: Logs | None = None
 

@@ -15,9 +15,10 @@ takes what it stands for, so that a new artefact is a rollout (D-1.6).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from reconciler.core.records.reference import UsedReference
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.reference import Given, Provider, Reference
 from reconciler.core.schema.shapes import Field, List, Scalar, Shape, Structure
@@ -30,7 +31,6 @@ __all__ = [
     "Resolved",
     "Snapshot",
     "Target",
-    "Used",
     "Wait",
     "cycles",
     "fingerprint",
@@ -66,22 +66,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Used:
-    """A reference that was resolved, as status remembers it."""
-
-    path: str
-    kind: str
-    name: str
-    value: str
-    run: str = ""
-    """SageMaker's name of the job whose artefact it is."""
-
-    def record(self) -> dict[str, str]:
-        """As `status.references` has it."""
-        return {key: value for key, value in asdict(self).items() if value}
-
-
-@dataclass(frozen=True)
 class Wait:
     """A reference that cannot be resolved yet, and why, for people."""
 
@@ -100,7 +84,7 @@ class Resolved:
 
     spec: Spec
     """Without `...Ref`; where one is waited for, without the field it stands for as well."""
-    used: tuple[Used, ...] = ()
+    used: tuple[UsedReference, ...] = ()
     waits: tuple[Wait, ...] = ()
 
     @property
@@ -144,7 +128,7 @@ def reference_field(key: str, gives: str, providers: Mapping[str, Provider]) -> 
 
 def resolve(shape: Structure, spec: Spec, namespace: str, others: Lookup) -> Resolved:
     """Look every `...Ref` of a spec up, and put what it gives in the place of the field that it stands for."""
-    used: list[Used] = []
+    used: list[UsedReference] = []
     waits: list[Wait] = []
 
     def look(reference: Reference, named: JsonObject, path: str) -> str:
@@ -153,7 +137,7 @@ def resolve(shape: Structure, spec: Spec, namespace: str, others: Lookup) -> Res
         if isinstance(found, str):
             waits.append(Wait(path, kind, name, found))
             return ""
-        used.append(Used(path, kind, name, found.value, found.run))
+        used.append(UsedReference(path, kind, name, found.value, found.run))
         return found.value
 
     return Resolved(_replaced(shape, spec, "/spec", look), tuple(used), tuple(waits))
@@ -167,7 +151,7 @@ def targets(shape: Structure, spec: Json, namespace: str) -> tuple[Target, ...]:
     )
 
 
-def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> Json:
+def fingerprint(resource: Resource | None, gives: Mapping[str, Provider]) -> object:
     """Equal as long as an object tells whoever refers to it the same: what it gives, or why it does not. `gives` is its kind's."""
     if resource is None or resource.deleting:
         return None

@@ -184,11 +184,11 @@ class Resource:
         return self.metadata.get("labels") or {}
 
     @property
-    def spec(self) -> JsonObject:
+    def spec(self) -> Spec:
         return self.body.get("spec") or {}
 
     @property
-    def status(self) -> JsonObject:
+    def status(self) -> Status:
         return self.body.get("status") or {}
 
     def with_status(self, status: Status) -> Resource:

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Self
 
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.values import Answer, Json
+from reconciler.core.values import Answer
 
 CHANGING = frozenset({"Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting"})
 """While in one of these the endpoint takes no update and no deletion."""
@@ -110,6 +110,6 @@ def _moved_by_us(attempt: Attempt, live: LiveEndpoint) -> bool:
     return bool(attempt.evidence) or newer_failure or (moved and not attempt.others_moved)
 
 
-def stamp_exact(value: Json) -> str:
+def stamp_exact(value: object) -> str:
     """A remote time as text with all its digits: two of them are compared for equality only."""
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

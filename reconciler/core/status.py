@@ -18,7 +18,9 @@ from reconciler.core.decision import Decision, Phase
 from reconciler.core.drift import record
 from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
+from reconciler.core.records.source import StatusSource
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
 from reconciler.core.values import Json, Status
@@ -75,15 +77,15 @@ def render(
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = record.record(past.get("drift") or {}, decision, policy, shape=shape, now=now, git=git)
+    drifted = record.record(DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git)
     rendered = conditions(decision)
     if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
     status = pruned(
         {
             **decision.status,
-            "source": source(resource),
-            "drift": drifted,
+            "source": source(resource).record(),
+            "drift": drifted.record(),
             "handled": books.handled.record(),
             "intent": books.intent.record() if books.intent else past.get("intent"),
             "roleArn": past.get("roleArn") if books.role is None else books.role,
@@ -117,32 +119,32 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
         if c["type"] not in (READY, RECONCILING, DRIFTED)
     ]
     looked_away = Decision(Phase.WAITING, "", differences=None)
-    drifted = record.record(past.get("drift") or {}, looked_away, policy, shape=shape, now=now, git=git)
+    drifted = record.record(DriftRecord.parse(past.get("drift")), looked_away, policy, shape=shape, now=now, git=git)
     if condition := record.condition(drifted, looked_away, policy, before, git):
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
     generation = int(past.get("observedGeneration") or 0)
-    kept = {**past, "drift": pruned(drifted)} if past.get("drift") or git.edits else past
+    kept = {**past, "drift": drifted.record()} if past.get("drift") or git.edits else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 
 
-def source(resource: Resource) -> dict[str, Json] | None:
+def source(resource: Resource) -> StatusSource:
     """Which commit this object came from, from the annotations of whoever synced it."""
     annotations = resource.annotations
     revision = annotations.get(Annotation.REVISION)
     if not revision:
-        return None
+        return StatusSource()
     commit = annotations.get(Annotation.COMMIT) or revision.rpartition(":")[2]
-    return {
-        "repo": annotations.get(Annotation.REPO),
-        "revision": revision,
-        "shortRevision": commit[:7],
-        "commit": commit,
-        "author": annotations.get(Annotation.AUTHOR),
-        "subject": annotations.get(Annotation.SUBJECT),
-        "path": annotations.get(Annotation.PATH),
-        "approximate": annotations.get(Annotation.APPROXIMATE) == "true" or None,
-    }
+    return StatusSource(
+        annotations.get(Annotation.REPO, ""),
+        revision,
+        commit[:7],
+        commit,
+        annotations.get(Annotation.AUTHOR, ""),
+        annotations.get(Annotation.SUBJECT, ""),
+        annotations.get(Annotation.PATH, ""),
+        approximate=annotations.get(Annotation.APPROXIMATE) == "true",
+    )
 
 
 def pruned(value: Json) -> Json:

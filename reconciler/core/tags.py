@@ -18,20 +18,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, Reply, sooner
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
-from reconciler.core.kind import Kind, Pass, View
+from reconciler.core.kind import Kind, Observed, Pass, View
 from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.records.request import Handled
+from reconciler.core.records.tags import TagsRecord
 from reconciler.core.resource import Annotation
-from reconciler.core.values import Json, JsonObject, Status
+from reconciler.core.values import Json, Status
 
 __all__ = ["TagsSeen", "asked", "look", "set_tags", "tagged", "take_tags", "with_tags"]
 
@@ -96,8 +98,8 @@ class _Tags:
         return sorted(key for key in self.wanted if key != OWNER_TAG)
 
     @cached_property
-    def past(self) -> JsonObject:
-        return {} if self.taking_over else self.this.past.get("tags") or {}
+    def past(self) -> TagsRecord:
+        return TagsRecord() if self.taking_over else TagsRecord.parse(self.this.past.get("tags"))
 
     @property
     def taking_over(self) -> bool:
@@ -116,12 +118,12 @@ class _Tags:
     @property
     def edited(self) -> bool:
         """The spec's tags are not those that were set last. Of targets their kind keeps count itself."""
-        return self.past.get("hash") != self.hash and not self.this.past.get("targets")
+        return self.past.hash != self.hash and not self.this.past.get("targets")
 
     @property
     def pending(self) -> bool:
         """An edit that is still to be carried out: what was refused is not tried again by itself, nor looked at for that."""
-        return self.edited and (self.past.get("failed") != self.hash or bool(self.this.tokens.get("retry")))
+        return self.edited and (self.past.failed != self.hash or bool(self.this.tokens.get("retry")))
 
     def wrong(self, live: Mapping[str, str]) -> dict[str, str]:
         return {key: value for key, value in self.wanted.items() if live.get(key) != value}
@@ -130,7 +132,7 @@ class _Tags:
         """What to set on a thing with these tags; None: nobody knows them. Never over another owner's tag: where nobody knows,
         ours was set before, or is set now for the first time.
         """
-        anothers = bool(self.past.get("hash")) if live is None else self.is_anothers(live)
+        anothers = bool(self.past.hash) if live is None else self.is_anothers(live)
         return {key: value for key, value in self.wrong(live or {}).items() if key != OWNER_TAG or not anothers}
 
     def is_anothers(self, live: Mapping[str, str]) -> bool:
@@ -161,7 +163,7 @@ def look(view: View, this: Pass, owners: Mapping[str, Owner], before: TagsSeen) 
     return seen
 
 
-def tagged(kind: Kind[Any], status: Status) -> tuple[RemoteObject, ...]:
+def tagged(kind: Kind[Observed], status: Status) -> tuple[RemoteObject, ...]:
     """What carries the object's tags; an intent has no ARN yet."""
     return tuple(record for record in kind.records(status) if record.ours)
 
@@ -185,7 +187,7 @@ def _known(view: View, tags: _Tags, record: RemoteObject, seen: TagsSeen) -> tup
     return live, seen if live is not None else replace(seen, denied=_ONE)
 
 
-def _is_recorded(view: View, kind: Kind[Any], record: RemoteObject) -> bool:
+def _is_recorded(view: View, kind: Kind[Observed], record: RemoteObject) -> bool:
     """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
     named = RemoteKinds(kind.remotes).named_by(record.arn)
     if named is None or not record.creation_time:
@@ -198,7 +200,7 @@ def asked(this: Pass) -> bool:
     """Somebody wants a look now."""
     annotations = this.resource.annotations
     token = annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT)
-    return bool(token) and token != (this.past.get("handled") or {}).get("requestedAt")
+    return bool(token) and token != Handled.parse(this.past.get("handled")).requested_at
 
 
 def _is_about(call: Call, arn: str) -> bool:
@@ -239,11 +241,11 @@ def with_tags(decision: Decision, this: Pass, owners: Mapping[str, Owner], seen:
 def _laid_over(tags: _Tags, seen: TagsSeen, decision: Decision, *, sending: bool) -> Decision:
     this = tags.this
     if this.resource.deleting or decision.phase is Phase.RELEASED or this.resource.spawned:
-        return _remembering(decision, this.past.get("tags"), this.past.get("managedTags"))
+        return _remembering(decision, TagsRecord.parse(this.past.get("tags")), this.past.get("managedTags"))
     arns = _ours(tags, [record.arn for record in tagged(this.kind, decision.status)])
     if not arns:
         creating = any(call.operation.startswith("Create") for call in decision.calls)
-        remembered = ({"hash": tags.hash}, tags.keys) if creating else (tags.past, tags.before)
+        remembered = (TagsRecord(tags.hash), tags.keys) if creating else (tags.past, tags.before)
         return _remembering(decision, *remembered)
     if seen.again:
         decision = replace(decision, look_again=sooner(decision.look_again, _AGAIN))
@@ -266,10 +268,10 @@ def _edited(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decision
     answered = [reply for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)]
     if any(reply.refused for reply in answered):
         shown = replace(decision, notices=(*decision.notices, _REFUSED))
-        return _remembering(shown, {"failed": tags.hash}, sorted({*tags.before, *tags.keys}))
+        return _remembering(shown, TagsRecord(failed=tags.hash), sorted({*tags.before, *tags.keys}))
     calls = tuple(call for arn in arns for call in _calls(tags, arn, seen.live.get(arn)))
     if answered or not calls:
-        return _remembering(decision, {"hash": tags.hash}, tags.keys)
+        return _remembering(decision, TagsRecord(tags.hash), tags.keys)
     decision = _remembering(decision, past, sorted({*tags.before, *tags.keys}))
     return replace(decision, calls=calls) if sending else decision
 
@@ -304,12 +306,12 @@ def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decisi
     asked = digest([[call.identity, list(call.params.items())] for call in calls])
     if any(reply.refused for reply in this.replies if any(_is_about(reply.call, arn) for arn in arns)):
         shown = replace(decision, notices=(*decision.notices, _REFUSED))
-        return _remembering(shown, {**tags.past, "failed": asked}, tags.before)
-    tried = tags.past.get("failed") == asked and not this.tokens.get("retry")
+        return _remembering(shown, replace(tags.past, failed=asked), tags.before)
+    tried = tags.past.failed == asked and not this.tokens.get("retry")
     if tried or not calls or not sending:
-        return _remembering(decision, tags.past if tried or unseen else {"hash": tags.hash}, tags.before)
+        return _remembering(decision, tags.past if tried or unseen else TagsRecord(tags.hash), tags.before)
     shown = replace(decision, calls=calls, corrects=(*decision.corrects, *drift.paths))
-    return _remembering(shown, {"hash": tags.hash}, tags.before)
+    return _remembering(shown, TagsRecord(tags.hash), tags.before)
 
 
 def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Difference, ...]:
@@ -330,11 +332,10 @@ def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Diff
 def _unseen(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> Iterator[str]:
     """The paths that were reported of remote objects whose tags are not known now: after a start, or after a change of this controller."""
     unknown = [arn for arn in arns if arn not in seen.live]
-    for known in (tags.this.past.get("drift") or {}).get("differences") or ():
-        path, live = str(known["path"]), str(known.get("live") or "")
-        of_one = any(len(arns) == 1 or live.startswith(f"{_whose(arn)}: ") for arn in unknown)
-        if of_one and path.startswith(_path("")):
-            yield path
+    for known in DriftRecord.parse(tags.this.past.get("drift")).differences:
+        of_one = any(len(arns) == 1 or known.live.startswith(f"{_whose(arn)}: ") for arn in unknown)
+        if of_one and known.path.startswith(_path("")):
+            yield known.path
 
 
 def _whose(arn: str) -> str:
@@ -348,5 +349,5 @@ def _path(key: str) -> str:
 _REFUSED = Notice("Warning", "TagsRefused", "SageMaker refused to set the tags; see the log for its answer")
 
 
-def _remembering(decision: Decision, tags: Json, managed: Json) -> Decision:
-    return replace(decision, status={**decision.status, "tags": tags, "managedTags": managed})
+def _remembering(decision: Decision, tags: TagsRecord, managed: Json) -> Decision:
+    return replace(decision, status={**decision.status, "tags": tags.record(), "managedTags": managed})

@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.decision import Refusal
 from reconciler.core.errors import DeniedError, TerminalError
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, Observed
 from reconciler.core.resource import Annotation, Resource
 
 ANY = "*"
@@ -73,7 +73,7 @@ class Tenancy:
     external_id: str = ""
     partition_of: Partitions = commercial
 
-    def place(self, kind: Kind[Any], resource: Resource, namespace: Mapping[str, str]) -> Place:
+    def place(self, kind: Kind[Observed], resource: Resource, namespace: Mapping[str, str]) -> Place:
         """Where the object's things are. `namespace` are its Namespace's annotations.
 
         Raises TerminalError or DeniedError, before anything is signed, for what is not allowed.
@@ -87,7 +87,7 @@ class Tenancy:
         external_id = self.external_id.replace(NAMESPACE, resource.namespace) if role else ""
         return Place(Tenant(region, self._endpoint(resource, region), role, external_id), conflict)
 
-    def _region(self, kind: Kind[Any], resource: Resource) -> str:
+    def _region(self, kind: Kind[Observed], resource: Resource) -> str:
         recorded, wanted = kind.region(resource.status), str(resource.spec.get("region") or "")
         if recorded and (resource.deleting or self._allows(recorded)):
             return recorded  # what was made is taken away again even where nothing new may be made

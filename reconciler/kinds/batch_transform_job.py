@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.kind import Logs, Pass
+from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
-from reconciler.core.schema.status import record, status, string, time
+from reconciler.core.schema.status import record, string, time
 from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.findings import named, twice
+from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
-from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.core.schema.status import boolean, record, string, time
 from reconciler.core.values import Answer, Spec
 from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind

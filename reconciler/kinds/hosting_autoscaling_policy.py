@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from reconciler.core.aws.remote import ScalingKind
 from reconciler.core.kind import Kind, Shown, StatusKeys
+from reconciler.core.records.common import status
 from reconciler.core.records.scaling import ScalingTarget, scaling_targets
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
-from reconciler.core.schema.status import many, record, status, string, time
+from reconciler.core.schema.status import many, record, string, time
 from reconciler.core.values import JsonObject, Spec, Status
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide

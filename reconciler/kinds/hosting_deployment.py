@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Kind, Logs, StatusKeys
+from reconciler.core.records.common import status
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
@@ -14,7 +15,7 @@ from reconciler.core.schema.declaration import Column, Difference, Nested, Schem
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
-from reconciler.core.schema.status import integer, many, number, pairs, record, status, string, time
+from reconciler.core.schema.status import integer, many, number, pairs, record, string, time
 from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow

@@ -9,13 +9,14 @@ from functools import partial
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Kind, Logs, Pass, Shown, View
+from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS, Run
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
-from reconciler.core.schema.status import integer, number, pairs, record, status, string, time
+from reconciler.core.schema.status import integer, number, pairs, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
 from reconciler.kinds.jobs import deciding, declaration, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.aws.remote import RemoteKind
+from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
-from reconciler.core.schema.status import boolean, record, status, string, time
+from reconciler.core.schema.status import boolean, record, string, time
 from reconciler.core.values import Json, JsonObject, Spec, Status
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind

@@ -9,11 +9,12 @@ from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass
+from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
-from reconciler.core.schema.status import record, status, string, time
+from reconciler.core.schema.status import record, string, time
 from reconciler.core.values import Answer, Json, Spec
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType

@@ -10,12 +10,13 @@ from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass, View
+from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
-from reconciler.core.schema.status import many, record, status, string, time
+from reconciler.core.schema.status import many, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
 from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind

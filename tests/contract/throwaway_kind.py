@@ -21,12 +21,13 @@ from reconciler.core.decision import Difference as Drift
 from reconciler.core.kind import Kind, Pass, Shown, StatusKeys, View
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
+from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.schema.declaration import Column, Difference, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, canonical, to_request
-from reconciler.core.schema.status import record, status, string
+from reconciler.core.schema.status import record, string
 from reconciler.kinds import CATALOG
 from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 

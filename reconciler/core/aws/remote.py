@@ -52,7 +52,7 @@ class RemoteKind:
         return f"List{self.name}s"
 
     @property
-    def page(self) -> JsonObject:
+    def page(self) -> Params:
         """Parameters of a sweep: the largest page, newest first."""
         return {"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Descending"}
 
@@ -64,7 +64,7 @@ class RemoteKind:
         """Its name, from a summary or a description."""
         return str(found[self.name_key])
 
-    def asks(self, name: str) -> JsonObject:
+    def asks(self, name: str) -> Params:
         """Parameters of a Describe."""
         return {self.name_key: name}
 
@@ -96,15 +96,15 @@ class ScalingKind(RemoteKind):
         return self.describe
 
     @property
-    def page(self) -> JsonObject:
+    def page(self) -> Params:
         return {"ServiceNamespace": "sagemaker", "MaxResults": 50}
 
     def named(self, found: Answer) -> str:
         return "|".join(str(found[member]) for member in self.named_by)
 
-    def asks(self, name: str) -> JsonObject:
+    def asks(self, name: str) -> Params:
         resource, dimension, *policy = name.split("|", 2)
-        asked: dict[str, Json] = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
+        asked: dict[str, object] = {"ServiceNamespace": "sagemaker", "ScalableDimension": dimension}
         return asked | ({"ResourceId": resource, "PolicyNames": policy} if policy else {"ResourceIds": [resource]})
 
     def answered(self, name: str, answer: Answer) -> JsonObject | None:

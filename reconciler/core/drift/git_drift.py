@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from reconciler.core.decision import Difference
-from reconciler.core.drift.edits import Author, author, foreign_paths, places
+from reconciler.core.drift.edits import Author, Entry, author, foreign_paths, places
 from reconciler.core.git.applied import Wanted, stated
 from reconciler.core.git.inventory import without
 from reconciler.core.pointers import child, steps
+from reconciler.core.records.drift import Correction, DriftRecord
 from reconciler.core.resource import Resource
-from reconciler.core.values import Json, JsonObject
+from reconciler.core.values import Json, Spec
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Reverted:
     at: datetime
     by: str = ""
 
-    def counted_in(self, recent: Iterable[JsonObject]) -> bool:
+    def counted_in(self, recent: Iterable[Correction]) -> bool:
         """Whether status knows of it."""
-        return any(one.get("edit") == self.edit for one in recent)
+        return any(one.edit == self.edit for one in recent)
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,24 @@ class GitDrift:
     reverted: tuple[Reverted, ...] = ()
 
 
-def edits_of(want: Wanted, live: Resource, written: JsonObject) -> tuple[Difference, ...]:
+def edits_of(want: Wanted, live: Resource, written: Spec) -> tuple[Difference, ...]:
     """What is not as Git says, of an object that is not. `written` is the live spec in the form in which hashes are compared."""
     desired, found = (without(spec, want.ignored) if want.ignored else spec for spec in (want.written, written))
     return _signed([*places(desired, found), *_metadata(want, live)] or [("/spec", None, None)], live)
 
 
-def unexplained(live: Resource, written: JsonObject) -> tuple[Difference, ...]:
+def unexplained(live: Resource, written: Spec) -> tuple[Difference, ...]:
     """The same while nobody knows what Git holds, only that it is something else: places that others own, without values."""
     paths = [path for path in foreign_paths(_managed(live)) if _is_in(written, steps(path)[1:])]
     return _signed([(path, None, None) for path in paths or ["/spec"]], live)
 
 
-def remembered(drift: JsonObject) -> tuple[Difference, ...]:
+def remembered(drift: DriftRecord) -> tuple[Difference, ...]:
     """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
-    known = [one for one in drift.get("differences") or () if one["plane"] == "git"]
     return tuple(
-        Difference("git", one["path"], one.get("desired"), one.get("live"), one.get("by", ""), one.get("at", ""))
-        for one in known
+        Difference("git", one.path, one.desired, one.live, one.by, one.at)
+        for one in drift.differences
+        if one.plane == "git"
     )
 
 
@@ -70,7 +70,7 @@ def editor(edits: Iterable[Difference]) -> Author | None:
     return max((Author(edit.by, edit.at) for edit in edits if edit.by), key=lambda one: one.at, default=None)
 
 
-def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
+def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Json, Json]]:
     labels, annotations = stated(want, live)
     for name, wanted, found in (("labels", labels, live.labels), ("annotations", annotations, live.annotations)):
         for key, value in sorted(wanted.items()):
@@ -78,7 +78,7 @@ def _metadata(want: Wanted, live: Resource) -> Iterator[tuple[str, Any, Any]]:
                 yield child(f"/metadata/{name}", key), value, found.get(key)
 
 
-def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Difference, ...]:
+def _signed(found: Iterable[tuple[str, Json, Json]], live: Resource) -> tuple[Difference, ...]:
     entries = _managed(live)
     plain = [Difference("git", *place) for place in found]
     who = [author(entries, difference.path) for difference in plain]
@@ -88,7 +88,7 @@ def _signed(found: Iterable[tuple[str, Any, Any]], live: Resource) -> tuple[Diff
     )
 
 
-def _managed(live: Resource) -> Sequence[JsonObject]:
+def _managed(live: Resource) -> Sequence[Entry]:
     return live.metadata.get("managedFields") or ()
 
 

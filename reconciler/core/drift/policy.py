@@ -20,8 +20,9 @@ from reconciler.core.decision import Difference
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.git_drift import GitDrift, Reverted, editor
 from reconciler.core.pointers import within
+from reconciler.core.records.drift import Correction, DriftRecord
 from reconciler.core.resource import Annotation
-from reconciler.core.values import JsonObject, Status
+from reconciler.core.values import Status
 
 IN_SYNC = "InSync"
 STANDS = "Drifted"
@@ -91,7 +92,7 @@ class Policy:
         if frozen or (adopted and not written and mode is DriftMode.CORRECT):
             mode = DriftMode.WARN
         written = written and mode is DriftMode.CORRECT
-        often = flapping(past.get("drift") or {}, now, reverted)
+        often = flapping(DriftRecord.parse(past.get("drift")), now, reverted)
         return cls(mode, written, tuple(ignored), often, frozen)
 
     def verdict(self, difference: Difference) -> DriftVerdict:
@@ -127,25 +128,25 @@ class Sifted:
         return tuple(difference.path for difference in self.correct)
 
 
-def recent(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> list[JsonObject]:
+def recent(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) -> list[Correction]:
     """Each path that was corrected within the hour, each time: what `status.drift` remembers, and what it does not hold yet."""
-    known = [*((drift.get("corrected") or {}).get("recent") or ())]
+    known = list(drift.recent)
     for put in reverted:
         if not put.counted_in(known):
-            known += [{"path": path, "at": stamp(put.at), "edit": put.edit} for path in put.paths]
-    return [one for one in known if now - moment(str(one["at"])) < SHOWN_FOR]
+            known += [Correction(path, stamp(put.at), put.edit) for path in put.paths]
+    return [one for one in known if now - moment(one.at) < SHOWN_FOR]
 
 
-def flapping(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
+def flapping(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:
     """Paths that were corrected three times within the hour."""
     return frozenset(rests(drift, now, reverted))
 
 
-def rests(drift: JsonObject, now: datetime, reverted: Iterable[Reverted] = ()) -> dict[str, timedelta]:
+def rests(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) -> dict[str, timedelta]:
     """For how long each path that flaps is left alone."""
     times: dict[str, list[datetime]] = {}
     for one in recent(drift, now, reverted):
-        times.setdefault(str(one["path"]), []).append(moment(str(one["at"])))
+        times.setdefault(one.path, []).append(moment(one.at))
     often = {path: sorted(every) for path, every in times.items() if len(every) >= CORRECTIONS_MAX}
     return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
 

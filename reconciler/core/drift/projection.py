@@ -18,7 +18,7 @@ from reconciler.core.pointers import child
 from reconciler.core.schema.shapes import List, NameValueList, Shape, Structure, canonical, masked, to_resource
 from reconciler.core.values import Answer, Json, JsonObject, Spec
 
-_DEFAULTS: Mapping[str, tuple[Json, ...]] = {
+_DEFAULTS: Mapping[str, tuple[object, ...]] = {
     "assembleWith": ("None",),
     "compressionType": ("None", "GZIP"),
     "dataProcessing.inputFilter": ("$",),
@@ -135,17 +135,17 @@ def _same(desired: Json, live: Json, place: tuple[str, ...]) -> bool:
     return bool(_key(desired) == _key(live))
 
 
-def _key(value: Json) -> Json:
+def _key(value: Json) -> object:
     if isinstance(value, str) and value.startswith("arn:"):
         return value.casefold()
     return value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True, default=str)
 
 
-def _is_number(value: Json) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_list(value: Json) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 

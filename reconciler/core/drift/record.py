@@ -33,6 +33,7 @@ from reconciler.core.drift.policy import (
     rests,
 )
 from reconciler.core.pointers import within
+from reconciler.core.records.drift import Correction, Corrections, DriftDifference, DriftRecord
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import Shape, masked_at
 from reconciler.core.values import Json, JsonObject, Status
@@ -50,21 +51,21 @@ _CAREFUL = f"weights and counts are corrected where Correct is written out: spec
 class _Listing:
     """The differences as status lists them, and which of them are being corrected."""
 
-    standing: Sequence[JsonObject] = ()
+    standing: tuple[DriftDifference, ...] = ()
     correcting: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
 
 
 def record(
-    past: Status,
+    past: DriftRecord,
     decision: Decision,
     policy: Policy,
     *,
     shape: Shape,
     now: datetime,
     git: GitDrift = _NOTHING,
-) -> dict[str, Json]:
-    """`status.drift` after a decision; `past` is `status.drift` before it.
+) -> DriftRecord:
+    """`status.drift` after a decision; `past` is the record before it.
 
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
     something settles. What differs from Git is known in every pass.
@@ -77,24 +78,24 @@ def record(
         state = HELD
     elif decision.unknown_drift:
         state = UNKNOWN
-    elif corrected and now - moment(corrected["at"]) < SHOWN_FOR:
+    elif corrected and now - moment(corrected.at) < SHOWN_FOR:
         state = CORRECTED
     else:
         state = IN_SYNC
-    since = str(past.get("since") or "") if past.get("state") == STANDS else ""
-    return {
-        "mode": str(policy.mode),
-        "state": state,
-        "since": (since or stamp(now)) if state == STANDS else None,
-        "differences": list(listed.standing[:_LISTED]),
-        "correcting": list(listed.correcting),
-        "corrected": corrected,
-        "lastVerified": past.get("lastVerified"),
-    }
+    since = past.since if past.state == STANDS else ""
+    return DriftRecord(
+        str(policy.mode),
+        state,
+        (since or stamp(now)) if state == STANDS else "",
+        listed.standing[:_LISTED],
+        listed.correcting,
+        corrected,
+        past.last_verified,
+    )
 
 
 def _listed(
-    past: Status,
+    past: DriftRecord,
     decision: Decision,
     edits: Sequence[Difference],
     policy: Policy,
@@ -102,24 +103,24 @@ def _listed(
     shape: Shape,
     now: datetime,
 ) -> _Listing:
-    before, correcting = past.get("differences") or (), tuple(past.get("correcting") or ())
-    edited = [_rendered(one, before, shape, now) for one in edits]
+    before = past.differences
+    edited = tuple(_rendered(one, before, shape, now) for one in edits)
     if not _looked(decision):
-        known = [one for one in before if one["plane"] != "git"]
-        return _Listing([*edited, *known], tuple(decision.corrects) or correcting)
-    found = [_rendered(one, before, shape, now) for one in decision.differences or ()]
-    seen = {one["path"] for one in found}
-    kept = [one for one in before if one["path"] not in seen and _stands_unseen(one, decision, policy)]
-    paths = {one["path"] for one in (*found, *kept)}
-    going_on = tuple(path for path in correcting if path in {one["path"] for one in kept})
-    fixed = tuple(path for path in correcting if path not in paths)
-    return _Listing([*edited, *found, *kept], (*decision.corrects, *going_on), fixed)
+        known = tuple(one for one in before if one.plane != "git")
+        return _Listing((*edited, *known), decision.corrects or past.correcting)
+    found = tuple(_rendered(one, before, shape, now) for one in decision.differences or ())
+    seen = {one.path for one in found}
+    kept = tuple(one for one in before if one.path not in seen and _stands_unseen(one, decision, policy))
+    paths = {one.path for one in (*found, *kept)}
+    going_on = tuple(path for path in past.correcting if path in {one.path for one in kept})
+    fixed = tuple(path for path in past.correcting if path not in paths)
+    return _Listing((*edited, *found, *kept), (*decision.corrects, *going_on), fixed)
 
 
-def _stands_unseen(one: JsonObject, decision: Decision, policy: Policy) -> bool:
-    path = str(one["path"])
-    counts = policy.verdict(Difference(one["plane"], path, "", "")) is not DriftVerdict.IGNORE
-    return counts and one["plane"] == "sagemaker" and within(path, decision.unseen)
+def _stands_unseen(one: DriftDifference, decision: Decision, policy: Policy) -> bool:
+    if one.plane != "sagemaker" or not within(one.path, decision.unseen):
+        return False
+    return policy.verdict(Difference("sagemaker", one.path, "", "")) is not DriftVerdict.IGNORE
 
 
 def _looked(decision: Decision) -> bool:
@@ -129,17 +130,19 @@ def _looked(decision: Decision) -> bool:
     return bool(decision.differences) or decision.phase not in (Phase.ACTING, Phase.WAITING)
 
 
-def _rendered(difference: Difference, before: Iterable[Status], shape: Shape, now: datetime) -> dict[str, Json]:
-    known = next((one for one in before if (one["plane"], one["path"]) == (difference.plane, difference.path)), {})
-    return {
-        "plane": difference.plane,
-        "path": difference.path,
-        "desired": _value(shape, difference.path, difference.desired),
-        "live": _value(shape, difference.path, difference.live),
-        "by": clip(difference.by, _VALUE),
-        "at": difference.at,
-        "since": known.get("since") or stamp(now),
-    }
+def _rendered(
+    difference: Difference, before: Iterable[DriftDifference], shape: Shape, now: datetime
+) -> DriftDifference:
+    known = next((one for one in before if one.place == (difference.plane, difference.path)), DriftDifference())
+    return DriftDifference(
+        difference.plane,
+        difference.path,
+        _value(shape, difference.path, difference.desired),
+        _value(shape, difference.path, difference.live),
+        clip(difference.by, _VALUE),
+        difference.at,
+        known.since or stamp(now),
+    )
 
 
 def _value(shape: Shape, path: str, value: Json) -> str:
@@ -152,22 +155,20 @@ def _value(shape: Shape, path: str, value: Json) -> str:
 
 
 def _corrected(
-    drift: JsonObject, fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
-) -> dict[str, Json] | None:
+    drift: DriftRecord, fixed: Sequence[str], reverted: Sequence[Reverted], now: datetime
+) -> Corrections | None:
     """What was corrected: the last time and its paths, how often ever, and each path of the last hour."""
-    past = drift.get("corrected") or {}
-    news = [put for put in reverted if not put.counted_in(past.get("recent") or ())]
-    if not fixed and not news:
-        return dict(past) or None
-    at = now if fixed else max(put.at for put in news)
-    every = [*recent(drift, now, news), *({"path": path, "at": stamp(now)} for path in fixed)]
-    return {
-        "at": stamp(at),
-        "count": int(past.get("count") or 0) + len(news) + bool(fixed),
-        "paths": sorted({*fixed, *(path for put in news for path in put.paths)})[:_LISTED],
-        "by": clip(news[-1].by, _VALUE) if news else "",
-        "recent": every[-_RECENT:],
-    }
+    new = [put for put in reverted if not put.counted_in(drift.recent)]
+    if not fixed and not new:
+        return drift.corrected
+    every = (*recent(drift, now, new), *(Correction(path, stamp(now)) for path in fixed))
+    return Corrections(
+        stamp(now if fixed else max(put.at for put in new)),
+        (drift.corrected.count if drift.corrected else 0) + len(new) + bool(fixed),
+        tuple(sorted({*fixed, *(path for put in new for path in put.paths)})[:_LISTED]),
+        clip(new[-1].by, _VALUE) if new else "",
+        every[-_RECENT:],
+    )
 
 
 def verified(status: Status, past: Status, at: datetime | None) -> dict[str, Json]:
@@ -182,19 +183,18 @@ def verified(status: Status, past: Status, at: datetime | None) -> dict[str, Jso
 
 
 def condition(
-    drift: JsonObject,
+    drift: DriftRecord,
     decision: Decision,
     policy: Policy,
-    past: Iterable[Status],
+    past: Iterable[JsonObject],
     git: GitDrift = _NOTHING,
 ) -> Condition | None:
     """`Drifted`, abnormal-true; `drift` is the record just made, `past` the conditions before."""
-    standing = drift.get("differences") or ()
-    if not standing:
+    if not drift.differences:
         return None
-    paths = [str(one["path"]) for one in standing]
+    paths = [one.path for one in drift.differences]
     known, found = find(past, DRIFTED) or {}, decision.differences or ()
-    message = f"{len(standing)} differ: {shown(paths)}"
+    message = f"{len(paths)} differ: {shown(paths)}"
     if not (git.edits or found) and known.get("reason") != EDITED and str(known.get("message")).startswith(message):
         return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))  # nothing new is known of them
     reason = EDITED if git.edits else found[0].reason if found else MODIFIED
@@ -211,31 +211,30 @@ def condition(
     return Condition(DRIFTED, "True", reason, "; ".join((message, *more)))
 
 
-def notices(past: Status, drift: JsonObject, reason: str) -> Iterator[Notice]:
-    """Events on change only: a path that was not reported yet, and what was corrected. `past` is `status.drift` before, `reason`
+def notices(past: DriftRecord, drift: DriftRecord, reason: str) -> Iterator[Notice]:
+    """Events on change only: a path that was not reported yet, and what was corrected. `past` is the record before, `reason`
     that of the Drifted condition, if any.
     """
-    known = {(one["plane"], one["path"]) for one in past.get("differences") or ()}
-    new = [one for one in drift.get("differences") or () if (one["plane"], one["path"]) not in known]
+    known = {one.place for one in past.differences}
+    new = [one for one in drift.differences if one.place not in known]
     if new and reason:
-        places = "; ".join(_place(one) for one in new[:3])
+        places = "; ".join(map(_place, new[:3]))
         more = f" and {len(new) - 3} more" if len(new) > 3 else ""
-        yield Notice("Warning", reason, f"{places}{more} (mode {drift['mode']})")
-    corrected, before = drift.get("corrected") or {}, past.get("corrected") or {}
-    if corrected.get("count") != before.get("count") and any(
-        path in (past.get("correcting") or ()) for path in corrected.get("paths") or ()
-    ):
-        yield Notice("Normal", "DriftCorrected", f"corrected: {shown(iter(corrected['paths']))}")
+        yield Notice("Warning", reason, f"{places}{more} (mode {drift.mode})")
+    before = past.corrected.count if past.corrected else 0
+    corrected = drift.corrected
+    if corrected and corrected.count != before and any(path in past.correcting for path in corrected.paths):
+        yield Notice("Normal", "DriftCorrected", f"corrected: {shown(corrected.paths)}")
 
 
-def _place(one: JsonObject) -> str:
-    values = f": {one.get('live') or 'nothing'} instead of {one.get('desired') or 'nothing'}"
-    who = f" (by {one['by']})" if one.get("by") else ""
-    return f"{one['path']}{values if one.get('live') or one.get('desired') else ''}{who}"
+def _place(one: DriftDifference) -> str:
+    values = f": {one.live or 'nothing'} instead of {one.desired or 'nothing'}" if one.live or one.desired else ""
+    who = f" (by {one.by})" if one.by else ""
+    return f"{one.path}{values}{who}"
 
 
-def look_again(drift: JsonObject, now: datetime) -> timedelta | None:
+def look_again(drift: DriftRecord, now: datetime) -> timedelta | None:
     """When `record` would say something else though nothing moved: a correction is an hour old, a path may be corrected again."""
-    if drift.get("state") == CORRECTED:
-        return SHOWN_FOR - (now - moment(str(drift["corrected"]["at"])))
-    return min(rests(drift, now).values(), default=None) if drift.get("state") == STANDS else None
+    if drift.state == CORRECTED and drift.corrected:
+        return SHOWN_FOR - (now - moment(drift.corrected.at))
+    return min(rests(drift, now).values(), default=None) if drift.state == STANDS else None

@@ -13,10 +13,11 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
 from reconciler.core.schema import shapes
 from reconciler.core.schema.shapes import Opaque, Scalar, Shape, Structure
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["INLINED", "Record", "Time", "declared", "member"]
 
@@ -39,32 +40,36 @@ INLINED = types.MappingProxyType({"inlined": True})
 class Record:
     """Base of every record. Subclasses are frozen dataclasses whose fields all have defaults."""
 
-    unknown: Mapping[str, Any] = field(default_factory=dict, kw_only=True, compare=False, repr=False)
+    closed: ClassVar[bool] = False
+    """Whether the CRD's schema refuses members that are not declared. Otherwise an older CRD keeps what a newer controller wrote."""
+
+    unknown: JsonObject = field(default_factory=dict, kw_only=True, compare=False, repr=False)
     """Members that this version does not declare."""
 
     @classmethod
-    def present(cls, found: Mapping[str, Any]) -> bool:
+    def present(cls, found: JsonObject) -> bool:
         """Whether a mapping holds this record at all; asked where it is optional."""
         return bool(found)
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any] | None) -> Self:
+    def parse(cls, found: JsonObject | None) -> Self:
         """From a JSON object; what is missing or of a wrong type is the field's default."""
         found = found if isinstance(found, Mapping) else {}
         values = {one.field: one.read(found) for one in _members(cls)}
         return cls(**values, unknown={key: value for key, value in found.items() if key not in declared(cls)})
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Json]:
         """The JSON object: declared members in their order, then what is not declared."""
-        written: dict[str, Any] = {}
+        written: dict[str, Json] = {}
         for one in _members(type(self)):
             written |= one.write(getattr(self, one.field))
         return {**written, **self.unknown}
 
     @classmethod
-    def shape(cls) -> Opaque:
-        """The schema of the CRD: what is declared, and room for what later versions add."""
-        return Opaque(Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items())))
+    def shape(cls) -> Opaque | Structure:
+        """The schema of the CRD: what is declared and, unless it is closed, room for what later versions add."""
+        declared = Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items()))
+        return declared if cls.closed else Opaque(declared)
 
 
 def declared(record: type[Record]) -> frozenset[str]:
@@ -93,7 +98,7 @@ class _Member:
         if get_origin(hint) in (Union, types.UnionType):
             (hint,) = (one for one in get_args(hint) if one is not type(None))
         self.many = get_origin(hint) is tuple
-        self.type = get_args(hint)[0] if self.many else get_origin(hint) or hint
+        self.type: type = get_args(hint)[0] if self.many else get_origin(hint) or hint
 
     @property
     def _record(self) -> type[Record] | None:
@@ -125,7 +130,7 @@ class _Member:
                 return Scalar("string")
         return Opaque(Structure(()))
 
-    def read(self, found: Mapping[str, Any]) -> Any:
+    def read(self, found: JsonObject) -> object:
         if self.inlined and self._record:
             if not self._record.present(found):
                 return None
@@ -138,10 +143,10 @@ class _Member:
         read = self._read_one(value)
         return self._absent() if read is None else read
 
-    def _absent(self) -> Any:
+    def _absent(self) -> object:
         return {} if self.type is Mapping else self.default
 
-    def _read_one(self, value: Any) -> Any:
+    def _read_one(self, value: Json) -> object:
         """None where there is nothing, or something of another type."""
         if self._record:
             holds = isinstance(value, Mapping) and self._record.present(value)
@@ -156,7 +161,7 @@ class _Member:
             return dict(value) if isinstance(value, Mapping) else None
         return value if isinstance(value, self.type) else None
 
-    def write(self, value: Any) -> Mapping[str, Any]:
+    def write(self, value: Json) -> JsonObject:
         if self.inlined:
             return value.record() if value is not None else {}
         if self.many:

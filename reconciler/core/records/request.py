@@ -29,11 +29,14 @@ class RefusedRequest(Record):
     reason: str = ""
     message: str = ""
     generation: int = 0
+    """Of the spec that was refused."""
 
 
 @dataclass(frozen=True)
 class Handled(Record):
     """`status.handled`: the last token of each annotation that was acted on."""
+
+    closed = True
 
     requested_at: str = ""
     retry: str = ""

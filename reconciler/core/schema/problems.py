@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from reconciler.core.pointers import child
 from reconciler.core.schema.declaration import Schema
@@ -43,12 +44,12 @@ class Problem:
     message: str
 
 
-def problems(shape: Shape, spec: Json, at: str = "/spec") -> tuple[Problem, ...]:
+def problems(shape: Shape, spec: object, at: str = "/spec") -> tuple[Problem, ...]:
     """Everything the API server would refuse in a spec; `at` is the pointer of the spec itself."""
     return tuple(_judge(shape, spec, at))
 
 
-def _judge(shape: Shape, value: Json, at: str) -> Iterator[Problem]:
+def _judge(shape: Shape, value: object, at: str) -> Iterator[Problem]:
     if value is None:
         yield Problem(at, TYPE, "null is not a value here; leave the key out")
         return
@@ -68,7 +69,7 @@ def _judge(shape: Shape, value: Json, at: str) -> Iterator[Problem]:
             yield from _scalar(shape, value, at)
 
 
-def _structure(shape: Structure, value: Json, at: str) -> Iterator[Problem]:
+def _structure(shape: Structure, value: object, at: str) -> Iterator[Problem]:
     if not _is_map(value):
         yield _wrong_type(at, "an object", value)
         return
@@ -95,7 +96,7 @@ def _suggestion(key: str, known: Iterable[str]) -> str:
     return f'; did you mean "{by_lower[close[0]]}"?' if close else ""
 
 
-def _list(item: Shape, minimum: int | None, maximum: int | None, value: Json, at: str) -> Iterator[Problem]:
+def _list(item: Shape, minimum: int | None, maximum: int | None, value: object, at: str) -> Iterator[Problem]:
     if not _is_list(value):
         yield _wrong_type(at, "a list", value)
         return
@@ -112,7 +113,7 @@ def _pair(shape: NameValueList) -> Structure:
     return Structure(tuple(Field(key, part, required=key in shape.required) for key, part in members))
 
 
-def _string_map(shape: StringMap, value: Json, at: str) -> Iterator[Problem]:
+def _string_map(shape: StringMap, value: object, at: str) -> Iterator[Problem]:
     if not _is_map(value):
         yield _wrong_type(at, "an object", value)
         return
@@ -136,7 +137,7 @@ def _scalar(shape: Scalar, value: Json, at: str) -> Iterator[Problem]:
             yield Problem(at, INVALID, f"must be at most {shape.maximum:g}")
 
 
-def _has_type(shape: Scalar, value: Json) -> bool:
+def _has_type(shape: Scalar, value: object) -> bool:
     match shape.type:
         case "string":
             return isinstance(value, str)
@@ -171,11 +172,11 @@ def _string(shape: Scalar, value: str, at: str) -> Iterator[Problem]:
         yield Problem(at, INVALID, "must be a time as RFC 3339 writes it")
 
 
-def _wrong_type(at: str, wanted: str, value: Json, hint: str = "") -> Problem:
+def _wrong_type(at: str, wanted: str, value: object, hint: str = "") -> Problem:
     return Problem(at, TYPE, f"must be {wanted}, not {_type_name(value)}{hint}")
 
 
-def _type_name(value: Json) -> str:
+def _type_name(value: object) -> str:
     match value:
         case bool():
             return "a boolean"
@@ -191,20 +192,20 @@ def _type_name(value: Json) -> str:
             return "a list"
 
 
-def _is_map(value: Json) -> bool:
+def _is_map(value: object) -> TypeGuard[JsonObject]:
     return isinstance(value, Mapping)
 
 
-def _is_list(value: Json) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[Json]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def api_problems(shape: Shape, spec: Json, at: str = "/spec") -> tuple[Problem, ...]:
+def api_problems(shape: Shape, spec: object, at: str = "/spec") -> tuple[Problem, ...]:
     """What the API server lets through and SageMaker's own parameter check would not: members the API requires."""
     return tuple(_missing(shape, spec, at))
 
 
-def _missing(shape: Shape, value: Json, at: str) -> Iterator[Problem]:
+def _missing(shape: Shape, value: object, at: str) -> Iterator[Problem]:
     match shape:
         case Structure() if _is_map(value):
             set_here = dict(given(shape, value))
@@ -247,7 +248,7 @@ def _manifest(schema: Schema, shape: Structure, manifest: JsonObject) -> Iterato
         yield from _judge(shape, manifest["spec"], "/spec")
 
 
-def _metadata(metadata: Json) -> Iterator[Problem]:
+def _metadata(metadata: object) -> Iterator[Problem]:
     if not _is_map(metadata):
         yield Problem("/metadata", REQUIRED, "an object with a name is required")
         return

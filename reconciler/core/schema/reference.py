@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reconciler.core.values import JsonObject
+from reconciler.core.values import Status
 
 __all__ = ["Given", "Provider", "Reference"]
 
@@ -23,7 +23,7 @@ class Given(NamedTuple):
 class Provider:
     """How a kind gives something to others (`Kind.gives`)."""
 
-    given: Callable[[JsonObject], Mapping[str, Given] | str]
+    given: Callable[[Status], Mapping[str, Given] | str]
     """From the status of an object that is Ready: what it gives, by name; "" names the only one there can be. A text: why it
     gives nothing yet.
     """

@@ -120,6 +120,8 @@ class Requires(Rule):
 
 @dataclass(frozen=True)
 class NotGreater(Rule):
+    """Between two numbers beside one another; it holds where one of them is not set."""
+
     smaller: str
     larger: str
 

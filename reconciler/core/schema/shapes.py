@@ -17,11 +17,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from reconciler.core.pointers import steps
 from reconciler.core.schema.reference import Reference
 from reconciler.core.schema.rules import Rule
+from reconciler.core.values import Answer, Json, JsonObject, Spec
 
 __all__ = [
     "Field",
@@ -140,7 +141,7 @@ class Structure:
 Shape = Scalar | List | NameValueList | StringMap | Opaque | Structure
 
 
-def given(structure: Structure, value: Mapping[str, Any]) -> Iterator[tuple[Field, Any]]:
+def given(structure: Structure, value: JsonObject) -> Iterator[tuple[Field, Json]]:
     """The fields that are set, aliases resolved, nulls passed over. The proper key wins over an alias."""
     for field in structure.fields:
         for spelling in (field.key, *field.aliases):
@@ -150,7 +151,7 @@ def given(structure: Structure, value: Mapping[str, Any]) -> Iterator[tuple[Fiel
                 break
 
 
-def to_request(shape: Structure, spec: Mapping[str, Any], operation: str | None = None) -> dict[str, Any]:
+def to_request(shape: Structure, spec: Spec, operation: str | None = None) -> dict[str, Json]:
     """Parameters of an API call; with `operation` only the members which that call has.
 
     What is ours alone is left out, so the caller adds names, owner tags and resolved references.
@@ -162,7 +163,7 @@ def to_request(shape: Structure, spec: Mapping[str, Any], operation: str | None 
     }
 
 
-def _request(shape: Shape, value: Any) -> Any:
+def _request(shape: Shape, value: Json) -> Json:
     match shape:
         case Structure() if isinstance(value, Mapping):
             return to_request(shape, value)
@@ -180,7 +181,7 @@ def _request(shape: Shape, value: Any) -> Any:
             return value
 
 
-def to_resource(shape: Structure, response: Mapping[str, Any]) -> dict[str, Any]:
+def to_resource(shape: Structure, response: Answer) -> dict[str, Json]:
     """An API answer in the resource's spelling. Members that no spec has (ARNs, times, statuses) are left out."""
     return {
         field.key: _resource(field.shape, response[field.api])
@@ -189,7 +190,7 @@ def to_resource(shape: Structure, response: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _resource(shape: Shape, value: Any) -> Any:
+def _resource(shape: Shape, value: Json) -> Json:
     match shape:
         case Structure() if isinstance(value, Mapping):
             return to_resource(shape, value)
@@ -202,7 +203,7 @@ def _resource(shape: Shape, value: Any) -> Any:
             return _integral(value)
 
 
-def canonical(shape: Shape, value: Any) -> Any:
+def canonical(shape: Shape, value: Json) -> Json:
     """What digests are made of (D-1.4): equal for every way of writing the same thing.
 
     A key that the shape does not know is kept: dropping it would give two contents one digest.
@@ -220,7 +221,7 @@ def canonical(shape: Shape, value: Any) -> Any:
             return _plain(value)
 
 
-def masked(shape: Shape, value: Any) -> Any:
+def masked(shape: Shape, value: Json) -> Json:
     """The same value with every secret leaf replaced by a short digest, fit for notes, Events, drift and comments."""
     match shape:
         case Structure() if isinstance(value, Mapping):
@@ -238,7 +239,7 @@ def masked(shape: Shape, value: Any) -> Any:
             return value
 
 
-def masked_at(shape: Shape, pointer: str, value: Any) -> Any:
+def masked_at(shape: Shape, pointer: str, value: Json) -> Json:
     """`masked` for what stands at a JSON Pointer. Something that holds more and that no shape describes is a digest whole."""
     found = child(shape, pointer)
     if found is not None:
@@ -246,7 +247,7 @@ def masked_at(shape: Shape, pointer: str, value: Any) -> Any:
     return mask(value) if is_secret(shape, pointer) or isinstance(value, (Mapping, list)) else value
 
 
-def _masked_pair(shape: NameValueList, item: Any) -> Any:
+def _masked_pair(shape: NameValueList, item: Json) -> Json:
     if not isinstance(item, Mapping):
         return mask(item)
     return {key: text if key == shape.name_key else mask(text) for key, text in item.items()}
@@ -255,7 +256,7 @@ def _masked_pair(shape: NameValueList, item: Any) -> Any:
 _MASKED = re.compile(r"changed \(sha256:[0-9a-f]{8}\)\Z")
 
 
-def mask(value: Any) -> Any:
+def mask(value: Json) -> Json:
     """What may be said of a value that may hold a secret; said once, it stays as it is."""
     if value is None or (isinstance(value, str) and _MASKED.match(value)):
         return value
@@ -292,9 +293,9 @@ def is_secret(shape: Shape, pointer: str) -> bool:
     return isinstance(found, Scalar) and found.secret
 
 
-def _named(shape: NameValueList, value: Sequence[Any]) -> dict[str, Any]:
+def _named(shape: NameValueList, value: Sequence[Json]) -> dict[str, Json]:
     """Pairs as a map in the order of the names' last appearance; the archived operator also let the last one win."""
-    named: dict[str, Any] = {}
+    named: dict[str, Json] = {}
     for item in value:
         if isinstance(item, Mapping):
             name = item.get(shape.name_key)
@@ -303,16 +304,16 @@ def _named(shape: NameValueList, value: Sequence[Any]) -> dict[str, Any]:
     return named
 
 
-def _pairs(shape: NameValueList, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _pairs(shape: NameValueList, named: JsonObject) -> list[dict[str, Json]]:
     return [{shape.name_key: name, shape.value_key: named[name]} for name in sorted(named, key=str)]
 
 
-def _integral(value: Any) -> Any:
+def _integral(value: Json) -> Json:
     """60.0 as 60: Kubernetes and YAML writers disagree about which of the two a whole number is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {k: plain for k, v in value.items() if v is not None and (plain := _plain(v)) != []}
     if isinstance(value, Sequence) and not isinstance(value, str):

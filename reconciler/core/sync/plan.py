@@ -28,6 +28,7 @@ from reconciler.core.git.applied import Wanted, bookkeeping_is_old, edited_metad
 from reconciler.core.git.inventory import Inventory
 from reconciler.core.git.source import Revision
 from reconciler.core.manifests.parse import Rejection
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.prune import Blocked, Kept, blocked, survives
 from reconciler.core.sync.spec import GitSyncSpec
@@ -199,7 +200,7 @@ def _judge(want: Wanted, live: LiveObject, inventory: Inventory, spec: GitSyncSp
 
 
 def _is_fought(edit: Edited, view: ClusterView) -> bool:
-    past = edit.live.resource.status.get("drift") or {}
+    past = DriftRecord.parse(edit.live.resource.status.get("drift"))
     return not flapping(past, view.now, view.reverted(edit.wanted.key)).isdisjoint(edit.paths)
 
 

@@ -23,6 +23,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import tags_for
 from reconciler.core.records.content import Content
+from reconciler.core.records.request import Handled
 from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollback, RolloutRecord
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
@@ -184,7 +185,7 @@ class RollbackRequest:
     def of(cls, this: Pass) -> Self:
         annotations = this.resource.annotations
         to = annotations.get(Annotation.ROLLBACK_TO, "")
-        acted_on = (this.past.get("handled") or {}).get(_TOKEN)
+        acted_on = Handled.parse(this.past.get("handled")).rollback_to
         new = bool(to) and this.tokens.get(_TOKEN) == to and acted_on != to
         return cls(to, annotations.get(Annotation.ROLLBACK_UNTIL, ""), new)
 

@@ -132,7 +132,7 @@ def endpoint_name(this: Pass) -> str:
 
 def commit_of(this: Pass) -> SourceRecord:
     """The commit that last changed the object."""
-    return SourceRecord.parse(source(this.resource))
+    return source(this.resource).remembered
 
 
 def history_limit(this: Pass) -> int:

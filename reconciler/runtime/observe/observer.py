@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from reconciler.core.aws.remote import RemoteKinds
 from reconciler.core.aws.wakeups import Hint
@@ -20,6 +20,8 @@ from reconciler.core.errors import DeniedError, NotFoundError, RateLimitedError
 from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
+from reconciler.core.tenancy import Tenant
+from reconciler.core.values import Answer, Json, Params
 from reconciler.runtime.observe.listing import Listing
 from reconciler.runtime.observe.sweep import Paces
 from reconciler.runtime.observe.sweeper import Sweeper
@@ -37,12 +39,12 @@ _TAGS = "Tags"
 class Aws(Protocol):
     """The adapter as the runtime uses it; `tenant` says whose account, region and endpoint."""
 
-    def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]: ...
-    def write(self, tenant: Any, call: Call) -> Mapping[str, Any]: ...
-    def admit(self, tenant: Any, call: Call) -> None:
+    def read(self, tenant: Tenant, operation: str, params: Params) -> Answer: ...
+    def write(self, tenant: Tenant, call: Call) -> Answer: ...
+    def admit(self, tenant: Tenant, call: Call) -> None:
         """Raises RateLimitedError when the limiter would not let the call go now; else its token is kept for it."""
 
-    def rate(self, tenant: Any, operation: str) -> float:
+    def rate(self, tenant: Tenant, operation: str) -> float:
         """Calls a second that the operation is believed to allow."""
 
 
@@ -62,8 +64,8 @@ class SweepFreshness(NamedTuple):
 class _Unfinished(NamedTuple):
     until: float
     """Old pages say nothing of now."""
-    found: list[Mapping[str, Any]]
-    params: dict[str, Any]
+    found: list[Answer]
+    params: dict[str, Json]
 
 
 class Observer:
@@ -76,9 +78,9 @@ class Observer:
         self._remotes = remotes
         self._clock = clock
         self._paces = paces or Paces()
-        self._lists: dict[tuple[Any, str], Listing] = {}
-        self._tags: dict[Hashable, TagBook] = {}
-        self._watches: dict[Key, tuple[Any, tuple[Watch, ...]]] = {}
+        self._lists: dict[tuple[Tenant, str], Listing] = {}
+        self._tags: dict[Tenant, TagBook] = {}
+        self._watches: dict[Key, tuple[Tenant, tuple[Watch, ...]]] = {}
         self._unfinished: dict[Hashable, _Unfinished] = {}
         """Lists that the limiter held back halfway: begun anew each time, a long one would never be read to its end."""
         self._lock = threading.RLock()
@@ -97,12 +99,12 @@ class Observer:
         """In this thread, all that its own threads would do if time stood still."""
         self._sweeper.run_due()
 
-    def view(self, tenant: Any) -> TenantView:
+    def view(self, tenant: Tenant) -> TenantView:
         return TenantView(self, tenant)
 
     # --- what is watched ------------------------------------------------------------------------------------------
 
-    def watch(self, key: Key, tenant: Any, watches: tuple[Watch, ...]) -> None:
+    def watch(self, key: Key, tenant: Tenant, watches: tuple[Watch, ...]) -> None:
         """Replace what `key` waits for. An empty tuple forgets the object."""
         with self._lock:
             before = self._watches.get(key)
@@ -124,7 +126,13 @@ class Observer:
                 self._book(tenant).watch(key, watch.remote, watch.name)
             self._sweeper.changed()
 
-    def forget(self, tenant: Any, call: Call) -> None:
+    def unwatch(self, key: Key) -> None:
+        """Forget the object, whoever's it was."""
+        with self._lock:
+            if before := self._watches.get(key):
+                self.watch(key, before[0], ())
+
+    def forget(self, tenant: Tenant, call: Call) -> None:
         """A call changed something: what was seen before is old now."""
         with self._lock:
             for remote in self._remotes:
@@ -144,12 +152,13 @@ class Observer:
     def look_soon(self, key: Key) -> None:
         """Somebody wants this object looked at now, and not at the next interval."""
         with self._lock:
-            tenant, watches = self._watches.get(key, (None, ()))
-            for watch in watches:
-                self._list(tenant, watch.remote).hint(watch.name.lower())
+            if watched := self._watches.get(key):
+                tenant, watches = watched
+                for watch in watches:
+                    self._list(tenant, watch.remote).hint(watch.name.lower())
             self._sweeper.changed()
 
-    def _list(self, tenant: Any, remote: str) -> Listing:
+    def _list(self, tenant: Tenant, remote: str) -> Listing:
         listing = self._lists.get((tenant, remote))
         if listing is None:
             listing = self._lists[(tenant, remote)] = Listing(
@@ -158,33 +167,33 @@ class Observer:
             self._sweeper.add(tenant, listing)
         return listing
 
-    def _book(self, tenant: Any) -> TagBook:
+    def _book(self, tenant: Tenant) -> TagBook:
         book = self._tags.get(tenant)
         if book is None:
             book = self._tags[tenant] = TagBook(self._remotes, self._clock, self._paces, self._rate(tenant))
             self._sweeper.add(tenant, book)
         return book
 
-    def _rate(self, tenant: Any) -> Callable[[str], float]:
+    def _rate(self, tenant: Tenant) -> Callable[[str], float]:
         return lambda operation: self._aws.rate(tenant, operation)
 
     # --- what a worker asks ---------------------------------------------------------------------------------------
 
-    def summary(self, tenant: Any, remote: str, name: str) -> Mapping[str, Any] | None:
+    def summary(self, tenant: Tenant, remote: str, name: str) -> Answer | None:
         with self._lock:
             listing = self._list(tenant, remote)
             if listing.problem is not None:
                 raise listing.problem
             return listing.summaries.get(name)
 
-    def unlisted(self, tenant: Any, remote: str, name: str) -> bool:
+    def unlisted(self, tenant: Tenant, remote: str, name: str) -> bool:
         with self._lock:
             watched = self._list(tenant, remote).watched.get(name)
             return watched is not None and watched.unlisted
 
     def describe(
-        self, tenant: Any, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
-    ) -> Mapping[str, Any] | None:
+        self, tenant: Tenant, remote: str, name: str, *, fresh: bool, at_most_old: timedelta | None = None
+    ) -> Answer | None:
         with self._lock:
             listing = self._list(tenant, remote)
             known, summary = listing.details.get(name), listing.summaries.get(name)
@@ -206,14 +215,14 @@ class Observer:
             listing.described(name, found)
         return found
 
-    def listing(self, tenant: Any, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def listing(self, tenant: Tenant, remote: str, filters: Params) -> list[Answer]:
         """Every page of a List, read now."""
         kind = self._remotes[remote]
         ordered = ("SortBy", "SortOrder")
         page = {name: value for name, value in kind.page.items() if name not in ordered}
         return self._pages(tenant, kind.list, {**page, **filters}, kind.list_key)
 
-    def spawned(self, tenant: Any, tuning_job: str) -> list[Mapping[str, Any]]:
+    def spawned(self, tenant: Tenant, tuning_job: str) -> list[Answer]:
         """The training jobs of a tuning job: another List is asked for when the tuning job's summary moved."""
         with self._lock:
             listing = self._list(tenant, _TUNING_JOB)
@@ -230,7 +239,7 @@ class Observer:
                 listing.spawned[tuning_job] = (mark, found)
         return found
 
-    def _pages(self, tenant: Any, operation: str, params: dict[str, Any], key: str) -> list[Mapping[str, Any]]:
+    def _pages(self, tenant: Tenant, operation: str, params: dict[str, Json], key: str) -> list[Answer]:
         asked: Hashable = (tenant, operation, repr(sorted(params.items())))
         began = self._clock.monotonic()
         with self._lock:
@@ -250,9 +259,9 @@ class Observer:
                 return found
             params = {**params, "NextToken": answer["NextToken"]}
 
-    def tags(self, tenant: Any, arn: str) -> Mapping[str, str] | None:
+    def tags(self, tenant: Tenant, arn: str) -> Mapping[str, str] | None:
         found: dict[str, str] = {}
-        params: dict[str, Any] = {"ResourceArn": arn}
+        params: dict[str, Json] = {"ResourceArn": arn}
         asked_at = self._clock.monotonic()
         try:
             if ":application-autoscaling:" in arn:
@@ -269,25 +278,25 @@ class Observer:
             self._book(tenant).read(arn, found, asked_at)
         return found
 
-    def known_tags(self, tenant: Any, arn: str) -> Mapping[str, str] | None:
+    def known_tags(self, tenant: Tenant, arn: str) -> Mapping[str, str] | None:
         with self._lock:
             return self._book(tenant).known(arn)
 
-    def tags_missing(self, tenant: Any, arn: str) -> bool:
+    def tags_missing(self, tenant: Tenant, arn: str) -> bool:
         with self._lock:
             return self._book(tenant).missing(arn)
 
-    def tags_denied(self, tenant: Any) -> bool:
+    def tags_denied(self, tenant: Tenant) -> bool:
         with self._lock:
             return self._book(tenant).denied
 
     # --- freshness ------------------------------------------------------------------------------------------------
 
-    def verified(self, tenant: Any, remote: str, name: str) -> datetime | None:
+    def verified(self, tenant: Tenant, remote: str, name: str) -> datetime | None:
         with self._lock:
             return self._verified(tenant, self._list(tenant, remote), name)
 
-    def _verified(self, tenant: Any, listing: Listing, name: str) -> datetime | None:
+    def _verified(self, tenant: Tenant, listing: Listing, name: str) -> datetime | None:
         watched = listing.watched.get(name)
         seen = watched.verified if watched else None
         if not listing.remote.over:
@@ -325,9 +334,9 @@ class TenantView:
     """`core.kind.View` of one tenant."""
 
     observer: Observer
-    tenant: Any
+    tenant: Tenant
 
-    def summary(self, remote: str, name: str) -> Mapping[str, Any] | None:
+    def summary(self, remote: str, name: str) -> Answer | None:
         return self.observer.summary(self.tenant, remote, name)
 
     def unlisted(self, remote: str, name: str) -> bool:
@@ -335,7 +344,7 @@ class TenantView:
 
     def describe(
         self, remote: str, name: str, *, fresh: bool = False, at_most_old: timedelta | None = None
-    ) -> Mapping[str, Any] | None:
+    ) -> Answer | None:
         return self.observer.describe(self.tenant, remote, name, fresh=fresh, at_most_old=at_most_old)
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
@@ -353,8 +362,8 @@ class TenantView:
     def verified(self, remote: str, name: str) -> datetime | None:
         return self.observer.verified(self.tenant, remote, name)
 
-    def listing(self, remote: str, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def listing(self, remote: str, filters: Params) -> list[Answer]:
         return self.observer.listing(self.tenant, remote, filters)
 
-    def spawned(self, tuning_job: str) -> list[Mapping[str, Any]]:
+    def spawned(self, tuning_job: str) -> list[Answer]:
         return self.observer.spawned(self.tenant, tuning_job)

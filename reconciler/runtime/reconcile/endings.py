@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconciler.core.decision import Notice
 from reconciler.core.drift import record
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import FINALIZER, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import suspended
@@ -24,7 +25,7 @@ class Endings:
 
     def release(self, resource: Resource, notices: tuple[Notice, ...] = ()) -> Next:
         """Nothing of the object's is left to do in AWS: its children go, and the finalizer."""
-        self.ports.observer.watch(resource.key, None, ())
+        self.ports.observer.unwatch(resource.key)
         self._recorder.emit(resource, notices)
         self.ports.children.delete(resource)
         left = [finalizer for finalizer in resource.finalizers if finalizer != FINALIZER]
@@ -33,8 +34,8 @@ class Endings:
 
     def suspend(self, resource: Resource, git: GitVerdict, shape: Structure, now: datetime) -> Next:
         """Nothing is looked at and nothing is done; Ready stays what it was and says why nothing moves."""
-        self.ports.observer.watch(resource.key, None, ())
+        self.ports.observer.unwatch(resource.key)
         status = suspended(resource, policy=git.policy, shape=shape, git=git.git, now=now)
         if status != resource.status:
             resource = self._freshness.wrote(self.ports.objects.replace_status(resource, status))
-        return Next(record.look_again(resource.status.get("drift") or {}, now))
+        return Next(record.look_again(DriftRecord.parse(resource.status.get("drift")), now))

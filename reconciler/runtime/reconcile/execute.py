@@ -8,7 +8,7 @@ from collections.abc import Callable
 from reconciler.core.decision import Call, Decision, Reply
 from reconciler.core.errors import DeniedError, NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Failure
-from reconciler.core.values import Json
+from reconciler.core.tenancy import Tenant
 from reconciler.runtime.observe.observer import Aws, Observer
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ class NotLeadingError(ReconcileError):
 
 
 def execute(
-    decision: Decision, tenant: Json, aws: Aws, observer: Observer, may_write: Callable[[], bool]
+    decision: Decision, tenant: Tenant, aws: Aws, observer: Observer, may_write: Callable[[], bool]
 ) -> tuple[tuple[Reply, ...], Failure | None]:
     """Send a decision's calls in order, up to the first that does not go through.
 

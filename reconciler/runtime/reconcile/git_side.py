@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
@@ -20,10 +20,10 @@ from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, held
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.status import SUSPENDED
 from reconciler.core.sync.spec import owner_id
-from reconciler.core.values import Json
 
 _PATIENCE = timedelta(seconds=10)
 """An edit in the cluster is reverted within a second as a rule; later than this the object says that it is not."""
@@ -50,14 +50,27 @@ class Claim(Protocol):
     def frozen(self) -> str: ...
 
 
-class Claims(Protocol):
-    def claim(self, key: Key) -> Claim | None: ...
-    def live_hash(self, resource: Resource, claim: Json) -> str:
+ClaimT = TypeVar("ClaimT", bound=Claim)
+"""A claim as the syncs keep it: handed back to them as they gave it."""
+
+
+class Claims(Protocol[ClaimT]):
+    """What the syncs know of an object. Answers from memory; `runtime/sync/claims` implements it."""
+
+    def claim(self, key: Key) -> ClaimT | None:
+        """None: no GitSync owns the object."""
+
+    def live_hash(self, resource: Resource, claim: ClaimT) -> str:
         """What `claim.hash` is compared with: the live spec without write-backs and without ignored paths."""
 
-    def edits(self, resource: Resource, claim: Json) -> tuple[Difference, ...]: ...
-    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]: ...
-    def report_edit(self, key: Key) -> None: ...
+    def edits(self, resource: Resource, claim: ClaimT) -> tuple[Difference, ...]:
+        """What differs from Git, by whom; without values while nobody knows what Git holds."""
+
+    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
+        """Edits of the last hour that the sync reverted and the object's status does not count yet."""
+
+    def report_edit(self, key: Key) -> None:
+        """Wake the sync that owns the object; harmless when it knows of the edit already."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +88,8 @@ class GitVerdict:
     """What Git holds, where that is known."""
 
 
-class GitSide:
-    def __init__(self, claims: Claims, cache: Cache, clock: Clock) -> None:
+class GitSide(Generic[ClaimT]):
+    def __init__(self, claims: Claims[ClaimT], cache: Cache, clock: Clock) -> None:
         self._claims = claims
         self._cache = cache
         self._clock = clock
@@ -99,21 +112,21 @@ class GitSide:
             return GitVerdict(git, policy, on_change, reverting=wait)
         return GitVerdict(git, policy, on_change, blocked=self._blocked(git, policy, claim), wanted=claim.wanted)
 
-    def _is_edited(self, resource: Resource, claim: Claim) -> bool:
+    def _is_edited(self, resource: Resource, claim: ClaimT) -> bool:
         return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
 
-    def _plane(self, resource: Resource, claim: Claim | None, now: datetime) -> GitDrift:
+    def _plane(self, resource: Resource, claim: ClaimT | None, now: datetime) -> GitDrift:
         if claim is None:
             return GitDrift()
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
-            edits = remembered(resource.status.get("drift") or {}) or edits
+            edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
         return GitDrift(edits, self._claims.put_back(resource.key, now))
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
         since = self._edited.setdefault(resource.key, now)
-        said = remembered(resource.status.get("drift") or {})
+        said = remembered(DriftRecord.parse(resource.status.get("drift")))
         if said or policy.frozen or not policy.flapping.isdisjoint(edit.path for edit in git.edits):
             return None
         left = _PATIENCE - timedelta(seconds=now - since)

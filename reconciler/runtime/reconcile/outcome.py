@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from reconciler.core.decision import Decision, Notice, Phase
 from reconciler.core.errors import (
@@ -28,7 +27,7 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
 )
-from reconciler.core.kind import Kind, Pass
+from reconciler.core.kind import Kind, Observed, Pass
 from reconciler.core.status import kept
 from reconciler.core.values import Status
 from reconciler.runtime.reconcile.past import is_new
@@ -85,7 +84,7 @@ def after_error(error: ReconcileError, sooner: timedelta | None = None) -> Next:
     return Next(failed=True) if after is None else Next(after=after)
 
 
-def shown(kind: Kind[Any], this: Pass, error: ReconcileError, before: Decision, status: Status) -> Decision:
+def shown(kind: Kind[Observed], this: Pass, error: ReconcileError, before: Decision, status: Status) -> Decision:
     """What is shown of an error, in conditions and in the archived operator's words."""
     text = str(error)
     return replace(

@@ -10,32 +10,39 @@ from reconciler.core.decision import Decision, Phase, Refusal
 from reconciler.core.drift.policy import HELD
 from reconciler.core.errors import RateLimitedError, ReconcileError
 from reconciler.core.kind import Pass
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Handled, RefusedRequest
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.values import Status
 
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
-"""What `status.handled` calls the tokens that act once."""
+"""What `Pass.tokens` calls the tokens that act once."""
 
 
 def new_tokens(resource: Resource) -> dict[str, str]:
     """Tokens to act on: set, not handled yet, and not the first thing ever seen of the object."""
     if not resource.status:
         return {}
-    before = resource.status.get("handled") or {}
+    before = _acted_on(resource)
     said = {name: resource.annotations.get(key, "") for name, key in _ONCE.items()}
-    return {name: token for name, token in said.items() if token and token != before.get(name)}
+    return {name: token for name, token in said.items() if token and token != before[name]}
 
 
 def handled(this: Pass, *, decided: bool) -> Handled:
     """The tokens that were acted on. An error before anything was decided leaves those that act once for the next pass."""
-    annotations, before = this.resource.annotations, this.resource.status.get("handled") or {}
+    annotations, before = this.resource.annotations, _acted_on(this.resource)
     once = {
-        name: str((before.get(name) if name in this.tokens and not decided else annotations.get(key)) or "")
+        name: before[name] if name in this.tokens and not decided else annotations.get(key, "")
         for name, key in _ONCE.items()
     }
     requested_at = annotations.get(Annotation.REQUESTED_AT) or annotations.get(Annotation.FLUX_REQUESTED_AT) or ""
     return Handled(requested_at, once["retry"], annotations.get(Annotation.RUN, ""), once["rollbackTo"])
+
+
+def _acted_on(resource: Resource) -> dict[str, str]:
+    """Of the tokens that act once the last ones that were acted on, by their names in `Pass.tokens`."""
+    before = Handled.parse(resource.status.get("handled"))
+    return {"retry": before.retry, "rollbackTo": before.rollback_to}
 
 
 def still_refused(this: Pass, *, decided: bool) -> RefusedRequest | None:
@@ -63,7 +70,7 @@ def as_before(past: Status) -> Decision:
         "",
         healthy=None if healthy is None else healthy["status"] == "True",
         differences=None,
-        held=(past.get("drift") or {}).get("state") == HELD,
+        held=DriftRecord.parse(past.get("drift")).state == HELD,
     )
 
 

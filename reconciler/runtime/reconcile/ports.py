@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from reconciler.core.notes.past import Started
 from reconciler.core.ports import Cache, Clock, Events, Leader, Objects
@@ -41,7 +41,7 @@ class Ports:
     objects: Objects
     aws: Aws
     observer: Observer
-    claims: Claims
+    claims: Claims[Any]
     events: Events
     leader: Leader
     clock: Clock

@@ -14,6 +14,7 @@ from reconciler.core.decision import Decision, Notice, sooner
 from reconciler.core.drift import record
 from reconciler.core.errors import StaleError
 from reconciler.core.kind import Pass
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Intent, RefusedRequest
 from reconciler.core.resource import Resource
 from reconciler.core.status import Bookkeeping, render
@@ -57,7 +58,8 @@ class Recorder:
         if status != past or decision.calls:
             resource = self._write(this, status)
         drifted = find(status["conditions"], DRIFTED)
-        reported = record.notices(past.get("drift") or {}, status["drift"], str(drifted["reason"]) if drifted else "")
+        before, after = DriftRecord.parse(past.get("drift")), DriftRecord.parse(status["drift"])
+        reported = record.notices(before, after, str(drifted["reason"]) if drifted else "")
         self.emit(resource, (*decision.notices, *reported))
         return replace(this, resource=resource)
 
@@ -85,6 +87,6 @@ class Recorder:
 
 def drift_look(resource: Resource, now: datetime) -> timedelta | None:
     """When the drift record would say something else though nothing moves."""
-    drift = resource.status.get("drift") or {}
-    daily = record.VERIFIED_EVERY if drift.get("lastVerified") else None
+    drift = DriftRecord.parse(resource.status.get("drift"))
+    daily = record.VERIFIED_EVERY if drift.last_verified else None
     return sooner(record.look_again(drift, now), daily)

@@ -33,7 +33,7 @@ from reconciler.core.errors import (
     TerminalError,
 )
 from reconciler.core.git.applied import put_back
-from reconciler.core.kind import Failure, Identity, Kind, Pass
+from reconciler.core.kind import Failure, Identity, Kind, Observed, Pass
 from reconciler.core.records.request import RefusedRequest
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
@@ -99,7 +99,7 @@ class Worker:
     def _forget(self, key: Key) -> Next:
         self._freshness.forget(key)
         self._git.forget(key)
-        self._ports.observer.watch(key, None, ())
+        self._ports.observer.unwatch(key)
         return Next()
 
     def _pass(self, resource: Resource) -> Next:
@@ -155,7 +155,7 @@ class Worker:
             partition_of=self._partition_of,
         )
 
-    def _rounds(self, kind: Kind[Any], this: Pass, tenant: Tenant) -> Next:
+    def _rounds(self, kind: Kind[Observed], this: Pass, tenant: Tenant) -> Next:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
         found: Look[Json] | None = None
@@ -191,7 +191,7 @@ class Worker:
                 return self._call_failed(kind, this, tenant, found, failure)
         return Next(after=timedelta(seconds=1))
 
-    def _observe_only(self, kind: Kind[Any], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
+    def _observe_only(self, kind: Kind[Observed], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
         """Observe what there is and change nothing, whatever is wanted."""
         refusal = restricted.refusal
         found = deciding.look(kind, self._ports.observer.view(tenant), this)
@@ -201,7 +201,7 @@ class Worker:
         this = self._recorder.record(this, shown, decided=True)
         return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
 
-    def _follow(self, kind: Kind[Any], this: Pass, refusal: Refusal) -> Next:
+    def _follow(self, kind: Kind[Observed], this: Pass, refusal: Refusal) -> Next:
         """Nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was known.
         Nothing is read from the spec.
         """
@@ -220,14 +220,16 @@ class Worker:
         this = self._recorder.record(this, shown)
         return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
 
-    def _failed(self, kind: Kind[Any], this: Pass, error: ReconcileError) -> Next:
+    def _failed(self, kind: Kind[Observed], this: Pass, error: ReconcileError) -> Next:
         """Nothing could be decided: say what is in the way, and when to try again."""
         if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_TELLING_S:
             return Next(after=timedelta(seconds=error.retry_after_s))
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
         return after_error(error)
 
-    def _call_failed(self, kind: Kind[Any], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure) -> Next:
+    def _call_failed(
+        self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
+    ) -> Next:
         """A call did not go through: status says so, with what the calls before it came to."""
         error = failure.error
         if isinstance(error, NotLeadingError):

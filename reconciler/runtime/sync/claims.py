@@ -27,6 +27,7 @@ from reconciler.core.errors import TerminalError
 from reconciler.core.git import inventory as inventories
 from reconciler.core.git.applied import Wanted, edited_metadata
 from reconciler.core.git.inventory import Inventory
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec, OnChange, owner_id
 from reconciler.runtime.sync.liveview import LiveView
@@ -126,8 +127,7 @@ class SyncClaims:
     def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """What the status of this object does not tell of yet."""
         live = self._live.get(key)
-        drift = live.status.get("drift") or {} if live else {}
-        recent = (drift.get("corrected") or {}).get("recent") or ()
+        recent = DriftRecord.parse(live.status.get("drift")).recent if live else ()
         with self._lock:
             known = self._put_back.pop(key, ())
             left = tuple(put for put in known if live and not put.counted_in(recent) and now - put.at < SHOWN_FOR)

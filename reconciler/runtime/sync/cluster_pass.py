@@ -22,6 +22,7 @@ from reconciler.core.git import inventory as inventories
 from reconciler.core.git.applied import Wanted, bookkeeping, kept_bookkeeping
 from reconciler.core.git.source import Provenance, SourceError
 from reconciler.core.manifests.parse import Rejection
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.plan import ClusterView, Edited, LiveObject, SyncPlan, inventory_after, plan
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
@@ -241,15 +242,11 @@ class ClusterPass:
     def _calm_s(self, fought: Sequence[Edited]) -> float | None:
         """When the first of what is fought over may be reverted again."""
         now = self._clock.now()
-        left = [
-            max(rests[path] for path in edit.paths if path in rests)
-            for edit in fought
-            if (
-                rests := policy.rests(
-                    edit.live.resource.status.get("drift") or {}, now, self._claims.put_back(edit.wanted.key, now)
-                )
-            )
-        ]
+        left = []
+        for edit in fought:
+            drift = DriftRecord.parse(edit.live.resource.status.get("drift"))
+            if rests := policy.rests(drift, now, self._claims.put_back(edit.wanted.key, now)):
+                left.append(max(rests[path] for path in edit.paths if path in rests))
         return min(left).total_seconds() if left else None
 
     def _elsewhere(self, after: inventories.Inventory) -> Iterator[str]:
@@ -258,10 +255,8 @@ class ClusterPass:
             status = live.status if (live := self._live.get(key)) else {}
             if (find(status.get("conditions") or (), DRIFTED) or {}).get("status") != "True":
                 continue
-            paths = [
-                one["path"] for one in (status.get("drift") or {}).get("differences") or () if one["plane"] != "git"
-            ]
-            if paths:
+            differences = DriftRecord.parse(status.get("drift")).differences
+            if paths := [one.path for one in differences if one.plane != "git"]:
                 yield f"{key.kind}/{key.name} {edits.shown(paths)}"
 
     def _tell(self, before: Resource, after: Resource, report: SyncReport) -> None:

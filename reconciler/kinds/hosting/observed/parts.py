@@ -16,6 +16,7 @@ from reconciler.core.drift.policy import DriftMode, DriftVerdict
 from reconciler.core.errors import CredentialsError, DeniedError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.remote_object import Part, read_lag
 from reconciler.core.values import Answer
 from reconciler.kinds.hosting.desired import DesiredHosting
@@ -134,8 +135,8 @@ def _summary(view: View, remote: str, name: str) -> Answer | None:
 
 def _in_status(this: Pass, difference: Difference) -> bool:
     """Whether status reports it already."""
-    reported = (this.past.get("drift") or {}).get("differences") or ()
-    return any((one["plane"], one["path"]) == (difference.plane, difference.path) for one in reported)
+    reported = DriftRecord.parse(this.past.get("drift")).differences
+    return any(one.place == (difference.plane, difference.path) for one in reported)
 
 
 # --- scalable targets -------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ class Bench:
 
     def watch(self, *names: str) -> None:
         for name in names:
-            self.observer.watch(key(name), "tenant", (Watch("TrainingJob", name, Pace.FAST),))
+            self.observer.watch(key(name), TENANT, (Watch("TrainingJob", name, Pace.FAST),))
 
     def serve(self, *names: str, pace: Pace = Pace.SLOW) -> None:
         for name in names:
@@ -161,14 +161,14 @@ def test_nobody_running_costs_no_page() -> None:
     bench = Bench()
     bench.watch("job-0001")
     bench.pass_time()
-    bench.observer.watch(key("job-0001"), None, ())
+    bench.observer.unwatch(key("job-0001"))
     assert bench.pass_time() == []
 
 
 def test_a_description_that_is_older_than_asked_is_read_again() -> None:
     bench = Bench(1)
     bench.watch("job-0000")
-    view = bench.observer.view("tenant")
+    view = bench.observer.view(TENANT)
     asked = []
     for _ in range(7):
         bench.pass_time(20)
@@ -181,7 +181,7 @@ def test_only_what_moved_is_described() -> None:
     bench = Bench(3)
     bench.watch(*bench.aws.statuses)
     bench.pass_time()
-    view = bench.observer.view("tenant")
+    view = bench.observer.view(TENANT)
     for name in bench.aws.statuses:
         view.describe("TrainingJob", name)
     bench.aws.asked.clear()
@@ -199,7 +199,7 @@ def test_absence_needs_a_whole_list_and_one_describe_confirms() -> None:
     bench.watch("job-0140")
     bench.pass_time()
     del bench.aws.statuses["job-0140"]
-    view = bench.observer.view("tenant")
+    view = bench.observer.view(TENANT)
     assert not view.unlisted("TrainingJob", "job-0140")
     assert bench.pass_time() == ["ListTrainingJobs"] * 2
     assert bench.woken == ["job-0140"]
@@ -219,7 +219,7 @@ def test_a_sweep_begun_before_a_name_was_watched_says_nothing_about_it(monkeypat
 
     monkeypatch.setattr(bench.aws, "read", meanwhile)
     bench.pass_time()
-    assert not bench.observer.view("tenant").unlisted("TrainingJob", "new")
+    assert not bench.observer.view(TENANT).unlisted("TrainingJob", "new")
 
 
 def test_a_passing_fault_is_no_news_and_a_lasting_one_reaches_everyone_and_so_does_recovery() -> None:
@@ -233,13 +233,13 @@ def test_a_passing_fault_is_no_news_and_a_lasting_one_reaches_everyone_and_so_do
     bench.pass_time(300)
     assert sorted(bench.woken) == ["job-0000", "job-0001"]
     with pytest.raises(ThrottledError):
-        bench.observer.view("tenant").summary("TrainingJob", "job-0000")
+        bench.observer.view(TENANT).summary("TrainingJob", "job-0000")
     bench.pass_time(300)
     assert bench.woken == []
     bench.aws.fails = None
     bench.pass_time(300)
     assert sorted(bench.woken) == ["job-0000", "job-0001"]
-    assert bench.observer.view("tenant").summary("TrainingJob", "job-0000")
+    assert bench.observer.view(TENANT).summary("TrainingJob", "job-0000")
 
 
 def test_bad_credentials_are_news_at_once() -> None:
@@ -253,7 +253,7 @@ def test_bad_credentials_are_news_at_once() -> None:
 def test_a_failing_sweep_backs_off() -> None:
     """An endpoint's slow sweep stays due while it fails: without a pause that is a busy loop."""
     bench = Bench(0)
-    bench.observer.watch(key("serve"), "tenant", (Watch("Endpoint", "serve", Pace.SLOW),))
+    bench.observer.watch(key("serve"), TENANT, (Watch("Endpoint", "serve", Pace.SLOW),))
     bench.aws.fails = CredentialsError("expired")
     assert bench.pass_time(0) == ["ListEndpoints"]
     assert bench.pass_time(1) == []
@@ -265,9 +265,9 @@ def test_what_a_call_changed_is_not_remembered() -> None:
     bench = Bench(1)
     bench.watch("job-0000")
     bench.pass_time()
-    view = bench.observer.view("tenant")
+    view = bench.observer.view(TENANT)
     assert view.summary("TrainingJob", "job-0000")
-    bench.observer.forget("tenant", Call("StopTrainingJob", {"TrainingJobName": "job-0000"}))
+    bench.observer.forget(TENANT, Call("StopTrainingJob", {"TrainingJobName": "job-0000"}))
     assert view.summary("TrainingJob", "job-0000") is None
 
 

@@ -14,6 +14,7 @@ from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import CredentialsError, RateLimitedError, TransientError
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
+from reconciler.core.tenancy import Tenant
 from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.clock import LabClock
@@ -21,7 +22,7 @@ from tests.support.waiting import eventually
 
 
 class FakeAccounts:
-    """Models in so many pages, by tenant; `trouble` may raise, or wait."""
+    """Models in so many pages, by the tenant's region; `trouble` may raise, or wait."""
 
     def __init__(self, **pages: int) -> None:
         self.pages = pages
@@ -31,21 +32,22 @@ class FakeAccounts:
         self.most: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
 
-    def read(self, tenant: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def read(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if operation == "GetResources":
             raise TransientError("tags are of another test")
+        name = tenant.region
         with self._lock:
-            self.asked.append(tenant)
-            self.under_way[tenant] += 1
-            self.most[tenant] = max(self.most[tenant], self.under_way[tenant])
+            self.asked.append(name)
+            self.under_way[name] += 1
+            self.most[name] = max(self.most[name], self.under_way[name])
         try:
-            self.trouble[tenant]()
+            self.trouble[name]()
         finally:
             with self._lock:
-                self.under_way[tenant] -= 1
+                self.under_way[name] -= 1
         page = int(params.get("NextToken", 0)) + 1
         found: dict[str, Any] = {"Models": [], "EndpointConfigs": [], "Endpoints": []}
-        return found | ({"NextToken": str(page)} if page < self.pages[tenant] else {})
+        return found | ({"NextToken": str(page)} if page < self.pages[name] else {})
 
     def write(self, tenant: Any, call: Call) -> Mapping[str, Any]:
         raise NotImplementedError
@@ -62,7 +64,7 @@ def observer(aws: FakeAccounts, clock: Clock, paces: Paces = Paces(5, 60)) -> Ob
     found = Observer(aws, clock, CATALOG.remotes, lambda _key: None, paces)
     for tenant in aws.pages:
         watches = tuple(Watch(remote, "x", Pace.SLOW) for remote in ("Model", "EndpointConfig", "Endpoint"))
-        found.watch(Key("Model", "team", tenant), tenant, watches)
+        found.watch(Key("Model", "team", tenant), Tenant(tenant), watches)
     return found
 
 

@@ -12,10 +12,12 @@ from reconciler.core.errors import DeniedError, ReconcileError, TransientError
 from reconciler.core.kind import View
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
+from reconciler.core.tenancy import Tenant
 from reconciler.kinds import CATALOG
 from reconciler.runtime.observe.observer import Observer, Paces
 from tests.support.clock import LabClock
 
+TENANT = Tenant("us-west-2")
 OURS = {OWNER_TAG: "lab/team/Model/x", "team": "risk"}
 _LIST: Mapping[str, Any] = {"Models": [], "TrainingJobSummaries": []}
 
@@ -81,14 +83,14 @@ class Bench:
         self.woken: list[str] = []
         paces = Paces(3600, 1e9, 300)
         self.observer = Observer(self.aws, self.clock, CATALOG.remotes, lambda key: self.woken.append(key.name), paces)
-        self.view: View = self.observer.view("tenant")
+        self.view: View = self.observer.view(TENANT)
         for name in names:
             self.watch(name)
         self.observer.sweep_due()  # the Lists, once and no more
         self.woken.clear()
 
     def watch(self, name: str, remote: str = "Model") -> None:
-        self.observer.watch(Key(remote, "team", name), "tenant", (Watch(remote, name, Pace.SLOW),))
+        self.observer.watch(Key(remote, "team", name), TENANT, (Watch(remote, name, Pace.SLOW),))
 
     def sweep(self, seconds: float = 340) -> list[str]:
         """Who is woken meanwhile."""
@@ -208,10 +210,10 @@ def test_an_index_that_is_late_is_not_believed_about_what_we_just_set(call: Call
     bench = Bench("a", "b")
     bench.sweep()
     bench.aws.tags[arn("a")]["team"] = "fraud"
-    bench.observer.forget("tenant", call)
+    bench.observer.forget(TENANT, call)
     assert bench.view.known_tags(arn("a")) is None
     bench.clock.elapsed_s += 290
-    bench.observer.forget("tenant", call)
+    bench.observer.forget(TENANT, call)
     assert bench.sweep(50) == [], "the sweep ran, with the index of yesterday"
     assert bench.pages() == 1
     assert bench.view.known_tags(arn("a")) is None
@@ -237,7 +239,7 @@ def test_what_was_made_or_watched_while_a_sweep_ran_is_not_missing() -> None:
 def test_a_read_counts_at_once_and_one_from_before_our_own_write_does_not() -> None:
     bench = Bench("a")
     bench.sweep()
-    bench.observer.forget("tenant", Call("AddTags", {"ResourceArn": arn("a")}))
+    bench.observer.forget(TENANT, Call("AddTags", {"ResourceArn": arn("a")}))
     assert bench.view.tags(arn("a")) == OURS
     assert bench.view.known_tags(arn("a")) == OURS
 
@@ -256,6 +258,6 @@ def test_a_job_that_ended_is_verified_by_its_tags_and_by_no_list() -> None:
 
 def test_nothing_watched_asks_for_no_tags() -> None:
     bench = Bench("a")
-    bench.observer.watch(Key("Model", "team", "a"), "tenant", ())
+    bench.observer.watch(Key("Model", "team", "a"), TENANT, ())
     bench.sweep()
     assert bench.pages() == 0

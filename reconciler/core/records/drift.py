@@ -1,0 +1,90 @@
+"""`status.drift`: what is not as Git says, in the cluster and in SageMaker, and what was corrected.
+
+Made anew by `core/drift/record.py` in every pass, and masked there: nothing here may hold a secret. The policy counts
+corrections by it, and the sync edits that it reverted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.records.record import Record, Time
+
+__all__ = ["Correction", "Corrections", "DriftDifference", "DriftRecord"]
+
+
+@dataclass(frozen=True)
+class DriftDifference(Record):
+    """One place that differs: a `core.decision.Difference` as text."""
+
+    closed = True
+
+    plane: str = ""
+    """`git` or `sagemaker`."""
+    path: str = ""
+    """JSON Pointer into the resource."""
+    desired: str = ""
+    """Masked and cut; empty: nothing."""
+    live: str = ""
+    """Likewise."""
+    by: str = ""
+    """Of an edit in the cluster: the field manager that wrote it, and when."""
+    at: Time = ""
+    since: Time = ""
+    """When it was found first."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What makes two of them the same: where it is, and in what."""
+        return self.plane, self.path
+
+
+@dataclass(frozen=True)
+class Correction(Record):
+    """One path that was corrected or reverted, once."""
+
+    closed = True
+
+    path: str = ""
+    at: Time = ""
+    edit: str = ""
+    """Of an edit in the cluster: `core.drift.git_drift.Reverted.edit`, by which each is counted once."""
+
+
+@dataclass(frozen=True)
+class Corrections(Record):
+    """`status.drift.corrected`: the last time and its paths, how often ever, and each path of the last hour."""
+
+    closed = True
+
+    at: Time = ""
+    count: int = 0
+    paths: tuple[str, ...] = ()
+    by: str = ""
+    """Whose edit was reverted; empty for a correction in SageMaker."""
+    recent: tuple[Correction, ...] = ()
+
+
+@dataclass(frozen=True)
+class DriftRecord(Record):
+    """`status.drift` of every kind but GitSync."""
+
+    closed = True
+
+    mode: str = ""
+    """`core.drift.policy.DriftMode`."""
+    state: str = ""
+    """The word of the Drift column: InSync, Drifted, Corrected, Held or Unknown."""
+    since: Time = ""
+    """When the oldest of what differs now was found; only while it is Drifted."""
+    differences: tuple[DriftDifference, ...] = ()
+    correcting: tuple[str, ...] = ()
+    """Paths of which calls are on their way: they count as corrected when a later look no longer finds them."""
+    corrected: Corrections | None = None
+    last_verified: Time = ""
+    """When all that the object is about was seen in SageMaker last."""
+
+    @property
+    def recent(self) -> tuple[Correction, ...]:
+        """Corrections that are remembered, some of them older than the hour that counts."""
+        return self.corrected.recent if self.corrected else ()
