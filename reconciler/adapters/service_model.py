@@ -17,7 +17,7 @@ from botocore.loaders import Loader
 
 from reconciler.core.catalog import Catalog
 from reconciler.core.references import reference_field
-from reconciler.core.schema.declaration import CLOSED_ENUMS, SECRET_MEMBERS, Difference, Nested, Schema, Source
+from reconciler.core.schema.declaration import CLOSED_ENUMS, SECRET_MEMBERS, ApiDifference, Nested, Schema, Source
 from reconciler.core.schema.patterns import translate
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, Rule
 from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure
@@ -72,7 +72,7 @@ class _Builder:
         self,
         loader: Loader,
         catalog: Catalog,
-        differences: Iterable[Difference],
+        differences: Iterable[ApiDifference],
         rules: dict[str, tuple[Rule, ...]],
         at: str = "",
     ) -> None:
@@ -111,7 +111,7 @@ class _Builder:
         for api, member in shapes[name]["members"].items():
             here = f"{api_path}.{api}" if api_path else api
             self._unused.discard(here)
-            differs = self._differences.get(here, Difference(here))
+            differs = self._differences.get(here, ApiDifference(here))
             if differs.leave_out:
                 continue
             key = differs.key or api[0].lower() + api[1:]
@@ -197,7 +197,7 @@ def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
     )
 
 
-def _changed(shape: Shape, differs: Difference) -> Shape:
+def _changed(shape: Shape, differs: ApiDifference) -> Shape:
     """The limits that the resource has instead of the API's."""
     match shape:
         case Scalar():

@@ -8,7 +8,7 @@ from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.status import record, string, time
 from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.deciding import job_kind
@@ -28,11 +28,11 @@ SCHEMA = Schema(
     sources=(Source("CreateTransformJob"),),
     differences=(
         TAGS,
-        Difference("TransformJobName", supplied=True),
-        Difference("ModelName", reference="model"),
+        ApiDifference("TransformJobName", supplied=True),
+        ApiDifference("ModelName", reference="model"),
         # The archived operator's capitals are the contract; what everyone writes at first is accepted too.
-        Difference("DataProcessing.JoinSource", key="JoinSource", aliases=("joinSource",)),
-        Difference("DataProcessing.OutputFilter", key="OutputFilter", aliases=("outputFilter",)),
+        ApiDifference("DataProcessing.JoinSource", key="JoinSource", aliases=("joinSource",)),
+        ApiDifference("DataProcessing.OutputFilter", key="OutputFilter", aliases=("outputFilter",)),
     ),
     added=ROOT,
     status=status(

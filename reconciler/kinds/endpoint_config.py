@@ -9,7 +9,7 @@ from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.findings import named, twice
 from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
@@ -33,12 +33,12 @@ SCHEMA = Schema(
     sources=(Source("CreateEndpointConfig"),),
     differences=(
         TAGS,
-        Difference("EndpointConfigName", leave_out=True),
-        Difference("ProductionVariants.VariantName", min_length=1),
-        Difference("ProductionVariants.ModelName", reference="model"),
-        Difference("ProductionVariants.InstancePools.ModelNameOverride", reference="model"),
-        Difference("ShadowProductionVariants.ModelName", reference="model"),
-        Difference("ShadowProductionVariants.InstancePools.ModelNameOverride", reference="model"),
+        ApiDifference("EndpointConfigName", leave_out=True),
+        ApiDifference("ProductionVariants.VariantName", min_length=1),
+        ApiDifference("ProductionVariants.ModelName", reference="model"),
+        ApiDifference("ProductionVariants.InstancePools.ModelNameOverride", reference="model"),
+        ApiDifference("ShadowProductionVariants.ModelName", reference="model"),
+        ApiDifference("ShadowProductionVariants.InstancePools.ModelNameOverride", reference="model"),
     ),
     added=ROOT,
     rules=(

@@ -9,7 +9,7 @@ from reconciler.core.kind import Kind, Shown, StatusKeys
 from reconciler.core.records.common import status
 from reconciler.core.records.scaling import ScalingTarget, scaling_targets
 from reconciler.core.resource import Resource
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
@@ -45,21 +45,21 @@ SCHEMA = Schema(
         Source("PutScalingPolicy", "application-autoscaling"),
     ),
     differences=(
-        Difference("Tags", tags=True, digest=False, max_items=50),
+        ApiDifference("Tags", tags=True, digest=False, max_items=50),
         # Endpoint and variant are said apart, and for several at once.
-        Difference("ResourceId", leave_out=True),
+        ApiDifference("ResourceId", leave_out=True),
         # Only the region was ever asked for; the rest has defaults or is a status error.
-        Difference("ServiceNamespace", supplied=True),
-        Difference("ScalableDimension", supplied=True),
-        Difference("PolicyName", supplied=True),
-        Difference(f"{_TRACKING}.TargetValue", required=False),
-        Difference(f"{_TRACKING}.PredefinedMetricSpecification.PredefinedMetricType", required=False),
-        Difference(f"{_CUSTOM}.MetricName", min_length=1),
-        Difference(f"{_CUSTOM}.Namespace", min_length=1),
-        Difference(f"{_CUSTOM}.Dimensions", name_value=True),
-        Difference(f"{_CUSTOM}.Metrics.MetricStat.Metric.Dimensions", name_value=True),
+        ApiDifference("ServiceNamespace", supplied=True),
+        ApiDifference("ScalableDimension", supplied=True),
+        ApiDifference("PolicyName", supplied=True),
+        ApiDifference(f"{_TRACKING}.TargetValue", required=False),
+        ApiDifference(f"{_TRACKING}.PredefinedMetricSpecification.PredefinedMetricType", required=False),
+        ApiDifference(f"{_CUSTOM}.MetricName", min_length=1),
+        ApiDifference(f"{_CUSTOM}.Namespace", min_length=1),
+        ApiDifference(f"{_CUSTOM}.Dimensions", name_value=True),
+        ApiDifference(f"{_CUSTOM}.Metrics.MetricStat.Metric.Dimensions", name_value=True),
         # For SageMaker, Application Auto Scaling always uses its service-linked role.
-        Difference("RoleARN", leave_out=True),
+        ApiDifference("RoleARN", leave_out=True),
     ),
     added=(
         *ROOT,

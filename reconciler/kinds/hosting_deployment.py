@@ -11,7 +11,7 @@ from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import RolloutRecord
-from reconciler.core.schema.declaration import Column, Difference, Nested, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Nested, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
@@ -39,20 +39,22 @@ SCHEMA = Schema(
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(
         TAGS,
-        Difference("EndpointConfigName", leave_out=True),
-        Difference("EndpointName", supplied=True),
+        ApiDifference("EndpointConfigName", leave_out=True),
+        ApiDifference("EndpointName", supplied=True),
         # Names an entry of spec.models, and the archived operator wanted one. Endpoints of inference components have none
         # and are not for this kind.
-        Difference("ProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
-        Difference("ShadowProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
-        Difference("ProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253),
-        Difference("ShadowProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253),
-        Difference("ExcludeRetainedVariantProperties", max_items=3, digest=False),
-        Difference("RetainAllVariantProperties", digest=False),
-        Difference("RetainDeploymentConfig", digest=False),
-        Difference("DeploymentConfig", digest=False),
+        ApiDifference("ProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
+        ApiDifference("ShadowProductionVariants.ModelName", required=True, open=True, min_length=1, max_length=253),
+        ApiDifference("ProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253),
+        ApiDifference(
+            "ShadowProductionVariants.InstancePools.ModelNameOverride", open=True, min_length=1, max_length=253
+        ),
+        ApiDifference("ExcludeRetainedVariantProperties", max_items=3, digest=False),
+        ApiDifference("RetainAllVariantProperties", digest=False),
+        ApiDifference("RetainDeploymentConfig", digest=False),
+        ApiDifference("DeploymentConfig", digest=False),
         # The archived operator's users could write an empty one.
-        Difference("ProductionVariants.VariantName", min_length=1),
+        ApiDifference("ProductionVariants.VariantName", min_length=1),
     ),
     nested=(
         Nested(
@@ -61,13 +63,13 @@ SCHEMA = Schema(
             ),
             source=Source("CreateModel"),
             differences=(
-                Difference("ModelName", leave_out=True),
-                Difference("Tags", leave_out=True),
-                Difference("ExecutionRoleArn", required=True),
+                ApiDifference("ModelName", leave_out=True),
+                ApiDifference("Tags", leave_out=True),
+                ApiDifference("ExecutionRoleArn", required=True),
                 # Here it is the hostname of one of the containers, see `added`.
-                Difference("PrimaryContainer", leave_out=True),
-                Difference("Containers", min_items=1),
-                Difference("Containers.ModelDataUrl", reference="artefact"),
+                ApiDifference("PrimaryContainer", leave_out=True),
+                ApiDifference("Containers", min_items=1),
+                ApiDifference("Containers.ModelDataUrl", reference="artefact"),
             ),
             added=(
                 Field(

@@ -12,7 +12,7 @@ from reconciler.core.kind import Kind, Logs, Pass, Shown, View
 from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS, Run
 from reconciler.core.resource import Resource
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
@@ -29,11 +29,11 @@ from reconciler.kinds.training_job import definition_findings
 _COUNTERS = ".status.trainingJobStatusCounters"
 
 
-def _definition_differences(definition: str) -> tuple[Difference, ...]:
+def _definition_differences(definition: str) -> tuple[ApiDifference, ...]:
     # What only Describe fills in.
     return (
-        Difference(f"{definition}.ResourceConfig.SelectedInstanceType", leave_out=True),
-        Difference(f"{definition}.ResourceConfig.SelectedInstanceCount", leave_out=True),
+        ApiDifference(f"{definition}.ResourceConfig.SelectedInstanceType", leave_out=True),
+        ApiDifference(f"{definition}.ResourceConfig.SelectedInstanceCount", leave_out=True),
     )
 
 
@@ -55,9 +55,9 @@ SCHEMA = Schema(
     sources=(Source("CreateHyperParameterTuningJob"),),
     differences=(
         TAGS,
-        Difference("HyperParameterTuningJobName", supplied=True),
+        ApiDifference("HyperParameterTuningJobName", supplied=True),
         # The archived operator let an entry without the name through to SageMaker's own refusal.
-        Difference(
+        ApiDifference(
             "WarmStartConfig.ParentHyperParameterTuningJobs.HyperParameterTuningJobName",
             required=False,
             reference="tuning job",

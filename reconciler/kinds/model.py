@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
@@ -32,10 +32,10 @@ SCHEMA = Schema(
     sources=(Source("CreateModel"),),
     differences=(
         TAGS,
-        Difference("ModelName", leave_out=True),
-        Difference("ExecutionRoleArn", required=True),
-        Difference("PrimaryContainer.ModelDataUrl", reference="artefact"),
-        Difference("Containers.ModelDataUrl", reference="artefact"),
+        ApiDifference("ModelName", leave_out=True),
+        ApiDifference("ExecutionRoleArn", required=True),
+        ApiDifference("PrimaryContainer.ModelDataUrl", reference="artefact"),
+        ApiDifference("Containers.ModelDataUrl", reference="artefact"),
     ),
     added=ROOT,
     status=status(

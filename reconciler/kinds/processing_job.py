@@ -11,7 +11,7 @@ from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.status import record, string, time
@@ -34,13 +34,13 @@ SCHEMA = Schema(
     sources=(Source("CreateProcessingJob"),),
     differences=(
         TAGS,
-        Difference("ProcessingJobName", leave_out=True),
+        ApiDifference("ProcessingJobName", leave_out=True),
         # The archived operator's schema asked for neither; SageMaker refuses what lacks them.
-        Difference("AppSpecification.ImageUri", required=False),
-        Difference("StoppingCondition.MaxRuntimeInSeconds", required=False),
+        ApiDifference("AppSpecification.ImageUri", required=False),
+        ApiDifference("StoppingCondition.MaxRuntimeInSeconds", required=False),
         # What only Describe fills in.
-        Difference("ProcessingResources.ClusterConfig.SelectedInstanceType", leave_out=True),
-        Difference("ProcessingResources.ClusterConfig.SelectedInstanceCount", leave_out=True),
+        ApiDifference("ProcessingResources.ClusterConfig.SelectedInstanceType", leave_out=True),
+        ApiDifference("ProcessingResources.ClusterConfig.SelectedInstanceCount", leave_out=True),
     ),
     added=ROOT,
     rules=(

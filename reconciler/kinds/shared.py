@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
-from reconciler.core.schema.declaration import Column, Difference
+from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
 from reconciler.core.values import Json, JsonObject, Status
 
@@ -38,7 +38,7 @@ SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 FOREIGN_LOOK = timedelta(minutes=10)
 """How often somebody else's object under one of our names is looked at again."""
 
-TAGS = Difference("Tags", digest=False)
+TAGS = ApiDifference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
 
 

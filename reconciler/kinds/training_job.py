@@ -12,7 +12,7 @@ from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass, View
 from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
@@ -38,12 +38,12 @@ SCHEMA = Schema(
     sources=(Source("CreateTrainingJob"),),
     differences=(
         TAGS,
-        Difference("TrainingJobName", supplied=True),
+        ApiDifference("TrainingJobName", supplied=True),
         # The archived operator read the hook's parameters under the rules' key; users' manifests have both.
-        Difference("DebugHookConfig.HookParameters", key="ruleParameters", aliases=("hookParameters",)),
+        ApiDifference("DebugHookConfig.HookParameters", key="ruleParameters", aliases=("hookParameters",)),
         # What only Describe fills in.
-        Difference("ResourceConfig.SelectedInstanceType", leave_out=True),
-        Difference("ResourceConfig.SelectedInstanceCount", leave_out=True),
+        ApiDifference("ResourceConfig.SelectedInstanceType", leave_out=True),
+        ApiDifference("ResourceConfig.SelectedInstanceCount", leave_out=True),
     ),
     added=ROOT,
     rules=(

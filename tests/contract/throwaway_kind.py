@@ -16,14 +16,13 @@ from reconciler.core import references
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.catalog import Catalog
 from reconciler.core.conditions import moment, stamp
-from reconciler.core.decision import Call, Decision, Pace, Phase, Watch
-from reconciler.core.decision import Difference as Drift
+from reconciler.core.decision import Call, Decision, Difference, Pace, Phase, Watch
 from reconciler.core.kind import Kind, Pass, Shown, StatusKeys, View
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import Owner, adoption_refusal, judge, may_adopt, tags_for
 from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
-from reconciler.core.schema.declaration import Column, Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, canonical, to_request
@@ -42,9 +41,9 @@ SCHEMA = Schema(
     sources=(Source("CreateStudioLifecycleConfig"),),
     differences=(
         TAGS,
-        Difference("StudioLifecycleConfigName", leave_out=True),
+        ApiDifference("StudioLifecycleConfigName", leave_out=True),
         # A script may be nothing but the name of the configuration that it is to find.
-        Difference("StudioLifecycleConfigContent", reference="lifecycle config"),
+        ApiDifference("StudioLifecycleConfigContent", reference="lifecycle config"),
     ),
     added=ROOT,
     status=status(
@@ -145,7 +144,7 @@ def _create(this: Pass, config: ImmutableObject, refs: references.Resolved) -> D
 
 
 def _gone(this: Pass, config: ImmutableObject, refs: references.Resolved) -> Decision:
-    drift = this.drift.sift([Drift("sagemaker", f"/status/{KEYS.name}", config.name, "(deleted)", gone=True)])
+    drift = this.drift.sift([Difference("sagemaker", f"/status/{KEYS.name}", config.name, "(deleted)", gone=True)])
     if drift.correct:
         return replace(_create(this, config, refs), differences=drift.stands, corrects=drift.paths)
     why = f"{config.name} was deleted from outside"

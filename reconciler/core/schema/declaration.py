@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, Structure
 
-__all__ = ["CLOSED_ENUMS", "SECRET_MEMBERS", "Column", "Difference", "Nested", "Schema", "Source"]
+__all__ = ["CLOSED_ENUMS", "SECRET_MEMBERS", "ApiDifference", "Column", "Nested", "Schema", "Source"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ApiDifference:
     """How one member, named by its dotted API path, differs in the resource. None: as the model has it."""
 
     path: str
@@ -57,7 +57,7 @@ class Nested:
     field: Field
     """The list itself; its shape is replaced by the list of items."""
     source: Source
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ApiDifference, ...] = ()
     added: tuple[Field, ...] = ()
     max_items: int | None = None
 
@@ -87,7 +87,7 @@ class Schema:
     version: str = "v1"
     short_names: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ApiDifference, ...] = ()
     nested: tuple[Nested, ...] = ()
     added: tuple[Field, ...] = ()
     rules: tuple[tuple[str, tuple[Rule, ...]], ...] = ()

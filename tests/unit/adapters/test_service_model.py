@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.adapters.service_model import load_shape
-from reconciler.core.schema.declaration import Difference, Schema, Source
+from reconciler.core.schema.declaration import ApiDifference, Schema, Source
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.shapes import List, NameValueList, Scalar, Structure
 from reconciler.kinds import CATALOG
@@ -79,10 +79,10 @@ def test_values_of_an_environment_are_secret() -> None:
 def test_differences_change_what_they_name() -> None:
     fields = load(
         differences=(
-            Difference("ThingName", supplied=True),
-            Difference("Mode", required=False, open=True),
-            Difference("Items.Count", key="many", aliases=("count",), maximum=7),
-            Difference("Environment", leave_out=True),
+            ApiDifference("ThingName", supplied=True),
+            ApiDifference("Mode", required=False, open=True),
+            ApiDifference("Items.Count", key="many", aliases=("count",), maximum=7),
+            ApiDifference("Environment", leave_out=True),
         ),
         rules=(at("items", AtMostOne(("many", "share"))),),
     ).by_key
@@ -102,8 +102,8 @@ def test_differences_change_what_they_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"differences": (Difference("Gone"),)}, "Gone"),
-        ({"differences": (Difference("Items.Gone"),)}, "Items.Gone"),
+        ({"differences": (ApiDifference("Gone"),)}, "Gone"),
+        ({"differences": (ApiDifference("Items.Gone"),)}, "Items.Gone"),
         ({"rules": (at("gone", AtMostOne(("a", "b"))),)}, "gone"),
     ],
 )
