@@ -1,4 +1,4 @@
-"""`reconciler crds`: the CustomResourceDefinitions, generated anew from the service model every time."""
+"""`reconciler crds`: the CustomResourceDefinitions, generated from the service model every time."""
 
 from __future__ import annotations
 

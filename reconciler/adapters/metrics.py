@@ -59,7 +59,7 @@ _LOOKED_UP: Mapping[str, _Read] = {
     "drifted_objects": _Read("Custom resources whose Drifted condition is true, by its reason.", ("kind", "reason")),
     "jobs": _Read("Jobs by the state of their newest run.", ("kind", "state")),
     "verification_age_seconds": _Read(
-        "Since the thing of this kind that was looked at longest ago was seen in SageMaker.", ("kind",)
+        "Since the remote object of this kind that was looked at longest ago was seen in SageMaker.", ("kind",)
     ),
     "unverified_things": _Read("Things that were not seen in SageMaker yet since the start.", ("kind",)),
     "sweep_pages": _Read("Pages of List calls that were read.", ("kind",), counts=True),

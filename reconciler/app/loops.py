@@ -54,7 +54,7 @@ def source_reader(
 
 @dataclass(frozen=True)
 class Outside:
-    """What a worker asks and tells beside the other parts of the loops."""
+    """What a worker asks and reports beside the other parts of the loops."""
 
     cluster: ClusterPorts
     aws: Aws

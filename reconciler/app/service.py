@@ -155,7 +155,7 @@ class Service:
             ServicePart(stop=cluster.client.close),
             ServicePart(cluster.admit),
             ServicePart(self._web.start, self._web.stop),  # probes answer until the end
-            ServicePart(cluster.events.start, cluster.events.stop, cluster.events.loops),  # the last parts still tell
+            ServicePart(cluster.events.start, cluster.events.stop, cluster.events.loops),  # the last parts still report
             ServicePart(lambda: aws.contact.start(aws.say_who_we_are), aws.contact.stop),
             # The Lease is let go of when all that it allows has ended.
             ServicePart(elector.start, elector.stop, elector.loops)

@@ -165,7 +165,7 @@ class AwsSide(NamedTuple):
     events_queue: EventsQueue | None
 
     def say_who_we_are(self) -> None:
-        """One call of STS, which tells `contact` whether AWS answers."""
+        """One call of STS, which reports to `contact` whether AWS answers."""
         self.clients.read(Tenant(region=""), "GetCallerIdentity", {})
 
 
@@ -180,7 +180,7 @@ def aws_side(base: Base) -> AwsSide:
 
 
 def places(base: Base, client: KubeClient, partition_of: Partitions) -> Callable[[Resource], Place]:
-    """Where the things of an object are: by the installer's settings, the object and its Namespace's annotations."""
+    """Where the remote objects of an object are: by the installer's settings, the object and its Namespace's annotations."""
     settings = base.settings
     namespaces = KubeNamespaces(client, base.clock.monotonic, required=bool(settings.allowed_roles))
     tenancy = Tenancy(

@@ -59,7 +59,7 @@ class Notice:
 
 
 class Pace(Enum):
-    """How soon a remote thing may move: the observer's interval follows."""
+    """How soon a remote object may move: the observer's interval follows."""
 
     FAST = "fast"
     SLOW = "slow"
@@ -67,7 +67,7 @@ class Pace(Enum):
 
 @dataclass(frozen=True)
 class Watch:
-    """A remote thing whose movement shall wake this object."""
+    """A remote object whose movement shall wake this object."""
 
     remote: str
     """SageMaker's own word: TrainingJob, Endpoint, ..."""
@@ -89,7 +89,7 @@ class Difference:
     """Of an edit in the cluster: the field manager that wrote it, and when."""
     at: str = ""
     gone: bool = False
-    """The whole thing was deleted, not only changed."""
+    """The whole object was deleted, not only changed."""
     careful: bool = False
     """A capacity or a weight, which others have reasons to move: corrected only where Correct was written out."""
     stuck: str = ""

@@ -4,14 +4,14 @@ ReconcileError
 ├── StaleError          the object moved since it was read: read again, decide again
 ├── NotFoundError       an answer as much as an error
 ├── ConflictError       the name is taken; whether by us is known by its tags
-├── BusyError           the remote thing is changing; ask again when it settled
+├── BusyError           the remote object is changing; ask again when it settled
 ├── TransientError      passing fault, network, 5xx
 │   ├── ThrottledError  slow down, for the whole account and operation
 │   │   └── RateLimitedError  our own limiter kept the request back: nothing was sent, and a place in the line is kept
 │   ├── CredentialsError  expired or unknown credentials: pause the whole account
 │   └── LostReplyError  nobody knows whether the request was carried out
 ├── PreconditionError   the user must act outside the spec: role, bucket, a dependency just made
-│   └── DependencyError a thing the call builds on is not there (yet)
+│   └── DependencyError an object the call builds on is not there (yet)
 │       └── NotInServiceError  an endpoint that is changing takes no scalable target
 ├── DeniedError         the controller's own rights do not suffice
 ├── QuotaError          an account limit is reached

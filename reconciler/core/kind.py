@@ -50,17 +50,17 @@ class View(Protocol):
         """
 
     def tags(self, arn: str) -> Mapping[str, str] | None:
-        """The tags of a thing, read now. None: no right to read them."""
+        """The tags of a remote object, read now. None: no right to read them."""
 
     def known_tags(self, arn: str) -> Mapping[str, str] | None:
-        """The tags of a watched thing as last seen, in bulk or one by one. Costs no request. None: nothing is known, for it
+        """The tags of a watched remote object as last seen, in bulk or one by one. Costs no request. None: nothing is known, for it
         was not swept since it was made, tagged or watched, or there is no right to.
 
         The index behind the bulk read lags: before anything is concluded from a difference, `tags` confirms it.
         """
 
     def tags_missing(self, arn: str) -> bool:
-        """Whether a complete sweep of what carries our owner tag, begun well after the thing was made, tagged or watched, did
+        """Whether a complete sweep of what carries our owner tag, begun well after the object was made, tagged or watched, did
         not show it. Proves nothing: one `tags` confirms, and what it answers is what is known from then on.
         """
 
@@ -68,10 +68,10 @@ class View(Protocol):
         """Whether we may not read tags in bulk; the objects are woken when that begins and when it ends."""
 
     def verified(self, remote: str, name: str) -> datetime | None:
-        """When a watched thing was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
+        """When a watched remote object was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
 
     def listing(self, remote: str, filters: Params) -> Sequence[Answer]:
-        """All summaries that pass the filters, read now to the last page: for the rare question who uses a thing."""
+        """All summaries that pass the filters, read now to the last page: for the rare question who uses a remote object."""
 
     def spawned(self, tuning_job: str) -> Sequence[Answer]:
         """The training jobs of a tuning job, remembered until its List summary moves."""
@@ -122,7 +122,7 @@ class Pass:
     past_runs: Mapping[str, Started] | None = field(default_factory=dict)
     """Of a job: what ran already by the notes in Git, by the digest of its run. None: they are not read yet."""
     past_rollouts: tuple[JsonObject, ...] = ()
-    """Of a HostingDeployment whose status has no history: the rollouts that notes tell of, newest first."""
+    """Of a HostingDeployment whose status has no history: the rollouts that notes hold, newest first."""
     partition_of: Partitions = commercial
     role: str | None = None
     """ARN of the role under which this pass works; "" the controller's own, None: not known yet."""
@@ -155,7 +155,7 @@ Observed = TypeVar("Observed")
 
 @dataclass(frozen=True)
 class StatusKeys:
-    """Where a kind's status tells what people and scripts look for; the archived operator chose those of its kinds."""
+    """Where a kind's status holds what people and scripts look for; the archived operator chose those of its kinds."""
 
     name: str
     """Of the name in SageMaker, or of several."""
@@ -179,7 +179,7 @@ class Logs:
 
 
 class Shown(NamedTuple):
-    """One object in SageMaker as a resource's status tells of it, for people."""
+    """One object in SageMaker as a resource's status shows it, for people."""
 
     type: str
     name: str

@@ -1,4 +1,4 @@
-"""What is measured, as ports: whoever does the work tells its meter, and knows nothing of metrics.
+"""What is measured, as ports: whoever does the work reports to its meter, and knows nothing of metrics.
 
 `adapters/metrics.py` implements them all; `UNMETERED` is for whoever is built without one (the command line, tests). What is
 given here becomes a label, so it comes from small sets: no names of objects (but a GitSync's), no messages, no ARNs.

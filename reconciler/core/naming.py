@@ -39,7 +39,7 @@ TAG_PREFIX = "sagemaker-gitops.dev/"
 OWNER_TAG = f"{TAG_PREFIX}owner"
 COMMIT_TAG = f"{TAG_PREFIX}commit"
 RUN_TAG = f"{TAG_PREFIX}run"
-"""Of a job: the digest of its run. An explicit name does not tell which content ran under it."""
+"""Of a job: the digest of its run. An explicit name does not say which content ran under it."""
 QUARANTINE_TAG = f"{TAG_PREFIX}quarantined"
 """Of an EndpointConfig: why its content must not be rolled out again."""
 _TAG_VALUE_LIMIT = 256

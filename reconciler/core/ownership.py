@@ -26,7 +26,7 @@ def uid_suffix(uid: str) -> str:
 
 
 def generated_name(resource: Resource) -> str:
-    """What the archived operator called a thing whose name nobody chose: of the object's name as much as fits."""
+    """What the archived operator called a remote object whose name nobody chose: of the object's name as much as fits."""
     suffix = uid_suffix(resource.uid)
     return f"{resource.name[: NAME_LIMIT - len(suffix) - 1]}-{suffix}"
 
@@ -38,7 +38,7 @@ def own_tag(this: Pass) -> str:
 
 
 def judge(this: Pass, name: str, tags: Mapping[str, str] | None, *, identity: str = "") -> Owner:
-    """Whose the thing is. `identity` is the digest that our names end in: nobody else computes it."""
+    """Whose the remote object is. `identity` is the digest that our names end in: nobody else computes it."""
     suffix = uid_suffix(this.resource.uid)
     if suffix and name.endswith(suffix):
         return Owner.US
@@ -71,7 +71,7 @@ def tags_for(this: Pass, **more: str) -> list[dict[str, str]]:
 
 
 def adoption_refusal(this: Pass, name: str, owner: Owner) -> tuple[str, str]:
-    """Reason and text for a thing under our name that is not ours, with the way out."""
+    """Reason and text for a remote object under our name that is not ours, with the way out."""
     if owner is Owner.OTHER:
         return "OwnedByAnother", f"{name} carries another owner's tag; it is left alone until that owner releases it"
     why = "its tags cannot be read" if owner is Owner.UNKNOWN else "it carries no owner tag"

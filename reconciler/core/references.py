@@ -4,7 +4,7 @@
     modelDataUrl  <- modelDataUrlRef  {kind: TrainingJob | HyperparameterTuningJob, name}
     hyperParameterTuningJobName <- hyperParameterTuningJobRef {kind: HyperparameterTuningJob, name}
 
-Resolving is a pure function of the spec and of the other objects as they stand; it is done anew in every pass. A target that
+Resolving is a pure function of the spec and of the other objects as they stand; it is done again in every pass. A target that
 is not ready is waited for: that is no error, and nothing new is asked of SageMaker meanwhile. What SageMaker reported is
 taken (the artefact's path is what DescribeTrainingJob said), never a string put together here.
 

@@ -131,7 +131,7 @@ class Resource:
 
     @property
     def uid(self) -> str:
-        """Of this very object: one made anew under its name has another."""
+        """Of this very object: one recreated under its name has another."""
         return str(self.metadata.get("uid", ""))
 
     @property

@@ -70,7 +70,7 @@ def take_tags(arn: str, keys: Sequence[str]) -> Call:
 
 
 def _is_target(arn: str) -> bool:
-    """Application Auto Scaling tags its own things by its own operations."""
+    """Application Auto Scaling tags its own resources by its own operations."""
     return ":application-autoscaling:" in arn
 
 
@@ -86,7 +86,7 @@ class _Tags:
 
     @cached_property
     def wanted(self) -> dict[str, str]:
-        """Without the commit tag: that says from which commit a thing was made, so it never changes afterwards."""
+        """Without the commit tag: that says from which commit a remote object was made, so it never changes afterwards."""
         return {tag["Key"]: tag["Value"] for tag in tags_for(self.this) if tag["Key"] != COMMIT_TAG}
 
     @cached_property
@@ -129,7 +129,7 @@ class _Tags:
         return {key: value for key, value in self.wanted.items() if live.get(key) != value}
 
     def to_set(self, live: Mapping[str, str] | None) -> dict[str, str]:
-        """What to set on a thing with these tags; None: nobody knows them. Never over another owner's tag: where nobody knows,
+        """What to set on a remote object with these tags; None: nobody knows them. Never over another owner's tag: where nobody knows,
         ours was set before, or is set now for the first time.
         """
         anothers = bool(self.past.hash) if live is None else self.is_anothers(live)
@@ -188,7 +188,7 @@ def _known(view: View, tags: _Tags, record: RemoteObject, seen: TagsSeen) -> tup
 
 
 def _is_recorded(view: View, kind: Kind[Observed], record: RemoteObject) -> bool:
-    """Whether what has no owner tag is what was recorded, and not somebody's own thing that was made under its name since."""
+    """Whether what has no owner tag is what was recorded, and not somebody's own object that was made under its name since."""
     named = RemoteKinds(kind.remotes).named_by(record.arn)
     if named is None or not record.creation_time:
         return True
@@ -315,7 +315,7 @@ def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decisi
 
 
 def _differences(tags: _Tags, seen: TagsSeen, arns: Sequence[str]) -> tuple[Difference, ...]:
-    """One per path, though several things may carry the tag: the first that does not tells."""
+    """One per path, though several remote objects may carry the tag: the first that does not tells."""
     found: dict[str, Difference] = {}
     for arn in arns:
         live = seen.live.get(arn)

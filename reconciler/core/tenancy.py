@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
     tenant: Tenant
     conflict: Refusal | None = None
-    """The namespace's role is another one than that under which things were made: they are followed, nothing is changed."""
+    """The namespace's role is another one than that under which the remote objects were made: they are followed, nothing is changed."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Tenancy:
     partition_of: Partitions = commercial
 
     def place(self, kind: Kind[Observed], resource: Resource, namespace: Mapping[str, str]) -> Place:
-        """Where the object's things are. `namespace` are its Namespace's annotations.
+        """Where the object's remote objects are. `namespace` are its Namespace's annotations.
 
         Raises TerminalError or DeniedError, before anything is signed, for what is not allowed.
         """

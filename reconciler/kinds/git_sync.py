@@ -169,7 +169,7 @@ SCHEMA = Schema(
                         Field(
                             "onChange",
                             Scalar("string", enum=("Run", "Reject")),
-                            doc="Whether a changed job spec runs anew (default Run).",
+                            doc="Whether a changed job spec runs again (default Run).",
                         ),
                     )
                 ),

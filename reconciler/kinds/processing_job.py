@@ -63,7 +63,7 @@ _LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
 def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
-    """The exit message tells more than the reason of a failure, where the container wrote one."""
+    """The exit message says more than the reason of a failure, where the container wrote one."""
     over = found.get(JOB.remote.status_key) in JOB.remote.over
     reasons = [str(found[key]) for key in ("FailureReason", "ExitMessage") if found.get(key)]
     fields = {

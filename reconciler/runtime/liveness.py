@@ -1,4 +1,4 @@
-"""What the service's threads tell of themselves to `/healthz` and to metrics; `core/health.py` judges it.
+"""What the service's threads report of themselves to `/healthz` and to metrics; `core/health.py` judges it.
 
 `Vitals` holds whom to ask. Most threads work a queue, which knows what is being worked on and since when: a `Pool` runs them
 and says all there is to say of them. For the others there is `Busy`, which is called when something begins and ends.
@@ -41,7 +41,7 @@ class Pool(NamedTuple):
     """What one pass may take."""
 
     def start(self, work: Callable[[Key], None], *names: str) -> None:
-        """A thread for each name. What `work` raises ends the thread, which `loops` then tells."""
+        """A thread for each name. What `work` raises ends the thread, which `loops` then reports."""
         for name in names:
             thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
             thread.start()

@@ -30,7 +30,7 @@ LONGEST_RETRY_S = 300.0
 class _Waiting(NamedTuple):
     due: float
     sequence: int
-    """Breaks ties in favour of who came first, and tells a live heap entry from one that was superseded."""
+    """Breaks ties in favour of who came first, and distinguishes a live heap entry from one that was superseded."""
 
 
 class WorkQueue(Generic[K]):

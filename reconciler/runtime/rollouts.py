@@ -1,4 +1,4 @@
-"""Rollouts that ended, as informers tell of `status.history`: for metrics alone. What ended while nobody watched is not counted."""
+"""Rollouts that ended, as informers show them in `status.history`: for metrics alone. What ended while nobody watched is not counted."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Sessions:
             return self._assumed[key]
 
     def renew(self, tenant: Tenant) -> None:
-        """Read credentials anew: a session reads static keys once, and what was assumed with them is as old. The tenant's
+        """Read credentials again: a session reads static keys once, and what was assumed with them is as old. The tenant's
         clients hold them too.
         """
         with self._lock:

@@ -1,6 +1,6 @@
 """Git over its own command: what is read from repositories (`repositories`) and the notes written to them (`notes`).
 
-Both work in bare repositories of their own on this disk, which `bare_cache` locks, bounds, judges and makes anew.
+Both work in bare repositories of their own on this disk, which `bare_cache` locks, bounds, judges and recreates.
 """
 
 from reconciler.adapters.git.notes import GitNotes, NotesLimits

@@ -1,7 +1,7 @@
 """Bare repositories on this disk, one per remote and object format, which may be lost, damaged or half written at any time.
 
 All that keeps one usable is here: one writer at a time over threads and processes, whether what lies there can be trusted,
-what it may cost in bytes and time, and making it anew. What is fetched into it, and what that is good for, is the affair
+what it may cost in bytes and time, and recreating it. What is fetched into it, and what that is good for, is the affair
 of `repositories.py` and `notes.py`. Nothing lives here that the remote or the outbox of the notes does not have.
 """
 
@@ -128,7 +128,7 @@ class BareCache:
         self._limits = limits
         self._store: ObjectStore | None = None
         self._complete: set[str] = set()
-        # Commits that will be refused again: no interval downloads gigabytes to find that out anew.
+        # Commits that will be refused again: no interval downloads gigabytes to find that out again.
         self._refused: Lru[str, tuple[str, str]] = Lru(64)
         self._kept = 0
 
@@ -139,7 +139,7 @@ class BareCache:
         return store if store is not None and not store.broken else None
 
     def open(self) -> ObjectStore:
-        """The repository, made anew when it is not there or cannot be trusted."""
+        """The repository, recreated when it is not there or cannot be trusted."""
         if not self.path.exists() or (self._store is not None and self._store.broken):
             return self._rebuild()
         self._remove_leftovers()

@@ -1,9 +1,9 @@
-"""The notes in one commit of a note ref: found, read, written anew on top of it.
+"""The notes in one commit of a note ref: found, read, rewritten on top of it.
 
 A note names its object by id alone, so the commits that are annotated need not be here. Trees are written through a private
 index by git's own plumbing, and read flat: so every fan-out that git or anybody else has written is understood, and what is
 no note stays as it is. A command that fails here is the fault of the cache: SourceError CacheCorrupted, and whoever opens
-the cache next has it made anew. Called by `notes.py`.
+the cache next has it recreated. Called by `notes.py`.
 """
 
 from __future__ import annotations

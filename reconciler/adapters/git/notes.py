@@ -131,7 +131,7 @@ class GitNotes:
 
 
 class _NoteRef:
-    """One note ref of one remote, in a turn of its repository: each call of `merged` looks anew where it stands."""
+    """One note ref of one remote, in a turn of its repository: each call of `merged` looks again where it stands."""
 
     def __init__(self, caches: BareCaches, access: RemoteAccess, lock: int, ref: str, limits: NotesLimits) -> None:
         self._caches = caches

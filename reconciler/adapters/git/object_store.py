@@ -134,7 +134,7 @@ class ObjectStore:
         return self._corrupted(f"object {sha[:12]} cannot be read from the cache; it will be rebuilt")
 
     def _corrupted(self, message: str) -> SourceError:
-        """The cache lies: forget its readers; whoever opens it next has it made anew."""
+        """The cache lies: forget its readers; whoever opens it next has it recreated."""
         self.broken = True
         self.release()
         return SourceError("CacheCorrupted", message)

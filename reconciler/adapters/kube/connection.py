@@ -5,7 +5,7 @@ it sets up. Its generated API classes and its dynamic client are left out, becau
 2-3.6 ms of CPU per request where raw JSON over the same pool costs 1.3-2.3 ms, and our objects are JSON anyway.
 
 Two gaps of the package (37.0) are closed here: neither a `tokenFile` in a kube config nor a client certificate from an
-exec plugin is ever read again, so an answer 401 makes `reload` load everything anew, at most every ten seconds.
+exec plugin is ever read again, so an answer 401 makes `reload` load everything again, at most every ten seconds.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Connection:
             return str(setting["value"]) if setting and setting["value"] else None
 
     def reload(self) -> bool:
-        """After a 401: load configuration and credentials anew; False when that was done a moment ago."""
+        """After a 401: load configuration and credentials again; False when that was done a moment ago."""
         with self._lock:
             if time.monotonic() - self._loaded_at < _RELOAD_EVERY_S:
                 return False

@@ -185,7 +185,7 @@ class LeaderElector:
             try:
                 self._write(self._seen)
             except (StaleError, NotFoundError):
-                # Perhaps only the reply to our last renewal was lost; the Lease itself tells.
+                # Perhaps only the reply to our last renewal was lost; the Lease itself says.
                 self._seen = None
             else:
                 return True

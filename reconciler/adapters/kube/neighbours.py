@@ -45,7 +45,7 @@ def neighbours(client: KubeClient, definitions: Iterable[str], namespaces: Itera
         yield Warned(
             "DefinitionsOfHelmRelease",
             f"{len(names)} CustomResourceDefinitions ({names[0]}, ...) belong to Helm release {release}: uninstalling it "
-            "deletes them and every object with them. Make Helm forget it, as docs/migrate.md tells",
+            "deletes them and every object with them. Make Helm forget it, as docs/migrate.md says",
         )
 
 

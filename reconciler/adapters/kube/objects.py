@@ -4,7 +4,7 @@ Four field managers, so that managedFields tells who wrote what: `reconciler-syn
 `reconciler-status`, `reconciler-finalizer`, and what a caller names. No caller writes spec and status under one name.
 
 Every write but `apply` and `create` carries the resourceVersion (and uid) of the object that it was decided on: the API
-server refuses it with 409 when the object moved, and with 409 too when it was deleted and made anew under its name.
+server refuses it with 409 when the object moved, and with 409 too when it was deleted and recreated under its name.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class KubeStore:
             objects = self._kinds.setdefault(key.kind, {})
             old = objects.get(key)
             if old is not None and old.uid != resource.uid:
-                # Deleted and made anew while nobody watched: two changes, and the first must not be missed.
+                # Deleted and recreated while nobody watched: two changes, and the first must not be missed.
                 self.remove(key)
                 old = None
             if old is not None and old.resource_version == resource.resource_version:

@@ -1,1 +1,1 @@
-"""What is known of AWS without asking it: its things, its events, its partitions."""
+"""What is known of AWS without asking it: its objects, its events, its partitions."""

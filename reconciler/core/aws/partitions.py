@@ -17,7 +17,7 @@ _CONSOLES = {
     "aws-iso-b": "console.sc2shome.sgov.gov",
     "aws-eusc": "console.amazonaws-eusc.eu",
 }
-"""The one thing of a partition that botocore does not know, since it calls no console."""
+"""The one value of a partition that botocore does not know, since it calls no console."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where two specs differ, and who wrote there: JSON Pointers, and what `metadata.managedFields` tells of a pointer.
+"""Where two specs differ, and who wrote there: JSON Pointers, and what `metadata.managedFields` says of a pointer.
 
 Knows nothing of Git or of modes. Called by `core/drift/git_drift.py`, and for texts by whoever lists places. What
 stands in a place may be secret: `core/drift/policy.py` masks it before status, Events or notes have it.

@@ -57,7 +57,7 @@ def unexplained(live: Resource, written: Spec) -> tuple[Difference, ...]:
 
 
 def remembered(drift: DriftRecord) -> tuple[Difference, ...]:
-    """The edits that `status.drift` tells of: more than can be found out again while nobody knows what Git holds."""
+    """The edits that `status.drift` shows: more than can be found out again while nobody knows what Git holds."""
     return tuple(
         Difference("git", one.path, one.desired, one.live, one.by, one.at)
         for one in drift.differences

@@ -1,9 +1,9 @@
-"""A spec against what Describe says of the thing that it became (SM-37 to SM-57).
+"""A spec against what Describe says of the remote object that it became (SM-37 to SM-57).
 
 Describe is not lossless: the service fills in defaults, injects what nobody asked for and keeps some of what was sent to
 itself. So the comparison is a projection: only what the user set is looked for in the answer, both in the resource's
 spelling. Order counts only where it means something, and ARNs are compared in any case. Callers are the kinds that find a
-thing they did not make themselves: adopted, or made anew behind our back.
+thing they did not make themselves: adopted, or recreated by somebody else.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def put_back(want: Wanted, live: Resource, written: JsonObject, notes: Mapping[s
 
 
 def bookkeeping_is_old(want: Wanted, live: Resource, owner: str) -> bool:
-    """Whether our annotations on the object tell of something other than what Git now holds."""
+    """Whether our annotations on the object name something other than what Git now holds."""
     annotations = live.annotations
     return (
         annotations.get(Annotation.OWNER) != owner
@@ -127,7 +127,7 @@ def bookkeeping_is_old(want: Wanted, live: Resource, owner: str) -> bool:
 
 
 def metadata_is_old(want: Wanted, live: Resource) -> bool:
-    """Whether Git states other labels or annotations than when the object was applied; the inventory tells only of specs."""
+    """Whether Git states other labels or annotations than when the object was applied; the inventory knows only specs."""
     return live.annotations.get(APPLIED_METADATA, "") != want.metadata_hash
 
 

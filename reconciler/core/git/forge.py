@@ -78,7 +78,7 @@ class Consequence(StrEnum):
     SLOW_DOWN = "slow down"
     """The host limits us, all syncs alike."""
     HUMAN = "human"
-    """Credentials, rights or addresses have to be mended."""
+    """Credentials, rights or addresses have to be fixed."""
     NEVER = "never"
     """This very status will not be taken, whoever asks."""
 

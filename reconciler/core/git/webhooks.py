@@ -60,9 +60,9 @@ class Push:
     """What a delivery is about. Nothing known: anything may have moved."""
 
     refs: tuple[str, ...] | None = None
-    """Full names, such as refs/heads/main; None when it does not tell."""
+    """Full names, such as refs/heads/main; None when it does not say."""
     repository: str = ""
-    """`owner/name`; empty when it does not tell."""
+    """`owner/name`; empty when it does not say."""
     default_branch: str = ""
 
 

@@ -63,7 +63,7 @@ class NoteEvent(StrEnum):
 
 @dataclass(frozen=True)
 class About:
-    """The object that an event is about. `uid` is for ids alone: an object made anew under its name has new rollouts."""
+    """The object that an event is about. `uid` is for ids alone: an object recreated under its name has new rollouts."""
 
     cluster: str
     kind: str
@@ -110,7 +110,7 @@ class NoteLine:
 
 @dataclass(frozen=True)
 class Rollout:
-    """An entry of a HostingDeployment's `status.history`, as far as notes tell it."""
+    """An entry of a HostingDeployment's `status.history`, as far as notes have it."""
 
     id: int
     hash: str

@@ -1,4 +1,4 @@
-"""Which events a status write tells: the difference between the status before and after, as lines for notes.
+"""Which events a status write stands for: the difference between the status before and after, as lines for notes.
 
 One place for all kinds, read off what status records anyway: `run` and `runs` of jobs, `history` and `rollout` of deployments,
 `drift` of all. So what is written is what was decided, no kind writes notes, and `lines(resource, {}, status, ...)` gives again all that a

@@ -1,4 +1,4 @@
-"""What an object made in AWS, or took over, as status tells it. By these records it is known again, tagged and let go."""
+"""What an object made in AWS, or took over, as status says. By these records it is known again, tagged and let go."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Part(RemoteObject):
     taken: bool = False
     """Made by the archived operator for resources of its own: used, never deleted from here."""
     replaced: bool = False
-    """Deleted, and made anew under its name by somebody else: used, never deleted from here."""
+    """Deleted, and recreated under its name by somebody else: used, never deleted from here."""
 
     @property
     def requested(self) -> bool:

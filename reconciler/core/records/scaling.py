@@ -18,7 +18,7 @@ NAMESPACE = "sagemaker"
 PARTLY_SENT = "unknown"
 """In place of a hash: some of the calls that make it so may not have been carried out."""
 UNTAGGED = "none"
-"""In place of a hash of tags: the target was made anew, without them."""
+"""In place of a hash of tags: the target was recreated, without them."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ drift later on paints no commit red.
 | failure    | something was rejected, a prune waits for people, an object is Stalled (failed job, rollback, quarantine) |
 | success    | applied whole, and every object that it answers for is Ready and Healthy at its newest generation |
 
-Of one commit the state only moves down this table, never back, and success is the end. It is judged anew only when the
+Of one commit the state only moves down this table, never back, and success is the end. It is judged again only when the
 sync comes back to a commit after another one. So at most five posts per attempt, and never more than WRITES in all.
 
 `advance` is called by `runtime/forge/reports.py`, which keeps the ledger in `status.commitStatus` and posts what is owed.
@@ -80,7 +80,7 @@ class Ledger:
 
     @classmethod
     def read(cls, status: Status) -> Self:
-        """What does not look like ours is left out: it is then judged anew."""
+        """What does not look like ours is left out: it is then judged again."""
         kept = status.get("commitStatus") or {}
         records = []
         for entry in kept.get("records") or ():
@@ -132,7 +132,7 @@ def statement(record: CommitRecord, name: str, target: StatusTarget) -> Statemen
 
 def identity(record: CommitRecord) -> str:
     """Equal for a post that would say the same thing again. Neither context nor link is in it: a change of theirs is posted
-    with the next commit, not by writing old ones anew.
+    with the next commit, not by writing old ones again.
     """
     return digest([record.sha, record.state.value, record.description])
 
@@ -263,7 +263,7 @@ def _judge_objects(sync: Resource, shas: frozenset[str], look: Look) -> tuple[Co
         live = look(key)
         corrected = spec.mode(key, live.annotations.get(Annotation.DRIFT_MODE) if live else None) is DriftMode.CORRECT
         if live is None:
-            waiting |= corrected  # elsewhere nobody makes it anew
+            waiting |= corrected  # elsewhere nobody recreates it
             continue
         if corrected and live.annotations.get(Annotation.APPLIED_HASH) != hashes[-1]:
             waiting = True  # what we see is older than what was applied, and may belong to this commit by now

@@ -9,7 +9,7 @@ Rules:
   accident, and two controllers must not fight for ever. Its worker acts on nothing of the edit meanwhile.
 * Nothing is reverted on an object that is suspended.
 * An object that names another living GitSync as its owner is left alone.
-* An object whose deletion is in progress is waited for, then made anew.
+* An object whose deletion is in progress is waited for, then recreated.
 * What is in the inventory and no longer in Git is pruned, if every guard of `core/sync/prune.py` lets it.
 """
 
@@ -94,7 +94,7 @@ class SyncPlan:
     """Edits that were reverted too often to be reverted now."""
     unchanged: tuple[Key, ...] = ()
     waiting: tuple[Key, ...] = ()
-    """In Git and being deleted: made anew when they are gone."""
+    """In Git and being deleted: recreated when they are gone."""
     to_prune: tuple[Key, ...] = ()
     vanished: tuple[Key, ...] = ()
     """In the inventory, in Git no more and not in the cache: leave the inventory once a live read agrees."""

@@ -70,7 +70,7 @@ def blocked(
 
 def held_by(bad: Rejection, doomed: Sequence[Key]) -> Blocked:
     """Why nothing is pruned while this file is rejected."""
-    return Blocked("BuildIncomplete", f"{_objects(doomed)} not pruned until {bad.place} is mended")
+    return Blocked("BuildIncomplete", f"{_objects(doomed)} not pruned until {bad.place} is fixed")
 
 
 def survives(key: Key, live: Resource, owner: str) -> Kept | None:

@@ -76,7 +76,7 @@ class GitSyncSpec:
 
     @classmethod
     def parse(cls, spec: Spec, namespace: str) -> Self:
-        """Raise TerminalError (InvalidSpec) naming the field that only its author can mend."""
+        """Raise TerminalError (InvalidSpec) naming the field that only its author can fix."""
         repo = _mapping(spec, "spec.repo", "repo")
         if not repo.get("url"):
             raise _invalid("spec.repo.url is required")

@@ -46,7 +46,7 @@ def moved(stage: Stage) -> None:
 
 
 def deleted(stage: Stage) -> None:
-    stage.tell("A model that serves is deleted. Nobody notices, until an instance is replaced. Here it is made anew.")
+    stage.tell("A model that serves is deleted. Nobody notices, until an instance is replaced. Here it is recreated.")
     before = stage.get(*_CHURN)
     stage.aws("sagemaker", "delete_model", ModelName=before["status"]["modelNames"][0]["value"])
     # What is younger than a minute gets a second look before it counts as gone.

@@ -26,7 +26,7 @@ STORY: tuple[tuple[str, Scene], ...] = (
     ("git revert puts things right", rollback.reverted),
     ("An edit in the cluster is reverted", drift.edited),
     ("An endpoint that was moved in the console is moved back", drift.moved),
-    ("A model that was deleted in the console is made anew", drift.deleted),
+    ("A model that was deleted in the console is recreated", drift.deleted),
     ("A weight that was changed in the console is reported", drift.weighed),
     ("git rm deletes", basics.remove),
 )

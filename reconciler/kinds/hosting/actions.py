@@ -174,7 +174,7 @@ def _opened(s: Situation, initiated_by: str) -> History:
 
 
 def _without_alarms(call: Call, live: Answer | None) -> Call:
-    """An alarm that rings for what is left would have SageMaker roll the rollback back at once (docs/adr, 7). What
+    """An alarm that fires for what is left would have SageMaker roll the rollback back at once (docs/adr, 7). What
     RetainDeploymentConfig would keep has its alarms too: it is said instead.
     """
     params = dict(call.params)
@@ -190,7 +190,7 @@ def replace_failed(s: Situation) -> Decision:
     """The first create failed and nothing ever served from the endpoint: it goes, and the wanted content is created."""
     # Its LastModifiedTime stays known: an early read may still show the failed one after the new create.
     intended = s.with_rollout(replacing=s.live.modified if s.live else "")
-    decision = waiting(intended, "Replacing", "the first create failed: it is deleted and made anew")
+    decision = waiting(intended, "Replacing", "the first create failed: it is deleted and created again")
     if s.this.reply("DeleteEndpoint"):
         return decision
     delete = Call("DeleteEndpoint", {"EndpointName": s.name})

@@ -115,7 +115,7 @@ def identity(this: Pass, records: HostingRecords) -> str:
 
 
 def as_recorded(records: HostingRecords, found: Answer) -> bool:
-    """Whether this is the very endpoint that we recorded, and not one that was made anew under its name."""
+    """Whether this is the very endpoint that we recorded, and not one that was recreated under its name."""
     known = records.endpoint
     return known.exists and known.creation_time in ("", stamp(found["CreationTime"]))
 

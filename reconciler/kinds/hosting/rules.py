@@ -193,7 +193,7 @@ def deleted_outside(s: Situation) -> Decision | None:
 
 
 def first_create_failed(s: Situation) -> Decision | None:
-    """Of a failed endpoint nothing ever served: it is deleted, and made anew. Nothing serves meanwhile anyway."""
+    """Of a failed endpoint nothing ever served: it is deleted, and created again. Nothing serves meanwhile anyway."""
     failed = s.live is not None and s.live.status == "Failed"
     return actions.replace_failed(s) if failed and s.records.rollout.applied is None else None
 

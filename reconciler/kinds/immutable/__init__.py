@@ -4,13 +4,13 @@
        ^                                                         │                             │
        └── deleted behind our back: by drift mode ───────────────┤      the old one goes when nothing uses it any more
                                                                  │
-           made anew behind our back, or adopted: taken only when it is ours or may be; other content is reported
+           recreated by somebody else, or adopted: taken only when it is ours or may be; other content is reported
 
 What is not as the spec says is never corrected: nothing changes it, and whatever serves from it would lose it.
 
 SageMaker deletes a model that a configuration names, and a configuration that an endpoint serves from, without a word
-(SM-95); so before anything is deleted, reads tell that nothing uses it.
+(SM-95); so before anything is deleted, reads show that nothing uses it.
 
-`immutable_type` says what tells the two kinds from one another, `objects` what is recorded and what is asked for. `observed`
+`immutable_type` says how the two kinds differ, `objects` what is recorded and what is asked for. `observed`
 looks, with `users` for who uses an object; `deciding` decides, with `ending` for what goes.
 """

@@ -71,7 +71,7 @@ def _was_never_made(given: ImmutablePass, made: ImmutableObject) -> bool:
 
 
 def _with_replies(given: ImmutablePass, made: ImmutableObject) -> ImmutableObject:
-    """The record as a reply of this pass tells of it, else as it was found."""
+    """The record as a reply of this pass says, else as it was found."""
     kind, seen = given.kind, given.seen
     if reply := reply_to(kind, given.this, kind.create, made.name):
         return replace(made, arn=str(reply.answer[kind.remote.arn_key]), creation_time="")

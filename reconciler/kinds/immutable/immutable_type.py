@@ -1,4 +1,4 @@
-"""What tells the kinds of immutable objects from one another."""
+"""How the kinds of immutable objects differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ImmutableType:
     records: str
     """Status key of what was made, newest first."""
     user: RemoteKind
-    """Whose descriptions tell that it is used."""
+    """Whose descriptions show that it is used."""
     user_filter: Literal["CreationTimeAfter", "LastModifiedTimeAfter"]
     """List parameter that leaves out users too old to know it."""
     used: Callable[[JsonObject], Collection[str]]

@@ -29,7 +29,7 @@ def user_of(kind: ImmutableType, view: View, this: Pass, made: ImmutableObject) 
 
 
 def _transform_job(this: Pass, made: ImmutableObject) -> str:
-    """One of our transform jobs that runs on it: SageMaker itself does not tell which jobs use a model."""
+    """One of our transform jobs that runs on it: SageMaker itself does not say which jobs use a model."""
     for other in this.others.items("BatchTransformJob"):
         uses = any(one.get("value") == made.name for one in other.status.get("references") or ())
         if uses and other.status.get("transformJobStatus") not in JOB_OVER:

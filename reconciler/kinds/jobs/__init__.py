@@ -11,6 +11,6 @@ Jobs cost money, so the rules are these (D-4):
                              │ other content wanted: only when it is certain that nothing was created
                              └ refused: stays refused until the request would be another one
 
-`job_type` says what tells one job kind from another, `runs` what a run is called. `observed` looks; `deciding` decides, with
+`job_type` says how the job kinds differ, `runs` what a run is called. `observed` looks; `deciding` decides, with
 `starting`, `following` and `ending` for the three parts of a run's life. `spawned` is what is only shown.
 """

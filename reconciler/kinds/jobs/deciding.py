@@ -49,7 +49,7 @@ def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
 
 
 def followed(job: JobType, this: Pass, seen: JobObserved) -> Decision | None:
-    """What `look_back` saw, as status tells it. None: no run was started."""
+    """What `look_back` saw, as status says. None: no run was started."""
     given, recorded = JobPass(job, this, seen), RunRecords.parse(this.past)
     if recorded.current is None or not recorded.current.started:
         return None

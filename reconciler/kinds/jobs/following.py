@@ -22,7 +22,7 @@ _OTHER = "other"
 
 
 def with_replies(given: JobPass, run: Run) -> Run:
-    """The run as the replies of this pass tell of it, else as it was found."""
+    """The run as the replies of this pass say, else as it was found."""
     job, this = given.job, given.this
     if (reply := this.reply(job.create)) and created_now(job, this, run) and not run.started:
         arn = str(reply.answer.get(job.remote.arn_key) or "")

@@ -33,7 +33,7 @@ class JobPass:
         return read_lag(since, self.this.now)
 
     def carried(self) -> dict[str, Json]:
-        """The legacy fields as they stand in status: everything that is no record or rendered anew."""
+        """The legacy fields as they stand in status: everything that is no record or rendered again."""
         carried = {key: value for key, value in kept(self.this.past).items() if key not in ("run", "runs")}
         carried.setdefault(self.job.status_key, SYNCHRONIZING)
         return carried

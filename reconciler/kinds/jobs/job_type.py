@@ -1,4 +1,4 @@
-"""What tells one job kind from another."""
+"""How the job kinds differ."""
 
 from __future__ import annotations
 

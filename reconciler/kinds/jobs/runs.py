@@ -126,6 +126,6 @@ def _metrics(description: Answer) -> Iterator[tuple[str, float]]:
 
 
 def ran_out(description: Answer, limit_s: float | None, since: str, until: str) -> bool:
-    """Whether a job ran for as long as it might, by the members that tell of its beginning and its end."""
+    """Whether a job ran for as long as it might, by the members for its start and its end."""
     began, over = description.get(since), description.get(until)
     return limit_s is not None and began is not None and over is not None and (over - began).total_seconds() >= limit_s

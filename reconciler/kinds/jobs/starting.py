@@ -28,11 +28,11 @@ _TAKEN_LOOK = timedelta(seconds=5)
 
 
 def first_run(given: JobPass, run: Run) -> Decision:
-    """No run is on record: the object is new, or its status was lost. Notes tell what ran under its name; what is gone from
+    """No run is on record: the object is new, or its status was lost. Notes say what ran under its name; what is gone from
     SageMaker since is then missing, and not run again.
     """
     if given.this.past_runs is None:
-        return _confirming(given, None, (), "the notes that tell what ran before are not read yet", _NOTES_LOOK)
+        return _confirming(given, None, (), "the notes that say what ran before are not read yet", _NOTES_LOOK)
     noted = given.this.past_runs.get(run.digest)
     if noted is None:
         return start(given, run, ())
@@ -46,7 +46,7 @@ def confirm_create(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decisi
     this, desired = given.this, desired_run(given.job, given.this, run, earlier)
     found = given.seen.of(run)
     if found is not None and (digest := given.seen.other_digest(run)):
-        # Status was lost: the name tells of an earlier run, so this content goes by a later run's name.
+        # Status was lost: the name shows an earlier run, so this content goes by a later run's name.
         lost = replace(
             run,
             digest=digest,

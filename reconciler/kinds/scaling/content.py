@@ -88,7 +88,7 @@ def desired(this: Pass) -> tuple[DesiredScaling, ...]:
     if spec["policyType"] == TRACKING:
         content[CONFIGURATIONS[TRACKING]] = {"disableScaleIn": False, **content[CONFIGURATIONS[TRACKING]]}
     request = requests(shape, spec)
-    # A variant's tags do not follow the commit: a target is not made anew per revision.
+    # A variant's tags do not follow the commit: a target is not registered again per revision.
     tags = {tag["Key"]: tag["Value"] for tag in tags_for(this) if tag["Key"] != COMMIT_TAG}
     variants = dict.fromkeys(_variants(spec["resourceId"], str(spec["scalableDimension"])))
     return tuple(DesiredScaling(variant, str(spec["policyName"]), content, request, tags) for variant in variants)

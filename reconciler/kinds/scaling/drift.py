@@ -52,7 +52,7 @@ def keeping(
     corrected: Collection[str],
 ) -> DesiredScaling:
     """The same, asked for so that what is live (target and policy) stays at the paths `left`, and those of `corrected` are
-    corrected: an upsert says everything anew.
+    corrected: an upsert repeats everything.
     """
     there = {key: value for one in live for key, value in to_resource(shape, one or {}).items()}
     spec = copy.deepcopy(dict(desired.spec))

@@ -88,7 +88,7 @@ def is_owned(this: Pass, seen: VariantObserved) -> bool:
 def observe(view: View, this: Pass) -> ScalingObserved:
     known = recorded(this)
     wanted = {} if this.resource.deleting else {one.variant: one for one in desired(this)}
-    # The replies are the best look there is: an older page would tell of what was there before.
+    # The replies are the best look there is: an older page would show what was there before.
     sent = set() if this.doubt else {VariantTarget.named_in(reply.call.params) for reply in this.replies}
     scaled = {
         variant: _observed(view, this, one, known.get(variant))
@@ -115,7 +115,7 @@ def _observed(view: View, this: Pass, desired: DesiredScaling, record: ScalingTa
         return _with_endpoint(view, _with_owner(view, this, seen, record), variant, fresh=this.doubt)
     if record.hash not in ("", desired.hash) and not this.doubt:
         return _with_endpoint(view, VariantObserved(), variant, fresh=False)
-    # A correction that was cut short is looked after: until a page tells, nobody knows how far it came.
+    # A correction that was cut short is looked after: until a page shows it, nobody knows how far it came.
     correcting = bool((this.past.get("drift") or {}).get("correcting"))
     seen = _with_owner(view, this, _swept(view, this, desired, fresh=this.doubt or correcting), record)
     if this.doubt or seen.gone or (seen.target_known and not record.hash):
@@ -166,7 +166,7 @@ def _observed_at_last(view: View, this: Pass, record: ScalingTarget) -> VariantO
 
 
 def _with_owner(view: View, this: Pass, seen: VariantObserved, record: ScalingTarget | None) -> VariantObserved:
-    """Whose the target is, where no record proves it: one that was made anew has another ARN."""
+    """Whose the target is, where no record proves it: one that was recreated has another ARN."""
     if seen.target is None:
         return seen
     if record is not None and record.registered:
@@ -178,5 +178,5 @@ def _with_owner(view: View, this: Pass, seen: VariantObserved, record: ScalingTa
 
 
 def _is_shared(this: Pass, record: ScalingTarget) -> bool:
-    """Two policies that the archived operator left on one target: whichever registers it anew does so for both."""
+    """Two policies that the archived operator left on one target: whichever registers it again does so for both."""
     return is_released(this, record) and sharer(this, record.variant) is not None

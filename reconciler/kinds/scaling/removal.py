@@ -1,6 +1,6 @@
 """How variants that are not wanted any more are left: their policy goes, and their target with the last policy on it.
 
-Only what we registered goes: a target that somebody else made anew in its place is theirs. What is gone is gone, whoever took it:
+Only what we registered goes: a target that somebody else registered in its place is theirs. What is gone is gone, whoever took it:
 an endpoint's deletion takes its scaling along.
 """
 

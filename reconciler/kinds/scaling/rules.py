@@ -37,7 +37,7 @@ class VariantStep(Enum):
     OBSERVE = "Observe"
     """Taken over, and not seen yet."""
     REGISTER = "Register"
-    """Register the target and put the policy, whether anew or over what is there."""
+    """Register the target and put the policy, whether new or over what is there."""
     REPORT = "Report"
     """Drift that is left as it is."""
     TAG = "Tag"
@@ -137,7 +137,7 @@ def _endpoint_not_in_service(case: VariantCase) -> VariantPlan | None:
     why, pace = obstacle
     seen, variant, record = case.seen, case.desired.variant, case.record
     if record is not None and seen.gone and seen.endpoint_known and variant.variant not in seen.variants:
-        # What was scaled went, and its scaling with it: that is no drift, and what comes in its place is begun anew.
+        # What was scaled went, and its scaling with it: that is no drift, and what comes in its place begins again.
         record = replace(record, registered_at="", hash="")
     watch = Watch("Endpoint", variant.endpoint, pace)
     return VariantPlan(VariantStep.WAIT, case, record, why=why, watch=watch)
@@ -173,7 +173,7 @@ def _to_register(case: VariantCase) -> VariantPlan | None:
 
 
 def _drift_to_correct(case: VariantCase) -> VariantPlan | None:
-    """Registering and putting say everything anew, so what is not to be corrected is said as it is live."""
+    """Registering and putting repeat everything, so what is not to be corrected is said as it is live."""
     drift, seen = case.drift, case.seen
     if not drift.correct:
         return None

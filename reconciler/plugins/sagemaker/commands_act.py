@@ -134,7 +134,7 @@ def retry(target: tuple[str, ...], wanted: str, **parameters: Any) -> None:
     _acts_once(session.cluster, resource, Annotation.RETRY, "retry", release.token)
 
     def change(seen: Resource) -> dict[str, Any]:
-        # Decided anew on the newest look: what was to be released may be gone.
+        # Decided again on the newest look: what was to be released may be gone.
         now = releases.retry(seen, wanted, release.token)
         return annotated({Annotation.RETRY: now.token})
 

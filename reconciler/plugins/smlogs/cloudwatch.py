@@ -1,6 +1,6 @@
 """CloudWatch Logs read page by page, with the caller's own AWS credentials. botocore chooses host and partition.
 
-Throttling and passing faults are waited out here, page by page, so that a long log is not begun anew; everything else is
+Throttling and passing faults are waited out here, page by page, so that a long log is not begun again; everything else is
 raised as an error of `core.errors` whose text names the way out.
 """
 

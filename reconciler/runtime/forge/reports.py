@@ -5,7 +5,7 @@ was not said is owed in status and said later; nothing here can fail a pass of t
 
     cache -> advance the ledger -> (look at the forge when in doubt) -> post -> write the ledger to status
 
-What only a human can mend is a condition (CommitStatusFailing) and one Warning; it is tried again every ten minutes, and
+What only a person can fix is a condition (CommitStatusFailing) and one Warning; it is tried again every ten minutes, and
 at once when the GitSync's spec or annotations change.
 """
 

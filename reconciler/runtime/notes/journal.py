@@ -23,7 +23,7 @@ class OutboxJournal:
     """Who remembers what was recorded."""
 
     def status_changes(self, resource: Resource, status: Mapping[str, Any], shape: Structure, now: datetime) -> None:
-        """Store the lines of what `status` says anew. Never raises; an equal line has an equal id and is kept once."""
+        """Store the lines of what `status` newly says. Never raises; an equal line has an equal id and is kept once."""
         owner = resource.annotations.get(Annotation.OWNER)
         if not owner:
             return

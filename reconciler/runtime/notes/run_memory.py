@@ -2,7 +2,7 @@
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
 anything: what is recorded later is heard when it is recorded, for an object whose status is lost under a living process. Notes are
-never in the way: a ref that cannot be read tells nothing, and is tried again at the next fetch; an object that was there
+never in the way: a ref that cannot be read says nothing, and is tried again at the next fetch; an object that was there
 before its sync (a restored backup) waits a bounded time for it.
 """
 
@@ -69,7 +69,7 @@ class RunMemory:
                 found.add(self._notes.find(target, *NEEDLES), self._cluster)
                 self._read[sync] = target.digest
         except (SourceError, ReconcileError) as error:
-            log.warning("the notes of %s cannot be read, so they tell nothing of what ran: %s", sync, error)
+            log.warning("the notes of %s cannot be read, so they say nothing of what ran: %s", sync, error)
         with self._lock:
             self._past[sync] = found
 

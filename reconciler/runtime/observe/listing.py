@@ -1,7 +1,7 @@
 """What one tenant's List of one remote kind showed (D-15.2).
 
 A sweep asks for pages of 100, newest first, and stops as soon as all that may still move was seen; it names the objects
-whose thing moved. Jobs: nothing watched runs, no page is asked for. What has no end is swept whole at the slow pace, and
+whose remote object moved. Jobs: nothing watched runs, no page is asked for. What has no end is swept whole at the slow pace, and
 at the fast pace, or on a hint, only until what is meant was seen. A List never proves absence: `unlisted` needs a
 complete sweep, and the kind then confirms by one Describe.
 """

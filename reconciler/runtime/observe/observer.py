@@ -1,7 +1,7 @@
 """SageMaker seen in bulk: List pages instead of one Describe per object (D-15.2, D-15.3).
 
 Per tenant, one `Listing` for each remote kind that somebody watches and one `TagBook`; the `Sweeper` reads their pages and
-wakes the objects whose thing moved. A Describe is made only when a worker asks for it and the summary moved since the
+wakes the objects whose remote object moved. A Describe is made only when a worker asks for it and the summary moved since the
 last one. An event from outside is a hint: the List is looked at soon, and only what it says counts.
 """
 
@@ -82,7 +82,7 @@ class Observer:
         self._tags: dict[Tenant, TagBook] = {}
         self._watches: dict[Key, tuple[Tenant, tuple[Watch, ...]]] = {}
         self._unfinished: dict[Hashable, _Unfinished] = {}
-        """Lists that the limiter held back halfway: begun anew each time, a long one would never be read to its end."""
+        """Lists that the limiter held back halfway: begun again each time, a long one would never be read to its end."""
         self._lock = threading.RLock()
         self._sweeper = Sweeper(aws, clock, self._lock, wake)
 
@@ -142,7 +142,7 @@ class Observer:
                 book.forget(call)
 
     def hint(self, hint: Hint) -> None:
-        """Somebody says that this thing moved: look soon, wherever it is watched. Nothing else is believed."""
+        """Somebody says that this remote object moved: look soon, wherever it is watched. Nothing else is believed."""
         with self._lock:
             for (tenant, remote), listing in self._lists.items():
                 if remote == hint.remote.remote and (tenant.region, tenant.account or hint.account) == hint[:2]:
@@ -301,7 +301,7 @@ class Observer:
         seen = watched.verified if watched else None
         if not listing.remote.over:
             return seen
-        # A job that ended is in no page we ask for any more; that its tags are still shown tells as much.
+        # A job that ended is in no page we ask for any more; that its tags are still shown says as much.
         shown = self._book(tenant).seen_at(listing.remote.name, name)
         return max((moment for moment in (seen, shown) if moment), default=None)
 

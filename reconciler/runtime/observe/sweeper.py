@@ -71,7 +71,7 @@ class Sweeper:
             thread.start()
 
     def stop(self) -> None:
-        """Nothing new is asked for. What a page under way would still tell, nobody needs: an AWS that is silent holds up no stop."""
+        """Nothing new is asked for. What a page under way would still show, nobody needs: an AWS that is silent holds up no stop."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

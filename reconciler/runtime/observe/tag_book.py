@@ -1,7 +1,7 @@
 """The tags of what one tenant watches, read in bulk through the Resource Groups Tagging API.
 
 A sweep asks for everything of the watched types that carries one of our owner tags, 100 a page, at a slow interval of
-its own. What is not shown, though the sweep was complete and began well after the thing was made, tagged or watched, is
+its own. What is not shown, though the sweep was complete and began well after the object was made, tagged or watched, is
 missing: it was untagged, or it is gone, or the index is late; the kind confirms by one ListTags.
 
 Tags are never a reason to stop: a failing sweep backs off, concludes nothing and raises nowhere. Application Auto
@@ -87,7 +87,7 @@ class TagBook(Sweep):
                 tagged.since = self._clock.monotonic() + _SETTLED_S
 
     def read(self, arn: str, tags: Mapping[str, str], asked_at: float) -> None:
-        """One thing's tags were read by themselves, which is newer and surer than any sweep begun before."""
+        """One object's tags were read by themselves, which is newer and surer than any sweep begun before."""
         tagged = self._found(arn)
         if tagged is not None and tagged.since <= asked_at + _SETTLED_S:
             tagged.tags = tags

@@ -93,7 +93,7 @@ class Children:
 
     def free(self, child: Resource) -> bool:
         """Take off the finalizers that the archived operator put on its own children: nobody else would, and nothing
-        is left to do when such a resource goes. The label takes over as what tells a child. False: nothing to do.
+        is left to do when such a resource goes. The label takes over as the mark of a child. False: nothing to do.
         """
         left = [finalizer for finalizer in child.finalizers if finalizer not in (FINALIZER, LEGACY_CHILD_FINALIZER)]
         if len(left) == len(child.finalizers):

@@ -111,7 +111,7 @@ class Restriction:
 
 
 def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
-    """In this order: another role than things were made under, ARNs of another partition, an edit that Git does not hold.
+    """In this order: another role than the remote objects were made under, ARNs of another partition, an edit that Git does not hold.
 
     Raises TerminalError for a mismatch where nothing exists yet that could be observed.
     """

@@ -63,7 +63,7 @@ def refused_before(decision: Decision, this: Pass) -> Refusal | None:
 
 
 def as_before(past: Status) -> Decision:
-    """What was known of health and drift; an error tells nothing new about either."""
+    """What was known of health and drift; an error says nothing new about either."""
     healthy = find(past.get("conditions") or (), HEALTHY)
     return Decision(
         Phase.WAITING,

@@ -8,7 +8,7 @@ Status is written, conditional on the version that was decided on, before any ca
 intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls.
 
 What may end a pass before it begins is the list in `guards`; what an error means is the table in `outcome`; what is written
-is in `recorder`, and rendered in `core.status`.
+is in `recorder`, rendered in `core.status`; passes and ends of passes that send nothing are in `reporter`.
 """
 
 from __future__ import annotations
@@ -22,40 +22,35 @@ from typing import Any
 from reconciler.core import deciding, tags
 from reconciler.core.aws.partitions import Partitions, commercial
 from reconciler.core.deciding import Look
-from reconciler.core.decision import Decision, Phase, Refusal, sooner
+from reconciler.core.decision import Decision, Phase, sooner
 from reconciler.core.errors import (
     ConflictError,
     DependencyError,
     NotFoundError,
-    RateLimitedError,
     ReconcileError,
     StaleError,
-    TerminalError,
 )
 from reconciler.core.git.applied import put_back
-from reconciler.core.kind import Failure, Identity, Kind, Observed, Pass
-from reconciler.core.records.request import RefusedRequest
+from reconciler.core.kind import Identity, Kind, Observed, Pass
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
-from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant
 from reconciler.core.values import Json
 from reconciler.runtime.reconcile.endings import Endings
-from reconciler.runtime.reconcile.execute import NotLeadingError, execute
+from reconciler.runtime.reconcile.execute import execute
 from reconciler.runtime.reconcile.freshness import Freshness
 from reconciler.runtime.reconcile.git_side import GitSide
-from reconciler.runtime.reconcile.guards import GUARDS, Case, Restriction, restriction
-from reconciler.runtime.reconcile.outcome import SLOW_LOOK, TERMINAL_LOOK, Next, after_error, meaning, shown
-from reconciler.runtime.reconcile.past import as_before, new_tokens, refused_before
+from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction
+from reconciler.runtime.reconcile.outcome import TERMINAL_LOOK, Next, meaning
+from reconciler.runtime.reconcile.past import new_tokens, refused_before
 from reconciler.runtime.reconcile.ports import Ports
 from reconciler.runtime.reconcile.recorder import Recorder, drift_look
+from reconciler.runtime.reconcile.reporter import Reporter
 
 log = logging.getLogger(__name__)
 
 _ROUNDS = 6
 """Decide, act, decide again: making parts, moving the endpoint and looking closely once need four."""
-_WORTH_TELLING_S = 5.0
-"""Being held back for a shorter time than this by our own limiter is no news."""
 
 
 class Worker:
@@ -79,6 +74,7 @@ class Worker:
         self._git = GitSide(ports.claims, ports.cache, ports.clock)
         self._freshness = Freshness(ports.cache, ports.objects, ports.clock)
         self._recorder = Recorder(ports, self._freshness, replica)
+        self._reporter = Reporter(ports, self._recorder, place_of)
         self._endings = Endings(ports, self._recorder, self._freshness)
 
     def reconcile(self, key: Key) -> Next:
@@ -111,22 +107,22 @@ class Worker:
                 return answer
         this = self._begun(case)
         if case.git.blocked and case.git.wanted is None:
-            return self._follow(kind, this, case.git.blocked)
+            return self._reporter.follow(kind, this, case.git.blocked)
         try:
             place = self._place_of(this.resource)
         except ReconcileError as error:
             if resource.deleting and kind.untouched(resource.status) and meaning(error).phase is Phase.STALLED:
                 return self._endings.release(this.resource)
-            return self._failed(kind, this, error)
+            return self._reporter.failed(kind, this, error)
         this = replace(this, role=place.tenant.role)
         try:
             if restricted := restriction(this, place, case.git):
-                return self._observe_only(kind, this, place.tenant, restricted)
+                return self._reporter.observe_only(kind, this, place.tenant, restricted)
             return self._rounds(kind, this, place.tenant)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
-            return self._failed(kind, this, error)
+            return self._reporter.failed(kind, this, error)
 
     def _begun(self, case: Case) -> Pass:
         """What the pass is about: finalizer first, then everything that is known before SageMaker is asked."""
@@ -188,63 +184,8 @@ class Worker:
                 doubted.add(failure.call.identity)
                 this = replace(this, doubt=True)
             else:
-                return self._call_failed(kind, this, tenant, found, failure)
+                return self._reporter.call_failed(kind, this, tenant, found, failure)
         return Next(after=timedelta(seconds=1))
-
-    def _observe_only(self, kind: Kind[Observed], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
-        """Observe what there is and change nothing, whatever is wanted."""
-        refusal = restricted.refusal
-        found = deciding.look(kind, self._ports.observer.view(tenant), this)
-        observed = deciding.decide(kind, this, found).without_calls(refusal)
-        shown = replace(observed, phase=restricted.phase, reason=refusal.reason, message=refusal.message)
-        self._ports.observer.watch(this.resource.key, tenant, shown.watches)
-        this = self._recorder.record(this, shown, decided=True)
-        return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
-
-    def _follow(self, kind: Kind[Observed], this: Pass, refusal: Refusal) -> Next:
-        """Nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was known.
-        Nothing is read from the spec.
-        """
-        shown = replace(as_before(this.past), reason=refusal.reason, message=refusal.message, status=kept(this.past))
-        try:
-            tenant = self._place_of(this.resource).tenant
-            found = kind.follow(self._ports.observer.view(tenant), replace(this, tokens={}))
-        except ReconcileError as error:
-            log.info("%s cannot be followed: %s", this.resource.key, error)
-            found = None
-        if found is not None:
-            found = found.without_calls(refusal)
-            healthy = shown.healthy if found.healthy is None else found.healthy
-            shown = replace(shown, status={**shown.status, **found.status}, notices=found.notices, healthy=healthy)
-            self._ports.observer.watch(this.resource.key, tenant, found.watches)
-        this = self._recorder.record(this, shown)
-        return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
-
-    def _failed(self, kind: Kind[Observed], this: Pass, error: ReconcileError) -> Next:
-        """Nothing could be decided: say what is in the way, and when to try again."""
-        if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_TELLING_S:
-            return Next(after=timedelta(seconds=error.retry_after_s))
-        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
-        return after_error(error)
-
-    def _call_failed(
-        self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
-    ) -> Next:
-        """A call did not go through: status says so, with what the calls before it came to."""
-        error = failure.error
-        if isinstance(error, NotLeadingError):
-            return Next()
-        refusal = Refusal(error.reason, str(error))
-        folded = deciding.decide(kind, this, found).without_calls(refusal)
-        status = this.past if folded.phase is Phase.RELEASED else folded.status
-        before = replace(as_before(this.past), healthy=folded.healthy)
-        self._ports.observer.watch(this.resource.key, tenant, folded.watches)
-        refused = None
-        if isinstance(error, TerminalError):
-            generation = this.resource.generation
-            refused = RefusedRequest(failure.call.identity, error.reason, str(error), generation)
-        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=refused)
-        return after_error(error, sooner=folded.look_again)
 
     def _verified(self, tenant: Tenant, decision: Decision) -> datetime | None:
         """When all that the decision is about was seen last."""

@@ -1,7 +1,7 @@
 """Which GitSync says what an object's spec must be: the question a worker asks before it acts on a spec.
 
 Answered from inventories alone, so it costs no request and holds right after a start, before any sync has run:
-`SyncController` tells of every GitSync in the cache and of every inventory it writes, always before the first apply of
+`SyncController` reports every GitSync in the cache and of every inventory it writes, always before the first apply of
 that inventory. What a worker does with a claim:
 
     live hash == claim.hash           act: this is what Git holds
@@ -9,7 +9,7 @@ that inventory. What a worker does with a claim:
     differs, mode Warn or Ignore      act on what is live (and, in Warn, report the drift)
 
 The live hash is `live_hash(resource, claim)`. And the other way: what the sync has reverted is kept here until the object's
-status tells of it. Nobody has to confirm that, so neither a status write that fails nor the order of events loses or
+status shows it. Nobody has to confirm that, so neither a status write that fails nor the order of events loses or
 doubles one; a crash may lose one.
 """
 
@@ -125,7 +125,7 @@ class SyncClaims:
         self._on_news(key)
 
     def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
-        """What the status of this object does not tell of yet."""
+        """What the status of this object does not show yet."""
         live = self._live.get(key)
         recent = DriftRecord.parse(live.status.get("drift")).recent if live else ()
         with self._lock:

@@ -1,7 +1,7 @@
 """The cluster half of a pass: what Git held when we last looked, made true in the cluster and shown in status.
 
 Runs after every look at Git that found something, and by itself when an informer reports an edit, a deletion or an object
-that became ready. Never touches Git. Order, such that a crash between any two calls is mended by the next pass:
+that became ready. Never touches Git. Order, such that a crash between any two calls is repaired by the next pass:
 
     plan -> inventory grows to old + new -> revert, apply -> prune -> inventory settles, with the rest of status
 
@@ -317,7 +317,7 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
     if blocked:
         message += f"; {blocked.message}"
     if steps.waiting:
-        message += f"; {len(steps.waiting)} objects are being deleted and will be made anew"
+        message += f"; {len(steps.waiting)} objects are being deleted and will be created again"
     return SyncOutcome(SyncVerdict.SUCCEEDED, "ReconciliationSucceeded", message)
 
 
@@ -328,7 +328,7 @@ def _told(edit: Edited) -> str:
 
 
 def _origins(found: Found, sync: Resource, steps: SyncPlan, owner: str) -> Mapping[str, Provenance]:
-    """Who last changed each file that is about to be written about; nothing when nobody can tell."""
+    """Who last changed each file that is about to be written about; nothing when nobody knows."""
     paths = {want.path for want in steps.to_apply}
     paths |= {
         edit.wanted.path for edit in steps.to_revert if kept_bookkeeping(edit.wanted, edit.live.resource, owner) is None

@@ -1,6 +1,6 @@
 """How long a commit took: until it was applied, and from then until all that it changed is healthy. For metrics alone.
 
-The sync tells of its passes, the informers of objects. What was going on when the process ended is not measured; neither is
+The sync reports its passes, the informers of objects. What was going on when the process ended is not measured; neither is
 the first commit of a GitSync, which may be years old, nor a commit that is overtaken by the next before it is healthy.
 """
 
@@ -49,7 +49,7 @@ class SyncLag:
             if journey is None or journey.sha != commit.sha:
                 self._leave(sync.key)
                 if before.endswith(f":{commit.sha}"):
-                    return  # an edit is reverted, or the object made anew: the commit arrived long ago
+                    return  # an edit is reverted, or the object recreated: the commit arrived long ago
                 journey = self._journeys[sync.key] = _Journey(commit.sha)
             if journey.applied_at is None:
                 journey.waiting |= live

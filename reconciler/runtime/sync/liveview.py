@@ -22,7 +22,7 @@ AsWritten = Callable[[Resource], Mapping[str, Any]]
 _Seen = tuple[str, int, tuple[str, ...]]
 
 AHEAD_S = 30.0
-"""How long our own write counts against a cache that does not know it. A watch that broke meanwhile may never tell of an
+"""How long our own write counts against a cache that does not know it. A watch that broke meanwhile may never show an
 object that was made and deleted in between, and what we remember of it must not be believed for ever."""
 
 

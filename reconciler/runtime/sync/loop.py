@@ -266,7 +266,7 @@ class SyncController:
             queue.add(key, _BUSY_S)
             return
         except ReconcileError as error:
-            # Status could not be written: there is nobody to tell but the log.
+            # Status could not be written: only the log can say so.
             log.log(
                 logging.INFO if isinstance(error, TransientError) else logging.WARNING, "sync of %s: %s", key, error
             )

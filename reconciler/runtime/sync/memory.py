@@ -1,4 +1,4 @@
-"""What the sync's threads remember between passes, and what a pass tells its caller."""
+"""What the sync's threads remember between passes, and what a pass returns to its caller."""
 
 from __future__ import annotations
 

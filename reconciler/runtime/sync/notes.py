@@ -51,7 +51,7 @@ class SyncNotes:
     def _reverted(self, done: Done, now: datetime) -> Iterator[tuple[str, NoteLine]]:
         for put in done.reverted:
             about = About.of(put.after, self._cluster)
-            # The version that was edited tells one edit from the next, also where it moved no generation.
+            # The version that was edited distinguishes one edit from the next, also where it moved no generation.
             since = put.edit.live.resource.resource_version
             yield commit_of(put.after), note.drift_corrected(about, now, put.edit.paths, since=since, plane="git")
 
@@ -61,7 +61,7 @@ def _path(resource: Resource) -> str:
 
 
 def _commits(sync: Resource, found: Found, paths: set[str]) -> Mapping[str, str]:
-    """Which commit changed, or removed, each file last; nothing when nobody can tell, and then the head is meant."""
+    """Which commit changed, or removed, each file last; nothing when nobody knows, and then the head is meant."""
     before = str(sync.status.get("lastAppliedRevision") or "").rpartition(":")[2] or None
     try:
         origins = found.snapshot.provenance(before, sorted(paths)) if paths else {}

@@ -220,7 +220,7 @@ def _before_a_move(
 def _settled(
     view: View, this: Pass, records: HostingRecords, want: DesiredHosting, seen: HostingObserved
 ) -> HostingObserved:
-    """What serves is what is wanted: is all of it as its content says? What is to be corrected is looked at anew first."""
+    """What serves is what is wanted: is all of it as its content says? What is to be corrected is read again first."""
     endpoint = seen.endpoint or {}
     live = str(endpoint["EndpointConfigName"])
     try:

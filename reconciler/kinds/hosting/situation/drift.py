@@ -3,7 +3,7 @@
     weight, count      careful: others have reasons to move them, so only a Correct that was written out puts them right
     data capture       reported only: SageMaker changes it with another configuration, and under another name
     model, configuration deleted     made again under the same name (`actions.make_parts`)
-    model, configuration made anew   reported only: what somebody else made under our name is not ours to delete
+    model, configuration recreated   reported only: what somebody else made under our name is not ours to delete
 
 Not drift: the count of a variant that some scalable target or SageMaker itself scales, anything of a serverless variant, what
 `retainAllVariantProperties` keeps (the spec says that what is live wins), and all of an endpoint that is changing. While a hold

@@ -124,7 +124,7 @@ def test_found_being_put_right_and_seen_to_be_gone() -> None:
     [
         pytest.param(SETTLED, "InSync", id="gone without us is no correction"),
         pytest.param(LEFT, "Drifted", id="still there"),
-        pytest.param(Decision(Phase.WAITING, "x", differences=None), "Drifted", id="an error tells nothing new"),
+        pytest.param(Decision(Phase.WAITING, "x", differences=None), "Drifted", id="an error says nothing new"),
         pytest.param(Decision(Phase.READY, "x", held=True), "Held", id="held against Git"),
         pytest.param(Decision(Phase.READY, "x", unknown_drift="no right"), "Unknown", id="nobody can tell"),
         pytest.param(

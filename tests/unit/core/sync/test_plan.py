@@ -307,7 +307,7 @@ def test_the_file_that_stops_a_prune_is_named() -> None:
     steps = planned([wanted("a")], hashes(a=NEW, b=NEW), [live("a"), live("b")], bad=BAD)
 
     assert steps.blocked
-    assert steps.blocked.message == "1 object not pruned until c.yaml:7 is mended"
+    assert steps.blocked.message == "1 object not pruned until c.yaml:7 is fixed"
 
 
 def many(count: int) -> tuple[dict[Key, tuple[str, ...]], list[LiveObject]]:

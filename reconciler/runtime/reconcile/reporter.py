@@ -1,0 +1,98 @@
+"""Passes, and ends of passes, that send nothing: what is observed all the same, and what status says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from reconciler.core import deciding
+from reconciler.core.deciding import Look
+from reconciler.core.decision import Phase, Refusal, sooner
+from reconciler.core.errors import (
+    RateLimitedError,
+    ReconcileError,
+    TerminalError,
+)
+from reconciler.core.kind import Failure, Kind, Observed, Pass
+from reconciler.core.records.request import RefusedRequest
+from reconciler.core.resource import Resource
+from reconciler.core.status import kept
+from reconciler.core.tenancy import Place, Tenant
+from reconciler.core.values import Json
+from reconciler.runtime.reconcile.execute import NotLeadingError
+from reconciler.runtime.reconcile.guards import Restriction
+from reconciler.runtime.reconcile.outcome import SLOW_LOOK, Next, after_error, shown
+from reconciler.runtime.reconcile.past import as_before
+from reconciler.runtime.reconcile.ports import Ports
+from reconciler.runtime.reconcile.recorder import Recorder, drift_look
+
+log = logging.getLogger(__name__)
+
+_WORTH_SHOWING_S = 5.0
+"""A shorter delay by the service's own limiter is not shown."""
+
+
+class Reporter:
+    """The worker's other half: it changes status, never SageMaker."""
+
+    def __init__(self, ports: Ports, recorder: Recorder, place_of: Callable[[Resource], Place]) -> None:
+        self._ports = ports
+        self._recorder = recorder
+        self._place_of = place_of
+
+    def observe_only(self, kind: Kind[Observed], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
+        """Observe what there is and change nothing, whatever is wanted."""
+        refusal = restricted.refusal
+        found = deciding.look(kind, self._ports.observer.view(tenant), this)
+        observed = deciding.decide(kind, this, found).without_calls(refusal)
+        shown = replace(observed, phase=restricted.phase, reason=refusal.reason, message=refusal.message)
+        self._ports.observer.watch(this.resource.key, tenant, shown.watches)
+        this = self._recorder.record(this, shown, decided=True)
+        return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
+
+    def follow(self, kind: Kind[Observed], this: Pass, refusal: Refusal) -> Next:
+        """Nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was known.
+        Nothing is read from the spec.
+        """
+        shown = replace(as_before(this.past), reason=refusal.reason, message=refusal.message, status=kept(this.past))
+        try:
+            tenant = self._place_of(this.resource).tenant
+            found = kind.follow(self._ports.observer.view(tenant), replace(this, tokens={}))
+        except ReconcileError as error:
+            log.info("%s cannot be followed: %s", this.resource.key, error)
+            found = None
+        if found is not None:
+            found = found.without_calls(refusal)
+            healthy = shown.healthy if found.healthy is None else found.healthy
+            shown = replace(shown, status={**shown.status, **found.status}, notices=found.notices, healthy=healthy)
+            self._ports.observer.watch(this.resource.key, tenant, found.watches)
+        this = self._recorder.record(this, shown)
+        return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
+
+    def failed(self, kind: Kind[Observed], this: Pass, error: ReconcileError) -> Next:
+        """Nothing could be decided: say what is in the way, and when to try again."""
+        if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_SHOWING_S:
+            return Next(after=timedelta(seconds=error.retry_after_s))
+        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
+        return after_error(error)
+
+    def call_failed(
+        self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
+    ) -> Next:
+        """A call did not go through: status says so, with what the calls before it came to."""
+        error = failure.error
+        if isinstance(error, NotLeadingError):
+            return Next()
+        refusal = Refusal(error.reason, str(error))
+        folded = deciding.decide(kind, this, found).without_calls(refusal)
+        status = this.past if folded.phase is Phase.RELEASED else folded.status
+        before = replace(as_before(this.past), healthy=folded.healthy)
+        self._ports.observer.watch(this.resource.key, tenant, folded.watches)
+        refused = None
+        if isinstance(error, TerminalError):
+            generation = this.resource.generation
+            refused = RefusedRequest(failure.call.identity, error.reason, str(error), generation)
+        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=refused)
+        return after_error(error, sooner=folded.look_again)
