@@ -35,7 +35,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
     wrong = []
     for number, line in enumerate(STORIES[story]):
         try:
-            came = _told_again(line)
+            came = told_again(line)
         except ReconcileError as error:
             found: dict[str, Any] = {"raises": type(error).__name__}
             expected: dict[str, Any] = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
@@ -49,7 +49,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
     assert wrong == []
 
 
-def _told_again(line: Mapping[str, Any]) -> Decision | None:
+def told_again(line: Mapping[str, Any]) -> Decision | None:
     kind, shape = _KINDS[line["kind"]], loaded_kinds().shapes[line["kind"]]
     view: Any = recorded.RecordedView(line["view"])
     if line["mode"] == "follow":

@@ -116,6 +116,12 @@ class ReleasedTarget(Record):
 
     target: str = ""
     token: str = ""
+    """A decimal number that grows; anything else was not written by this service and counts as 0."""
+
+    @property
+    def number(self) -> int:
+        """The token as a number."""
+        return int(self.token) if self.token.isdecimal() else 0
 
 
 @dataclass(frozen=True)

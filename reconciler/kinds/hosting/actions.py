@@ -206,7 +206,7 @@ def take_off_scaling(s: Situation, going: Sequence[ScaledVariant]) -> Decision:
     back or not.
     """
     before = {target.target: target for target in s.records.rollout.scaling}
-    number = max((int(target.token) for target in before.values()), default=0) + 1
+    number = max((target.number for target in before.values()), default=0) + 1
     after = before | {one.at.target: ReleasedTarget(one.at.target, str(number)) for one in going}
     names = ", ".join(one.at.variant for one in going)
     intended = s.with_rollout(scaling=tuple(after.values()), releasing=True)
