@@ -140,7 +140,7 @@ class _Origins:
             manifests=tuple(manifest for result in results for manifest in result.manifests),
             rejections=tuple(fault for result in results for fault in result.rejections)[:_REJECTIONS],
             rejected=sum(result.rejected for result in results),
-            held=frozenset().union(*(result.held for result in results)),
+            refused=frozenset().union(*(result.refused for result in results)),
         )
 
     def _object(self, value: Any) -> ParsedFile:

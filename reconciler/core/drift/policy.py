@@ -151,7 +151,7 @@ def rests(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) 
     return {path: SHOWN_FOR - (now - every[-CORRECTIONS_MAX]) for path, every in often.items()}
 
 
-def held(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
+def not_acted_on(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
     """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
     GitSync `sync` from putting it back, in its own words.
     """

@@ -100,12 +100,12 @@ class ParseOptions:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What one file holds. `held` are objects that Git names but that are refused: not applied, and not pruned either."""
+    """What one file holds. `refused` are objects that Git names and that are rejected: not applied, and not pruned either."""
 
     manifests: tuple[Manifest, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     rejected: int = 0
-    held: frozenset[tuple[str, str]] = frozenset()
+    refused: frozenset[tuple[str, str]] = frozenset()
 
 
 Entry = tuple[Json, int, Callable[[str], int]]

@@ -31,13 +31,13 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The declared set. Objects in `held` are in Git but refused: neither applied nor pruned."""
+    """The declared set. Objects in `refused` are in Git but rejected: neither applied nor pruned."""
 
     manifests: tuple[Manifest, ...]
     rejections: tuple[Rejection, ...]
     rejected: int
     """How many there are; `rejections` is bounded."""
-    held: frozenset[tuple[str, str]]
+    refused: frozenset[tuple[str, str]]
     tree_id: str | None
     """None when the path is missing."""
 
@@ -230,7 +230,9 @@ class _Render:
             manifests=tuple(unique),
             rejections=tuple(bounded(faults, self._options.rejections)),
             rejected=len(self._faults) + sum(file.rejected for file in parsed) + len(duplicates),
-            held=frozenset().union(*(file.held for file in parsed), {(fault.kind, fault.name) for fault in duplicates}),
+            refused=frozenset().union(
+                *(file.refused for file in parsed), {(fault.kind, fault.name) for fault in duplicates}
+            ),
             tree_id=tree,
         )
 

@@ -113,10 +113,10 @@ class SyncPlan:
 
 
 def plan(
-    wanted: Sequence[Wanted], held: Iterable[Key], inventory: Inventory, view: ClusterView, *, spec: GitSyncSpec, owner: str,
+    wanted: Sequence[Wanted], refused: Iterable[Key], inventory: Inventory, view: ClusterView, *, spec: GitSyncSpec, owner: str,
     revision: Revision, bad: Rejection | None, approval: str | None = None,
 ) -> SyncPlan:  # fmt: skip
-    """`held` are objects that Git names and that are refused: neither applied nor pruned. `bad` is one of the refusals, if
+    """`refused` are objects that Git names and that are rejected: neither applied nor pruned. `bad` is one of the refusals, if
     there are any. An object of another GitSync is none: it may be waiting for us to prune what it was given.
     """
     changes, creates = [], []
@@ -143,7 +143,7 @@ def plan(
                 case _:
                     unchanged.append(want.key)
         covered[want.key] = want.hash
-    named = {*(want.key for want in wanted), *held}
+    named = {*(want.key for want in wanted), *refused}
     to_prune, vanished, kept, released = _candidates([key for key in inventory if key not in named], view, owner)
     block = blocked(
         to_prune, managed=len(inventory), rendered=len(wanted), bad=bad, spec=spec, revision=revision, approval=approval,

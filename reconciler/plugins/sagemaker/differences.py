@@ -141,15 +141,15 @@ def unknown_lines(found: Sequence[Unknown]) -> list[str]:
 
 
 def unified(found: Sequence[Drifted], paint: Paint, *, namespaced: bool = False) -> list[str]:
-    """Every plane of every object as a hunk for each path."""
+    """Drift in Git, then in SageMaker, of every object: a hunk for each path."""
     lines: list[str] = []
     for one in found:
         name = _named(one.key, namespaced=namespaced)
-        for plane in dict.fromkeys(str(each.get("plane", "")) for each in one.differences):
-            wanted, live = _SIDES.get(plane, ("wanted", "live"))
+        for where in dict.fromkeys(str(each.get("plane", "")) for each in one.differences):
+            wanted, live = _SIDES.get(where, ("wanted", "live"))
             lines += [paint(f"--- {name}  ({wanted})", "strong"), paint(f"+++ {name}  ({live})", "strong")]
             for each in one.differences:
-                if each.get("plane") == plane:
+                if each.get("plane") == where:
                     lines.append(paint(f"@@ {plain(each.get('path'))} @@", "paused"))
                     lines += [paint(f"-{line}", "bad") for line in _value(each.get("desired"))]
                     lines += [paint(f"+{line}", "good") for line in _value(each.get("live"))]

@@ -111,7 +111,7 @@ class Screen:
         self._drawn = len(shown)
 
     @contextmanager
-    def held(self) -> Iterator[Screen]:
+    def unwrapped(self) -> Iterator[Screen]:
         """No wrapping meanwhile, or a long line would be two and the next redraw would miss it."""
         self._stream.write("\x1b[?7l\x1b[?25l")
         try:
@@ -123,7 +123,7 @@ class Screen:
 
 def redraw(view: ObjectWatch, render: Callable[[Iterable[Resource], datetime], list[str]]) -> None:
     """Until Ctrl-C."""
-    with view.running(), Screen(sys.stdout).held() as screen:
+    with view.running(), Screen(sys.stdout).unwrapped() as screen:
         view.settle()
         while True:
             lines = render(view.resources(), clock())

@@ -62,8 +62,8 @@ def forest(resources: Iterable[Resource], only: Resource | None = None, catalog:
         mine = tuple(one for one in objects if one.key == only.key)
         return Forest((Branch(None, mine),), children, catalog)
     branches = [_branch(sync, objects) for sync in syncs if only is None or sync.key == only.key]
-    held = {one.key for sync in syncs for one in _branch(sync, objects).objects}
-    free = tuple(one for one in objects if one.key not in held)
+    in_a_branch = {one.key for sync in syncs for one in _branch(sync, objects).objects}
+    free = tuple(one for one in objects if one.key not in in_a_branch)
     if only is None and free:
         branches.append(Branch(None, free))
     return Forest(tuple(branches), children, catalog)
@@ -76,14 +76,14 @@ def namespaces(syncs: Iterable[Resource]) -> set[str]:
 
 def _branch(sync: Resource, objects: Sequence[Resource]) -> Branch:
     owner, inventory = owner_id(sync.key), read(sync.status.get("inventory") or ())
-    held = tuple(
+    owned = tuple(
         one
         for one in objects
         if one.annotations.get(Annotation.OWNER) == owner
         or (one.key in inventory and Annotation.OWNER not in one.annotations)
     )
     there = {one.key for one in objects}
-    return Branch(sync, held, tuple(sorted(key for key in inventory if key not in there)))
+    return Branch(sync, owned, tuple(sorted(key for key in inventory if key not in there)))
 
 
 @dataclass(frozen=True)

@@ -57,21 +57,21 @@ class LogReading:
             self.tail = None
 
     def _poll(self, start_ms: int, admit: Callable[[LogEvent], bool]) -> int:
-        held = None if self.tail is None else deque[LogEvent](maxlen=self.tail)
+        newest = None if self.tail is None else deque[LogEvent](maxlen=self.tail)
         new = 0
         try:
             for page in self.log.pages(self.query, start_ms):
                 events = [event for event in page if admit(event)]
                 new += len(events)
-                if held is None:
+                if newest is None:
                     self.printer.show(events)
                 else:
-                    held.extend(events)
+                    newest.extend(events)
         except NotFoundError:
             if not self._no_group_said:
                 self.note(f"no log yet: there is no log group {self.query.group}")
             self._no_group_said = True
-        self.printer.show(held or ())
+        self.printer.show(newest or ())
         return new
 
 

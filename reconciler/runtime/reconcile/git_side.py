@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
 from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
-from reconciler.core.drift.policy import DriftMode, Policy, held
+from reconciler.core.drift.policy import DriftMode, Policy, not_acted_on
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
 from reconciler.core.records.drift import DriftRecord
@@ -136,7 +136,7 @@ class GitSide(Generic[ClaimT]):
         sync = self._cache.get(claim.sync)
         ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
         trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
-        return Refusal(*held(git, policy, owner_id(claim.sync), trouble))
+        return Refusal(*not_acted_on(git, policy, owner_id(claim.sync), trouble))
 
 
 def _policy(resource: Resource, claim: Claim | None, git: GitDrift, now: datetime) -> Policy:

@@ -219,7 +219,7 @@ class SyncClaims:
 
 
 def _mode(spec: GitSyncSpec | None, key: Key, live: Resource | None) -> DriftMode:
-    """Where nobody understands the sync's spec an edit is held too: the mode that it has in mind may be Correct."""
+    """Where nobody understands the sync's spec an edit is not acted on either: the mode that it has in mind may be Correct."""
     return DriftMode.read(_said(live), DriftMode.CORRECT) if spec is None else spec.mode(key, _said(live))
 
 

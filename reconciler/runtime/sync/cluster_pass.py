@@ -127,7 +127,7 @@ class ClusterPass:
         )
         steps = plan(
             wanted,
-            [Key(kind, spec.target_namespace, name) for kind, name in found.rendered.held],
+            [Key(kind, spec.target_namespace, name) for kind, name in found.rendered.refused],
             known,
             view,
             spec=spec,
@@ -306,8 +306,8 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
     blocked = steps.blocked or done.blocked
     if rejected:
         first = faults[0]
-        held = f"{blocked.message}; " if blocked else ""
-        text = f"{rejected} rejected; {held}{first.place} {first.kind} {first.name}: {first.message}"
+        blocks = f"{blocked.message}; " if blocked else ""
+        text = f"{rejected} rejected; {blocks}{first.place} {first.kind} {first.name}: {first.message}"
         return SyncOutcome(
             SyncVerdict.STALLED, "AccessDenied" if denied else "PartiallyApplied", " ".join(text.split())
         )

@@ -106,7 +106,7 @@ def test_a_long_message_is_cut_and_not_broken() -> None:
 
 def test_a_refused_object_is_held_so_that_it_is_not_pruned() -> None:
     parsed = parse(job(metadata="  namespace: other\n"))
-    assert parsed.held == {(JOB, "a")}
+    assert parsed.refused == {(JOB, "a")}
 
 
 @pytest.mark.holds("D-19.2")
@@ -150,7 +150,7 @@ def test_a_place_that_cannot_be_filled_is_named(text: str) -> None:
     (rejection,) = parsed.rejections
     assert (rejection.reason, rejection.line, rejection.name) == ("UndeclaredVariable", 7, "a")
     assert text in rejection.message
-    assert parsed.held == {(JOB, "a")}
+    assert parsed.refused == {(JOB, "a")}
 
 
 def test_substitution_does_not_explode() -> None:
@@ -171,7 +171,7 @@ def test_problems_of_the_schema_carry_their_line_and_field() -> None:
         (5, "Required", "spec.none: missing"),
     ]
     assert not parsed.manifests
-    assert parsed.held == {(JOB, "a")}
+    assert parsed.refused == {(JOB, "a")}
 
 
 def test_a_fault_in_a_rule_stops_one_object_only() -> None:

@@ -156,7 +156,7 @@ def test_an_object_declared_twice_is_applied_from_neither_and_pruned_by_neither(
         ("c.yaml", "Duplicate"),
     ]
     assert "b.yaml:1" in result.rejections[0].message
-    assert result.held == {("Model", "a"), ("Model", "c")}
+    assert result.refused == {("Model", "a"), ("Model", "c")}
 
 
 def test_a_kustomization_below_the_path_is_not_read_as_loose_files() -> None:

@@ -67,11 +67,11 @@ def planned(
 ) -> SyncPlan:
     by_key = {item.resource.key: item for item in there}
     options: dict[str, Any] = {"bad": None, **more}
-    held = options.pop("held", ())
+    refused = options.pop("refused", ())
     reverted = options.pop("reverted", lambda _key: ())
     return plan(
         want,
-        held,
+        refused,
         inventory,
         ClusterView(by_key.get, syncs.__contains__, lambda resource: resource.spec, reverted, NOW),
         spec=spec,
@@ -287,7 +287,7 @@ def test_what_left_git_and_is_kept(there: LiveObject, reason: str) -> None:
 
 
 def test_an_object_that_is_refused_is_not_pruned() -> None:
-    steps = planned([wanted("a")], hashes(a=NEW, b=NEW), [live("a"), live("b")], held=[key("b")])
+    steps = planned([wanted("a")], hashes(a=NEW, b=NEW), [live("a"), live("b")], refused=[key("b")])
 
     assert steps.to_prune == ()
     assert key("b") in steps.before
