@@ -15,7 +15,7 @@ from reconciler.core.git.source import Provenance, Revision
 from reconciler.core.naming import digest
 from reconciler.core.pointers import child, within
 from reconciler.core.resource import GITOPS_GROUP, Annotation, Key, Resource
-from reconciler.core.values import Answer, Json, JsonObject, Spec
+from reconciler.core.values import Json, Spec
 
 APPLIED_METADATA = f"{GITOPS_GROUP}/applied-metadata"
 """Digest of the labels and annotations that Git stated, so that one removed from Git is noticed after a restart too."""
@@ -33,7 +33,7 @@ class Wanted:
     key: Key
     api_version: str
     spec: Spec
-    written: JsonObject
+    written: Spec
     """The spec in the form in which it is compared with the live one (`Kind.as_written`)."""
     hash: str
     path: str
@@ -102,7 +102,7 @@ def _left_to_others(
     return {key: value for key, value in found.items() if value is not None}
 
 
-def put_back(want: Wanted, live: Resource, written: JsonObject, notes: Mapping[str, str]) -> Resource:
+def reverted(want: Wanted, live: Resource, written: Spec, notes: Mapping[str, str]) -> Resource:
     """The live object with Git's spec: fields that others added are gone, write-backs of the archived operator stay.
 
     `written` is the live spec without those write-backs. Labels and annotations that others added are theirs.
@@ -144,7 +144,7 @@ def edited_metadata(want: Wanted, live: Resource) -> bool:
     return not (labels.items() <= live.labels.items() and annotations.items() <= live.annotations.items())
 
 
-def _with_write_backs(spec: Spec, live: Answer, written: JsonObject) -> dict[str, Json]:
+def _with_write_backs(spec: Spec, live: Spec, written: Spec) -> dict[str, Json]:
     merged = dict(spec)
     for key, value in live.items():
         if key in merged:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from reconciler.core.naming import spec_hash
 from reconciler.core.pointers import steps
 from reconciler.core.resource import Key
-from reconciler.core.values import Answer, Json, JsonObject, Spec
+from reconciler.core.values import Json, Spec
 
 LIMIT = 5_000
 """Objects that Git may hold for one GitSync. As many again are listed while what left Git is still there: a commit that renames
@@ -72,7 +72,7 @@ def written_hash(spec: Spec, ignored: Sequence[str] = ()) -> str:
     return spec_hash(without(spec, ignored) if ignored else spec)
 
 
-def without(spec: Spec, ignored: Sequence[str]) -> JsonObject:
+def without(spec: Spec, ignored: Sequence[str]) -> Spec:
     """The spec less the places that JSON Pointers into the resource (`/spec/...`) name."""
     cut = copy.deepcopy(dict(spec))
     for pointer in ignored:
@@ -84,7 +84,7 @@ def without(spec: Spec, ignored: Sequence[str]) -> JsonObject:
     return cut
 
 
-def carried(wanted: JsonObject, live: Answer, ignored: Sequence[str]) -> JsonObject:
+def carried(wanted: Spec, live: Spec, ignored: Sequence[str]) -> Spec:
     """Git's spec with the live values in the places that belong to others; absent there means absent here."""
     merged = copy.deepcopy(dict(wanted))
     for pointer in ignored:

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs, urlsplit
 from reconciler.core.git.rules import UrlPolicy, parse_url
 from reconciler.core.git.source import Ref, SourceError
 from reconciler.core.resource import Resource
-from reconciler.core.values import JsonObject, Params, Spec
+from reconciler.core.values import JsonObject, Spec
 
 PREFIX = "/hook/"
 BODY_LIMIT = 1024 * 1024
@@ -241,7 +241,7 @@ def _bitbucket(event: str, value: JsonObject) -> Push:
     return Push(_known(refs), f"{owner}/{slug}" if owner and slug else "")
 
 
-def _cloud_ref(change: Params) -> str:
+def _cloud_ref(change: JsonObject) -> str:
     moved = change.get("new") or change.get("old")
     if not isinstance(moved, Mapping):
         return ""

@@ -14,14 +14,14 @@ from functools import partial
 from reconciler.core.aws.partitions import Partitions
 from reconciler.core.catalog import Catalog
 from reconciler.core.findings import findings
-from reconciler.core.manifests.parse import without_nulls
+from reconciler.core.manifests.parse import below, without_nulls
 from reconciler.core.manifests.substitute import SubstitutionError, substitute
 from reconciler.core.manifests.yaml_lines import YamlError, documents
 from reconciler.core.references import Target, cycles, targets
 from reconciler.core.resource import Key
 from reconciler.core.schema.problems import Problem, api_problems, manifest_problems
 from reconciler.core.schema.shapes import Structure
-from reconciler.core.values import Json, JsonObject
+from reconciler.core.values import JsonObject, Spec
 
 __all__ = ["CheckReport", "Checker", "Finding"]
 
@@ -115,7 +115,7 @@ class Checker:
         self._report.findings.sort(key=lambda finding: (finding.file, finding.line, finding.path))
         return self._report
 
-    def _take(self, scope: str, name: str, line: int, line_of: Callable[[str], int], value: Json) -> None:
+    def _take(self, scope: str, name: str, line: int, line_of: Callable[[str], int], value: object) -> None:
         where = f"{name}:{line}"
         if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str):
             self.note(f"{where}: no Kubernetes object; ignored")
@@ -123,7 +123,7 @@ class Checker:
         if value.get("kind") == "List" and value.get("apiVersion") == "v1" and isinstance(value.get("items"), list):
             for index, item in enumerate(value["items"]):
                 above = f"/items/{index}"
-                self._take(scope, name, line_of(above), partial(_below, line_of, above), item)
+                self._take(scope, name, line_of(above), partial(below, line_of, above), item)
             return
         group = str(value.get("apiVersion", "")).partition("/")[0]
         if group not in self._groups:
@@ -160,7 +160,7 @@ class Checker:
             problems = (*api_problems(shape, spec), *self._findings(one.kind, spec), *_impersonation(value))
         yield from (one.finding(problem) for problem in problems)
 
-    def _findings(self, name: str, spec: Json) -> tuple[Problem, ...]:
+    def _findings(self, name: str, spec: Spec) -> tuple[Problem, ...]:
         kind = self._catalog.by_name.get(name)
         return findings(kind, spec, self._partition_of) if kind else ()
 
@@ -213,10 +213,6 @@ def _lost(
         elif key in ways and target == ways[key][1]:
             way = " -> ".join(f"{step.kind} {step.name}" for step in ways[key])
             yield Problem(path, "ReferenceCycle", f"waits for itself: {way}")
-
-
-def _below(line_of: Callable[[str], int], above: str, pointer: str) -> int:
-    return line_of(above + pointer)
 
 
 def _impersonation(value: JsonObject) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from reconciler.core.git.source import CommitSnapshot, SourceError, TreeFile
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
-from reconciler.core.values import Json, JsonObject
+from reconciler.core.values import JsonObject
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -175,7 +175,7 @@ class _Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    path: Json
+    path: object
     line: int
     may_be_directory: bool = False
     is_yaml: bool = True
@@ -219,7 +219,7 @@ def _inline_patches(value: JsonObject, document: Document) -> Iterator[tuple[str
                 yield text, document.line_of(f"/{key}/{index}")
 
 
-def _generator(item: Json, line: int) -> Iterator[_Reference]:
+def _generator(item: object, line: int) -> Iterator[_Reference]:
     if not isinstance(item, dict):
         return
     files, envs = item.get("files") or [], item.get("envs") or []
@@ -230,7 +230,7 @@ def _generator(item: Json, line: int) -> Iterator[_Reference]:
         yield _Reference(text, line, is_yaml=False)
 
 
-def _list(path: str, document: Document, key: str) -> list[Json]:
+def _list(path: str, document: Document, key: str) -> list[object]:
     value = document.value.get(key)
     if value is None:
         return []

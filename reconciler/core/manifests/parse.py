@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler.core.git.source import clean_text
 from reconciler.core.manifests.substitute import SubstitutionError, substitute
@@ -108,7 +109,7 @@ class ParsedFile:
     refused: frozenset[tuple[str, str]] = frozenset()
 
 
-Entry = tuple[Json, int, Callable[[str], int]]
+Entry = tuple[object, int, Callable[[str], int]]
 """A value, its line, and the line of a pointer into it."""
 
 
@@ -185,19 +186,19 @@ class _File:
         self._manifests: list[Manifest] = []
         self._rejections: list[Rejection] = []
         self._rejected = 0
-        self._held: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     def parsed(self) -> ParsedFile:
-        return ParsedFile(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._held))
+        return ParsedFile(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._refused))
 
     def reject(self, line: int, reason: str, message: str, kind: str = "", name: str = "") -> None:
         self._rejected += 1
         if len(self._rejections) < _REJECTIONS:
             self._rejections.append(Rejection.of(self._path, line, reason, message, kind=kind, name=name))
         if kind and name:
-            self._held.add((kind, name))
+            self._refused.add((kind, name))
 
-    def document(self, value: Json, line: int, line_of: Callable[[str], int]) -> None:
+    def document(self, value: object, line: int, line_of: Callable[[str], int]) -> None:
         self.seen = True
         if (
             isinstance(value, dict)
@@ -207,11 +208,11 @@ class _File:
         ):
             for index, item in enumerate(value["items"]):
                 above = f"/items/{index}"
-                self._object(item, line_of(above), lambda pointer, above=above: line_of(above + pointer))  # type: ignore[misc]
+                self._object(item, line_of(above), partial(below, line_of, above))
             return
         self._object(value, line, line_of)
 
-    def _object(self, value: Json, line: int, line_of: Callable[[str], int]) -> None:
+    def _object(self, value: object, line: int, line_of: Callable[[str], int]) -> None:
         kind, name = _identity(value)
         try:
             value = substitute(value, self._options.substitute)
@@ -247,6 +248,11 @@ class _File:
         return Manifest(api_version, kind, namespace, name, body, self._path, line, line_of, self._blob)
 
 
+def below(line_of: Callable[[str], int], above: str, pointer: str) -> int:
+    """Line of a pointer into what stands at `above`: an item of a List."""
+    return line_of(above + pointer)
+
+
 def without_nulls(value: Json) -> Json:
     """A null in a manifest says "not set"; sent to the API server it would say "remove" or be refused."""
     if isinstance(value, dict):
@@ -256,7 +262,7 @@ def without_nulls(value: Json) -> Json:
     return value
 
 
-def _identity(value: Json) -> tuple[str, str]:
+def _identity(value: object) -> tuple[str, str]:
     """Kind and name as far as they can be made out."""
     if not isinstance(value, dict):
         return "", ""
@@ -269,7 +275,7 @@ _TOP_LEVEL = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _OUR_GROUPS = ("sagemaker.aws.amazon.com/", "sagemaker-gitops.dev/")
 
 
-def _type(value: Json, kinds: Mapping[str, str]) -> tuple[str, str]:
+def _type(value: object, kinds: Mapping[str, str]) -> tuple[str, str]:
     if (
         not isinstance(value, dict)
         or not isinstance(value.get("kind"), str)
@@ -343,7 +349,7 @@ def _metadata(value: JsonObject, namespace: str) -> dict[str, Json]:
     return metadata
 
 
-def _strings(entries: Json, key: str) -> dict[str, str]:
+def _strings(entries: object, key: str) -> dict[str, str]:
     if entries is None:
         return {}
     if not isinstance(entries, dict):

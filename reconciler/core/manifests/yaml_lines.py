@@ -148,7 +148,7 @@ _NUMBER_STARTS = frozenset("-+.0123456789")
 class _Loader(yaml.CSafeLoader):
     """The C parser and composer with go-yaml's idea of what a plain scalar means."""
 
-    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Json) -> str:
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool]) -> str:
         if kind is not yaml.ScalarNode:
             return _TAG + ("map" if kind is yaml.MappingNode else "seq")
         if value is None or not implicit[0]:
@@ -238,7 +238,7 @@ def _key(node: yaml.Node) -> str:
 _ESCAPED_NUL = "\x00"
 
 
-def _scalar(node: yaml.ScalarNode) -> Json:
+def _scalar(node: yaml.ScalarNode) -> str | int | float | None:
     tag = node.tag
     text: str = node.value
     if tag == "tag:yaml.org,2002:str":
@@ -264,7 +264,7 @@ def _scalar(node: yaml.ScalarNode) -> Json:
 _UINT64_BITS = 64
 
 
-def _integer(text: str, line: int) -> Json:
+def _integer(text: str, line: int) -> int | float:
     plain = text.replace("_", "")
     sign, digits = (plain[0], plain[1:]) if plain[0] in "+-" else ("", plain)
     if digits.isdigit() and digits[0] == "0" and len(digits) > 1:
@@ -281,7 +281,7 @@ def _integer(text: str, line: int) -> Json:
 _LARGEST_PLAIN = 1e21
 
 
-def _float(text: str, line: int) -> Json:
+def _float(text: str, line: int) -> int | float:
     value = float(text.replace("_", ""))
     if not isfinite(value):
         raise YamlError(line, f"{text[:40]} is not a finite number")

@@ -26,10 +26,11 @@ from reconciler.core.decision import Difference
 from reconciler.core.git.rules import scrub
 from reconciler.core.git.source import is_sha
 from reconciler.core.naming import digest
+from reconciler.core.records.drift import DriftDifference
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape, is_secret, mask, masked
-from reconciler.core.values import Json, JsonObject
+from reconciler.core.values import Spec
 
 VERSION = 1
 LINE_BYTES = 4096
@@ -98,8 +99,8 @@ class NoteLine:
     at: datetime
     event: NoteEvent
     about: About
-    identity: tuple[Json, ...] = field(repr=False)
-    facts: JsonObject = field(repr=False)
+    identity: tuple[object, ...] = field(repr=False)
+    facts: Mapping[str, object] = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -124,7 +125,7 @@ class Rollout:
         return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of)
 
     @property
-    def facts(self) -> dict[str, Json]:
+    def facts(self) -> dict[str, str | int | None]:
         """The members that every line about it has."""
         return {
             "rollout": self.id,
@@ -195,7 +196,13 @@ def hold_ended(about: About, at: datetime, *, rollback_to: str, since: str, reas
 
 
 def drift_found(
-    about: About, at: datetime, differences: Sequence[Difference], *, since: str, mode: str = "", spec: Shape | None
+    about: About,
+    at: datetime,
+    differences: Sequence[Difference | DriftDifference],
+    *,
+    since: str,
+    mode: str = "",
+    spec: Shape | None,
 ) -> NoteLine:
     """`spec` is the kind's shape, by which values that may hold secrets are known; without it no value is written."""
     return NoteLine(
@@ -242,7 +249,7 @@ def lines_dropped(about: About, at: datetime, lines: Sequence[tuple[str, str]], 
 def render(line: NoteLine) -> str:
     """One line of JSON, at most LINE_BYTES long, fit for a terminal; empty members are left out."""
     about = line.about
-    head: dict[str, Json] = {
+    head: dict[str, object] = {
         "v": VERSION,
         "id": line.id,
         "at": stamp(line.at),
@@ -268,7 +275,7 @@ def render(line: NoteLine) -> str:
     return text
 
 
-def secret_values(spec: Shape, value: Json) -> tuple[str, ...]:
+def secret_values(spec: Shape, value: Spec) -> tuple[str, ...]:
     """The values of a spec that may be secret: what differs in the masked spec."""
     return tuple(_differing(value, masked(spec, value)))
 
@@ -282,7 +289,7 @@ def commit_of(resource: Resource) -> str:
     return commit if is_sha(commit) else ""
 
 
-def _differing(plain: Json, shown: Json) -> Iterator[str]:
+def _differing(plain: object, shown: object) -> Iterator[str]:
     if isinstance(plain, Mapping) and isinstance(shown, Mapping):
         for key, item in plain.items():
             yield from _differing(item, shown.get(key))
@@ -293,7 +300,7 @@ def _differing(plain: Json, shown: Json) -> Iterator[str]:
         yield plain
 
 
-def _difference(difference: Difference, spec: Shape | None) -> dict[str, str]:
+def _difference(difference: Difference | DriftDifference, spec: Shape | None) -> dict[str, str]:
     place = {"plane": difference.plane, "path": difference.path}
     if spec is None:
         return place
@@ -308,7 +315,7 @@ def _masked(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _clean(value: Json) -> Json:
+def _clean(value: object) -> object:
     """Without empty members, with texts that have no control characters."""
     if isinstance(value, Mapping):
         cleaned = {clip(str(key), 200): _clean(item) for key, item in value.items()}
@@ -318,7 +325,7 @@ def _clean(value: Json) -> Json:
     return clip(value, _TEXT) if isinstance(value, str) else value
 
 
-def _json(value: JsonObject) -> str:
+def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

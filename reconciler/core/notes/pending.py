@@ -13,7 +13,6 @@ from reconciler.core.conditions import moment
 from reconciler.core.git.source import is_sha
 from reconciler.core.notes.note import About, NoteLine, lines_dropped, render
 from reconciler.core.notes.text import ParsedLine, parse_line
-from reconciler.core.values import JsonObject
 
 PENDING_BYTES = 768 * 1024
 """The API server takes a MiB of data; what is beside it (field ownership) needs its part."""
@@ -47,7 +46,7 @@ class PendingLine:
         return len(self.commit) + self.record.size + len(self.id) * 2 + 16
 
 
-def decode(data: JsonObject | None) -> dict[str, PendingLine]:
+def decode(data: Mapping[str, object] | None) -> dict[str, PendingLine]:
     """What somebody damaged is passed over."""
     entries = {}
     for value in (data or {}).values():
@@ -77,9 +76,10 @@ def by_commit(entries: Iterable[PendingLine]) -> dict[str, list[str]]:
 
 
 def bounded(
-    entries: Mapping[str, PendingLine], sync: About, held: Collection[str], limit: int = PENDING_BYTES
+    entries: Mapping[str, PendingLine], sync: About, in_flight: Collection[str], limit: int = PENDING_BYTES
 ) -> dict[str, PendingLine]:
-    """The entries if they fit; otherwise less, with a line that says so. `held` are on their way and not touched.
+    """The entries if they fit; otherwise less, with a line that says so. `in_flight`: ids of those being pushed,
+    which stay.
 
     Drift and rejections go first, that a job started goes last, the oldest before the newer.
     """
@@ -91,7 +91,7 @@ def bounded(
     for entry in order:
         if size <= limit * _AFTER_OVERFLOW:
             break
-        if entry.id not in held:
+        if entry.id not in in_flight:
             size -= entry.size
             dropped.append(entry)
     out = {entry.id for entry in dropped}

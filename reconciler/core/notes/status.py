@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reconciler.core.conditions import moment
-from reconciler.core.decision import Difference
 from reconciler.core.git.source import Revision, is_sha
 from reconciler.core.notes import note
 from reconciler.core.notes.note import About, NoteLine, Rollout, commit_of
+from reconciler.core.records.drift import Corrections, DriftRecord
 from reconciler.core.records.history import History, HistoryEntry
 from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.records.run import Run, RunRecords
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import Shape
-from reconciler.core.values import Json, JsonObject, Status
+from reconciler.core.values import Status
 
 Lines = Iterator[tuple[str, NoteLine]]
 """Commit and line; the commit is empty where no syncer named one."""
@@ -46,7 +46,13 @@ def lines(
             RolloutRecord.parse(before.get("rollout")),
             RolloutRecord.parse(after.get("rollout")),
         ),
-        *_drift(commit_of(resource), about, before.get("drift") or {}, after.get("drift") or {}, spec),
+        *_drift(
+            commit_of(resource),
+            about,
+            DriftRecord.parse(before.get("drift")),
+            DriftRecord.parse(after.get("drift")),
+            spec,
+        ),
     )
 
 
@@ -123,20 +129,17 @@ def _holds(commit: str, about: About, past: RolloutRecord, rollout: RolloutRecor
             )
 
 
-def _drift(commit: str, about: About, past: Status, drift: JsonObject, spec: Shape) -> Lines:
-    since = str(drift.get("since") or "")
-    if drift.get("state") == "Drifted" and (past.get("state") != "Drifted" or past.get("since") != since):
-        differences = [
-            Difference(d["plane"], d["path"], str(d.get("desired", "")), str(d.get("live", "")))
-            for d in drift.get("differences") or ()
-        ]
-        mode = str(drift.get("mode") or "")
-        yield commit, note.drift_found(about, _time(since, _EPOCH), differences, since=since, mode=mode, spec=spec)
-    corrected = drift.get("corrected") or {}
-    at = str(corrected.get("at") or "")
+def _drift(commit: str, about: About, past: DriftRecord, drift: DriftRecord, spec: Shape) -> Lines:
+    since = drift.since
+    if drift.state == "Drifted" and (past.state != "Drifted" or past.since != since):
+        yield (
+            commit,
+            note.drift_found(about, _time(since, _EPOCH), drift.differences, since=since, mode=drift.mode, spec=spec),
+        )
+    at = (drift.corrected or Corrections()).at
     # What the sync reverted, it has recorded itself.
-    paths = sorted(one["path"] for one in corrected.get("recent") or () if one["at"] == at and not one.get("edit"))
-    if paths and at != (past.get("corrected") or {}).get("at"):
+    paths = sorted(one.path for one in drift.recent if one.at == at and not one.edit)
+    if paths and at != (past.corrected or Corrections()).at:
         yield commit, note.drift_corrected(about, _time(at, _EPOCH), paths, since=at)
 
 
@@ -158,8 +161,8 @@ def _commit(resource: Resource, own: str, revision: str = "") -> str:
         return ""
 
 
-def _time(text: Json, otherwise: datetime) -> datetime:
+def _time(text: str, otherwise: datetime) -> datetime:
     try:
-        return moment(str(text))
+        return moment(text)
     except ValueError:
         return otherwise

@@ -129,9 +129,9 @@ def _summary(trimmed: list[ParsedLine], gone: list[str], dropped: list[ParsedLin
     return json.dumps(data, separators=(",", ":"))
 
 
-def _listed(value: Json) -> list[Json]:
+def _listed(value: object) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _count(value: Json) -> int:
+def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -20,7 +20,7 @@ sync comes back to a commit after another one. So at most five posts per attempt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -34,7 +34,7 @@ from reconciler.core.naming import digest
 from reconciler.core.records.sync_entry import sync_history
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec
-from reconciler.core.values import Json, Status
+from reconciler.core.values import Json, JsonObject, Status
 
 DESCRIPTION_LIMIT = 140
 """GitHub's, in code points; a longer one is refused."""
@@ -54,7 +54,8 @@ _OWN_FAULTS = frozenset({"AccessDenied"})
 
 _ORDER = tuple(CommitState)
 
-Look = Callable[[Key], Resource | None]
+ReadLive = Callable[[Key], Resource | None]
+"""The live object of a key, ahead of any cache; None when it is gone."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ def met(record: CommitRecord, found: Said, target: StatusTarget) -> CommitRecord
     return None
 
 
-def advance(ledger: Ledger, sync: Resource, look: Look) -> Ledger:
-    """The ledger after a look at the cluster. `look` answers with what is live, ahead of any cache."""
+def advance(ledger: Ledger, sync: Resource, read_live: ReadLive) -> Ledger:
+    """The ledger as the cluster is now."""
     try:
         revision = Revision.parse(str(sync.status.get("lastAttemptedRevision") or ""))
     except ValueError:
@@ -182,7 +183,7 @@ def advance(ledger: Ledger, sync: Resource, look: Look) -> Ledger:
         newest = ledger.records[0]
     if newest.state is CommitState.SUCCESS:
         return ledger
-    verdict = _judge(sync, revision, frozenset({revision.sha, *ledger.open}), look)
+    verdict = _judge(sync, revision, frozenset({revision.sha, *ledger.open}), read_live)
     if verdict is None or _ORDER.index(verdict[0]) <= _ORDER.index(newest.state):
         return ledger
     state, description = verdict
@@ -227,10 +228,12 @@ def _superseded(record: CommitRecord, revision: Revision) -> CommitRecord:
     )
 
 
-def _judge(sync: Resource, revision: Revision, shas: frozenset[str], look: Look) -> tuple[CommitState, str] | None:
+def _judge(
+    sync: Resource, revision: Revision, shas: frozenset[str], read_live: ReadLive
+) -> tuple[CommitState, str] | None:
     """State and description; None when nothing is known of the commit."""
     if sync.status.get("lastAppliedRevision") == str(revision):
-        return _judge_objects(sync, shas, look)
+        return _judge_objects(sync, shas, read_live)
     conditions = sync.status.get("conditions") or ()
     reason = str((find(conditions, READY) or {}).get("reason", ""))
     if (find(conditions, STALLED) or {}).get("status") == "True":
@@ -253,14 +256,14 @@ def _fault(sync: Resource, reason: str) -> str:
     return f"{reason}: {text}" + (f"; {total - 1} more" if total > 1 else "")
 
 
-def _judge_objects(sync: Resource, shas: frozenset[str], look: Look) -> tuple[CommitState, str] | None:
+def _judge_objects(sync: Resource, shas: frozenset[str], read_live: ReadLive) -> tuple[CommitState, str] | None:
     try:
         spec = GitSyncSpec.parse(sync.spec, sync.namespace)
     except TerminalError:
         return None
     healthy, failed, waiting = 0, [], False
     for key, hashes in inventory.read(sync.status.get("inventory") or ()).items():
-        live = look(key)
+        live = read_live(key)
         corrected = spec.mode(key, live.annotations.get(Annotation.DRIFT_MODE) if live else None) is DriftMode.CORRECT
         if live is None:
             waiting |= corrected  # elsewhere nobody recreates it
@@ -299,7 +302,7 @@ def health(resource: Resource) -> bool | None:
     return None
 
 
-def _is(conditions: Json, kind: str, status: str) -> bool:
+def _is(conditions: Iterable[JsonObject], kind: str, status: str) -> bool:
     return (find(conditions, kind) or {}).get("status") == status
 
 

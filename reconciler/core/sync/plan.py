@@ -32,7 +32,7 @@ from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.prune import Blocked, Kept, blocked, survives
 from reconciler.core.sync.spec import GitSyncSpec
-from reconciler.core.values import JsonObject
+from reconciler.core.values import Spec
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class ClusterView:
     live: Callable[[Key], LiveObject | None]
     sync_exists: Callable[[str], bool]
     """Whether the GitSync that an owner annotation names is still there."""
-    written: Callable[[Resource], JsonObject]
+    written: Callable[[Resource], Spec]
     """A live spec in the form in which it is compared."""
     reverted: Callable[[Key], Iterable[Reverted]]
     """What was reverted of late and no status shows yet."""

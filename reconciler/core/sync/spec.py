@@ -17,7 +17,7 @@ from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import TerminalError
 from reconciler.core.git.source import Ref, Revision
 from reconciler.core.resource import Annotation, Key, Resource
-from reconciler.core.values import Json, JsonObject, Spec
+from reconciler.core.values import JsonObject, Spec
 
 KIND = "GitSync"
 MIN_INTERVAL = timedelta(seconds=10)
@@ -158,7 +158,7 @@ def duration(text: str, path: str) -> timedelta:
     return timedelta(seconds=min(seconds, _LONGEST_S))
 
 
-def _percent(value: Json) -> int:
+def _percent(value: object) -> int:
     number = 50 if value is None else value
     if not isinstance(number, int) or not 0 <= number <= 100:
         raise _invalid("spec.prune.maxDeletePercent: a whole number from 0 to 100")

@@ -57,7 +57,7 @@ from reconciler.core.git.webhooks import path_of
 from reconciler.core.manifests.parse import Rejection, bounded
 from reconciler.core.records.sync_entry import SyncEntry
 from reconciler.core.resource import Resource
-from reconciler.core.values import Json, JsonObject, Status
+from reconciler.core.values import Json, JsonObject
 
 REJECTED_SHOWN = 50
 HISTORY = 10
@@ -231,7 +231,7 @@ def _conditions(sync: Resource, report: SyncReport, now: datetime) -> list[dict[
     return [*settle(past, new, report.generation, now), *foreign]
 
 
-def _judged(past: Sequence[Status], outcome: SyncOutcome) -> list[Condition]:
+def _judged(past: Sequence[JsonObject], outcome: SyncOutcome) -> list[Condition]:
     reason, message = outcome.reason, outcome.message
     match outcome.verdict:
         case SyncVerdict.SUCCEEDED:
@@ -251,7 +251,7 @@ def _judged(past: Sequence[Status], outcome: SyncOutcome) -> list[Condition]:
             return [Condition(READY, str(ready.get("status") or "Unknown"), reason, message)]
 
 
-def _drifted(past: Sequence[Status], report: SyncReport, now: datetime) -> Condition | None:
+def _drifted(past: Sequence[JsonObject], report: SyncReport, now: datetime) -> Condition | None:
     """True while edits stand; after a correction False for an hour, so that people can read what happened."""
     before = find(past, DRIFTED)
     if report.drift is None:

@@ -30,7 +30,7 @@ from reconciler.core.errors import (
     ReconcileError,
     StaleError,
 )
-from reconciler.core.git.applied import put_back
+from reconciler.core.git.applied import reverted
 from reconciler.core.kind import Identity, Kind, Observed, Pass
 from reconciler.core.resource import FINALIZER, Key, Resource
 from reconciler.core.schema.shapes import Structure
@@ -132,7 +132,7 @@ class Worker:
             resource = self._freshness.wrote(self._ports.objects.set_finalizers(resource, finalizers))
         if git.blocked and git.wanted:
             # As if the edit were reverted already, so that what runs or serves is still followed.
-            resource = put_back(git.wanted, resource, kind.as_written(resource), {})
+            resource = reverted(git.wanted, resource, kind.as_written(resource), {})
         return Pass(
             kind=kind,
             resource=resource,

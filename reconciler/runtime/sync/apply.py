@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from reconciler.core.drift.edits import shown
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import DeniedError, ReconcileError, StaleError, TransientError
-from reconciler.core.git.applied import Wanted, body, put_back
+from reconciler.core.git.applied import Wanted, body, reverted
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.ports import Applier
 from reconciler.core.resource import Key, Resource
@@ -160,7 +160,7 @@ class Hands:
         for _ in range(_TRIES):
             self._lead(done)
             try:
-                return orders.applier.replace(put_back(want, live, self._live.written(live), notes))
+                return orders.applier.replace(reverted(want, live, self._live.written(live), notes))
             except StaleError:
                 fresh = self._objects.get(want.key)
             if fresh is None or fresh.deleting or self._live.hash(fresh, want.ignored) == want.hash:
