@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reconciler.core.conditions import DRIFTED, READY
+from reconciler.core.conditions import DRIFTED, READY, well_formed
 from reconciler.core.meters import Sample
 from reconciler.core.records.run import Run
 from reconciler.core.resource import Resource
@@ -27,7 +27,7 @@ def census(kind: str, objects: Iterable[Resource], *, job: bool = False) -> Iter
     states: Counter[str] = Counter()
     for one in objects:
         status = one.status
-        said = {found.get("type"): found for found in status.get("conditions") or ()}
+        said = {found["type"]: found for found in well_formed(status.get("conditions"))}
         word = said[READY].get("status") if READY in said else None
         ready[word if word in _READY else "Unknown"] += 1
         if DRIFTED in said and said[DRIFTED].get("status") == "True":

@@ -6,7 +6,7 @@ Stalled=True means failed, Reconciling=True means in progress, otherwise Ready d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,8 +40,14 @@ def stamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """A time of status, with its zone. Raises ValueError for what is none."""
-    return datetime.fromisoformat(text)
+    """A time of status, with its zone. Raises ValueError for what is none.
+
+    The API server takes `t` and `z` as well, as RFC 3339 does, and offsets that no zone has; those are refused here.
+    """
+    found = datetime.fromisoformat(text.upper())
+    if found.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text!r}")
+    return found
 
 
 def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -54,17 +60,17 @@ def settle(
     old: Iterable[JsonObject], new: Sequence[Condition], generation: int, now: datetime
 ) -> list[dict[str, Json]]:
     """Render conditions; lastTransitionTime moves only when `status` flips, so a no-op pass writes nothing new."""
-    before = {condition["type"]: condition for condition in old}
+    before = {str(condition["type"]): condition for condition in well_formed(old)}
     rendered = []
     for condition in sorted(new, key=lambda c: (_ORDER.index(c.type) if c.type in _ORDER else len(_ORDER), c.type)):
         previous = before.get(condition.type)
-        same = previous is not None and previous.get("status") == condition.status
+        since = previous.get("lastTransitionTime") if previous and previous.get("status") == condition.status else None
         rendered.append(
             {
                 "type": condition.type,
                 "status": condition.status,
                 "observedGeneration": generation,
-                "lastTransitionTime": previous["lastTransitionTime"] if previous and same else stamp(now),
+                "lastTransitionTime": since if isinstance(since, str) else stamp(now),
                 "reason": condition.reason,
                 "message": clip(condition.message),
             }
@@ -74,4 +80,10 @@ def settle(
 
 def find(conditions: Iterable[JsonObject], kind: str) -> JsonObject | None:
     """The condition of a type, as it stands in status."""
-    return next((condition for condition in conditions if condition.get("type") == kind), None)
+    return next((condition for condition in well_formed(conditions) if condition["type"] == kind), None)
+
+
+def well_formed(conditions: object) -> list[JsonObject]:
+    """Of what stands in status in the place of conditions, what has a type."""
+    listed = conditions if isinstance(conditions, (list, tuple)) else ()
+    return [one for one in listed if isinstance(one, Mapping) and isinstance(one.get("type"), str)]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from reconciler.core.conditions import READY, find
 from reconciler.core.records.reference import UsedReference
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.reference import Given, Provider, Reference
@@ -216,11 +217,8 @@ def _settled(target: Resource) -> bool:
 
 
 def _reason(target: Resource) -> str:
-    conditions = target.status.get("conditions") or ()
-    reasons = [
-        str(one.get("reason")) for one in conditions if one.get("type") == "Ready" and one.get("status") != "True"
-    ]
-    return f" ({reasons[0]})" if reasons else ""
+    ready = find(target.status.get("conditions") or (), READY)
+    return f" ({ready.get('reason')})" if ready and ready.get("status") != "True" else ""
 
 
 # --- walking ----------------------------------------------------------------------------------------------------------

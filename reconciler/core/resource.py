@@ -189,7 +189,8 @@ class Resource:
 
     @property
     def status(self) -> Status:
-        return self.body.get("status") or {}
+        status = self.body.get("status")
+        return status if isinstance(status, Mapping) else {}
 
     def with_status(self, status: Status) -> Resource:
         """Another resource; this one is not changed."""

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconciler.core.conditions import DRIFTED, HEALTHY, READY, RECONCILING, STALLED, Condition, find, settle, stamp
+from reconciler.core.conditions import (
+    DRIFTED,
+    HEALTHY,
+    READY,
+    RECONCILING,
+    STALLED,
+    Condition,
+    find,
+    settle,
+    stamp,
+    well_formed,
+)
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.drift import record
 from reconciler.core.drift.git_drift import GitDrift
@@ -104,6 +115,13 @@ def kept(status: Status) -> dict[str, Json]:
     return {key: value for key, value in status.items() if key not in RENDERED}
 
 
+def undecided(resource: Resource, decision: Decision, now: datetime) -> dict[str, Json]:
+    """Status that cannot be read, with the decision's conditions: all of it stays to the letter, for whoever corrects it."""
+    past = resource.status
+    rendered = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
+    return {**past, **decision.status, "conditions": rendered}
+
+
 def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Json]:
     """Status while the object is suspended: all of it stays, Ready says why nothing moves, and Drifted what differs from
     Git meanwhile.
@@ -114,8 +132,8 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     ready = Condition(READY, str(was.get("status") or "Unknown"), reason, message)
     before = past.get("conditions") or ()
     others = [
-        Condition(c["type"], c["status"], c["reason"], c["message"])
-        for c in before
+        Condition(c["type"], str(c.get("status")), str(c.get("reason")), str(c.get("message") or ""))
+        for c in well_formed(before)
         if c["type"] not in (READY, RECONCILING, DRIFTED)
     ]
     looked_away = Decision(Phase.WAITING, "", differences=None)
@@ -123,7 +141,8 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     if condition := record.condition(drifted, looked_away, policy, before, git):
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
-    generation = int(past.get("observedGeneration") or 0)
+    observed = past.get("observedGeneration")
+    generation = observed if isinstance(observed, int) else 0
     kept = {**past, "drift": drifted.record()} if past.get("drift") or git.edits else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 

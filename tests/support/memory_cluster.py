@@ -64,6 +64,14 @@ class MemoryCluster:
         body["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
         self._store(key, body)
 
+    def rewrite(self, key: Key, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """The status that a person, an older version or a restore leaves."""
+        body = _copied(self.objects[key])
+        change(body["status"])
+        self._store(key, body)
+        status: dict[str, Any] = _copied(body["status"])
+        return status
+
     def forget(self, key: Key) -> dict[str, Any]:
         """As if the cluster burnt down: the object and its status are gone, finalizer or not."""
         found = self.objects[key]

@@ -14,6 +14,7 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import Record, Time, member
 from reconciler.core.records.source import SourceRecord
+from reconciler.core.schema.rules import AtLeastOne
 from reconciler.core.values import Json, JsonObject
 
 __all__ = ["SUCCEEDED", "SUPERSEDED", "History", "HistoryEntry"]
@@ -25,6 +26,8 @@ _REASON_LIMIT = 256
 @dataclass(frozen=True)
 class HistoryEntry(Record):
     """One rollout. Its commit is the one that asked for it, not the object's present one."""
+
+    readable_if = (AtLeastOne(("id",)), AtLeastOne(("hash",)))
 
     id: int = 0
     hash: str = ""

@@ -13,6 +13,7 @@ from typing import Self
 from reconciler.core.conditions import clip, stamp
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import Record, Time, member
+from reconciler.core.schema.rules import AtLeastOne
 from reconciler.core.values import Json, JsonObject
 
 __all__ = ["Quarantine", "QuarantineEntry"]
@@ -24,6 +25,8 @@ _REASON_LIMIT = 256
 @dataclass(frozen=True)
 class QuarantineEntry(Record):
     """With the commit that asked for the content, and why it is here."""
+
+    readable_if = (AtLeastOne(("hash",)),)
 
     hash: str = ""
     config: str = member("endpointConfigName", default="")

@@ -5,21 +5,27 @@ declares cannot be written. What another version wrote and this one does not dec
 controller takes nothing from a newer one's records.
 
 Parsing never fails: status is ours, but people and other versions can write anything into it. A value of a wrong type is the
-field's default. Empty values (None, "", empty containers, False) are absent in JSON, as everywhere in status.
+field's default, which may be the opposite of what it meant; so a pass asks `unreadable` before it parses anything, and changes
+nothing in SageMaker where that answers. Empty values (None, "", empty containers, False) are absent in JSON, as everywhere in
+status.
 """
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
+from reconciler.core.conditions import moment
 from reconciler.core.schema import shapes
+from reconciler.core.schema.problems import UNKNOWN, Problem, problems
+from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Opaque, Scalar, Shape, Structure
 from reconciler.core.values import Json, JsonObject
 
-__all__ = ["INLINED", "Record", "Time", "declared", "member"]
+__all__ = ["INLINED", "Record", "Time", "declared", "member", "unreadable"]
 
 Time = Annotated[str, "date-time"]
 """RFC 3339 text, as `core.conditions.stamp` writes it; empty: never."""
@@ -42,6 +48,9 @@ class Record:
 
     closed: ClassVar[bool] = False
     """Whether the CRD's schema refuses members that are not declared. Otherwise an older CRD keeps what a newer controller wrote."""
+
+    readable_if: ClassVar[tuple[Rule, ...]] = ()
+    """What this record says nothing without: a pass changes nothing where such a rule is broken."""
 
     unknown: JsonObject = field(default_factory=dict, kw_only=True, compare=False, repr=False)
     """Members that this version does not declare."""
@@ -68,13 +77,24 @@ class Record:
     @classmethod
     def shape(cls) -> Opaque | Structure:
         """The schema of the CRD: what is declared and, unless it is closed, room for what later versions add."""
-        declared = Structure(tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items()))
+        members = tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items())
+        declared = Structure(members, readable_if=_readable_if(cls))
         return declared if cls.closed else Opaque(declared)
+
+
+def unreadable(shape: Shape, found: Json, at: str = "/status") -> tuple[Problem, ...]:
+    """What is not as a status's schema and its records say, but for members that they do not know. `at`: where `found` stands."""
+    return tuple(one for one in problems(shape, found, at) if one.reason != UNKNOWN)
 
 
 def declared(record: type[Record]) -> frozenset[str]:
     """Names of all JSON members that a record declares, those of inlined records among them."""
     return frozenset(name for one in _members(record) for name in one.names)
+
+
+def _readable_if(record: type[Record]) -> tuple[Rule, ...]:
+    inlined = (one.record for one in _members(record) if one.inlined and one.record)
+    return (*record.readable_if, *(rule for one in inlined for rule in one.readable_if))
 
 
 def _schema(record: type[Record]) -> Mapping[str, Shape]:
@@ -101,22 +121,22 @@ class _Member:
         self.type: type = get_args(hint)[0] if self.many else get_origin(hint) or hint
 
     @property
-    def _record(self) -> type[Record] | None:
+    def record(self) -> type[Record] | None:
         return self.type if isinstance(self.type, type) and issubclass(self.type, Record) else None
 
     @property
     def names(self) -> frozenset[str]:
-        return declared(self._record) if self.inlined and self._record else frozenset({self.name})
+        return declared(self.record) if self.inlined and self.record else frozenset({self.name})
 
     def schema(self) -> Mapping[str, Shape]:
-        if self.inlined and self._record:
-            return _schema(self._record)
+        if self.inlined and self.record:
+            return _schema(self.record)
         shape = self._shape()
         return {self.name: shapes.List(shape) if self.many else shape}
 
     def _shape(self) -> Shape:
-        if self._record:
-            return self._record.shape()
+        if self.record:
+            return self.record.shape()
         match self.type:
             case _ if self.time:
                 return Scalar("string", format="date-time")
@@ -131,11 +151,11 @@ class _Member:
         return Opaque(Structure(()))
 
     def read(self, found: JsonObject) -> object:
-        if self.inlined and self._record:
-            if not self._record.present(found):
+        if self.inlined and self.record:
+            if not self.record.present(found):
                 return None
             # What nobody declares among the parent's members is the parent's to keep.
-            return self._record.parse({key: found[key] for key in declared(self._record) if key in found})
+            return self.record.parse({key: found[key] for key in declared(self.record) if key in found})
         value = found.get(self.name)
         if self.many:
             listed = value if isinstance(value, (list, tuple)) else ()
@@ -148,15 +168,17 @@ class _Member:
 
     def _read_one(self, value: Json) -> object:
         """None where there is nothing, or something of another type."""
-        if self._record:
-            holds = isinstance(value, Mapping) and self._record.present(value)
-            return self._record.parse(value) if holds else None
+        if self.record:
+            holds = isinstance(value, Mapping) and self.record.present(value)
+            return self.record.parse(value) if holds else None
+        if self.time:
+            return value if _is_time(value) else None
         if self.type is str:
             return str(value) if isinstance(value, (str, int, float)) else None
         if self.type is float:
-            return float(value) if isinstance(value, (int, float)) else None
+            return float(value) if _is_number(value) else None
         if self.type is int:
-            return value if isinstance(value, int) else None
+            return int(value) if _is_number(value) and value == int(value) else None
         if self.type is Mapping:
             return dict(value) if isinstance(value, Mapping) else None
         return value if isinstance(value, self.type) else None
@@ -165,13 +187,24 @@ class _Member:
         if self.inlined:
             return value.record() if value is not None else {}
         if self.many:
-            value = [one.record() if self._record else one for one in value]
-        elif self._record and value is not None:
+            value = [one.record() if self.record else one for one in value]
+        elif self.record and value is not None:
             value = value.record()
         elif self.type is Mapping:
             value = dict(value)
         empty = value is None or value is False or value in ("", [], {})
         return {} if empty else {self.name: value}
+
+
+def _is_time(value: Json) -> bool:
+    try:
+        return isinstance(value, str) and bool(moment(value))
+    except ValueError:
+        return False
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _KNOWN: dict[type, tuple[_Member, ...]] = {}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from reconciler.core.conditions import moment
 from reconciler.core.records.record import Record, Time
+from reconciler.core.schema.rules import AtLeastOne
 from reconciler.core.values import JsonObject
 
 __all__ = ["READ_LAG", "EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name", "read_lag"]
@@ -54,6 +55,8 @@ class EndpointRecord(RemoteObject):
 class ImmutableObject(RemoteObject):
     """A Model or EndpointConfig that a resource of that kind made: SageMaker never changes one."""
 
+    readable_if = (AtLeastOne(("name",)),)
+
     hash: str = ""
     """Digest of the content it was made for."""
     requested_at: Time = ""
@@ -71,6 +74,8 @@ class ImmutableObject(RemoteObject):
 @dataclass(frozen=True)
 class Part(RemoteObject):
     """A Model or EndpointConfig of a HostingDeployment."""
+
+    readable_if = (AtLeastOne(("name",)),)
 
     hash: str = ""
     """Digest of the content it was made for."""

@@ -14,14 +14,20 @@ from reconciler.core.conditions import moment
 from reconciler.core.records.content import Content
 from reconciler.core.records.record import INLINED, Record, Time, member
 from reconciler.core.records.source import SourceRecord
+from reconciler.core.schema.rules import Requires
 from reconciler.core.values import Answer
 
 __all__ = ["Attempt", "HoldRecord", "LastHold", "Rebalance", "RefusedRollback", "ReleasedTarget", "RolloutRecord"]
 
 
+_TOKEN_DIGITS = 18
+
+
 @dataclass(frozen=True)
 class Attempt(Record):
     """An UpdateEndpoint or CreateEndpoint that was sent and is not yet judged."""
+
+    readable_if = (Requires("requested", ("requestedAt",)), Requires("requestedAt", ("requested",)))
 
     requested: Content = field(default_factory=Content)
     previous: Content | None = None
@@ -121,7 +127,7 @@ class ReleasedTarget(Record):
     @property
     def number(self) -> int:
         """The token as a number."""
-        return int(self.token) if self.token.isdecimal() else 0
+        return int(self.token) if self.token.isdecimal() and len(self.token) <= _TOKEN_DIGITS else 0
 
 
 @dataclass(frozen=True)

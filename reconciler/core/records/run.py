@@ -8,6 +8,7 @@ from typing import Self
 
 from reconciler.core.records.record import Time
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.schema.rules import AtLeastOne
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.values import Json, Status
 
@@ -20,6 +21,8 @@ MISSING = "Missing"
 @dataclass(frozen=True)
 class Run(RemoteObject):
     """A run is identified by its digest: the content and the run token."""
+
+    readable_if = (AtLeastOne(("name",)),)
 
     digest: str = ""
     token: str = ""

@@ -8,6 +8,7 @@ from typing import Self
 
 from reconciler.core.records.record import Time, member
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.schema.rules import AtLeastOne
 from reconciler.core.values import Answer, Params, Status
 
 __all__ = ["NAMESPACE", "PARTLY_SENT", "UNTAGGED", "ScalingTarget", "VariantTarget", "is_variant", "scaling_targets"]
@@ -66,6 +67,8 @@ class VariantTarget:
 @dataclass(frozen=True)
 class ScalingTarget(RemoteObject):
     """A variant that we registered; without `registered_at`, one whose registration was about to go out."""
+
+    readable_if = (AtLeastOne(("resourceId",)),)
 
     name: str = member("resourceId", default="")
     dimension: str = ""

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from reconciler.core.conditions import moment
 from reconciler.core.pointers import child
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.patterns import matches
@@ -30,6 +31,8 @@ TOO_LONG = "FieldValueTooLong"
 TOO_MANY = "FieldValueTooMany"
 UNKNOWN = "UnknownField"
 
+_ABSENT: tuple[Json, ...] = (None, "", [], {})
+"""In status the same as not there."""
 _SHOWN = 5
 """Values of an enum and keys of a structure that a message lists in full; more would bury the message."""
 
@@ -85,6 +88,11 @@ def _structure(shape: Structure, value: object, at: str) -> Iterator[Problem]:
     for rule in shape.rules:
         if not rule.holds(value):
             yield Problem(at, INVALID, rule.message)
+    if shape.readable_if:
+        stated = {key: item for key, item in value.items() if item not in _ABSENT}
+        for rule in shape.readable_if:
+            if not rule.holds(stated):
+                yield Problem(at, INVALID, rule.message)
 
 
 def _suggestion(key: str, known: Iterable[str]) -> str:
@@ -131,6 +139,8 @@ def _scalar(shape: Scalar, value: Json, at: str) -> Iterator[Problem]:
     elif isinstance(value, str):
         yield from _string(shape, value, at)
     elif not isinstance(value, bool):
+        if shape.format == "int64" and not -_INT64 <= value < _INT64:
+            yield Problem(at, INVALID, "must fit 64 bits")
         if shape.minimum is not None and value < shape.minimum:
             yield Problem(at, INVALID, f"must be at least {shape.minimum:g}")
         if shape.maximum is not None and value > shape.maximum:
@@ -151,6 +161,7 @@ def _has_type(shape: Scalar, value: object) -> bool:
             return whole and not isinstance(value, bool)
 
 
+_INT64 = 2**63
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -168,8 +179,17 @@ def _string(shape: Scalar, value: str, at: str) -> Iterator[Problem]:
         allowed = ", ".join(shape.enum[:_SHOWN]) + (", ..." if len(shape.enum) > _SHOWN else "")
         meant = f'; did you mean "{close[0]}"?' if close else ""
         yield Problem(at, NOT_SUPPORTED, f"must be one of {allowed}{meant}")
-    if shape.format == "date-time" and not _DATE_TIME.fullmatch(value):
+    if shape.format == "date-time" and not _is_time(value):
         yield Problem(at, INVALID, "must be a time as RFC 3339 writes it")
+
+
+def _is_time(value: str) -> bool:
+    """Only status has times: the API server also takes offsets that no zone has, which cannot be read."""
+    try:
+        moment(value)
+    except ValueError:
+        return False
+    return bool(_DATE_TIME.fullmatch(value))
 
 
 def _wrong_type(at: str, wanted: str, value: object, hint: str = "") -> Problem:

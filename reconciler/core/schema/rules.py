@@ -41,7 +41,7 @@ def _present(keys: tuple[str, ...], value: JsonObject) -> int:
 
 
 def _spelled(keys: tuple[str, ...]) -> str:
-    return ", ".join(keys[:-1]) + f" and {keys[-1]}"
+    return f"{', '.join(keys[:-1])} and {keys[-1]}" if len(keys) > 1 else keys[0]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class AtLeastOne(Rule):
 
     @property
     def message(self) -> str:
-        return f"at least one of {_spelled(self.keys)} must be set"
+        return f"{'at least one of ' if len(self.keys) > 1 else ''}{_spelled(self.keys)} must be set"
 
     def cel(self) -> str:
         return " || ".join(map(_has, self.keys))

@@ -131,6 +131,8 @@ class Structure:
 
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = ()
+    readable_if: tuple[Rule, ...] = ()
+    """Of a record in status: what its reader cannot do without. Not in the CRD, which has to keep what people wrote."""
 
     @cached_property
     def by_key(self) -> Mapping[str, Field]:

@@ -142,13 +142,15 @@ def history_limit(this: Pass) -> int:
 def garbage(records: HostingRecords, serving: Content) -> tuple[list[Part], list[Part]]:
     """Configurations and models of which nothing serves, nor may be rolled back to.
 
-    A quarantined configuration is kept: its tag is the mirror of the quarantine.
+    A quarantined configuration is kept: its tag is the mirror of the quarantine. So is what nobody knows the content of, and all
+    models while it is not known which of them a kept configuration names.
     """
     hashes = {entry.hash for entry in records.history.entries if entry.open or entry.succeeded}
     hashes |= records.quarantine.hashes | {serving.hash}
-    kept = {name for name, config in records.configs.items() if config.hash in hashes or name == serving.config}
+    kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name == serving.config}
+    needed_known = all(records.configs[name].models for name in kept)
     needed = {model for name in kept for model in records.configs[name].models}
     return (
         [config for name, config in records.configs.items() if name not in kept and config.deletable],
-        [model for name, model in records.models.items() if name not in needed and model.deletable],
+        [model for name, model in records.models.items() if needed_known and name not in needed and model.deletable],
     )

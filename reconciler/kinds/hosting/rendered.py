@@ -11,7 +11,7 @@ from reconciler.core.decision import REFUSAL_MESSAGE, Decision, Notice, Pace, Ph
 from reconciler.core.drift.policy import CORRECTIONS_MAX, DriftMode
 from reconciler.core.errors import ReconcileError
 from reconciler.core.records.quarantine import QuarantineEntry
-from reconciler.core.records.remote_object import Part
+from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.references import NOT_READY
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
@@ -247,7 +247,7 @@ def _variant(found: Answer) -> dict[str, Json]:
 
 def failing(past: Status, error: ReconcileError) -> dict[str, Json]:
     """The archived operator's words while an error stands in the way; what serves keeps its own status."""
-    served = bool((past.get("endpoint") or {}).get("arn"))
+    served = EndpointRecord.parse(past.get("endpoint")).exists
     return {**past, "additional": str(error), **({} if served else {"endpointStatus": "ReconcilingEndpoint"})}
 
 

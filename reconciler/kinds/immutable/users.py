@@ -7,9 +7,12 @@ from datetime import timedelta
 from reconciler.core.aws.remote import JOB_OVER
 from reconciler.core.conditions import moment
 from reconciler.core.kind import Pass, View
+from reconciler.core.records.record import unreadable
+from reconciler.core.records.reference import UsedReference
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.rollout import CHANGING
-from reconciler.core.values import Answer
+from reconciler.core.schema.shapes import List
+from reconciler.core.values import Answer, Json
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 
 __all__ = ["models_of", "user_of"]
@@ -31,10 +34,19 @@ def user_of(kind: ImmutableType, view: View, this: Pass, made: ImmutableObject) 
 def _transform_job(this: Pass, made: ImmutableObject) -> str:
     """One of our transform jobs that runs on it: SageMaker itself does not say which jobs use a model."""
     for other in this.others.items("BatchTransformJob"):
-        uses = any(one.get("value") == made.name for one in other.status.get("references") or ())
-        if uses and other.status.get("transformJobStatus") not in JOB_OVER:
+        if (
+            _refers_to(made, other.status.get("references") or ())
+            and other.status.get("transformJobStatus") not in JOB_OVER
+        ):
             return str(other.key)
     return ""
+
+
+def _refers_to(made: ImmutableObject, references: Json) -> bool:
+    """Of what cannot be read nobody knows that it does not."""
+    if unreadable(List(UsedReference.shape()), references):
+        return True
+    return any(UsedReference.parse(one).value == made.name for one in references)
 
 
 def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -> str:

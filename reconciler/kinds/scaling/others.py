@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from reconciler.core.conditions import STALLED, find
 from reconciler.core.kind import Pass
+from reconciler.core.records.record import unreadable
+from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.records.scaling import ScalingTarget, VariantTarget, scaling_targets
 from reconciler.core.resource import Resource
@@ -34,13 +36,16 @@ def endpoint_rollout(this: Pass, variant: VariantTarget) -> EndpointRollout:
     deployment = next(_deployments(this, variant.endpoint), None)
     if deployment is None:
         return EndpointRollout()
-    rollout = RolloutRecord.parse(deployment.status.get("rollout"))
+    raw = deployment.status.get("rollout") or {}
+    rollout = RolloutRecord.parse(raw)
     stalled = find(deployment.status.get("conditions") or (), STALLED)
     open_ = rollout.releasing or rollout.attempt is not None
     released = [one.token for one in rollout.scaling if one.target == variant.target]
+    over = stalled is not None and stalled.get("status") == "True"
     return EndpointRollout(
         str(deployment.key),
-        under_way=open_ and not (stalled and stalled.get("status") == "True"),
+        # Of what cannot be read nobody knows whether it is over.
+        under_way=(open_ and not over) or bool(unreadable(RolloutRecord.shape(), raw)),
         release=released[-1] if released else "",
     )
 
@@ -70,8 +75,8 @@ def same_account(this: Pass, other: Resource) -> bool:
 
 def _deployments(this: Pass, endpoint: str) -> Iterator[Resource]:
     for resource in this.others.items("HostingDeployment"):
-        record = resource.status.get("endpoint") or {}
-        region = record.get("region") or resource.spec.get("region")
-        named = (record.get("name") or resource.status.get("endpointName")) == endpoint
+        record = EndpointRecord.parse(resource.status.get("endpoint"))
+        region = record.region or resource.spec.get("region")
+        named = (record.name or resource.status.get("endpointName")) == endpoint
         if named and region == this.region and same_account(this, resource):
             yield resource

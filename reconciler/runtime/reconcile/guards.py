@@ -15,6 +15,7 @@ from reconciler.core.decision import Phase, Refusal
 from reconciler.core.errors import TerminalError
 from reconciler.core.findings import foreign_arns
 from reconciler.core.kind import Kind, Pass
+from reconciler.core.records.record import unreadable
 from reconciler.core.resource import FINALIZER, Annotation, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.tenancy import Place
@@ -90,6 +91,21 @@ GUARDS: Sequence[Guard] = (
     retained,
     edit_is_being_reverted,
 )
+
+
+def unreadable_status(this: Pass) -> TerminalError | None:
+    """Status is the memory of what was made and sent. Where part of it cannot be read nothing is decided: what is not remembered
+    would be made again, sent again, or deleted as nobody's.
+    """
+    found = next(iter(unreadable(this.kind.schema.status, this.past)), None)
+    if found is None:
+        return None
+    name = f"{this.kind.name.lower()} {this.resource.key.name} -n {this.resource.key.namespace}"
+    way_out = f"correct it with `kubectl edit {name} --subresource=status`"
+    if this.resource.deleting:
+        way_out += f", or annotate {Annotation.DELETION_POLICY}=retain to let go of it"
+    message = f"{found.path}: {found.message}; nothing is sent to SageMaker while status cannot be read: {way_out}"
+    return TerminalError(message, "StatusUnreadable")
 
 
 def _partition_mismatch(this: Pass) -> TerminalError | None:

@@ -68,7 +68,7 @@ def as_before(past: Status) -> Decision:
     return Decision(
         Phase.WAITING,
         "",
-        healthy=None if healthy is None else healthy["status"] == "True",
+        healthy=None if healthy is None else healthy.get("status") == "True",
         differences=None,
         held=DriftRecord.parse(past.get("drift")).state == HELD,
     )
@@ -78,5 +78,5 @@ def is_new(resource: Resource, error: ReconcileError) -> bool:
     """Whether an error is worth an Event: the Ready condition does not name it yet."""
     if isinstance(error, RateLimitedError):
         return False  # our own doing, and over by itself
-    conditions = resource.status.get("conditions") or ()
-    return not any(c["type"] == READY and c["reason"] == error.reason for c in conditions)
+    ready = find(resource.status.get("conditions") or (), READY)
+    return ready is None or ready.get("reason") != error.reason

@@ -17,7 +17,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Intent, RefusedRequest
 from reconciler.core.resource import Resource
-from reconciler.core.status import Bookkeeping, render
+from reconciler.core.status import Bookkeeping, render, undecided
 from reconciler.core.values import Status
 from reconciler.runtime.reconcile.execute import label
 from reconciler.runtime.reconcile.freshness import Freshness
@@ -62,6 +62,15 @@ class Recorder:
         reported = record.notices(before, after, str(drifted["reason"]) if drifted else "")
         self.emit(resource, (*decision.notices, *reported))
         return replace(this, resource=resource)
+
+    def undecided(self, this: Pass, decision: Decision) -> None:
+        """Conditions alone, of an object whose status cannot be read. The Event comes first: the API server may refuse to store such
+        a status once more.
+        """
+        self.emit(this.resource, decision.notices)
+        status = undecided(this.resource, decision, this.now)
+        if status != this.past:
+            self._write(this, status)
 
     def emit(self, resource: Resource, notices: tuple[Notice, ...]) -> None:
         for notice in notices:

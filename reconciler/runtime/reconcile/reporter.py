@@ -78,6 +78,14 @@ class Reporter:
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
         return after_error(error)
 
+    def unreadable(self, kind: Kind[Observed], this: Pass, error: TerminalError) -> Next:
+        """Status cannot be read: nothing was decided, and what stands there stays to the letter."""
+        try:
+            self._recorder.undecided(this, shown(kind, this, error, as_before(this.past), this.past))
+        except TerminalError as refused:
+            log.warning("%s: %s; the API server stores no such status: %s", this.resource.key, error, refused)
+        return after_error(error)
+
     def call_failed(
         self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
     ) -> Next:

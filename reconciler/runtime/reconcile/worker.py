@@ -40,7 +40,7 @@ from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import execute
 from reconciler.runtime.reconcile.freshness import Freshness
 from reconciler.runtime.reconcile.git_side import GitSide
-from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction
+from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction, unreadable_status
 from reconciler.runtime.reconcile.outcome import TERMINAL_LOOK, Next, meaning
 from reconciler.runtime.reconcile.past import new_tokens, refused_before
 from reconciler.runtime.reconcile.ports import Ports
@@ -106,6 +106,8 @@ class Worker:
             if (answer := guard(case, self._endings)) is not None:
                 return answer
         this = self._begun(case)
+        if unreadable := unreadable_status(this):
+            return self._reporter.unreadable(kind, this, unreadable)
         if case.git.blocked and case.git.wanted is None:
             return self._reporter.follow(kind, this, case.git.blocked)
         try:

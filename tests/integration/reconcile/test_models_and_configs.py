@@ -250,3 +250,14 @@ def test_when_a_thing_was_verified_last_is_told_once_a_day(lab: Lab) -> None:
     assert lab.cluster.status_writes[key] - written == 3
     verified = moment(lab.status(key)["drift"]["lastVerified"])
     assert lab.clock.now() - verified < timedelta(hours=26)
+
+
+def test_a_model_is_kept_while_a_transform_job_cannot_say_what_it_runs_on(lab: Lab) -> None:
+    key = ready(lab, model())
+    score = lab.cluster.apply(transform(modelRef={"kind": "Model", "name": "net"}))
+    lab.settle()
+    lab.cluster.rewrite(score, lambda status: status.update(references="x"))
+    lab.cluster.delete(key)
+    lab.settle()
+    assert lab.exists()["Model"] == 1
+    assert "BatchTransformJob team/score" in lab.condition(key, "Ready")["message"]

@@ -351,3 +351,13 @@ def test_a_hold_of_the_same_instance_type_leaves_scaling_on(scaled: Lab, console
     lab.run(until=lambda: lab.reason(HOSTING) == "RollbackHeld" and ready(lab, HOSTING, HAP))
     assert console.changes(mark) == ["UpdateEndpoint"]
     assert _live(lab)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
+
+
+def test_nothing_is_registered_while_the_deployments_rollout_cannot_be_read(scaled: Lab, console: Console) -> None:
+    lab = scaled
+    lab.cluster.rewrite(HOSTING, lambda status: status.update(rollout="x"))
+    lab.cluster.apply(scaling("a", minCapacity=2))
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=60)
+    assert lab.reason(HAP) == "DependencyNotReady"
+    assert console.changes(mark) == []

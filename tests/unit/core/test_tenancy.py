@@ -195,7 +195,11 @@ def _tenant(role: str) -> tuple[str, str, str, str]:
             "TrainingJob", {"run": {"name": "x"}, "intent": {"at": "t"}}, False, False, id="asked, and answered no"
         ),
         pytest.param(
-            "TrainingJob", {"run": {"name": "x", "requestedAt": "t"}}, True, False, id="asked, and not answered"
+            "TrainingJob",
+            {"run": {"name": "x", "requestedAt": "2026-11-30T10:00:00Z"}},
+            True,
+            False,
+            id="asked, and not answered",
         ),
         pytest.param("Model", {"models": [{"name": "x", "arn": "arn"}]}, True, False, id="a model"),
         pytest.param(
@@ -206,7 +210,11 @@ def _tenant(role: str) -> tuple[str, str, str, str]:
             id="a rollout that came to nothing",
         ),
         pytest.param(
-            "HostingDeployment", {"rollout": {"requestedAt": "t"}}, True, False, id="a rollout that may have begun"
+            "HostingDeployment",
+            {"rollout": {"requestedAt": "2026-11-30T10:00:00Z"}},
+            True,
+            False,
+            id="a rollout that may have begun",
         ),
         pytest.param("HostingDeployment", {"endpointName": "host-uid"}, False, False, id="the archived operator's"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.history import HistoryEntry
-from reconciler.core.records.record import declared
+from reconciler.core.records.record import declared, unreadable
 from reconciler.core.records.rollout import ReleasedTarget, RolloutRecord
 from reconciler.core.records.run import Run
 from reconciler.core.schema.shapes import Opaque, Structure
@@ -70,3 +70,28 @@ def test_the_schema_names_each_member_once_and_leaves_room_for_later_versions() 
 )
 def test_a_token_that_is_no_number_counts_as_none(token: str, number: int) -> None:
     assert ReleasedTarget("t", token).number == number
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({}, [], id="a rollout under way"),
+        pytest.param({"later": [1]}, [], id="a member of a later version"),
+        pytest.param({"requested": {"hash": "2"}}, ["/requested: endpointConfigName must be set"], id="content without its name"),
+        pytest.param({"requestedAt": ""}, ["/requestedAt: must be a time as RFC 3339 writes it", ": requested needs requestedAt"], id="a request without its time"),
+        pytest.param({"requested": {}}, ["/requested: endpointConfigName must be set", ": requestedAt needs requested"],
+                     id="a time of no request"),
+        pytest.param({"attempt": "1"}, ["/attempt: must be an integer, not a string"], id="a text for a number"),
+        pytest.param({"attempt": 2**63}, ["/attempt: must fit 64 bits"], id="a number that no 64 bits hold"),
+        pytest.param({"startedAt": "2026-01-01T00:00:00+99:99"}, ["/startedAt: must be a time as RFC 3339 writes it"],
+                     id="a time with an offset that no zone has"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(changed: dict[str, Any], said: list[str]) -> None:
+    found = unreadable(RolloutRecord.shape(), {**OPEN, **changed}, "")
+    assert [f"{one.path}: {one.message}" for one in found] == said
+
+
+@pytest.mark.parametrize("token", ["9" * 5000, "-1", "x", "²"])
+def test_a_token_that_no_service_wrote_counts_as_none(token: str) -> None:
+    assert ReleasedTarget("t", token).number == 0

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.records.content import Content
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.observed.endpoint import HostingObserved
-from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting.records import HostingRecords, garbage
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import a_pass
@@ -60,3 +61,26 @@ def test_the_members_of_an_attempt_are_the_rollouts_own() -> None:
 def test_what_people_wrote_into_it_is_no_record(odd: Any) -> None:
     keys = ("endpoint", "models", "configs", "rollout", "history", "quarantine")
     assert HostingRecords.parse(dict.fromkeys(keys, odd)).rollout.attempt is None
+
+
+@pytest.mark.parametrize(
+    ("part", "left"),
+    [
+        pytest.param({}, ["c-old", "m-old"], id="what nothing needs goes"),
+        pytest.param({"hash": ""}, [], id="a configuration whose content nobody knows is kept with its models"),
+        pytest.param(
+            {"hash": "now", "models": []}, [], id="models are kept while a kept configuration does not name its own"
+        ),
+    ],
+)
+def test_only_what_is_known_to_be_needed_by_nothing_is_collected(part: dict[str, Any], left: list[str]) -> None:
+    records = HostingRecords.parse(
+        {
+            "configs": [
+                {"name": "c-now", "hash": "now", "models": ["m-now"]},
+                {"name": "c-old", "hash": "old", "models": ["m-old"], **part},
+            ],
+            "models": [{"name": "m-now"}, {"name": "m-old"}],
+        }
+    )
+    assert [one.name for parts in garbage(records, Content("now", "c-now")) for one in parts] == left
