@@ -18,7 +18,7 @@ from botocore.loaders import Loader
 from reconciler.core.catalog import Catalog
 from reconciler.core.references import reference_field
 from reconciler.core.schema.declaration import CLOSED_ENUMS, SECRET_MEMBERS, ApiDifference, Nested, Schema, Source
-from reconciler.core.schema.patterns import translate
+from reconciler.core.schema.patterns import UntranslatableError, translate
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, Rule
 from reconciler.core.schema.shapes import Field, List, NameValueList, Scalar, Shape, Structure
 from reconciler.kinds import CATALOG
@@ -174,6 +174,15 @@ def _pairs_of(item: Shape, model: Mapping[str, Any]) -> NameValueList:
     return NameValueList(name.shape, value.shape, max_items=model.get("max"), as_list=(name.api, value.api))
 
 
+def _pattern(name: str, theirs: str) -> str | None:
+    try:
+        return translate(theirs)
+    except UntranslatableError as error:
+        raise UntranslatableError(
+            f"{name}: {error}; add a rewrite to core/schema/patterns, or leave the member out"
+        ) from None
+
+
 def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
     kind = model["type"]
     if kind == "string":
@@ -181,7 +190,7 @@ def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
             "string",
             min_length=model.get("min") or None,
             max_length=model.get("max"),
-            pattern=translate(model["pattern"]) if "pattern" in model else None,
+            pattern=_pattern(name, model["pattern"]) if "pattern" in model else None,
             enum=tuple(model.get("enum", ())) if name in CLOSED_ENUMS else (),
         )
     if kind not in _SCALARS:

@@ -96,7 +96,7 @@ class Identity:
 
     cluster: str
     adoption_forbidden: frozenset[str] = frozenset()
-    """Namespaces whose objects may take nothing over, whatever they are annotated with; "*" stands for all."""
+    """Namespaces whose objects may adopt nothing, whatever they are annotated with; "*" stands for all."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Kind(Generic[Observed]):
     nothing of it is on its way.
     """
     gives: Mapping[str, Provider] = field(default_factory=dict)
-    """What other objects may take from one of this kind, by what `Difference.reference` calls it."""
+    """What other objects may take from one of this kind, by what `ApiDifference.reference` calls it."""
     findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
     logs: Logs | None = None

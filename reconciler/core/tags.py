@@ -204,7 +204,7 @@ def asked(this: Pass) -> bool:
 
 
 def _is_about(call: Call, arn: str) -> bool:
-    """Whether a call is this step's: a kind's own marks go their own way."""
+    """Whether a call is this step's: tags that a kind sets itself (quarantine, run) are not."""
     said = call.params.get("Tags") or call.params.get("TagKeys") or ()
     keys = [tag if isinstance(tag, str) else tag["Key"] for tag in said]
     ours = any(key == OWNER_TAG or not key.startswith(TAG_PREFIX) for key in keys)

@@ -116,7 +116,7 @@ def _with_user_flags(user: KubeconfigEntry, flags: ConnectionFlags) -> Kubeconfi
 
 
 class UserConnection(Connection):
-    """The connection of a person at a terminal; `namespace` is where they are."""
+    """The connection of a person at a terminal; `namespace` is that of the context."""
 
     def __init__(self, flags: ConnectionFlags) -> None:
         self._flags = flags

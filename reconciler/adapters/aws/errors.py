@@ -91,7 +91,7 @@ class RoleNotAssumableError(errors.CredentialsError):
 
 
 def translate(error: Exception, operation: str, params: Mapping[str, Any] | None = None) -> errors.ReconcileError:
-    """The class of an error of boto3. `operation` tells a missing thing from a missing dependency; values of `params` that
+    """The class of an error of boto3. `operation` tells a missing remote object from a missing dependency; values of `params` that
     may be secret are masked, for SageMaker and botocore quote what they refuse.
     """
     mutating = not operation.startswith(("Describe", "List", "Get"))

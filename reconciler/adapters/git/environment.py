@@ -156,7 +156,7 @@ class GitHome:
         return self._directory / "gitconfig"
 
     def _furnish(self) -> None:
-        """Also when somebody cleared the cache under us: without its configuration git would obey the remote's wishes."""
+        """Written anew where the cache was cleared meanwhile: without its configuration git would obey the remote's wishes."""
         with self._furnishing:
             if self._config.exists():
                 return

@@ -48,7 +48,7 @@ class RemoteKind:
 
     @property
     def list(self) -> str:
-        """Name of the operation."""
+        """Name of the operation; a resource with an irregular plural is a subclass."""
         return f"List{self.name}s"
 
     @property

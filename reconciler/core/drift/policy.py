@@ -153,7 +153,7 @@ def rests(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) 
 
 def not_acted_on(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tuple[str, str]:
     """Reason and message of Ready while nothing of an edit is acted on, since Git never held it. `trouble` is what keeps the
-    GitSync `sync` from putting it back, in its own words.
+    GitSync `sync` from reverting it, in its own words.
     """
     paths, who = [edit.path for edit in git.edits], editor(git.edits)
     what = f"edited in the cluster{f' by {who}' if who else ''}: {shown(paths)}; nothing of it is acted on"
@@ -161,5 +161,5 @@ def not_acted_on(git: GitDrift, policy: Policy, sync: str, trouble: str) -> tupl
         why = f"reverted {CORRECTIONS_MAX} times within the hour and changed again, so it is left alone until that is over"
         return FLAPPING, f"{what}; {why}"
     if policy.frozen:
-        return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to have it acted on"
+        return EDITED, f"{what}; {policy.frozen}: annotate {Annotation.DRIFT_MODE}=Warn to accept the edit meanwhile"
     return EDITED, f"{what}; {f'GitSync {sync} cannot revert it: {trouble}' if trouble else 'it is not reverted yet'}"

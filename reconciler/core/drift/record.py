@@ -194,7 +194,8 @@ def condition(
         return None
     paths = [one.path for one in drift.differences]
     known, found = find(past, DRIFTED) or {}, decision.differences or ()
-    message = f"{len(paths)} differ: {shown(paths)}"
+    count = "1 path differs" if len(paths) == 1 else f"{len(paths)} paths differ"
+    message = f"{count}: {shown(paths)}"
     if not (git.edits or found) and known.get("reason") != EDITED and str(known.get("message")).startswith(message):
         return Condition(DRIFTED, "True", str(known["reason"]), str(known["message"]))  # nothing new is known of them
     reason = EDITED if git.edits else found[0].reason if found else MODIFIED

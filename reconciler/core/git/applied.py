@@ -85,7 +85,7 @@ def body(want: Wanted, notes: Mapping[str, str], live: Resource | None = None) -
 
 
 def stated(want: Wanted, live: Resource | None) -> tuple[dict[str, str], dict[str, str]]:
-    """Git's labels and annotations for a live object: in ignored places what is there, or nothing."""
+    """Git's labels and annotations for a live object; of an ignored key the live value, and where there is none the key is left out."""
     if live is None:
         return dict(want.labels), dict(want.annotations)
     return (

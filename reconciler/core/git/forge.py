@@ -112,7 +112,7 @@ class ForgeSecret:
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Self:
-        """From the members of a Secret, as Flux names them. Raises ForgeError for one that cannot work."""
+        """From the decoded keys of a Secret, as Flux names them. Nothing is judged yet: `check` does that."""
         return cls(
             token=(values.get("token") or values.get("password") or values.get("bearerToken") or "").strip(),
             ca_crt=values.get("ca.crt", ""),
@@ -155,7 +155,7 @@ class ForgeRepository:
     repository_host: str
 
     def allowed_by(self, hosts: frozenset[str]) -> bool:
-        """Whether a Secret for these hosts may be sent: github.com's API is no stranger to github.com."""
+        """Whether a Secret for these hosts may be sent: api.github.com counts as github.com."""
         return self.host in hosts or (self.host == _public_api(self.repository_host) and self.repository_host in hosts)
 
 

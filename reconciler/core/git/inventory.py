@@ -37,7 +37,7 @@ def read(entries: Iterable[str]) -> dict[Key, tuple[str, ...]]:
 
 
 def write(inventory: Inventory) -> list[str]:
-    """`status.inventory`: one compact string per object, sorted."""
+    """`status.inventory`: `kind/namespace/name@hash`, one for each hash of an object, sorted by object."""
     return list(_lines(inventory))
 
 

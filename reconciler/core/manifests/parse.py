@@ -66,7 +66,7 @@ class Rejection:
 
     @property
     def place(self) -> str:
-        """`file:line`."""
+        """`file:line`, the file alone where no line is known, or words for the GitSync itself."""
         return f"{self.path}:{self.line}" if self.line else self.path or "the GitSync's spec"
 
 

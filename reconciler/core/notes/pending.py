@@ -63,7 +63,7 @@ def encode(entries: Mapping[str, PendingLine]) -> dict[str, str]:
 
 
 def oldest(entries: Mapping[str, PendingLine], most: int) -> tuple[PendingLine, ...]:
-    """In the order in which they were put."""
+    """At most so many, by the time of their events."""
     return tuple(sorted(entries.values(), key=lambda entry: (entry.record.at, entry.id))[:most])
 
 

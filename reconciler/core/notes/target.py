@@ -27,7 +27,7 @@ class NotesRefusedError(SourceError):
 
 
 class NotesContendedError(SourceError):
-    """Others kept writing to the same ref, or the Lease was lost. Nothing is wrong: later."""
+    """Others kept writing to the same ref, or the Lease was lost. Harmless: it is pushed again later."""
 
     def __init__(self, message: str) -> None:
         super().__init__("NotesContended", message)

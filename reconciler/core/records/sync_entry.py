@@ -13,7 +13,7 @@ __all__ = ["SyncEntry", "sync_history"]
 
 @dataclass(frozen=True)
 class SyncEntry(Record):
-    """One revision; passes over the same one add up."""
+    """One revision; the counts of passes over it are summed."""
 
     revision: str = ""
     """As `main@sha1:...`."""

@@ -39,7 +39,7 @@ _REWRITES = (
 _UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _REPEAT = re.compile(r"\{(\d+),(\d+)\}")
 _RE2_REPEATS = 1000
-_UNSUPPORTED = re.compile(r"\(\?(?!:)|\\[1-9]|\\u|\\p\{(?!L\}|N\}|Z\})|[*+?}]\+")
+_UNSUPPORTED = re.compile(r"\(\?(?!:)|\\[1-9]|\\u|\\p\{(?![LMNPSZ]\})|[*+?}]\+")
 
 
 def translate(pattern: str) -> str | None:

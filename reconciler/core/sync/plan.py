@@ -83,7 +83,7 @@ class Edited:
 
 @dataclass(frozen=True)
 class SyncPlan:
-    """What a pass has to do in the cluster, in lists that are carried out in the order of the fields."""
+    """What a pass has to do in the cluster. Reverts go first, then applies, and deletions when all of these are through."""
 
     to_apply: tuple[Wanted, ...] = ()
     """Changes of existing objects first, so that a change overtakes a flood of new ones."""

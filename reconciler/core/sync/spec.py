@@ -128,13 +128,13 @@ def owner_id(key: Key) -> str:
 
 
 def owner_key(owner: str) -> Key:
-    """The GitSync that an owner annotation names; None for what is no such text."""
+    """The GitSync that an owner annotation names. Nothing is checked: of a text without `/` the name is empty."""
     namespace, _, name = owner.partition("/")
     return Key(KIND, namespace, name)
 
 
 def requested(sync: Resource) -> tuple[str, ...]:
-    """Tokens that ask for a pass now: ours first, then Flux's."""
+    """Tokens that ask for a pass now: this controller's annotation first, then Flux's."""
     found = (sync.annotations.get(name) for name in (Annotation.REQUESTED_AT, Annotation.FLUX_REQUESTED_AT))
     return tuple(token for token in found if token)
 

@@ -36,7 +36,7 @@ _PAUSE = timedelta(hours=1)
 
 
 def _acting(s: Situation, decision: Decision, calls: Sequence[Call]) -> Decision:
-    """`s` is the situation before: if the calls may not go out, nothing of their intent is recorded."""
+    """`s` is the situation before their intent was recorded: what is shown if the calls may not go out."""
     return replace(decision, phase=Phase.ACTING, calls=tuple(calls), unsent=refused(s))
 
 

@@ -271,7 +271,7 @@ def _asked_for(request: RollbackRequest, records: HostingRecords, git: str, now:
     if why := _unfit(entry.content, records):
         return f"#{entry.id}: {why}"
     if request.until and until is None:
-        return f"{Annotation.ROLLBACK_UNTIL} is no time with a zone as in RFC 3339: {request.until}"
+        return f"{Annotation.ROLLBACK_UNTIL} must be a time with a zone (RFC 3339), not {request.until}"
     if until is not None and until <= now:
         return f"{Annotation.ROLLBACK_UNTIL} is over: {request.until}"
     return HoldRecord(

@@ -70,7 +70,7 @@ def region_changed(s: Situation) -> Decision | None:
     region = str(s.this.spec.get("region") or "")
     endpoint = EndpointRecord(region=region)
     records = replace(s.records, models={}, configs={}, rollout=RolloutRecord(), endpoint=endpoint)
-    message = f"nothing was made in {s.records.endpoint.region}"
+    message = f"nothing exists in {s.records.endpoint.region}; it is made in {region}"
     return replace(rendered.waiting(s.having(records), "Preparing", message), look_again=timedelta(0))
 
 
@@ -110,7 +110,7 @@ def request_not_received(s: Situation) -> Decision | None:
         return None
     if s.attempt.sends < SENDS_MAX:
         return _move(s, sends=s.attempt.sends + 1)
-    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token>"
+    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token> to send it again"
     return rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
 
 

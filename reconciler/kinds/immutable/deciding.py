@@ -216,7 +216,7 @@ def _gone(given: ImmutablePass, current: ImmutableObject, others: tuple[Immutabl
     """Deleted behind our back: made again under its name, or reported."""
     kind, this, made = given.kind, given.this, (current, *others)
     if left := given.unseen_for(current):
-        why = f"{current.name} cannot be seen yet"
+        why = f"SageMaker does not show {current.name} yet"
         return Decision(
             Phase.WAITING, "Confirming", why, given.status(made), watches=given.watches(made), look_again=left
         )

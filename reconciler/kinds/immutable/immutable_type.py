@@ -16,9 +16,15 @@ __all__ = ["ImmutableType"]
 
 @dataclass(frozen=True)
 class ImmutableType:
+    """What SageMaker never changes, and what another remote object uses for as long as that exists.
+
+    The schema's status declares `status`, `additional`, `lastUpdateTime`, `collecting`, both keys and `records`
+    (`kinds/model.py`).
+    """
+
     remote: RemoteKind
     status_name: str
-    """Legacy status key of the name."""
+    """Status key of the name."""
     status_arn: str
     records: str
     """Status key of what was made, newest first."""

@@ -92,7 +92,9 @@ def follow_run(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
             return Decision(Phase.STALLED, "ExternallyDeleted", _missing(run), **shown)
     if given.seen.misses(run):
         left = max(given.unseen_for(run.started_at), timedelta(seconds=1))
-        return Decision(Phase.WAITING, "Confirming", f"{run.name} cannot be seen yet", look_again=left, **shown)
+        return Decision(
+            Phase.WAITING, "Confirming", f"SageMaker does not show {run.name} yet", look_again=left, **shown
+        )
     return Decision(Phase.WAITING, "JobRunning", f"{run.name}: {fields.get('secondaryStatus') or run.status}", **shown)
 
 
@@ -148,7 +150,7 @@ def _missing(run: Run) -> str:
 
 
 def _notices(given: JobPass, run: Run, found: Answer, *, quiet: bool) -> tuple[Notice, ...]:
-    """`quiet`: that it is gone is reported as drift already."""
+    """`quiet`: without an Event, for drift reports already that it is gone."""
     kind = given.job.kind
     before = Run.parse(given.this.past.get("run"))
     same = before.name == run.name

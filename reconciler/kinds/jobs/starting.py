@@ -65,7 +65,8 @@ def confirm_create(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decisi
         return _confirming(given, run, earlier, why, left)
     if desired.region != run.region:
         # Nothing was made: forget it, and begin again where the spec wants it.
-        return _confirming(given, None, earlier, f"nothing was made in {run.region}", timedelta(0))
+        why = f"nothing exists in {run.region}; it is started in {desired.region}"
+        return _confirming(given, None, earlier, why, timedelta(0))
     return go_to(given, desired, earlier)
 
 

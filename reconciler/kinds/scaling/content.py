@@ -130,7 +130,8 @@ def _check(spec: Spec) -> None:
         raise _wrong("serviceNamespace", f"only {NAMESPACE} can be scaled here, not {spec['serviceNamespace']}")
     if spec["scalableDimension"] not in (INSTANCES, CONCURRENCY):
         raise _wrong(
-            "scalableDimension", f"{spec['scalableDimension']} is none of a variant: {INSTANCES} or {CONCURRENCY}"
+            "scalableDimension",
+            f"{spec['scalableDimension']} is no dimension of a variant: use {INSTANCES} or {CONCURRENCY}",
         )
     if not spec.get("resourceId"):
         raise _wrong("resourceId", "is needed: which variants to scale")

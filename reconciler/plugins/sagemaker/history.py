@@ -73,7 +73,7 @@ class Listed(Protocol):
         """As far as it is known: the commits of two entries make the diff between them."""
 
     def fits(self, wanted: str) -> bool:
-        """Whether a person means it."""
+        """Whether it is the entry that was asked for, by id or commit."""
 
     def columns(self, how: Ways) -> dict[str, str | Cell]:
         """A row of the table, by title and in order."""

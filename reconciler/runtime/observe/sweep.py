@@ -63,8 +63,8 @@ class Sweep(ABC):
     def fail(self, error: ReconcileError) -> set[Key]:
         """Give the sweep up: half a list proves nothing. The objects to wake."""
 
-    def hold(self, seconds: float) -> None:
-        """The page was not sent: go on with it later, where it stopped."""
+    def postpone(self, seconds: float) -> None:
+        """The page was throttled here and not sent: the sweep goes on with it later."""
         self.not_before = self._clock.monotonic() + seconds
 
     def _interval(self, operation: str, pages: int, pace_s: float) -> float:

@@ -133,7 +133,7 @@ class Sweeper:
                 woken |= sweep.take(answer, asked_at)
         except RateLimitedError as error:
             with self._changed:
-                sweep.hold(error.retry_after_s)
+                sweep.postpone(error.retry_after_s)
         except ReconcileError as error:
             with self._changed:
                 woken |= sweep.fail(error)

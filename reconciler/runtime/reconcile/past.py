@@ -40,7 +40,7 @@ def handled(this: Pass, *, decided: bool) -> Handled:
 
 
 def _acted_on(resource: Resource) -> dict[str, str]:
-    """Of the tokens that act once the last ones that were acted on, by their names in `Pass.tokens`."""
+    """The last value of each token that acts once which was acted on, by its name in `Pass.tokens`."""
     before = Handled.parse(resource.status.get("handled"))
     return {"retry": before.retry, "rollbackTo": before.rollback_to}
 

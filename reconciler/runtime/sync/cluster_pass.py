@@ -300,7 +300,11 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
     found, steps, done = this.found, this.steps, this.done
     if done.unsure:
         error = next(iter(done.unsure.values()))
-        return SyncOutcome(SyncVerdict.RETRYING, error.reason, f"{len(done.unsure)} objects are open: {error}")
+        return SyncOutcome(
+            SyncVerdict.RETRYING,
+            error.reason,
+            f"outcome unknown for {len(done.unsure)} objects, which are tried again: {error}",
+        )
     if found.rendered.tree_id is None:
         return SyncOutcome(SyncVerdict.STALLED, "PathNotFound", faults[0].message)
     blocked = steps.blocked or done.blocked

@@ -114,7 +114,7 @@ def test_a_suspended_object_keeps_what_is_known_and_says_why_nothing_moves() -> 
     edited = _suspended(resource(told, generation=5), Difference("git", "/spec/a", "1", "2", "kubectl-edit"))
     drifted = next(c for c in edited["conditions"] if c["type"] == "Drifted")
     assert (drifted["reason"], edited["drift"]["state"]) == ("EditedInCluster", "Drifted")
-    assert drifted["message"] == "1 differ: /spec/a; edited by kubectl-edit; nothing is corrected: Suspended"
+    assert drifted["message"] == "1 path differs: /spec/a; edited by kubectl-edit; nothing is corrected: Suspended"
     assert "Drifted" not in {c["type"] for c in _suspended(resource(edited, generation=6))["conditions"]}
 
 

@@ -1,6 +1,6 @@
 """Where a serving endpoint is not as its content says: two pure comparisons, and what of them this spec calls drift.
 
-    weight, count      careful: others have reasons to move them, so only a Correct that was written out puts them right
+    weight, count      careful: others have reasons to move them, so only a Correct that was written out corrects them
     data capture       reported only: SageMaker changes it with another configuration, and under another name
     model, configuration deleted     made again under the same name (`actions.make_parts`)
     model, configuration recreated   reported only: what somebody else made under our name is not ours to delete

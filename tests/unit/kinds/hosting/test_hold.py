@@ -45,8 +45,8 @@ KNOWN = holding(HELD)
         ("3", "", "#3 never served (RolledBack)"),
         ("5", "", "under way"),
         ("2", "", "c-old is not kept"),
-        ("1", "soon", "no time"),
-        ("1", "2027-01-01T00:00:00", "no time"),
+        ("1", "soon", "a time with a zone"),
+        ("1", "2027-01-01T00:00:00", "a time with a zone"),
         ("1", BEFORE, "is over"),
     ],
 )
