@@ -107,6 +107,11 @@ def test_any_counts_in_annotations_alone() -> None:
     assert len(anys(module(text))) == 5
 
 
+def test_names_that_stand_for_any_are_counted_where_they_are_asked_for() -> None:
+    text = "def f(status: Status, spec: Mapping[str, Json]) -> int: ..."
+    assert [one.says for one in anys(module(text), ("Any", "Status", "Json"))] == ["Status", "Json"]
+
+
 def test_public_names_and_their_docstrings() -> None:
     text = '''
         class A:
