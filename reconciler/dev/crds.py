@@ -28,13 +28,14 @@ def install(kubectl: Path, kubeconfig: Path) -> list[str]:
     named = [f"--filename={file}" for file in files]
     apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=reconciler-dev", "--output=name", *named]
     names = [line.rpartition("/")[2] for line in _run(kubectl, kubeconfig, apply).splitlines()]
-    _run(kubectl, kubeconfig, ["wait", "--for=condition=Established", f"--timeout={_SERVED_WITHIN_S:g}s", *named])
-    _await_served(kubectl, kubeconfig, names)
+    await_served(kubectl, kubeconfig, names)
     return names
 
 
-def _await_served(kubectl: Path, kubeconfig: Path, names: Sequence[str]) -> None:
-    """An established CRD answers `storage is (re)initializing` for about a second more."""
+def await_served(kubectl: Path, kubeconfig: Path, names: Sequence[str]) -> None:
+    """Until each is listed. `kubectl wait` would not do: it fails on a CRD that has no conditions yet, and an established one answers
+    `storage is (re)initializing` for about a second more.
+    """
     deadline = time.monotonic() + _SERVED_WITHIN_S
     while True:
         try:

@@ -20,6 +20,8 @@ from reconciler.core.resource import FINALIZER, Key
 from reconciler.core.schema.crd import crd
 from reconciler.core.schema.problems import manifest_problems
 from reconciler.core.schema.shapes import List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
+from reconciler.dev import binaries
+from reconciler.dev.crds import await_served
 from reconciler.dev.envfile import REGION
 from reconciler.dev.simulator import Simulator
 from reconciler.kinds import CATALOG
@@ -190,7 +192,7 @@ def installed(control_plane: Cluster, kind: Kind[Any]) -> Iterator[None]:
         return
     definition = json.dumps(crd(kind.schema, load_shape(kind.schema, LOADER, WITH_IT)))
     control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=definition)
-    control_plane.kubectl("wait", "--for=condition=Established", f"crd/{kind.schema.crd_name}")
+    await_served(binaries.kubectl(), control_plane.kubeconfig, [kind.schema.crd_name])
     yield
     control_plane.kubectl("delete", "--wait=false", f"crd/{kind.schema.crd_name}")
 
