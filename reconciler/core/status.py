@@ -30,6 +30,7 @@ from reconciler.core.drift import record
 from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
 from reconciler.core.records.drift import DriftRecord
+from reconciler.core.records.record import unreadable
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.records.source import StatusSource
 from reconciler.core.resource import Annotation, Resource
@@ -119,7 +120,7 @@ def undecided(resource: Resource, decision: Decision, now: datetime) -> dict[str
     """Status that cannot be read, with the decision's conditions: all of it stays to the letter, for whoever corrects it."""
     past = resource.status
     rendered = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
-    return {**past, **decision.status, "conditions": rendered}
+    return {**past, "conditions": rendered}
 
 
 def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Json]:
@@ -143,7 +144,8 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     # The generation that was acted on last: an edit made meanwhile is not.
     observed = past.get("observedGeneration")
     generation = observed if isinstance(observed, int) else 0
-    kept = {**past, "drift": drifted.record()} if past.get("drift") or git.edits else past
+    legible = not unreadable(DriftRecord.shape(), past.get("drift") or {})
+    kept = {**past, "drift": drifted.record()} if legible and (past.get("drift") or git.edits) else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 
 

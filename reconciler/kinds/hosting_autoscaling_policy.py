@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reconciler.core.aws.remote import ScalingKind
 from reconciler.core.kind import Kind, Shown, StatusKeys
 from reconciler.core.records.common import status
-from reconciler.core.records.scaling import ScalingTarget, scaling_targets
+from reconciler.core.records.scaling import TARGETS, ScalingTarget, scaling_targets
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
@@ -90,11 +90,7 @@ SCHEMA = Schema(
             additional=string(),
             lastCheckTime=time(),
         ),
-        Field(
-            "targets",
-            many(ScalingTarget.shape()),
-            doc="The scalable targets and policies this object made.",
-        ),
+        TARGETS,
     ),
 )
 

@@ -140,6 +140,10 @@ SCHEMA = Schema(
         Field("endpoint", EndpointRecord.shape()),
         Field("models", many(Part.shape())),
         Field("configs", many(Part.shape())),
+        # Without it the object would pass for one that the archived operator left.
+        readable_if=tuple(
+            Requires(key, ("endpoint",)) for key in ("rollout", "history", "quarantine", "models", "configs")
+        ),
     ),
 )
 

@@ -78,7 +78,7 @@ def record(
         state = HELD
     elif decision.unknown_drift:
         state = UNKNOWN
-    elif corrected and now - moment(corrected.at) < SHOWN_FOR:
+    elif corrected and corrected.at and now - moment(corrected.at) < SHOWN_FOR:
         state = CORRECTED
     else:
         state = IN_SYNC
@@ -236,6 +236,6 @@ def _place(one: DriftDifference) -> str:
 
 def look_again(drift: DriftRecord, now: datetime) -> timedelta | None:
     """When `record` would say something else though nothing moved: a correction is an hour old, a path may be corrected again."""
-    if drift.state == CORRECTED and drift.corrected:
+    if drift.state == CORRECTED and drift.corrected and drift.corrected.at:
         return SHOWN_FOR - (now - moment(drift.corrected.at))
     return min(rests(drift, now).values(), default=None) if drift.state == STANDS else None

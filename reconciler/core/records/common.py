@@ -10,6 +10,7 @@ from reconciler.core.records.reference import UsedReference
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.records.source import StatusSource
 from reconciler.core.records.tags import TagsRecord
+from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, Structure
 from reconciler.core.schema.status import CONDITIONS, integer, many, string
 
@@ -46,6 +47,6 @@ COMMON: tuple[Field, ...] = (
 )
 
 
-def status(legacy: Structure, *more: Field) -> Structure:
+def status(legacy: Structure, *more: Field, readable_if: tuple[Rule, ...] = ()) -> Structure:
     """A kind's whole status: the archived operator's keys first, then everyone's, then the kind's own."""
-    return Structure((*legacy.fields, *COMMON, *more))
+    return Structure((*legacy.fields, *COMMON, *more), readable_if=readable_if)

@@ -43,7 +43,9 @@ def records(status: Status) -> tuple[RemoteObject, ...]:
 
 
 def _models(status: Status) -> Mapping[str, Given]:
-    return {str(pair.get("name")): Given(str(pair.get("value"))) for pair in status.get("modelNames") or ()}
+    pairs = status.get("modelNames")
+    listed = pairs if isinstance(pairs, (list, tuple)) else ()
+    return {str(one.get("name")): Given(str(one.get("value"))) for one in listed if isinstance(one, Mapping)}
 
 
 MODELS = Provider(

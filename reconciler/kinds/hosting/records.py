@@ -143,13 +143,14 @@ def garbage(records: HostingRecords, serving: Content) -> tuple[list[Part], list
     """Configurations and models of which nothing serves, nor may be rolled back to.
 
     A quarantined configuration is kept: its tag is the mirror of the quarantine. So is what nobody knows the content of, and all
-    models while it is not known which of them a kept configuration names.
+    models while it is not known which of them a kept configuration, or the one that serves, names.
     """
     hashes = {entry.hash for entry in records.history.entries if entry.open or entry.succeeded}
     hashes |= records.quarantine.hashes | {serving.hash}
     kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name == serving.config}
-    needed_known = all(records.configs[name].models for name in kept)
     needed = {model for name in kept for model in records.configs[name].models}
+    serves = {name for name in kept if name == serving.config or records.configs[name].hash == serving.hash}
+    needed_known = bool(serves) and all(records.configs[name].models for name in kept)
     return (
         [config for name, config in records.configs.items() if name not in kept and config.deletable],
         [model for name, model in records.models.items() if needed_known and name not in needed and model.deletable],

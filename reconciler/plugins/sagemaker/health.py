@@ -57,7 +57,8 @@ def look(resource: Resource) -> ObjectHealth:
 
 def seen(resource: Resource) -> bool:
     """Whether status is about the spec as it is now."""
-    return int(resource.status.get("observedGeneration") or 0) >= resource.generation
+    observed = resource.status.get("observedGeneration")
+    return isinstance(observed, int) and observed >= resource.generation
 
 
 def stalled(resource: Resource) -> bool:

@@ -97,7 +97,9 @@ def unreadable_status(this: Pass) -> TerminalError | None:
     """Status is the memory of what was made and sent. Where part of it cannot be read nothing is decided: what is not remembered
     would be made again, sent again, or deleted as nobody's.
     """
-    found = next(iter(unreadable(this.kind.schema.status, this.past)), None)
+    # Conditions remember nothing, and are written anew.
+    remembered = {key: item for key, item in this.past.items() if key != "conditions"}
+    found = next(iter(unreadable(this.kind.schema.status, remembered)), None)
     if found is None:
         return None
     name = f"{this.kind.name.lower()} {this.resource.key.name} -n {this.resource.key.namespace}"

@@ -84,7 +84,7 @@ class Reporter:
             self._recorder.undecided(this, shown(kind, this, error, as_before(this.past), this.past))
         except TerminalError as refused:
             log.warning("%s: %s; the API server stores no such status: %s", this.resource.key, error, refused)
-        return after_error(error)
+        return Next(SLOW_LOOK)
 
     def call_failed(
         self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure

@@ -84,3 +84,8 @@ def test_only_what_is_known_to_be_needed_by_nothing_is_collected(part: dict[str,
         }
     )
     assert [one.name for parts in garbage(records, Content("now", "c-now")) for one in parts] == left
+
+
+def test_no_model_is_collected_while_nobody_knows_which_of_them_serve() -> None:
+    records = HostingRecords.parse({"models": [{"name": "m-now"}, {"name": "m-old"}]})
+    assert garbage(records, Content("now", "c-now")) == ([], [])
