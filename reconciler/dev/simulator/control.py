@@ -8,7 +8,7 @@ POST   /_sim/clock          {"mode": real|scaled|manual, "factor"?}       POST /
 POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}, "clock"?: wall|simulated} replaces what was asked for before
 POST   /_sim/seed           {"region", "account"?, "calls": [{"op", "params"}]} carried out at once, in no record and
                             past throttle and rules: thousands of resources in a second or two
-POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?} merged over what is there (`settings.py`)
+POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?, "missing"?, "instance_types"?} merged over what is there (`settings.py`)
 GET    /_sim/state          clock, settings and every resource
 GET    /_sim/requests?since=ID    the record after that id         GET /_sim/metrics   Prometheus text
 POST   /_sim/reset          forget everything, moto's side too; clock mode and throttle stay
@@ -16,6 +16,7 @@ POST   /_sim/reset          forget everything, moto's side too; clock mode and t
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -134,9 +135,7 @@ class Control:
                 }
                 for row in self._world.store.all()
             ]
-        settings = self._world.settings
-        shown = {"durations": settings.durations, "switches": settings.switches, "quotas": settings.quotas}
-        return {"clock": self._clock(), "settings": shown, "resources": rows}
+        return {"clock": self._clock(), "settings": asdict(self._world.settings), "resources": rows}
 
     def _metrics(self) -> str:
         with self._world.lock:

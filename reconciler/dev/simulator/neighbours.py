@@ -6,6 +6,7 @@ Only this module and `front.py` know moto. moto keeps its backends in module glo
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.backends
@@ -54,6 +55,18 @@ class Moto:
         """The streams of a group whose names begin so; None when there is no such group."""
         found = logs_backends[scope.account][scope.region].groups.get(group)
         return None if found is None else [name for name in found.streams if name.startswith(prefix)]
+
+    def put_metrics(
+        self, scope: Scope, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float], at: float
+    ) -> None:
+        told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        moment = datetime.fromtimestamp(at, tz=UTC).replace(tzinfo=None)  # moto compares with times without a zone
+        data = [
+            {"MetricName": name, "Value": value, "Dimensions": told, "Timestamp": moment}
+            for name, value in values.items()
+        ]
+        if data:
+            cloudwatch_backends[scope.account][scope.region].put_metric_data(namespace, data)
 
     def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
         alarms = cloudwatch_backends[scope.account][scope.region].alarms
