@@ -1,5 +1,6 @@
 """What may be set differently from run to run: durations, unverified behaviour, quotas. `POST /_sim/settings` merges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -60,7 +61,7 @@ class SimulatorSettings:
     instance_types: list[str] = field(default_factory=list)
     """Such as are newer than botocore's lists (PY-5); any other that these do not know is refused."""
 
-    def merge(self, raw: dict[str, Any]) -> None:
+    def merge(self, raw: Mapping[str, Any]) -> None:
         """Raises ValueError on a name nobody reads. Lists replace what was there."""
         if unknown := set(raw) - {named.name for named in fields(self)}:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")

@@ -4,7 +4,6 @@ Describe echoes the request and adds the service's defaults and noise (SM-37 to 
 """
 
 import hashlib
-from typing import Any
 
 from reconciler.dev.simulator.kinds import training_rules as rules
 from reconciler.dev.simulator.kinds.builtin_metrics import metric_definitions
