@@ -120,6 +120,19 @@ def no_input_data(uri: str, region: str, role: str) -> ApiError:
     )
 
 
+def access_denied(service: str, who: str, action: str, resource: str, *, explicit: bool) -> ApiError:
+    """The services of the older protocols leave `Exception` out of the code and answer 403."""
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if explicit
+        else f"because no identity-based policy allows the {action} action"
+    )
+    on = "" if resource == "*" else f" on resource: {resource}"
+    message = f"User: {who} is not authorized to perform: {action}{on} {why}"
+    old = service in ("sts", "sqs", "s3", "monitoring", "iam", "ec2")
+    return ApiError("AccessDenied" if old else "AccessDeniedException", message, 403 if old else 400)
+
+
 def over_quota(quota: str, limit: int, used: int, delta: int) -> ApiError:
     return ApiError(
         "ResourceLimitExceeded",

@@ -18,6 +18,7 @@ from reconciler.dev.simulator import autoscaling, errors, wire
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.errors import ApiError, CallDroppedError
 from reconciler.dev.simulator.faults import FaultSubject
+from reconciler.dev.simulator.iam import IamEnforcer
 from reconciler.dev.simulator.neighbours import Moto
 from reconciler.dev.simulator.regions import check_region
 from reconciler.dev.simulator.requests import RequestLog
@@ -46,6 +47,7 @@ class Front:
         log: RequestLog,
         control: Control,
         moto: Moto,
+        iam: IamEnforcer,
     ) -> None:
         self._world = world
         self._sagemaker = sagemaker
@@ -53,6 +55,7 @@ class Front:
         self._log = log
         self._control = control
         self._neighbours = moto
+        self._iam = iam
         self._moto = _Services(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -68,6 +71,7 @@ class Front:
         code, effect = "OK", False
         try:
             check_region(arrival.scope.region)
+            self._iam.check(arrival, _said(environ, body))
             code, effect, sent = self._serve(environ, arrival, body, start_response)
         except ApiError as refusal:
             code = refusal.code
@@ -115,9 +119,8 @@ class Front:
             return Arrival("sagemaker", op, scope, access_key, self._sagemaker.key(op, body))
         if smithy := _SMITHY_PATH.search(path):
             return Arrival(service, smithy[1], scope, access_key)
-        form = parse_qs(body.decode("latin-1")) if wire.is_form(environ) else {}
-        op = op or form.get("Action", [environ["REQUEST_METHOD"]])[0]
-        fields = {name: values[0] for name, values in form.items()} or _fields(environ, body)
+        fields = _said(environ, body)
+        op = op or str(fields.get("Action", environ["REQUEST_METHOD"]))
         key = next((str(fields[name]) for name in _NAMES if fields.get(name)), "" if fields else path.strip("/"))
         return Arrival(service, op, scope, access_key, key)
 
@@ -184,7 +187,10 @@ def _replace_body(environ: Environ, body: bytes) -> None:
     environ["CONTENT_LENGTH"] = str(len(body))
 
 
-def _fields(environ: Environ, body: bytes) -> dict[str, Any]:
+def _said(environ: Environ, body: bytes) -> dict[str, Any]:
+    """The members of the request; empty where its protocol is another one, or it is none."""
+    if wire.is_form(environ):
+        return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
     if "json" not in environ.get("CONTENT_TYPE", ""):
         return {}
     try:

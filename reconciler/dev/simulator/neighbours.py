@@ -19,6 +19,7 @@ from moto.events.models import events_backends
 from moto.events.utils import EventTemplateParser
 from moto.iam.models import get_account_id_from
 from moto.logs.models import logs_backends
+from moto.sts.models import sts_backends
 
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.store import Answer
@@ -99,6 +100,11 @@ class Moto:
         if len(access_key) == 12 and access_key.isdecimal():
             return access_key
         return str(get_account_id_from(access_key))
+
+    def caller_arn(self, account: str, access_key: str) -> str:
+        """Of the session of a role that was assumed, else of a user of the key's name."""
+        role = sts_backends[account]["global"].get_assumed_role_from_access_key(access_key)
+        return role.arn if role else f"arn:aws:iam::{account}:user/{access_key or 'anonymous'}"
 
     def reset(self) -> None:
         BackendDict.reset()
