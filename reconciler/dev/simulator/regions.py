@@ -17,6 +17,9 @@ def known_regions() -> frozenset[str]:
 
 
 def check_region(region: str) -> None:
-    """Raises ApiError: where AWS has no such region there is no host, and here only the signature tells."""
-    if region not in known_regions():
+    """Raises ApiError: where AWS has no such region there is no host, and here only the signature tells.
+
+    `aws-global` and its like are what botocore signs for when STS is asked without a region.
+    """
+    if region not in known_regions() and not region.endswith("-global"):
         raise unknown_region()
