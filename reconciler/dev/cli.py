@@ -194,6 +194,40 @@ def simulator(port: int, speed: float, iam_policy: Path | None, world: Path | No
 
 
 @dev.command()
+@click.option("--profile", default="", help="Of the AWS configuration; default: boto3's chain.")
+@click.option("--region", default="", help="An account's region. Without this and the next two: the simulator.")
+@click.option("--role", default="", help="ARN of a role that SageMaker may assume and that may use the bucket.")
+@click.option("--bucket", default="", help="A bucket in the region, for a few small objects.")
+@click.option("--image", default="", help="SageMaker's image of XGBoost, in regions that are not known here.")
+@click.option("--only", multiple=True, help="A row such as SM-77, or a family such as jobs; repeat for several.")
+@click.option("--yes", is_flag=True, help="Do not ask before something is made in an account.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".dev/conformance"),
+    show_default=True,
+    help="Where the transcripts go.",
+)
+@_telling
+def conformance(
+    *, profile: str, region: str, role: str, bucket: str, image: str, only: tuple[str, ...], yes: bool, record: Path
+) -> None:
+    """Check what is believed of SageMaker (docs/sagemaker-facts.md), against the simulator or an account.
+
+    Says first what it will make and what that costs at most; takes it away at the end, also after Ctrl-C. Exit code 1 when
+    a row does not hold.
+
+    \b
+      reconciler dev conformance
+      reconciler dev conformance --only SM-77 --only immutable
+      reconciler dev conformance --region eu-west-1 --role arn:aws:iam::...:role/... --bucket mine
+    """
+    from reconciler.dev.conformance import command  # noqa: PLC0415 # boto3, which no other command needs
+
+    sys.exit(command.examine(command.Asked(profile, region, role, bucket, image), only, record, yes=yes))
+
+
+@dev.command()
 @_telling
 def binaries() -> None:
     """Find kube-apiserver, etcd and kubectl, building or fetching them once, and print where they are.
