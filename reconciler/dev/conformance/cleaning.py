@@ -64,8 +64,17 @@ def _remove_job(account: Account, kind: str, name: str) -> None:
     if look()[f"{kind}Status"] == "InProgress":
         account.call(f"Stop{kind}", **{f"{kind}Name": name})
     account.wait(look, lambda job: job[f"{kind}Status"] not in _RUNNING)
+    if kind == "HyperParameterTuningJob":
+        _remove_children(account, name)
     if kind != "TransformJob":
         account.call(f"Delete{kind}", **{f"{kind}Name": name})
+
+
+def _remove_children(account: Account, name: str) -> None:
+    """Training jobs outlive the entry of their tuning job (SM-9)."""
+    asked = {"HyperParameterTuningJobName": name}
+    for row in account.call("ListTrainingJobsForHyperParameterTuningJob", **asked)["TrainingJobSummaries"]:
+        account.call("DeleteTrainingJob", TrainingJobName=row["TrainingJobName"])
 
 
 def _remove_endpoint(account: Account, name: str) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.naming import OWNER_TAG
 from tests.integration.simulator import given
 from tests.integration.simulator.given import ACCOUNT, ROLE, Aws, arn, error
+from tests.support.simulator_control import SimControl
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/AKIDEXAMPLE"
 MODEL = arn("model", "model")
@@ -135,3 +137,11 @@ def test_a_policy_that_is_not_understood_is_refused_whole(aws: Aws) -> None:
     statement = {**CREATE, "Condition": {"DateLessThan": {"aws:CurrentTime": "2027"}}}
     assert "unknown condition operator" in aws.refused("POST", "iam", {"policy": {"Statement": [statement]}})
     assert aws.control("GET", "iam") == {"policy": None}
+
+
+def test_tests_run_under_the_shipped_policy(simulator: SimControl) -> None:
+    ours = simulator.client(access_key="testing")
+    assert error(lambda: ours.create_model(**given.model()))[0] == "AccessDeniedException", "without the owner tag"
+    owned = [{"Key": OWNER_TAG, "Value": "lab/team/Model/x"}]
+    assert error(lambda: ours.create_model(**given.model(Tags=owned))) == ("OK", "")
+    assert error(lambda: ours.delete_training_job(TrainingJobName="x"))[0] == "AccessDeniedException"
