@@ -49,7 +49,7 @@ class Account:
     """That trains and serves: SageMaker's own of XGBoost."""
     prefix: str
     """Begins every name, so that whatever is left behind is found."""
-    told: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
     """What a check learned that no row claims."""
     kept: dict[str, str] = field(default_factory=dict)
     """What one check made and later ones use."""
@@ -103,8 +103,8 @@ class Account:
     def s3(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}/{key}"
 
-    def tell(self, text: str) -> None:
-        self.told.append(text)
+    def learn(self, text: str) -> None:
+        self.learned.append(text)
 
 
 def believe(holds: object, otherwise: str) -> None:

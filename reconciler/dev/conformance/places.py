@@ -33,9 +33,9 @@ class AwsPlace:
         try:
             answer = self._clients[service]._make_api_call(operation, dict(params))  # noqa: SLF001 - by operation name
         except ClientError as error:
-            told = error.response["Error"]
+            refusal = error.response["Error"]
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            raise Refusal(told.get("Code", ""), told.get("Message", ""), status) from None
+            raise Refusal(refusal.get("Code", ""), refusal.get("Message", ""), status) from None
         answer.pop("ResponseMetadata", None)
         plain: Answer = json.loads(json.dumps(answer, default=_plain))
         return plain
@@ -86,12 +86,12 @@ class TranscriptPlace:
 
     def send(self, service: str, operation: str, params: Mapping[str, Any]) -> Answer:
         del params
-        told = next(self._calls, None)
-        if told is None or (told["service"], told["operation"]) != (service, operation):
-            raise NotAsBelievedError(f"the transcript has no {operation} here, but {told and told['operation']}")
-        if error := told.get("error"):
+        entry = next(self._calls, None)
+        if entry is None or (entry["service"], entry["operation"]) != (service, operation):
+            raise NotAsBelievedError(f"the transcript has no {operation} here, but {entry and entry['operation']}")
+        if error := entry.get("error"):
             raise Refusal(error["code"], error["message"], error["status"])
-        answer: Answer = told["answer"]
+        answer: Answer = entry["answer"]
         return answer
 
     def pause(self, seconds: float) -> None:

@@ -29,16 +29,16 @@ class RecordingPlace:
         """Before it is sent: an answer that is lost leaves something behind, too."""
 
     def send(self, service: str, operation: str, params: Mapping[str, Any]) -> Answer:
-        told: Answer = {"service": service, "operation": operation, "params": dict(params)}
-        self.calls.append(told)
+        entry: Answer = {"service": service, "operation": operation, "params": dict(params)}
+        self.calls.append(entry)
         if operation.startswith(_MADE):
             self.made.append(Made(operation, params))
         try:
-            told["answer"] = self._place.send(service, operation, params)
+            entry["answer"] = self._place.send(service, operation, params)
         except Refusal as refusal:
-            told["error"] = {"code": refusal.code, "message": refusal.message, "status": refusal.status}
+            entry["error"] = {"code": refusal.code, "message": refusal.message, "status": refusal.status}
             raise
-        answer: Answer = told["answer"]
+        answer: Answer = entry["answer"]
         return answer
 
     def pause(self, seconds: float) -> None:

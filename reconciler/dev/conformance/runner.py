@@ -23,7 +23,7 @@ class Outcome:
     check: Check
     differs: str
     """Empty where the rows hold."""
-    told: tuple[str, ...]
+    learned: tuple[str, ...]
 
 
 def chosen(rows: Sequence[str]) -> list[Check]:
@@ -74,7 +74,7 @@ def run(account: Account, checks: Sequence[Check], directory: Path, say: Say) ->
             outcome = _run(account, recording, each, directory)
             outcomes.append(outcome)
             say(f"  {'differs' if outcome.differs else 'holds  '}  {each.name} ({', '.join(each.rows)})")
-            for line in (outcome.differs, *outcome.told):
+            for line in (outcome.differs, *outcome.learned):
                 if line:
                     say(f"           {line}")
     finally:
@@ -88,7 +88,7 @@ def run(account: Account, checks: Sequence[Check], directory: Path, say: Say) ->
 
 
 def _run(account: Account, recording: RecordingPlace, check: Check, directory: Path) -> Outcome:
-    began, account.told, kept = len(recording.calls), [], dict(account.kept)
+    began, account.learned, kept = len(recording.calls), [], dict(account.kept)
     differs = ""
     try:
         check.act(account)
@@ -96,7 +96,7 @@ def _run(account: Account, recording: RecordingPlace, check: Check, directory: P
         differs = f"{type(problem).__name__}: {problem}"
     account.place.missing()
     write(directory, account, check, differs or "holds", calls=recording.calls[began:], kept=kept)
-    return Outcome(check, differs, tuple(account.told))
+    return Outcome(check, differs, tuple(account.learned))
 
 
 @contextlib.contextmanager

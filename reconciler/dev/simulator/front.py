@@ -144,7 +144,7 @@ class Front:
         return code, effect, [answer]
 
     def _moto_s_answer(self, environ: Environ, arrival: Arrival) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Moto raises what it lacks: an operation, a service. Either is told in the protocol that the caller reads."""
+        """Moto raises what it lacks: an operation, a service. Either is refused in the protocol that the caller reads."""
         try:
             return _ask(self._moto, environ)
         except NotImplementedError:

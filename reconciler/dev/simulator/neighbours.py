@@ -60,10 +60,10 @@ class Moto:
     def put_metrics(
         self, scope: Scope, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float], at: float
     ) -> None:
-        told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        pairs = [{"Name": name, "Value": value} for name, value in dimensions.items()]
         moment = datetime.fromtimestamp(at, tz=UTC).replace(tzinfo=None)  # moto compares with times without a zone
         data = [
-            {"MetricName": name, "Value": value, "Dimensions": told, "Timestamp": moment}
+            {"MetricName": name, "Value": value, "Dimensions": pairs, "Timestamp": moment}
             for name, value in values.items()
         ]
         if data:

@@ -61,7 +61,7 @@ def pages_of_application_auto_scaling(account: Account) -> None:
         refusal = account.refused(
             operation, "application-autoscaling", ServiceNamespace="sagemaker", MaxResults=most + 1
         )
-        account.tell(f"SM-150: {operation} of {most + 1}: {refusal.code}: {refusal.message}")
+        account.learn(f"SM-150: {operation} of {most + 1}: {refusal.code}: {refusal.message}")
 
 
 @check("SM-72")

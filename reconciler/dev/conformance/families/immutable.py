@@ -58,7 +58,7 @@ def variants_and_shadows(account: Account) -> None:
     refusal = account.refused(
         "CreateEndpointConfig", **requests.config(account.name("shadow"), *two), ShadowProductionVariants=shadow
     )
-    account.tell(f"SM-134: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-134: {refusal.code}: {refusal.message}")
 
 
 @check("SM-14", "SM-77")
@@ -93,4 +93,4 @@ def tags(account: Account) -> None:
     same(found["k"], "", "the value that was written last")
     many = [{"Key": f"k{number}", "Value": "v"} for number in range(49)]
     refusal = account.refused("AddTags", ResourceArn=arn, Tags=many)
-    account.tell(f"SM-17: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-17: {refusal.code}: {refusal.message}")

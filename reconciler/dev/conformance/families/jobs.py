@@ -42,7 +42,7 @@ def a_training_job(account: Account) -> None:
     same(channel["DataSource"]["S3DataSource"].get("S3DataDistributionType"), "FullyReplicated", "the distribution")
     defined = job["AlgorithmSpecification"].get("MetricDefinitions") or []
     believe("validation:rmse" in [each["Name"] for each in defined], f"metrics of the image's own: {defined}")
-    account.tell(f"SM-44: unasked are {sorted(name for name in job if 'Profiler' in name or 'Debug' in name)}")
+    account.learn(f"SM-44: unasked are {sorted(name for name in job if 'Profiler' in name or 'Debug' in name)}")
     account.refused("DeleteTrainingJob", TrainingJobName=name)
     text = "must be unique within an AWS account and region"
     account.expect("CreateTrainingJob", "ResourceInUse", text, **requests.training(account, name))
@@ -54,7 +54,7 @@ def a_training_job(account: Account) -> None:
          ["Starting", "Downloading", "Training", "Uploading"], "the secondary statuses")  # fmt: skip
     for member in ("ModelArtifacts", "BillableTimeInSeconds", "TrainingEndTime"):
         believe(member in job, f"{member} is there at the end")
-    account.tell(f"SM-36: {[(each['Status'], each['StartTime']) for each in job['SecondaryStatusTransitions']]}")
+    account.learn(f"SM-36: {[(each['Status'], each['StartTime']) for each in job['SecondaryStatusTransitions']]}")
     (row,) = account.call("ListTrainingJobs", NameContains=name)["TrainingJobSummaries"]
     same(row["LastModifiedTime"], job["LastModifiedTime"], "LastModifiedTime of the List")
     refused = "The request was rejected because the training job is in status Completed"
@@ -98,7 +98,7 @@ def a_training_job_that_is_stopped(account: Account) -> None:
     account.call("StopTrainingJob", TrainingJobName=name)
     stopping = look(account, "TrainingJob", name)()
     same(stopping["TrainingJobStatus"], "Stopping", "the status after the Stop")
-    account.tell(f"SM-27: the secondary status is {stopping['SecondaryStatus']}")
+    account.learn(f"SM-27: the secondary status is {stopping['SecondaryStatus']}")
     same(ended(account, "TrainingJob", name)["TrainingJobStatus"], "Stopped", "how it ended")
     text = "The request was rejected because the training job is in status Stopped"
     account.expect("StopTrainingJob", VE, text, TrainingJobName=name)
@@ -134,7 +134,7 @@ def a_processing_job(account: Account) -> None:
     same(job["StoppingCondition"]["MaxRuntimeInSeconds"], 86400, "MaxRuntimeInSeconds when nobody said it")
     same(ended(account, "ProcessingJob", name)["ProcessingJobStatus"], "Completed", "how it ended")
     refusal = account.refused("StopProcessingJob", ProcessingJobName=name)
-    account.tell(f"SM-31: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-31: {refusal.code}: {refusal.message}")
     account.call("DeleteProcessingJob", ProcessingJobName=name)
 
 
@@ -204,7 +204,7 @@ def a_transform_job(account: Account) -> None:
     container = {"Image": account.image, "ModelDataUrl": account.kept["artefact"]}
     account.call("CreateModel", **requests.model(account, model, PrimaryContainer=container))
     beside = account.call("DescribeModel", ModelName=model)["PrimaryContainer"].get("ModelDataSource")
-    account.tell(f"SM-53: ModelDataSource beside ModelDataUrl is {beside}")
+    account.learn(f"SM-53: ModelDataSource beside ModelDataUrl is {beside}")
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": account.s3("data.csv")}}
     account.call(
         "CreateTransformJob", TransformJobName=name, ModelName=model, Tags=[requests.TAG],
@@ -220,6 +220,6 @@ def a_transform_job(account: Account) -> None:
     believe("LastModifiedTime" not in job, "no LastModifiedTime in the description")
     (row,) = account.call("ListTransformJobs", NameContains=name)["TransformJobSummaries"]
     believe("LastModifiedTime" in row, "LastModifiedTime in the summary")
-    account.tell(f"how it ended: {ended(account, 'TransformJob', name)['TransformJobStatus']}")
+    account.learn(f"how it ended: {ended(account, 'TransformJob', name)['TransformJobStatus']}")
     refusal = account.refused("StopTransformJob", TransformJobName=name)
-    account.tell(f"SM-31: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-31: {refusal.code}: {refusal.message}")

@@ -1,4 +1,4 @@
-"""What is refused because something is not there: the texts that errors are told apart by. Nothing is made."""
+"""What is refused because something is not there: the texts by which errors are distinguished. Nothing is made."""
 
 from reconciler.dev.conformance import requests
 from reconciler.dev.conformance.account import Account
@@ -69,7 +69,7 @@ def an_image_that_is_not_there(account: Account) -> None:
     account.place.missing(image)
     request = requests.model(account, account.name("no-image"), PrimaryContainer={"Image": image})
     refusal = account.expect("CreateModel", VE, **request)
-    account.tell(f"SM-90: {refusal.message}")
+    account.learn(f"SM-90: {refusal.message}")
 
 
 @check("SM-86")
@@ -96,7 +96,7 @@ def a_role_of_another_partition(account: Account) -> None:
     other = "aws-cn" if account.partition == "aws" else "aws"
     role = f"arn:{other}:{account.role.split(':', 2)[2]}"
     refusal = account.refused("CreateModel", **requests.model(account, account.name("abroad"), ExecutionRoleArn=role))
-    account.tell(f"SM-100: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-100: {refusal.code}: {refusal.message}")
 
 
 @check("SM-145", "SM-147")

@@ -68,7 +68,7 @@ def an_update(account: Account) -> None:
     found = settled(account)
     same((found["EndpointStatus"], found["EndpointConfigName"]), ("InService", account.name("two")), "how it ended")
     refusal = account.refused("UpdateEndpoint", EndpointName=name, EndpointConfigName=account.name("two"))
-    account.tell(f"SM-119: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-119: {refusal.code}: {refusal.message}")
 
 
 @check("SM-65", "SM-66", "SM-131")
@@ -94,7 +94,7 @@ def two_capacities_at_once(account: Account) -> None:
     refusal = account.refused(
         "UpdateEndpointWeightsAndCapacities", EndpointName=account.name("Endpoint"), DesiredWeightsAndCapacities=change
     )
-    account.tell(f"SM-132: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-132: {refusal.code}: {refusal.message}")
 
 
 @check(
@@ -114,7 +114,7 @@ def an_update_that_an_alarm_rolls_back(account: Account) -> None:
     account.call("UpdateEndpoint", EndpointName=name, EndpointConfigName=account.name("three"), DeploymentConfig=guards)
     found = settled(account)
     same((found["EndpointStatus"], found["EndpointConfigName"]), ("InService", before), "how it ended")
-    account.tell(f"SM-107: FailureReason is {found.get('FailureReason')!r}")
+    account.learn(f"SM-107: FailureReason is {found.get('FailureReason')!r}")
 
 
 @check("SM-123", "SM-124", "SM-125", makes=("a configuration",))
@@ -126,7 +126,7 @@ def guardrails_that_are_none(account: Account) -> None:
         "UpdateEndpoint", EndpointName=account.name("Endpoint"), EndpointConfigName=account.name("renamed"),
         DeploymentConfig=_ALL_AT_ONCE,
     )  # fmt: skip
-    account.tell(f"SM-125: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-125: {refusal.code}: {refusal.message}")
     percent = {"Type": "CAPACITY_PERCENT", "Value": 60}
     canary = {"Type": "CANARY", "WaitIntervalInSeconds": 0, "CanarySize": percent}
     for policy in (
@@ -137,7 +137,7 @@ def guardrails_that_are_none(account: Account) -> None:
             "UpdateEndpoint", EndpointName=account.name("Endpoint"), EndpointConfigName=account.name("three"),
             DeploymentConfig=policy,
         )  # fmt: skip
-        account.tell(f"{next(iter(policy))}: {refusal.code}: {refusal.message}")
+        account.learn(f"{next(iter(policy))}: {refusal.code}: {refusal.message}")
 
 
 @check("SM-129")
@@ -148,7 +148,7 @@ def an_alarm_that_is_not_there(account: Account) -> None:
         "UpdateEndpoint", EndpointName=account.name("Endpoint"), EndpointConfigName=account.name("three"),
         DeploymentConfig=guards,
     )  # fmt: skip
-    account.tell(f"SM-129: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-129: {refusal.code}: {refusal.message}")
 
 
 @check("SM-126", makes=("a serverless configuration",))
@@ -161,4 +161,4 @@ def guardrails_on_serverless(account: Account) -> None:
         "UpdateEndpoint", EndpointName=account.name("Endpoint"), EndpointConfigName=account.name("free"),
         DeploymentConfig=_ALL_AT_ONCE,
     )  # fmt: skip
-    account.tell(f"SM-126: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-126: {refusal.code}: {refusal.message}")

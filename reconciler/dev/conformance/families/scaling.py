@@ -44,7 +44,7 @@ def a_target(account: Account) -> None:
     (shown,) = account.call(
         "DescribeScalingPolicies", _SERVICE, ServiceNamespace="sagemaker", ResourceId=_where(account)["ResourceId"]
     )["ScalingPolicies"]
-    account.tell(f"SM-151: {sorted(shown['TargetTrackingScalingPolicyConfiguration'])}")
+    account.learn(f"SM-151: {sorted(shown['TargetTrackingScalingPolicyConfiguration'])}")
 
 
 @check("SM-152", makes=("a configuration of another instance type",))
@@ -55,7 +55,7 @@ def an_update_that_a_target_forbids(account: Account) -> None:
     refusal = account.refused(
         "UpdateEndpoint", EndpointName=account.name("Endpoint"), EndpointConfigName=account.name("larger")
     )
-    account.tell(f"SM-152: {refusal.code}: {refusal.message}")
+    account.learn(f"SM-152: {refusal.code}: {refusal.message}")
 
 
 @check("SM-140", "SM-148")
