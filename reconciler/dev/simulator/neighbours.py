@@ -19,6 +19,7 @@ from moto.events.models import events_backends
 from moto.events.utils import EventTemplateParser
 from moto.iam.models import get_account_id_from
 from moto.logs.models import logs_backends
+from moto.s3.models import FakeKey, s3_backends
 from moto.sts.models import sts_backends
 
 from reconciler.dev.simulator.scope import Scope
@@ -43,6 +44,19 @@ class Moto:
     def wants_events(self, scope: Scope) -> bool:
         buses = events_backends[scope.account][scope.region].event_buses
         return any(bus.rules for bus in buses.values())
+
+    def holds(self, scope: Scope, uri: str) -> bool | None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        found = s3_backends[scope.account][scope.partition].buckets.get(bucket)
+        if found is None:
+            return None
+        return any(name.startswith(prefix) and isinstance(key, FakeKey) for name, key in found.keys.items())
+
+    def put_object(self, scope: Scope, uri: str, body: bytes) -> None:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        backend = s3_backends[scope.account][scope.partition]
+        if bucket in backend.buckets:
+            backend.put_object(bucket, key, body)
 
     def log(self, scope: Scope, group: str, stream: str, at: float, lines: Iterable[str]) -> None:
         backend = logs_backends[scope.account][scope.region]

@@ -1,15 +1,17 @@
 """What a request leans on outside SageMaker: its role, its images, its objects in S3 (SM-86 to SM-90).
 
-The account is a generous one: whatever is well-formed exists, unless a glob of `settings.missing` says otherwise, so that
-manifests need no world built around them. What is missing is refused in the words of the service until it is there.
+The account is a generous one: whatever is well-formed exists, so that manifests need no world built around them, unless a
+glob of `settings.missing` says otherwise, or the simulated S3 has the bucket and not the object. What is missing is refused in
+the words of the service until it is there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.scope import Scope
+from reconciler.dev.simulator.world import World
 
 Request = Mapping[str, Any]
 
@@ -21,17 +23,18 @@ class Premise(NamedTuple):
     refusal: errors.ApiError
 
 
-def check(scope: Scope, op: str, request: Request, missing: Sequence[str]) -> None:
+def check(world: World, scope: Scope, op: str, request: Request) -> None:
     """Raises ApiError for the first thing that is missing."""
-    if not missing or op not in _PREMISES:
-        return
-    for premise in _PREMISES[op](scope, request):
-        if is_missing(premise.named, missing):
-            raise premise.refusal
+    if op in _PREMISES:
+        for premise in _PREMISES[op](scope, request):
+            if is_missing(world, scope, premise.named):
+                raise premise.refusal
 
 
-def is_missing(named: str, missing: Sequence[str]) -> bool:
-    return any(fnmatchcase(named, glob) for glob in missing)
+def is_missing(world: World, scope: Scope, named: str) -> bool:
+    if any(fnmatchcase(named, glob) for glob in world.settings.missing):
+        return True
+    return named.startswith("s3://") and world.neighbours.holds(scope, named) is False
 
 
 def of_model(_scope: Scope, request: Request) -> Iterator[Premise]:

@@ -107,7 +107,7 @@ class SageMaker:
         with self._world.lock:
             self._world.clock.run_due()
             now = self._world.clock.now()
-            premises.check(arrival.scope, arrival.op, request, self._world.settings.missing)
+            premises.check(self._world, arrival.scope, arrival.op, request)
             for rule in rules:
                 if rule.action["type"] in BEHIND_THE_BACK:
                     self.interfere({"name": arrival.key, **rule.action}, now, arrival.scope)

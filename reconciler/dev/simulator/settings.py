@@ -13,6 +13,7 @@ DURATIONS: dict[str, float] = {
     "training.Interrupted": 60,
     "training.Uploading": 7,
     "training.stop": 30,
+    "training.rules": 60,
     "transform.Starting": 180,
     "transform.Transforming": 100,
     "transform.stop": 30,

@@ -30,6 +30,12 @@ class Neighbours(Protocol):
     def wants_events(self, scope: Scope) -> bool:
         """False saves building a detail that no rule would look at."""
 
+    def holds(self, scope: Scope, uri: str) -> bool | None:
+        """Whether S3 has an object of this key or prefix; None where it does not have the bucket."""
+
+    def put_object(self, scope: Scope, uri: str, body: bytes) -> None:
+        """Nothing where S3 does not have the bucket."""
+
     def log(self, scope: Scope, group: str, stream: str, at: float, lines: Iterable[str]) -> None: ...
 
     def put_metrics(

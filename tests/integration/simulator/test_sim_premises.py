@@ -136,7 +136,10 @@ def test_rules_of_debugger_and_profiler_have_statuses(aws: Aws) -> None:
         return [[each["RuleEvaluationStatus"] for each in job[group]] for group in groups]
 
     assert statuses() == [["InProgress", "InProgress"], ["InProgress"]]
-    aws.advance(1000)
+    while aws.job()["TrainingJobStatus"] != "Completed":
+        aws.advance(10)
+    assert statuses() == [["InProgress", "InProgress"], ["InProgress"]], "a rule ends after the job"
+    aws.advance(60)
     assert statuses() == [["IssuesFound", "NoIssuesFound"], ["NoIssuesFound"]]
 
 
@@ -155,3 +158,29 @@ def test_metrics_of_a_training_job_are_in_cloudwatch(aws: Aws) -> None:
         Statistics=["Average"],
     )["Datapoints"]
     assert point["Average"] == pytest.approx(aws.job()["FinalMetricDataList"][0]["Value"], rel=1e-6)
+
+
+def test_an_artefact_that_is_deleted_from_its_bucket_rolls_an_update_back(aws: Aws) -> None:
+    """As ACK's end-to-end test of a failed update does it."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    container = {"Image": IMAGE, "ModelDataUrl": DATA}
+    assert error(lambda: aws.sm.create_model(**given.model("late", PrimaryContainer=container)))[0] == VE
+    s3.put_object(Bucket="bucket", Key="model.tar.gz", Body=b"-")
+    aws.sm.create_model(**given.model("late", PrimaryContainer=container))
+    s3.delete_object(Bucket="bucket", Key="model.tar.gz")
+    aws.deploy()
+    aws.sm.create_endpoint_config(**given.endpoint_config("bad", ProductionVariants=[given.variant(ModelName="late")]))
+    aws.sm.update_endpoint(EndpointName="endpoint", EndpointConfigName="bad")
+    aws.advance(1200)
+    found = aws.endpoint()
+    assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", "config-a")
+    assert f"Could not find model data at {DATA}." in found["FailureReason"]
+
+
+def test_a_training_job_leaves_its_artefact_in_the_bucket(aws: Aws) -> None:
+    aws.client("s3").create_bucket(Bucket="bucket")
+    aws.train()
+    aws.advance(1000)
+    artefact = aws.job()["ModelArtifacts"]["S3ModelArtifacts"]
+    aws.sm.create_model(**given.model("made", PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artefact}))

@@ -105,7 +105,7 @@ def _what_is_missing(call: SimulatedCall, config: SimulatedResource) -> Action:
     for variant in variants_of(config.request):
         model = call.find("Model", variant.get("ModelName", ""))
         for premise in premises.of_model(call.scope, model.request if model else {}):
-            if premises.is_missing(premise.named, call.world.settings.missing):
+            if premises.is_missing(call.world, call.scope, premise.named):
                 return {"outcome": "rollback", "reason": premise.refusal.message}
     return {}
 

@@ -46,6 +46,8 @@ class Training:
     started: float | None = None
     ended: float | None = None
     failure: str = ""
+    rules_over: bool = False
+    """Whether the evaluations of its rules have ended: some time after the job."""
     warm_pool: Answer | None = None
     updates: Answer = field(default_factory=dict)
     """What UpdateTrainingJob changed, over the create request."""
@@ -188,6 +190,10 @@ def _end(world: World, job: SimulatedResource, status: str, secondary: str, at: 
         world.neighbours.put_metrics(
             job.scope, METRICS_NAMESPACE, {"TrainingJobName": job.name}, view.final_metrics(job), at
         )
+    if artefact := view.artefact(job):
+        world.neighbours.put_object(job.scope, artefact, b"made by the simulator")
+    if job.request.get("DebugRuleConfigurations") or profiler_rules(job):
+        world.clock.after(at, world.duration("training.rules"), lambda _due: setattr(training, "rules_over", True))
     keep_s = view.keep_alive_s(job)
     if training.warm_pool and keep_s and status == "Completed":
         training.warm_pool = {"Status": "Available", "ResourceRetainedBillableTimeInSeconds": 0}

@@ -1,6 +1,6 @@
 """Rules of Debugger and of the profiler: what is asked for, and what became of each rule's evaluation (SM-180).
 
-A rule is evaluated by a processing job of the service's own, which is not shown here; it ends with the training job.
+A rule is evaluated by a processing job of the service's own, which is not shown here; it ends some time after the training job.
 """
 
 from reconciler.dev.simulator.kinds.fields import with_defaults
@@ -10,7 +10,7 @@ _GROUPS = (
     ("DebugRuleConfigurations", "DebugRuleEvaluationStatuses"),
     ("ProfilerRuleConfigurations", "ProfilerRuleEvaluationStatuses"),
 )
-_AFTER = {"Completed": "NoIssuesFound", "Failed": "Stopped", "Stopped": "Stopped", "Stopping": "Stopping"}
+_CUT_SHORT = {"Failed": "Stopped", "Stopped": "Stopped", "Stopping": "Stopping"}
 
 
 def of_profiler(job: SimulatedResource) -> list[Answer]:
@@ -30,11 +30,10 @@ def evaluations(job: SimulatedResource) -> Answer:
 
 
 def _evaluation(job: SimulatedResource, rule: str) -> Answer:
-    status: str = job.state.plan.get("rules", {}).get(rule, "NoIssuesFound")
-    ended = _AFTER.get(job.status, "InProgress")
+    ended: str = job.state.plan.get("rules", {}).get(rule, "NoIssuesFound") if job.state.rules_over else "InProgress"
     return {
         "RuleConfigurationName": rule,
         "RuleEvaluationJobArn": job.scope.arn("processing-job", f"{job.name[:26]}-{rule[:26]}-00000000"),
-        "RuleEvaluationStatus": status if ended == "NoIssuesFound" else ended,
+        "RuleEvaluationStatus": _CUT_SHORT.get(job.status, ended),
         "LastModifiedTime": job.modified,
     }

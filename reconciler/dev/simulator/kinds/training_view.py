@@ -130,14 +130,20 @@ def _run(job: SimulatedResource) -> Answer:
     seconds = round(training.ended - training.started)
     share = _SPOT_SHARE if job.request.get("EnableManagedSpotTraining") else 1.0
     shown |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": round(seconds * share)}
-    if job.status != "Failed":
-        path = job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-        shown["ModelArtifacts"] = {"S3ModelArtifacts": f"{path}/{job.name}/output/model.tar.gz"}
+    if uri := artefact(job):
+        shown["ModelArtifacts"] = {"S3ModelArtifacts": uri}
     if metrics := final_metrics(job):
         shown["FinalMetricDataList"] = [
             {"MetricName": name, "Value": value, "Timestamp": training.ended} for name, value in metrics.items()
         ]
     return shown
+
+
+def artefact(job: SimulatedResource) -> str:
+    """Where a run that began and did not fail has left its model; empty for another."""
+    if job.state.started is None or job.state.ended is None or job.status == "Failed":
+        return ""
+    return f"{job.request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output/model.tar.gz"
 
 
 def final_metrics(job: SimulatedResource) -> dict[str, float]:
