@@ -71,7 +71,7 @@ class Front:
         code, effect = "OK", False
         try:
             check_region(arrival.scope.region)
-            self._iam.check(arrival, _said(environ, body))
+            self._iam.check(arrival, lambda: _said(environ, body))
             code, effect, sent = self._serve(environ, arrival, body, start_response)
         except ApiError as refusal:
             code = refusal.code

@@ -38,12 +38,12 @@ class IamEnforcer:
     def reset(self) -> None:
         self.enforce(self._given)
 
-    def check(self, arrival: Arrival, fields: Fields) -> None:
-        """Raises ApiError for the first right that is lacking."""
+    def check(self, arrival: Arrival, fields: Callable[[], Fields]) -> None:
+        """Raises ApiError for the first right that is lacking. `fields` reads the request: only a policy asks for that."""
         if self._policy is None or arrival.access_key.lower().startswith(PERSON):
             return
         with self._world.lock:
-            requests = list(needed(self._world, arrival, fields))
+            requests = list(needed(self._world, arrival, fields()))
         for request in requests:
             verdict = self._policy.verdict(request)
             if verdict != "allowed":
