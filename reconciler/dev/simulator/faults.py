@@ -30,8 +30,9 @@ order. Of the rules that match a call, each is applied until one ends the call (
                                                     the dependencies that is stale
     {"type": "job_outcome", "outcome": "fail", "at": "Training", "reason": "AlgorithmError: ..."}
                                                     also "stuck", "stopped", "interrupt" (spot), "complete";
-                                                    `durations` {"Training": 900} and `metrics` {"auc": 0.9} go with
-                                                    any; fixed when the job is created. `at` is a secondary
+                                                    `durations` {"Training": 900}, `metrics` {"auc": 0.9} and `rules`
+                                                    {"<rule>": "IssuesFound"} (Debugger's and the profiler's) go
+                                                    with any; fixed when the job is created. `at` is a secondary
                                                     status; "Starting" or "Transforming" of a transform job,
                                                     "Starting" or "Processing" of a processing job, which also
                                                     takes an `exit_message`. A tuning job fails or stops
