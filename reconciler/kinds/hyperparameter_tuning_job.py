@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Kind, Logs, Pass, Shown, View
@@ -18,6 +19,7 @@ from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import integer, number, pairs, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs import deciding, declaration, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -333,4 +335,5 @@ KIND: Kind[TuningObserved] = replace(
     gives={"artefact": Provider(_artefact), "tuning job": Provider(_tuning_job)},
     findings=_findings,
     logs=Logs("/aws/sagemaker/TrainingJobs", of_children=True),
+    archived=ArchivedSpec(archived_operator.TUNING_JOB, "run"),
 )

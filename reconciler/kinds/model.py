@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
@@ -14,6 +15,7 @@ from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, string, time
 from reconciler.core.values import Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
@@ -105,4 +107,9 @@ def _given(status: Status) -> Mapping[str, Given]:
     return {"": Given(name)} if name else {}
 
 
-KIND = replace(immutable_kind(SCHEMA, MODEL), gives={"model": Provider(_given)}, findings=_findings)
+KIND = replace(
+    immutable_kind(SCHEMA, MODEL),
+    gives={"model": Provider(_given)},
+    findings=_findings,
+    archived=ArchivedSpec(archived_operator.MODEL, MODEL.records, _content),
+)

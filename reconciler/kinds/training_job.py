@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision
@@ -18,6 +19,7 @@ from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import many, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -182,4 +184,5 @@ KIND = replace(
     gives={"artefact": Provider(_artefact)},
     findings=_findings,
     logs=Logs(_LOG_GROUP),
+    archived=ArchivedSpec(archived_operator.TRAINING_JOB, "run"),
 )

@@ -72,6 +72,7 @@ def known_configs(this: Pass, configs: Mapping[str, Part], endpoint_arn: str, wa
     # Of the resource's name that many characters are left in it: a generation at their end may have lost digits.
     generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", name[:_NAME_LEFT])
     edited = generation is not None and int(generation[1]) < this.resource.generation
+    edited = edited or bool(this.taken and not this.as_taken)
     if name not in configs and configs:
         return dict(configs)  # its resource is gone, and with it the configuration
     # Without its resource nobody knows who made it for what: it is used and never deleted.
