@@ -141,9 +141,14 @@ def _closely(view: View, this: Pass, seen: JobObserved) -> TuningObserved:
         seen.owners,
         seen.digests,
         seen.contents,
-        spawned=tuple(view.spawned(name)),
+        spawned=() if _was_over(this) else tuple(view.spawned(name)),
         best=_best_described(view, found),
     )
+
+
+def _was_over(this: Pass) -> bool:
+    """By the archived operator's word: the TrainingJobs that it made by then are all there are."""
+    return observed.is_first_look(this) and this.past.get(JOB.status_key) in JOB.remote.over
 
 
 def _best_described(view: View, tuning_job: Answer) -> JsonObject | None:

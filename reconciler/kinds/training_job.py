@@ -12,7 +12,7 @@ from reconciler.core.decision import Decision
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass, View
 from reconciler.core.records.common import status
-from reconciler.core.records.run import RUNS
+from reconciler.core.records.run import RUNS, RunRecords
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
@@ -173,7 +173,11 @@ def _findings(spec: Spec) -> Iterator[Problem]:
 
 
 def _artefact(status: Status) -> Mapping[str, Given] | str:
-    path = str(status.get("modelPath") or "")
+    """As Describe said: the archived operator joined its `modelPath` itself, and left out the slash."""
+    run = RunRecords.parse(status).current
+    if run is None:
+        return "was not looked at yet" if status.get(JOB.status_name) else "wrote no artefact"
+    path = run.artefact or ("" if run.name != status.get(JOB.status_name) else str(status.get("modelPath") or ""))
     return {"": Given(path, str(status.get(JOB.status_name) or ""))} if path else "wrote no artefact"
 
 

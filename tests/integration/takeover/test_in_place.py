@@ -90,7 +90,7 @@ def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
         "intent",
         "tags",
     )
-    ours += ("managedTags", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
+    ours += ("managedTags", "takenOver", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
     running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
     return {name: value for name, value in (dict(status) | running).items() if name not in ours}
 
