@@ -92,7 +92,10 @@ def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
     )
     ours += ("managedTags", "takenOver", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
     running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
-    return {name: value for name, value in (dict(status) | running).items() if name not in ours}
+    found = {name: value for name, value in (dict(status) | running).items() if name not in ours}
+    if "bestTrainingJob" in found:  # it left out what it could not read
+        found["bestTrainingJob"] = found["bestTrainingJob"]["trainingJobName"]
+    return found
 
 
 def _is_stalled(lab: Lab, key: Key) -> bool:
