@@ -90,7 +90,19 @@ def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
         "intent",
         "tags",
     )
-    ours += ("managedTags", "takenOver", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
+    ours += (
+        "managedTags",
+        "takenOver",
+        "run",
+        "runs",
+        "models",
+        "configs",
+        "targets",
+        "endpoint",
+        "rollout",
+        "history",
+        *CHECKED,
+    )
     running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
     found = {name: value for name, value in (dict(status) | running).items() if name not in ours}
     if "bestTrainingJob" in found:  # it left out what it could not read

@@ -177,7 +177,7 @@ def test_an_object_that_is_made_anew_finds_the_named_job_by_its_tags(lab: Lab, k
     lab.begin()
     lab.cluster.apply(manifest)
     lab.run(600, step_s=60)
-    assert {op for op in lab.effects(mark)} <= {"AddTags"}
+    assert set(lab.effects(mark)) <= {"AddTags"}
     assert (lab.status(key)["run"]["digest"], lab.status(key)[NAME[kind]]) == (digest, name)
 
 
@@ -202,5 +202,3 @@ def test_artefacts_are_where_describe_says(lab: Lab) -> None:
     client = lab.simulator.client(region=manifest["spec"]["region"])
     told = client.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
     assert (lab.status(key)["modelPath"], lab.status(key)["run"]["artefact"]) == (told, told)
-
-
