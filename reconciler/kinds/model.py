@@ -58,10 +58,10 @@ SCHEMA = Schema(
 )
 
 
-def _content(spec: Spec) -> JsonObject:
+def without_default_modes(spec: Spec) -> JsonObject:
     """The archived operator wrote the default mode into every container: with and without it is the same model."""
     found = dict(spec)
-    if "primaryContainer" in spec:
+    if isinstance(spec.get("primaryContainer"), Mapping):
         found["primaryContainer"] = _without_default_mode(spec["primaryContainer"])
     if "containers" in spec:
         found["containers"] = [_without_default_mode(container) for container in spec["containers"]]
@@ -80,7 +80,7 @@ MODEL = ImmutableType(
     user=ENDPOINT_CONFIG.remote,
     user_filter="CreationTimeAfter",
     used=models_of,
-    content=_content,
+    content=without_default_modes,
 )
 
 
@@ -111,5 +111,5 @@ KIND = replace(
     immutable_kind(SCHEMA, MODEL),
     gives={"model": Provider(_given)},
     findings=_findings,
-    archived=ArchivedSpec(archived_operator.MODEL, MODEL.records, _content),
+    archived=ArchivedSpec(archived_operator.MODEL, MODEL.records, without_default_modes),
 )

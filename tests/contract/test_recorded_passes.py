@@ -30,6 +30,11 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 
 STORIES = _stories()
 
+DECIDED_OTHERWISE = {
+    ("HostingDeployment decides EndpointBusy", 0): "an update that the archived operator had sent is followed as a rollout",
+}
+"""Story and number of a pass that is decided otherwise on purpose, and why; what it sends is still the same."""
+
 
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
@@ -46,6 +51,8 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             _differently_by_now(expected, found)
             if came is None and line.get("decision") is None:
                 continue
+        if (story, number) in DECIDED_OTHERWISE:
+            expected, found = {"calls": expected["calls"]}, {"calls": found["calls"]}
         if differences := list(recorded.differing(expected, found)):
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
@@ -58,7 +65,13 @@ def _differently_by_now(expected: dict[str, Any], found: dict[str, Any]) -> None
     if not found.get("status", {}).pop("takenOver", None):
         return
     for one in (expected, found):
-        (one["status"].get("run") or {}).pop("digest", None)
+        status = one["status"]
+        # A configuration of an earlier generation goes by its content, which its resources tell, and no more by its name.
+        rollout = status.get("rollout") or {}
+        known = (rollout.get("applied"), *(status.get("configs") or ()), *(status.get("history") or ()))
+        for record in (status.get("run"), *known):
+            for member in ("digest", "hash"):
+                (record or {}).pop(member, None)
     for operation, params, _ in found["calls"]:
         if operation == "AddTags":
             params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] != RUN_TAG]

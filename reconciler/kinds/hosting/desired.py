@@ -31,6 +31,7 @@ from reconciler.core.schema.shapes import List, Structure, to_request
 from reconciler.core.takeover import content_of
 from reconciler.core.values import Answer, Json, JsonObject, Params
 from reconciler.kinds.hosting.records import HostingRecords, endpoint_name
+from reconciler.kinds.model import without_default_modes
 
 VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
 """Spec keys of the variants, and what SageMaker calls them."""
@@ -150,6 +151,7 @@ def _models(this: Pass) -> tuple[DesiredModel, ...]:
         if logical in found:
             raise TerminalError(f"/spec/models/{index}/name: {logical!r} is used twice", "DuplicateName")
         content = content_of(this, shape.item, model)
+        content = without_default_modes(content) if this.taken else content
         identity = digest([this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", content])
         params = _containers(to_request(shape.item, model), model, f"/spec/models/{index}")
         found[logical] = DesiredModel(logical, remote_name(f"{key.name}-{logical}", identity), identity, params)

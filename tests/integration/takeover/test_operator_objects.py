@@ -17,6 +17,7 @@ from reconciler.core.takeover import LAST_APPLIED
 from tests.support import operator_objects
 from tests.support.lab import IMAGE, ROLE, Lab
 from tests.support.lab_git import LabGit
+from tests.support.legacy import Legacy
 from tests.support.operator_objects import NAME, WHOLE, author, is_over, over
 
 SETS = [
@@ -202,3 +203,49 @@ def test_artefacts_are_where_describe_says(lab: Lab) -> None:
     client = lab.simulator.client(region=manifest["spec"]["region"])
     told = client.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
     assert (lab.status(key)["modelPath"], lab.status(key)["run"]["artefact"]) == (told, told)
+
+
+# --- what serves ------------------------------------------------------------------------------------------------------
+
+
+def _served(spec: dict[str, Any]) -> dict[str, Any]:
+    """As an author may have written it: what says nothing, and a key that the operator did not know."""
+    model = {**spec["models"][0], "enableNetworkIsolation": False, "vpcConfig": {}}
+    capture = {"initialSamplingPercentage": 50, "destinationS3Uri": "s3://lab", "captureOptions": []}
+    return {**spec, "models": [model], "kmsKeyId": "", "dataCaptureConfig": capture}
+
+
+def _modelled(spec: dict[str, Any]) -> dict[str, Any]:
+    container = {**spec["primaryContainer"], "environment": [], "containerHostname": ""}
+    return {**spec, "primaryContainer": container, "enableNetworkIsolation": False, "inferenceExecutionConfig": {}}
+
+
+def _split(spec: dict[str, Any]) -> dict[str, Any]:
+    variants = [{**one, "acceleratorType": "", "volumeSizeInGB": 20} for one in spec["productionVariants"]]
+    return {**spec, "productionVariants": variants, "kmsKeyId": "", "tags": []}
+
+
+def _scaled(spec: dict[str, Any]) -> dict[str, Any]:
+    key = "targetTrackingScalingPolicyConfiguration"
+    return {**spec, key: {**spec[key], "disableScaleIn": False}, "suspendedState": {}, "policyName": ""}
+
+
+@pytest.mark.parametrize("git_first", [False, True], ids=["taken over, then Git", "Git, then taken over"])
+@pytest.mark.parametrize("as_author", [_served, _modelled, _split, _scaled])
+def test_what_serves_is_not_moved_by_its_authors_file(lab: Lab, as_author: Any, git_first: bool) -> None:
+    left = Legacy(lab)
+    host, model = left.endpoint("host"), left.model("net")
+    config = left.config("split", left.name_of(model, "sageMakerModelName"))
+    lab.simulator.advance(900)
+    policy = left.scaling("scale", host)
+    key = {_served: host, _modelled: model, _split: config, _scaled: policy}[as_author]
+    left.finish()
+    manifest = {**lab.cluster.objects[key], "spec": as_author(lab.cluster.objects[key]["spec"])}
+    lab.begin()
+    mark = lab.simulator.mark()
+    if not git_first:
+        lab.run(120, step_s=20)
+    from_git(lab, key, manifest, 1)
+    lab.run(1800, step_s=100)
+    assert {op for op, _ in lab.simulator.mutations(mark)} <= {"AddTags", "TagResource"}
+    assert (lab.is_ready(key), lab.status(key).get("drift", {}).get("differences")) == (True, None), lab.status(key)["conditions"]
