@@ -286,9 +286,7 @@ def _marks(this: Pass, decision: Decision) -> Mapping[str, Mapping[str, str]]:
     return {one.arn: {RUN_TAG: one.digest} for one in records if isinstance(one, Run)}
 
 
-def _calls(
-    tags: _Tags, arn: str, live: Mapping[str, str] | None, marks: Mapping[str, str]
-) -> Iterator[Call]:
+def _calls(tags: _Tags, arn: str, live: Mapping[str, str] | None, marks: Mapping[str, str]) -> Iterator[Call]:
     if wrong := tags.to_set(live):
         yield set_tags(arn, {**wrong, **(marks if OWNER_TAG in wrong else {})})
     if gone := [key for key in tags.gone if live is None or key in live]:

@@ -31,7 +31,14 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 STORIES = _stories()
 
 DECIDED_OTHERWISE = {
-    ("HostingDeployment decides EndpointBusy", 0): "an update that the archived operator had sent is followed as a rollout",
+    (
+        "HostingDeployment decides EndpointBusy",
+        0,
+    ): "an update that the archived operator had sent is followed as a rollout",
+    **dict.fromkeys(
+        [("HostingDeployment decides Preparing", 5), ("HostingDeployment decides Preparing", 61)],
+        "what the archived operator left serving is in history, so that an edit keeps it to go back to",
+    ),
 }
 """Story and number of a pass that is decided otherwise on purpose, and why; what it sends is still the same."""
 

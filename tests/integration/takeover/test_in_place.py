@@ -372,3 +372,93 @@ def _called_failed(lab: Lab, age_s: float) -> Key:
     lab.cluster.objects[key]["status"] |= refused
     lab.begin()
     return key
+
+
+# --- what the archived operator could not bring into service ----------------------------------------------------------
+
+BACK = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "Alarm rang", "after": 60}
+SILENTLY_BACK = {**BACK, "reason": ""}
+
+
+@pytest.mark.parametrize("how", [BACK, SILENTLY_BACK], ids=["with a reason", "without one"])
+@pytest.mark.parametrize("looked_s", [1800, 30], ids=["before the take-over", "after it"])
+@pytest.mark.parametrize("mode", ["Warn", "Correct"])
+def test_a_rollback_of_the_operators_update_is_one(lab: Lab, how: dict[str, Any], looked_s: float, mode: str) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": how})
+    left.update(key, "lab:2")
+    lab.simulator.clear_rules()
+    asked = left.name_of(key, "endpointConfigName")
+    lab.simulator.advance(looked_s)
+    left.finish()
+    lab.begin()
+    lab.cluster.annotate(key, drift_mode=mode)
+    mark = lab.simulator.mark()
+    lab.run(3 * 3600, step_s=60)
+    assert {op for op, _ in lab.simulator.mutations(mark)} <= {"AddTags"}
+    status = lab.status(key)
+    assert [entry["endpointConfigName"] for entry in status["quarantine"]] == [asked]
+    told = [(entry["endpointConfigName"], entry["result"]) for entry in status["history"]]
+    assert told == [(asked, "RolledBack"), (served, "Succeeded")]
+    assert (lab.reason(key), status["drift"].get("differences")) == ("RevisionQuarantined", None)
+
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host"))
+    lab.run(1800, step_s=60)
+    assert (lab.is_ready(key), lab.effects(mark)["UpdateEndpoint"]) == (True, 0)
+    assert status["endpointConfigName"] in (asked, served)
+    assert lab.status(key)["endpointConfigName"] == served
+
+
+def test_a_pending_edit_leaves_a_way_back_and_reverting_costs_nothing(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    left.finish()
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    told = [(entry["endpointConfigName"], entry["result"]) for entry in lab.status(key)["history"]]
+    assert told == [(lab.status(key)["endpointConfigName"], "Succeeded"), (served, "Succeeded")]
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host"))
+    lab.run(until=lambda: lab.is_ready(key) and lab.status(key)["endpointConfigName"] == served, step_s=60)
+    assert lab.effects(mark) == {"UpdateEndpoint": 1}  # no model and no configuration is made again
+
+
+def test_an_edit_that_was_reverted_before_it_was_carried_out_costs_nothing(lab: Lab) -> None:
+    """The generation grew twice; what is asked for is what serves."""
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    left.finish()
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.cluster.apply(hosting("host"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(1800, step_s=60)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    assert lab.is_ready(key)
+
+
+def test_an_edit_that_the_operator_could_not_carry_out_keeps_what_serves(lab: Lab) -> None:
+    """An error blanked the name of the configuration."""
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    left.finish()
+    body = lab.cluster.objects[key]
+    body["status"] = {name: value for name, value in body["status"].items() if name != "endpointConfigName"}
+    body["status"] |= {"endpointStatus": "ReconcilingEndpoint", "additional": STALE}
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    assert (served, "Succeeded") in [(one["endpointConfigName"], one["result"]) for one in lab.status(key)["history"]]
+    assert served in {row["name"] for row in lab.simulator.state()["resources"]}

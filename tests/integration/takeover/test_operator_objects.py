@@ -248,4 +248,6 @@ def test_what_serves_is_not_moved_by_its_authors_file(lab: Lab, as_author: Any, 
     from_git(lab, key, manifest, 1)
     lab.run(1800, step_s=100)
     assert {op for op, _ in lab.simulator.mutations(mark)} <= {"AddTags", "TagResource"}
-    assert (lab.is_ready(key), lab.status(key).get("drift", {}).get("differences")) == (True, None), lab.status(key)["conditions"]
+    assert (lab.is_ready(key), lab.status(key).get("drift", {}).get("differences")) == (True, None), lab.status(key)[
+        "conditions"
+    ]

@@ -155,13 +155,15 @@ def taken_over(s: Situation) -> Situation:
     configs = known_configs(s.this, s.records.configs, endpoint.arn, s.want)
     records = replace(s.records, configs=configs)
     serving = configs.get(s.live.config) if s.live else None
-    if serving is None or serving.name == asked:
+    if serving is None or s.want.content.hash == serving.hash:
         return s.having(records.with_rollout(applied=records.serving(asked)) if asked else records)
-    # What serves may be rolled back to. No commit of the object's is known to have asked for it.
+    # Not what is wanted, so it will be left: what serves may be rolled back to. No commit of the object's is known to have asked for it.
     serves = records.serving(serving.name)
     history = _opened(s, records.history, serves, SourceRecord()).closed(s.this.now, SUCCEEDED)
     s = s.having(replace(records, history=history)).with_rollout(applied=serves)
-    return _asked_for_another(s, records.serving(asked), serves) if asked in configs else s
+    if asked not in configs or asked == serving.name:
+        return s
+    return _asked_for_another(s, records.serving(asked), serves)
 
 
 def _asked_for_another(s: Situation, asked: Content, serves: Content) -> Situation:
