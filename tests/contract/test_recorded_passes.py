@@ -73,6 +73,7 @@ def _differently_by_now(expected: dict[str, Any], found: dict[str, Any]) -> None
         return
     for one in (expected, found):
         status = one["status"]
+        status.pop("lastCheckTime", None)
         # A configuration of an earlier generation goes by its content, which its resources tell, and no more by its name.
         rollout = status.get("rollout") or {}
         known = (rollout.get("applied"), *(status.get("configs") or ()), *(status.get("history") or ()))

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
 from tests.support.lab import IMAGE, ROLE, Lab, hosting
+from tests.support.lab_scaling import SERVICE
 from tests.support.legacy import STALE, Legacy
 
 OUTCOMES = {"failing": "fail", "halted": "stopped"}
@@ -462,3 +464,35 @@ def test_an_edit_that_the_operator_could_not_carry_out_keeps_what_serves(lab: La
     lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
     assert (served, "Succeeded") in [(one["endpointConfigName"], one["result"]) for one in lab.status(key)["history"]]
     assert served in {row["name"] for row in lab.simulator.state()["resources"]}
+
+
+def test_scalable_targets_get_the_owner_tag(lab: Lab) -> None:
+    left = Legacy(lab)
+    host = left.endpoint("host")
+    lab.simulator.advance(900)
+    key = left.scaling("scale", host)
+    left.finish()
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=60)
+    arn = lab.status(key)["targets"][0]["arn"]
+    tags = lab.simulator.client(SERVICE).list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert tags[OWNER_TAG] == "lab/team/HostingAutoscalingPolicy/scale"
+    assert [op for op, _ in lab.simulator.mutations(mark) if op != "AddTags"] == ["TagResource"]
+
+
+def test_the_time_of_the_last_check_lives_on_and_moves_with_what_is_shown(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    told = left.finish()[key]
+    lab.begin()
+    lab.run(600, step_s=60)
+    first = lab.status(key)["lastCheckTime"]
+    assert first >= told["lastCheckTime"]
+    written = len(lab.cluster.written)
+    lab.run(1800, step_s=60)
+    assert (lab.status(key)["lastCheckTime"], len(lab.cluster.written)) == (first, written)
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.run(until=lambda: lab.status(key)["endpointStatus"] == "Updating", step_s=60)
+    assert lab.status(key)["lastCheckTime"] > first
