@@ -33,6 +33,9 @@ LEGACY_PARENT_LABELS = ("owner_HostingDeployment_namespace", "owner_HostingDeplo
 
 _PREFIX = f"{GITOPS_GROUP}/"
 
+UNOBSERVED: Status = {"observedGeneration": -1}
+"""What the API server says for the status of an object that nobody looked at yet (the CRD's default, for kstatus): there is none."""
+
 TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
 """On a TrainingJob that stands for one of a tuning job's: the HyperparameterTuningJob's name."""
 
@@ -189,7 +192,8 @@ class Resource:
 
     @property
     def status(self) -> Status:
-        return self.body.get("status") or {}
+        found: Status = self.body.get("status") or {}
+        return {} if found == UNOBSERVED else found
 
     def with_status(self, status: Status) -> Resource:
         """Another resource; this one is not changed."""

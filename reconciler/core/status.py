@@ -123,7 +123,7 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     if condition := record.condition(drifted, looked_away, policy, before, git):
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
-    generation = int(past.get("observedGeneration") or 0)
+    generation = max(int(past.get("observedGeneration") or 0), 0)
     kept = {**past, "drift": drifted.record()} if past.get("drift") or git.edits else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 

@@ -74,8 +74,8 @@ def left_by_it(this: Pass) -> bool:
     archived, past = this.kind.archived, this.past
     if archived is None or archived.record in past:
         return False
-    untold = not any(member in past for member in RENDERED if member != "observedGeneration")
-    return bool(past.get(this.kind.keys.name)) or (untold and bool(past.keys() - {"observedGeneration"}))
+    untold = not any(member in past for member in RENDERED)
+    return bool(past.get(this.kind.keys.name)) or (untold and bool(past))
 
 
 def _first(this: Pass) -> TakenOver | None:

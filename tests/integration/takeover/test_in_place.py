@@ -382,6 +382,7 @@ BACK = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "Alarm rang
 SILENTLY_BACK = {**BACK, "reason": ""}
 
 
+@pytest.mark.holds("D-3.7")
 @pytest.mark.parametrize("how", [BACK, SILENTLY_BACK], ids=["with a reason", "without one"])
 @pytest.mark.parametrize("looked_s", [1800, 30], ids=["before the take-over", "after it"])
 @pytest.mark.parametrize("mode", ["Warn", "Correct"])
@@ -415,6 +416,7 @@ def test_a_rollback_of_the_operators_update_is_one(lab: Lab, how: dict[str, Any]
     assert lab.status(key)["endpointConfigName"] == served
 
 
+@pytest.mark.holds("D-3.7")
 def test_a_pending_edit_leaves_a_way_back_and_reverting_costs_nothing(lab: Lab) -> None:
     left = Legacy(lab)
     key = left.endpoint("host")

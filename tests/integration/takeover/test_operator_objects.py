@@ -66,6 +66,7 @@ def ran_in_sagemaker(lab: Lab, found: Mapping[str, Any]) -> None:
     client._make_api_call(operation, params)
 
 
+@pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize("objects", SETS)
 @pytest.mark.parametrize("git_first", [False, True], ids=["taken over, then Git", "Git, then taken over"])
 @pytest.mark.parametrize("kubectl", [True, False], ids=["with kubectl's annotation", "without"])
@@ -166,6 +167,7 @@ def _taken(lab: Lab, kind: str, *, named: bool) -> tuple[Key, dict[str, Any], st
     return key, manifest, str(one["status"][NAME[kind]])
 
 
+@pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize("kind", ["TrainingJob", "HyperparameterTuningJob", "BatchTransformJob"])
 def test_an_object_that_is_made_anew_finds_the_named_job_by_its_tags(lab: Lab, kind: str) -> None:
     key, manifest, name = _taken(lab, kind, named=True)
@@ -182,6 +184,7 @@ def test_an_object_that_is_made_anew_finds_the_named_job_by_its_tags(lab: Lab, k
     assert (lab.status(key)["run"]["digest"], lab.status(key)[NAME[kind]]) == (digest, name)
 
 
+@pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize("kind", sorted(NAME))
 def test_an_object_that_is_made_anew_finds_the_job_that_notes_tell_of(lab: Lab, kind: str) -> None:
     key, manifest, name = _taken(lab, kind, named=False)
@@ -230,6 +233,7 @@ def _scaled(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, key: {**spec[key], "disableScaleIn": False}, "suspendedState": {}, "policyName": ""}
 
 
+@pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize("git_first", [False, True], ids=["taken over, then Git", "Git, then taken over"])
 @pytest.mark.parametrize("as_author", [_served, _modelled, _split, _scaled])
 def test_what_serves_is_not_moved_by_its_authors_file(lab: Lab, as_author: Any, git_first: bool) -> None:

@@ -139,6 +139,7 @@ def content(this: Pass) -> str:
 FROM_GIT = {Annotation.REVISION: "main@sha1:" + "c" * 40}
 
 
+@pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize(("kind", "path", "field"), EVERY)
 def test_empty_or_absent_is_one_content_in_both_orders(kind: str, path: tuple[str, ...], field: Any) -> None:
     for author in (written(kind, path), written(kind, path, to=empty(field))):
@@ -222,7 +223,6 @@ def test_an_annotation_that_says_nothing_is_passed_over(text: str) -> None:
     "past",
     [
         pytest.param({}, id="nothing is known"),
-        pytest.param({"observedGeneration": -1}, id="nobody looked at it"),
         pytest.param({"run": {"name": "a-x", "digest": "d"}, "sageMakerTrainingJobName": "a-x"}, id="we ran it"),
         pytest.param({"conditions": [{"type": "Ready"}], "additional": "no"}, id="we failed to run it"),
     ],

@@ -185,9 +185,10 @@ def _asked_for_another(s: Situation, asked: Content, serves: Content) -> Situati
     if s.live.status != "InService" or not (s.live.failure or status in CHANGING or status == "InService"):
         return s
     reason = s.live.failure or str(s.this.past.get("failureReason") or "") or "it was rolled back before the take-over"
-    history = _opened(s, s.records.history, asked, SourceRecord()).closed(s.this.now, "RolledBack", reason)
+    result = "RolledBack"
+    history = _opened(s, s.records.history, asked, SourceRecord()).closed(s.this.now, result, reason)
     quarantine = s.records.quarantine.added(asked, reason, s.this.now)
-    notice = Notice("Warning", "RolloutRolledBack", f"{asked.config}: {reason}")
+    notice = Notice("Warning", f"Rollout{result}", f"{asked.config}: {reason}")
     return s.having(replace(s.records, history=history, quarantine=quarantine)).noticed(notice)
 
 
