@@ -1,6 +1,6 @@
 """What the archived operator made of a spec: pure functions over values.
 
-Every write of its went through its Go types: keys that they do not know were gone from the stored object, and so were false,
+Every write of its went through its Go types (LO-19): keys that they do not know were gone from the stored object, and so were false,
 "" and empty lists where the type has no pointer (`networkConfig: {enableNetworkIsolation: false}` became `{}`). So of an
 object that it worked on nobody can tell whether what is empty was written; it means the same there.
 """

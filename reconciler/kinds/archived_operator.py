@@ -1,4 +1,4 @@
-"""The keys that the archived operator's types know, by kind: what else stood in a spec was gone after its first write (LO-1).
+"""The keys that the archived operator's types know, by kind: what else stood in a spec was gone after its first write (LO-19).
 
 From its Go types (`api/v1` at e131566); tests/data/archived-operator-types.json has them whole, and a test compares the two.
 """

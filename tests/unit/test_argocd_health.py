@@ -37,7 +37,9 @@ def health(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def an_object(status: dict[str, Any] | None, spec: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
-    kind, group = ("GitSync", "sagemaker-gitops.dev/v1alpha1") if spec else ("TrainingJob", "sagemaker.aws.amazon.com/v1")
+    kind, group = (
+        ("GitSync", "sagemaker-gitops.dev/v1alpha1") if spec else ("TrainingJob", "sagemaker.aws.amazon.com/v1")
+    )
     found = {"apiVersion": group, "kind": kind, "metadata": {**FRESH, **metadata}, "spec": spec or {"region": "x"}}
     return found if status is None else {**found, "status": status}
 
@@ -52,7 +54,9 @@ def decided(phase: Phase, generation: int = 2) -> dict[str, Any]:
     ("body", "expected"),
     [
         pytest.param(an_object(None), ("Progressing", "not looked at yet"), id="new"),
-        pytest.param(an_object(dict(UNOBSERVED)), ("Progressing", "not looked at yet"), id="new, with the CRD's default"),
+        pytest.param(
+            an_object(dict(UNOBSERVED)), ("Progressing", "not looked at yet"), id="new, with the CRD's default"
+        ),
         pytest.param(an_object(decided(Phase.READY)), ("Healthy", "so"), id="ready"),
         pytest.param(an_object(decided(Phase.READY, 1)), ("Progressing", "not looked at yet"), id="edited since"),
         pytest.param(an_object(decided(Phase.WAITING)), ("Progressing", "so"), id="runs"),

@@ -498,3 +498,45 @@ def test_the_time_of_the_last_check_lives_on_and_moves_with_what_is_shown(lab: L
     lab.cluster.apply(hosting("host", image="lab:2"))
     lab.run(until=lambda: lab.status(key)["endpointStatus"] == "Updating", step_s=60)
     assert lab.status(key)["lastCheckTime"] > first
+
+
+@pytest.mark.parametrize("kind", ["TrainingJob", "HyperparameterTuningJob"])
+def test_a_reference_to_an_ended_job_takes_the_artefact_from_describe(lab: Lab, kind: str) -> None:
+    """The operator's `modelPath` has no slash; of a tuning job it is that of the best training job, which it never told."""
+    left = Legacy(lab)
+    tuning, training = left.tuning("search"), left.training("train")
+    lab.simulator.advance(3600)
+    children = left.spawn(tuning)
+    told = left.finish()
+    for one in (training, *children):
+        lab.cluster.objects[one]["status"]["modelPath"] = told[one]["modelPath"].replace("/output/", "output/", 1)
+    names = {"TrainingJob": [training, *children], "HyperparameterTuningJob": [tuning]}[kind]
+    for number, one in enumerate(names):
+        by = lab_kinds.model(f"net-{number}")
+        by["spec"]["primaryContainer"].pop("modelDataUrl", None)
+        by["spec"]["primaryContainer"]["modelDataUrlRef"] = {"kind": kind, "name": one.name}
+        lab.cluster.apply(by)
+    lab.begin()
+    lab.run(600, step_s=60)
+    client = lab.simulator.client()
+    best = told[tuning]["bestTrainingJob"]["trainingJobName"]
+    for number, one in enumerate(names):
+        job = best if one == tuning else told[one]["sageMakerTrainingJobName"]
+        artefact = client.describe_training_job(TrainingJobName=job)["ModelArtifacts"]["S3ModelArtifacts"]
+        model = lab.status(Key("Model", "team", f"net-{number}"))["sageMakerModelName"]
+        assert client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"] == artefact
+
+
+def test_an_artefact_that_only_the_operator_tells_of_is_not_given(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.training("train")
+    lab.simulator.advance(3600)
+    left.finish()
+    lab.simulator.reset()
+    by = lab_kinds.model("net")
+    by["spec"]["primaryContainer"].pop("modelDataUrl", None)
+    by["spec"]["primaryContainer"]["modelDataUrlRef"] = {"kind": "TrainingJob", "name": key.name}
+    waiting = lab.cluster.apply(by)
+    lab.begin()
+    lab.run(300, step_s=60)
+    assert (lab.reason(waiting), lab.exists()["Model"]) == ("DependencyNotReady", 0)
