@@ -173,12 +173,11 @@ def _findings(spec: Spec) -> Iterator[Problem]:
 
 
 def _artefact(status: Status) -> Mapping[str, Given] | str:
-    """As Describe said: the archived operator joined its `modelPath` itself, and left out the slash."""
+    """As Describe said: the archived operator joined its `modelPath` itself, and left out the slash (LO-18)."""
     run = RunRecords.parse(status).current
     if run is None:
         return "was not looked at yet" if status.get(JOB.status_name) else "wrote no artefact"
-    path = run.artefact or ("" if run.name != status.get(JOB.status_name) else str(status.get("modelPath") or ""))
-    return {"": Given(path, str(status.get(JOB.status_name) or ""))} if path else "wrote no artefact"
+    return {"": Given(run.artefact, run.name)} if run.artefact else "wrote no artefact"
 
 
 KIND = replace(

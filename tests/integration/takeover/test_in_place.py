@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
+from tests.support import lab_kinds
 from tests.support.lab import IMAGE, ROLE, Lab, hosting
 from tests.support.lab_scaling import SERVICE
 from tests.support.legacy import STALE, Legacy
