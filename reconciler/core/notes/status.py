@@ -57,7 +57,7 @@ def lines(
 
 
 def _jobs(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Lines:
-    # Of a job that was taken over nobody could be told before a syncer named a commit.
+    # Nothing of a job that was taken over could be noted before a syncer named a commit.
     untold = bool(after.get("takenOver")) and not before.get("source")
     runs = RunRecords.parse(after)
     past = {} if untold else {run.name: run for run in _current_last(RunRecords.parse(before))}

@@ -123,7 +123,7 @@ def _legacy_fields(given: JobPass, run: Run, found: Answer) -> dict[str, Json]:
         fields |= job.legacy_fields(this, run.name, found)
     said = str(this.past.get("additional") or "")
     if same and said and is_first_look(this) and str(fields.get("additional") or "").startswith(said):
-        fields["additional"] = said  # as the archived operator told it, which said less of a processing job
+        fields["additional"] = said  # in the words of the archived operator, which had fewer for a processing job
     return fields
 
 
