@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.decision import Call, Decision, Reply
@@ -19,6 +20,7 @@ from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.notes.past import Started
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.records.taken_over import TakenOver
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Schema
@@ -133,6 +135,10 @@ class Pass:
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None
     """The call of this pass that did not go through."""
+    taken: TakenOver | None = None
+    """Of an object that the archived operator left (`core/takeover`)."""
+    as_taken: bool = False
+    """Whether its spec still says what was carried out then."""
 
     @property
     def region(self) -> str:
@@ -225,6 +231,8 @@ class Kind(Generic[Observed]):
     """What other objects may take from one of this kind, by what `ApiDifference.reference` calls it."""
     findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
+    archived: ArchivedSpec | None = None
+    """What the archived operator knew of a spec. None: it had no such kind."""
     logs: Logs | None = None
 
     @property

@@ -33,6 +33,9 @@ LEGACY_PARENT_LABELS = ("owner_HostingDeployment_namespace", "owner_HostingDeplo
 
 _PREFIX = f"{GITOPS_GROUP}/"
 
+UNOBSERVED: Status = {"observedGeneration": -1}
+"""What the API server says for the status of an object that nobody looked at yet (the CRD's default, for kstatus): there is none."""
+
 TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
 """On a TrainingJob that stands for one of a tuning job's: the HyperparameterTuningJob's name."""
 
@@ -189,8 +192,8 @@ class Resource:
 
     @property
     def status(self) -> Status:
-        status = self.body.get("status")
-        return status if isinstance(status, Mapping) else {}
+        found = self.body.get("status")
+        return found if isinstance(found, Mapping) and found != UNOBSERVED else {}
 
     def with_status(self, status: Status) -> Resource:
         """Another resource; this one is not changed."""

@@ -143,7 +143,7 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
     observed = past.get("observedGeneration")
-    generation = observed if isinstance(observed, int) else 0
+    generation = max(observed, 0) if isinstance(observed, int) else 0
     legible = not unreadable(DriftRecord.shape(), past.get("drift") or {})
     kept = {**past, "drift": drifted.record()} if legible and (past.get("drift") or git.edits) else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.common import status
@@ -11,6 +12,7 @@ from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.status import record, string, time
 from reconciler.core.values import Answer, Json
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
@@ -75,4 +77,8 @@ JOB = JobType(
 )
 """`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
 
-KIND = replace(job_kind(SCHEMA, JOB), logs=Logs("/aws/sagemaker/TransformJobs"))
+KIND = replace(
+    job_kind(SCHEMA, JOB),
+    logs=Logs("/aws/sagemaker/TransformJobs"),
+    archived=ArchivedSpec(archived_operator.TRANSFORM_JOB, "run"),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.findings import named, twice
 from reconciler.core.records.common import status
@@ -15,6 +16,7 @@ from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, string, time
 from reconciler.core.values import Answer, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
@@ -100,4 +102,8 @@ def variants_findings(spec: Spec) -> Iterator[Problem]:
         yield Problem("/spec/shadowProductionVariants", "ShadowVariants", message)
 
 
-KIND = replace(immutable_kind(SCHEMA, ENDPOINT_CONFIG), findings=variants_findings)
+KIND = replace(
+    immutable_kind(SCHEMA, ENDPOINT_CONFIG),
+    findings=variants_findings,
+    archived=ArchivedSpec(archived_operator.ENDPOINT_CONFIG, ENDPOINT_CONFIG.records),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import ScalingKind
 from reconciler.core.kind import Kind, Shown, StatusKeys
 from reconciler.core.records.common import status
@@ -15,6 +16,7 @@ from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
 from reconciler.core.schema.status import many, record, string, time
 from reconciler.core.values import JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
 from reconciler.kinds.scaling.observed import observe
@@ -174,4 +176,5 @@ KIND = Kind(
     records=_records,
     shown=_shown,
     findings=_findings,
+    archived=ArchivedSpec(archived_operator.SCALING_POLICY, "targets"),
 )

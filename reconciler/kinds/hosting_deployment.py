@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Kind, Logs, StatusKeys
 from reconciler.core.records.common import status
@@ -17,6 +18,7 @@ from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
 from reconciler.core.schema.status import integer, many, number, pairs, record, string, time
 from reconciler.core.values import Json, JsonObject, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
@@ -194,5 +196,6 @@ KIND = Kind(
     owners=lambda seen: seen.owners,
     gives={"model": MODELS},
     findings=_findings,
+    archived=ArchivedSpec(archived_operator.HOSTING_DEPLOYMENT, "endpoint"),
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.findings import named, twice
@@ -16,6 +17,7 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.status import record, string, time
 from reconciler.core.values import Answer, Json, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
@@ -108,4 +110,9 @@ def _findings(spec: Spec) -> Iterator[Problem]:
     yield from twice(names, "/spec/processingOutputConfig/outputs", "outputName", "output name")
 
 
-KIND = replace(job_kind(SCHEMA, JOB), findings=_findings, logs=Logs(_LOG_GROUP))
+KIND = replace(
+    job_kind(SCHEMA, JOB),
+    findings=_findings,
+    logs=Logs(_LOG_GROUP),
+    archived=ArchivedSpec(archived_operator.PROCESSING_JOB, "run"),
+)

@@ -9,6 +9,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
+from reconciler.core.status import pruned
 from reconciler.core.values import Json, JsonObject, Status
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
@@ -44,7 +45,7 @@ ROOT = (REGION, SAGEMAKER_ENDPOINT)
 
 def checked(fields: JsonObject, past: Status, now: datetime) -> dict[str, Json]:
     """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
-    moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())
+    moved = any((pruned(value) or None) != (past.get(key) or None) for key, value in fields.items())
     return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}
 
 

@@ -12,6 +12,7 @@ from reconciler.core import deciding, tags
 from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision
 from reconciler.core.errors import ReconcileError
+from reconciler.core.naming import RUN_TAG
 from reconciler.kinds import KINDS
 from tests.support import recorded
 from tests.support.lab import PARTITIONS, loaded_kinds
@@ -29,6 +30,18 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 
 STORIES = _stories()
 
+DECIDED_OTHERWISE = {
+    (
+        "HostingDeployment decides EndpointBusy",
+        0,
+    ): "an update that the archived operator had sent is followed as a rollout",
+    **dict.fromkeys(
+        [("HostingDeployment decides Preparing", 5), ("HostingDeployment decides Preparing", 61)],
+        "what the archived operator left serving is in history, so that an edit keeps it to go back to",
+    ),
+}
+"""Story and number of a pass that is decided otherwise on purpose, and why; what it sends is still the same."""
+
 
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
@@ -42,16 +55,42 @@ def test_it_is_decided_as_it_was(story: str) -> None:
         else:
             found = recorded.shown(came) if came else {}
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
+            _differently_by_now(expected, found)
             if came is None and line.get("decision") is None:
                 continue
+        if (story, number) in DECIDED_OTHERWISE:
+            expected, found = {"calls": expected["calls"]}, {"calls": found["calls"]}
         if differences := list(recorded.differing(expected, found)):
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
 
 
+def _differently_by_now(expected: dict[str, Any], found: dict[str, Any]) -> None:
+    """What the first pass over an object of the archived operator records and tags since (core/takeover): what was carried out.
+    A job's run goes by that, and no more by the digest of the stored spec, which is not what its author wrote.
+    """
+    if not found.get("status", {}).pop("takenOver", None):
+        return
+    for one in (expected, found):
+        status = one["status"]
+        status.pop("lastCheckTime", None)
+        # A configuration of an earlier generation goes by its content, which its resources tell, and no more by its name.
+        rollout = status.get("rollout") or {}
+        known = (rollout.get("applied"), *(status.get("configs") or ()), *(status.get("history") or ()))
+        for record in (status.get("run"), *known):
+            for member in ("digest", "hash"):
+                (record or {}).pop(member, None)
+    for operation, params, _ in found["calls"]:
+        if operation == "AddTags":
+            params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] != RUN_TAG]
+
+
 def told_again(line: Mapping[str, Any]) -> Decision | None:
     kind, shape = _KINDS[line["kind"]], loaded_kinds().shapes[line["kind"]]
-    view: Any = recorded.RecordedView(line["view"])
+    # An ended job of the archived operator's is described once, by now: for its ARN and its artefact.
+    left = "run" not in line["past"] and "conditions" not in line["past"]
+    name = str(line["past"].get(kind.keys.name) or "") if kind.is_job and left else ""
+    view: Any = recorded.RecordedView(line["view"], unknown=name)
     if line["mode"] == "follow":
         this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)

@@ -157,6 +157,8 @@ class RecordedView:
     """SageMaker as it answered; another question than was asked then is a failure of the test."""
 
     log: Sequence[Sequence[Any]]
+    unknown: str = ""
+    """A name that may be described though it was not then: SageMaker knows nothing by it."""
     asked: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
@@ -171,6 +173,8 @@ class RecordedView:
                     if "raises" in came:
                         raise _error(came["raises"])
                     return read(came["answer"])
+            if name == "describe" and self.unknown and self.unknown in args:
+                return None
             raise AssertionError(f"a question that was not asked then: {said}")
 
         return answer

@@ -27,9 +27,11 @@ from reconciler.core.records.request import Handled
 from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollback, RolloutRecord
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
-from reconciler.core.schema.shapes import List, Structure, canonical, to_request
+from reconciler.core.schema.shapes import List, Structure, to_request
+from reconciler.core.takeover import content_of
 from reconciler.core.values import Answer, Json, JsonObject, Params
 from reconciler.kinds.hosting.records import HostingRecords, endpoint_name
+from reconciler.kinds.model import without_default_modes
 
 VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
 """Spec keys of the variants, and what SageMaker calls them."""
@@ -109,7 +111,7 @@ def desired_by_git(this: Pass) -> DesiredHosting:
         for name, value in to_request(this.shape, this.spec, "CreateEndpointConfig").items()
         if name not in ("Tags", "EndpointConfigName")
     }
-    written = canonical(this.shape, this.spec)
+    written = content_of(this, this.shape, this.spec)
     content = {
         one.key: value
         for one in this.shape.fields
@@ -148,9 +150,9 @@ def _models(this: Pass) -> tuple[DesiredModel, ...]:
         logical = str(model.get("name") or "")
         if logical in found:
             raise TerminalError(f"/spec/models/{index}/name: {logical!r} is used twice", "DuplicateName")
-        identity = digest(
-            [this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", canonical(shape.item, model)]
-        )
+        content = content_of(this, shape.item, model)
+        content = without_default_modes(content) if this.taken else content
+        identity = digest([this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", content])
         params = _containers(to_request(shape.item, model), model, f"/spec/models/{index}")
         found[logical] = DesiredModel(logical, remote_name(f"{key.name}-{logical}", identity), identity, params)
     return tuple(found.values())

@@ -12,7 +12,7 @@ from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.records.run import MISSING, Run
 from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.job_pass import RUN_AGAIN, JobPass
-from reconciler.kinds.jobs.observed import created_now
+from reconciler.kinds.jobs.observed import created_now, is_first_look
 from reconciler.kinds.jobs.runs import ended
 from reconciler.kinds.shared import resolved
 
@@ -123,6 +123,9 @@ def _legacy_fields(given: JobPass, run: Run, found: Answer) -> dict[str, Json]:
         fields["additional"] = ""
     if found or this.reply(job.create):
         fields |= job.legacy_fields(this, run.name, found)
+    said = str(this.past.get("additional") or "")
+    if same and said and is_first_look(this) and str(fields.get("additional") or "").startswith(said):
+        fields["additional"] = said  # in the words of the archived operator, which had fewer for a processing job
     return fields
 
 

@@ -7,8 +7,9 @@ or asked for in vain (half a resourceId, no configuration) is an error that name
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.core.archived import reduced
 from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
@@ -57,12 +58,14 @@ class DesiredScaling:
     request: Mapping[str, JsonObject]
     """The same as parameters, by operation."""
     tags: Mapping[str, str]
+    counted: JsonObject = field(default_factory=dict)
+    """What of it the hash is about."""
     puts: bool = True
     """Whether the policy is put: not where nothing of it is to be corrected, or it was taken away and is to be left so."""
 
     @property
     def hash(self) -> str:
-        return digest([self.variant.target, self.policy, self.spec])
+        return digest([self.variant.target, self.policy, self.counted])
 
     @property
     def tag_hash(self) -> str:
@@ -91,7 +94,10 @@ def desired(this: Pass) -> tuple[DesiredScaling, ...]:
     # A variant's tags do not follow the commit: a target is not registered again per revision.
     tags = {tag["Key"]: tag["Value"] for tag in tags_for(this) if tag["Key"] != COMMIT_TAG}
     variants = dict.fromkeys(_variants(spec["resourceId"], str(spec["scalableDimension"])))
-    return tuple(DesiredScaling(variant, str(spec["policyName"]), content, request, tags) for variant in variants)
+    counted = reduced(content) if this.taken else content
+    return tuple(
+        DesiredScaling(variant, str(spec["policyName"]), content, request, tags, counted) for variant in variants
+    )
 
 
 def requests(shape: Structure, spec: Spec) -> dict[str, dict[str, Json]]:

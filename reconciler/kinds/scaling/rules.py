@@ -192,9 +192,10 @@ def _drift_to_report(case: VariantCase) -> VariantPlan | None:
 
 
 def _other_tags(case: VariantCase) -> VariantPlan | None:
-    """Its tags are not as wanted, where we set any."""
+    """Its tags are not as wanted, where we set any, or are to set ours: on what the archived operator registered."""
     record = _confirmed(case)
-    if record is None or not record.arn or record.tag_hash in ("", case.desired.tag_hash):
+    ours = record is not None and (record.tag_hash or case.this.taken)
+    if record is None or not record.arn or not ours or record.tag_hash == case.desired.tag_hash:
         return None
     return VariantPlan(VariantStep.TAG, case, record, _tagging(record.arn, case.desired, record))
 

@@ -363,7 +363,7 @@ def test_a_target_that_was_registered_since_it_was_looked_for(
     assert lab.reason(HAP) == reason
 
 
-def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: Lab, console: Console) -> None:
+def test_an_object_of_the_archived_operator_is_taken_over_with_its_tags_alone(lab: Lab, console: Console) -> None:
     deploy(lab, "a", "b")
     for each in (A, B):
         console.register(each)
@@ -385,8 +385,9 @@ def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: L
     lab.settle()
     assert lab.status(HAP)["hostingAutoscalingPolicyStatus"] == "Created"
     lab.run(until=lambda: lab.is_ready(HAP))
-    assert console.changes(mark) == []
-    assert Counter(console.calls(mark)) == {"DescribeScalableTargets": 1, "DescribeScalingPolicies": 1}
+    assert console.changes(mark) == ["TagResource", "TagResource"]
+    looks = {"DescribeScalableTargets": 1, "DescribeScalingPolicies": 1}
+    assert Counter(console.calls(mark)) == {**looks, "TagResource": 2}
     assert {key: lab.status(HAP)[key] for key in status} == status
     lab.cluster.delete(HAP)
     lab.settle()

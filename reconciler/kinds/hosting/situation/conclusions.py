@@ -19,8 +19,10 @@ from reconciler.core.records.content import Content
 from reconciler.core.records.history import SUCCEEDED, SUPERSEDED, History
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
+from reconciler.core.records.rollout import Attempt
 from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
+from reconciler.core.rollout import CHANGING
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     RollbackRequest,
@@ -146,21 +148,48 @@ def _endpoint_seen(
 
 
 def taken_over(s: Situation) -> Situation:
-    """What the archived operator left is taken for what serves."""
-    config, endpoint = str(s.this.past.get("endpointConfigName") or ""), s.records.endpoint
-    if not (is_new_to_us(s.this) and endpoint.exists and config):
+    """What the archived operator left is taken for what serves, or for what it was about to bring there."""
+    asked, endpoint = str(s.this.past.get("endpointConfigName") or ""), s.records.endpoint
+    if not (is_new_to_us(s.this) and endpoint.exists):
         return s
     configs = known_configs(s.this, s.records.configs, endpoint.arn, s.want)
     records = replace(s.records, configs=configs)
-    records = records.with_rollout(applied=records.serving(config))
-    serving = configs.get(str((s.seen.endpoint or {}).get("EndpointConfigName") or ""))
-    if serving is not None and serving.name != config:
-        # It was moving the endpoint to what it asked for; what serves meanwhile may be rolled back to. No commit of the
-        # object's is known to have asked for it.
-        content = Content(serving.hash, serving.name)
-        history = _opened(s, records.history, content, SourceRecord()).closed(s.this.now, SUCCEEDED)
-        records = replace(records, history=history)
-    return s.having(records)
+    serving = configs.get(s.live.config) if s.live else None
+    if serving is None or s.want.content.hash == serving.hash:
+        return s.having(records.with_rollout(applied=records.serving(asked)) if asked else records)
+    # Not what is wanted, so it will be left: what serves may be rolled back to. No commit of the object's is known to have asked for it.
+    serves = records.serving(serving.name)
+    history = _opened(s, records.history, serves, SourceRecord()).closed(s.this.now, SUCCEEDED)
+    s = s.having(replace(records, history=history)).with_rollout(applied=serves)
+    if asked not in configs or asked == serving.name:
+        return s
+    return _asked_for_another(s, records.serving(asked), serves)
+
+
+def _asked_for_another(s: Situation, asked: Content, serves: Content) -> Situation:
+    """The archived operator had sent an update that is not in service: it is under way, or came back, which it never noticed
+    and sent again for ever.
+    """
+    assert s.live is not None  # noqa: S101 - what serves is known
+    status = str(s.this.past.get("endpointStatus") or "")
+    if s.live.status in CHANGING:
+        history = _opened(s, s.records.history, asked, SourceRecord())
+        attempt = Attempt(
+            requested=asked,
+            previous=serves,
+            last_modified_time=s.live.modified,
+            failure_before=s.live.failure,
+            requested_at=stamp(s.this.now),
+        )
+        return s.having(replace(s.records, history=history)).with_rollout(attempt=attempt, applied=asked)
+    if s.live.status != "InService" or not (s.live.failure or status in CHANGING or status == "InService"):
+        return s
+    reason = s.live.failure or str(s.this.past.get("failureReason") or "") or "it was rolled back before the take-over"
+    result = "RolledBack"
+    history = _opened(s, s.records.history, asked, SourceRecord()).closed(s.this.now, result, reason)
+    quarantine = s.records.quarantine.added(asked, reason, s.this.now)
+    notice = Notice("Warning", f"Rollout{result}", f"{asked.config}: {reason}")
+    return s.having(replace(s.records, history=history, quarantine=quarantine)).noticed(notice)
 
 
 def known_by_content(s: Situation) -> Situation:
