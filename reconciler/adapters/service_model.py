@@ -51,7 +51,7 @@ def _load(schema: Schema, loader: Loader, catalog: Catalog) -> Structure:
         fields = builder.merged(schema.sources)
         builder.all_used()
         nested = tuple(_nested(entry, loader, catalog, rules) for entry in schema.nested)
-        built = Structure((*schema.added, *nested, *fields), rules.pop("", ()))
+        built = Structure((*schema.added, *nested, *fields), rules.pop("", ()), schema.moved)
     if rules:
         raise ValueError(f"{schema.kind}: no structure is at {sorted(rules)}")
     return built
@@ -183,6 +183,7 @@ def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
             max_length=model.get("max"),
             pattern=translate(model["pattern"]) if "pattern" in model else None,
             enum=tuple(model.get("enum", ())) if name in CLOSED_ENUMS else (),
+            known=() if name in CLOSED_ENUMS else tuple(model.get("enum", ())),
         )
     if kind not in _SCALARS:
         raise ValueError(f"the type {kind} of {name} is not known")
@@ -202,7 +203,7 @@ def _changed(shape: Shape, differs: ApiDifference) -> Shape:
     match shape:
         case Scalar():
             if differs.open:
-                shape = replace(shape, pattern=None, enum=(), min_length=None, max_length=None)
+                shape = replace(shape, pattern=None, enum=(), known=(), min_length=None, max_length=None)
             if differs.supplied and shape.type == "string":
                 shape = replace(shape, min_length=None, pattern=f"(?:{shape.pattern})?" if shape.pattern else None)
             changes = {

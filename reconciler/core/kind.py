@@ -225,6 +225,8 @@ class Kind(Generic[Observed]):
     """What other objects may take from one of this kind, by what `Difference.reference` calls it."""
     findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
+    exclusive: Callable[[Spec], Iterable[tuple[str, str]]] = _nothing
+    """What two objects of this kind may not both have, and where in a spec it is named: (JSON Pointer, what)."""
     logs: Logs | None = None
 
     @property

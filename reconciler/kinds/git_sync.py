@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.schema.declaration import Column, Schema
+from reconciler.core.schema.rules import NotShorter
 from reconciler.core.schema.shapes import Field, List, Scalar, StringMap, Structure
 from reconciler.core.schema.status import CONDITIONS, integer, internal, many, record, string, time
 
@@ -126,7 +127,9 @@ SCHEMA = Schema(
     spec=Structure(
         (
             Field("repo", _REPO, required=True, doc="What to read."),
-            Field("interval", _DURATION, doc="How often to look (default 1m); a webhook makes it immediate."),
+            Field(
+                "interval", _DURATION, doc="How often to look (default 1m, at least 10s); a webhook makes it immediate."
+            ),
             Field("suspend", Scalar("boolean"), doc="Do nothing until it is false again."),
             Field(
                 "targetNamespace",
@@ -189,7 +192,13 @@ SCHEMA = Schema(
                 StringMap(Scalar("string"), Scalar("string", max_length=4096), max_items=100),
                 doc="Values for ${NAME} in manifests; only these names are replaced.",
             ),
-        )
+            Field(
+                "otherKinds",
+                Scalar("string", enum=("Reject", "Ignore")),
+                doc="What to do about objects of other API groups in the path (default Reject).",
+            ),
+        ),
+        (NotShorter("interval", "10s"),),
     ),
     status=Structure(
         (

@@ -153,6 +153,14 @@ def _findings(spec: Spec) -> Iterator[Problem]:
         yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
 
 
+def _exclusive(spec: Spec) -> Iterator[tuple[str, str]]:
+    """A variant has one scalable target per dimension, and that has one minCapacity and maxCapacity."""
+    dimension = str(spec.get("scalableDimension") or INSTANCES)
+    for index, target in enumerate(spec.get("resourceId") or ()):
+        where = f"endpoint {target.get('endpointName')}, variant {target.get('variantName')}"
+        yield f"/spec/resourceId/{index}", where if dimension == INSTANCES else f"{where}, {dimension}"
+
+
 def _records(status: Status) -> tuple[ScalingTarget, ...]:
     return tuple(scaling_targets(status).values())
 
@@ -178,4 +186,5 @@ KIND = Kind(
     records=_records,
     shown=_shown,
     findings=_findings,
+    exclusive=_exclusive,
 )

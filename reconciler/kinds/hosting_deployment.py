@@ -36,6 +36,12 @@ SCHEMA = Schema(
         Column("Rollout", ".status.rollout.stage", wide=True),
         *ADDED_COLUMNS[-1:],
     ),
+    moved=(
+        (
+            "containers",
+            "since v1 of the archived operator containers stand in spec.models[].containers, by containerHostname",
+        ),
+    ),
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(
         TAGS,

@@ -92,6 +92,8 @@ class Schema:
     added: tuple[Field, ...] = ()
     rules: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
     """Rules by the dotted path of resource keys of the structure they are about."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """Keys that the spec had before the archived operator's v1, and where to say that now."""
     spec: Structure | None = None
     """The whole spec, of a kind that no API operation describes."""
     categories: tuple[str, ...] = field(default=("sagemaker", "ml"))
