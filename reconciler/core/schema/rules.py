@@ -150,7 +150,10 @@ class NotShorter(Rule):
         return f"{self.key} must be at least {self.least}"
 
     def cel(self) -> str:
-        return f"!{_has(self.key)} || duration(self.{self.key}) >= duration('{self.least}')"
+        # What is no duration is refused by the field's own pattern, and would be an error here.
+        given = f"self.{self.key}"
+        is_one = f"{given}.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')"
+        return f"!{_has(self.key)} || !{is_one} || duration({given}) >= duration('{self.least}')"
 
     def holds(self, value: JsonObject) -> bool:
         text = value.get(self.key)
