@@ -11,6 +11,7 @@ over or kept, never an exception, because specs older than the schema are read a
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -58,7 +59,7 @@ class Scalar:
     pattern: str | None = None
     enum: tuple[str, ...] = ()
     """The closed set of values. An enum that AWS grows is not closed and stays an open string."""
-    known: tuple[str, ...] = ()
+    known: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     """Of an open string: the values that this version of the API's model knows. Others are right as well once AWS has them."""
     format: str | None = None
     secret: bool = False

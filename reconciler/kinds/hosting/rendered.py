@@ -116,7 +116,7 @@ def reference_missing(s: Situation) -> Decision:
 
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
-    release = f"annotate {Annotation.RETRY}: {what} to try it again"
+    release = f"annotate {Annotation.RETRY}: {what} (kubectl sagemaker retry) to try it again"
     return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})")
 
 

@@ -110,7 +110,7 @@ def request_not_received(s: Situation) -> Decision | None:
         return None
     if s.attempt.sends < SENDS_MAX:
         return _move(s, sends=s.attempt.sends + 1)
-    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token>"
+    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry)"
     return rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
 
 
