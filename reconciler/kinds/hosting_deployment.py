@@ -197,4 +197,5 @@ KIND = Kind(
     gives={"model": MODELS},
     findings=_findings,
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
+    checks=True,
 )

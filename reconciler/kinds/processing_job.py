@@ -19,7 +19,7 @@ from reconciler.core.values import Answer, Json, Spec
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
+from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -70,9 +70,7 @@ def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
         "additional": ": ".join(reasons) if over and found.get(JOB.remote.status_key) != "Completed" else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
     }
-    return checked(
-        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
-    )
+    return {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}
 
 
 def _ran_out(found: Answer) -> bool:
@@ -93,6 +91,7 @@ JOB = JobType(
     status_name="sageMakerProcessingJobName",
     status_key="processingJobStatus",
     working="Reconciling",
+    refused="Error",
     name_limit=63,
     legacy_fields=_legacy_fields,
     limited=_ran_out,
@@ -108,4 +107,4 @@ def _findings(spec: Spec) -> Iterator[Problem]:
     yield from twice(names, "/spec/processingOutputConfig/outputs", "outputName", "output name")
 
 
-KIND = replace(job_kind(SCHEMA, JOB), findings=_findings, logs=Logs(_LOG_GROUP))
+KIND = replace(job_kind(SCHEMA, JOB), checks=True, findings=_findings, logs=Logs(_LOG_GROUP))

@@ -29,6 +29,11 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 
 STORIES = _stories()
 
+ON_PURPOSE = {
+    "/status/transformJobStatus: 'Failed' -> 'SynchronizingK8sJobWithSageMaker'": "issue 10: no `Failed` before it ran",
+}
+"""Differences to what was decided then that are wanted, and since when."""
+
 
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
@@ -44,7 +49,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
             if came is None and line.get("decision") is None:
                 continue
-        if differences := list(recorded.differing(expected, found)):
+        if differences := [one for one in recorded.differing(expected, found) if one not in ON_PURPOSE]:
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
 

@@ -147,12 +147,23 @@ def table(
     most = 400 if wide else 40
     rows: list[list[str | Cell]] = []
     for one in found:
-        name, mode = _named(one.key, namespaced=namespaced), plain(one.drift.get("mode"))
+        name = _named(one.key, namespaced=namespaced)
         for each in one.differences:
             since, by = ago(each.get("since") or one.drift.get("since"), now), plain(each.get("by"), most)
             sides = [Cell(plain(each.get("desired"), most), "good"), Cell(plain(each.get("live"), most), "bad")]
-            rows.append([name, plain(each.get("plane")), plain(each.get("path")), *sides, since, by, mode])
+            rows.append(
+                [name, plain(each.get("plane")), plain(each.get("path")), *sides, since, by, _mode(one.drift, each)]
+            )
     return paint.table(head, rows)
+
+
+def _mode(drift: JsonObject, difference: JsonObject) -> str:
+    """What happens about it. In SageMaker not all is corrected in mode Correct: a job is never run again for drift, and counts and
+    weights are left where the mode is only the default.
+    """
+    mode = plain(drift.get("mode"))
+    reported = difference.get("plane") == "sagemaker" and difference.get("path") not in (drift.get("correcting") or ())
+    return "Warn" if mode == "Correct" and reported else mode
 
 
 def corrected_table(found: Sequence[Corrected], paint: Paint, now: datetime, *, namespaced: bool = False) -> list[str]:
