@@ -79,7 +79,9 @@ def render(
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = record.record(DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git, made=books.made)
+    drifted = record.record(
+        DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git, made=books.made
+    )
     rendered = conditions(decision)
     if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)

@@ -19,7 +19,7 @@ from reconciler.core.schema.status import integer, many, number, pairs, record, 
 from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
-from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
+from reconciler.kinds.hosting.declaration import ENDPOINT, ENDPOINT_NAME, MODELS, records, shown
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
@@ -194,7 +194,7 @@ KIND = Kind(
     records=records,
     shown=shown,
     owners=lambda seen: seen.owners,
-    gives={"model": MODELS},
+    gives={"model": MODELS, "endpoint": ENDPOINT_NAME},
     findings=_findings,
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
     checks=True,

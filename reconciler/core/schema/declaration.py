@@ -90,6 +90,10 @@ class Schema:
     differences: tuple[ApiDifference, ...] = ()
     nested: tuple[Nested, ...] = ()
     added: tuple[Field, ...] = ()
+    references: tuple[tuple[str, str, str], ...] = ()
+    """Of lists of structures that are declared by hand: (key of the list, member that a `...Ref` may stand for, what is wanted of
+    the other object).
+    """
     rules: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
     """Rules by the dotted path of resource keys of the structure they are about."""
     moved: tuple[tuple[str, str], ...] = ()
