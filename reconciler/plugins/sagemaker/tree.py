@@ -16,7 +16,7 @@ from reconciler.core.sync.spec import owner_id
 from reconciler.core.values import Status
 from reconciler.kinds import CATALOG
 from reconciler.plugins.sagemaker.health import Health, ObjectHealth, look
-from reconciler.plugins.sagemaker.kinds import SYNC, TUNING, every_kind, shown
+from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC, TUNING, every_kind, shown
 from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision
 
 
@@ -164,7 +164,7 @@ def failed(found: Forest) -> Forest:
 
 
 def _in_trouble(resource: Resource) -> bool:
-    return look(resource).health in (Health.BAD, Health.UNKNOWN)
+    return look(resource).health in (Health.BAD, Health.UNKNOWN) or bool(gone(resource))
 
 
 def _grown(blocks: Sequence[Sequence[str]], paint: Paint) -> Iterator[str]:
@@ -218,8 +218,26 @@ def _object_lines(resource: Resource, how: TreeStyle, trees: Forest) -> list[str
         "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
         for one in shown(resource, trees.catalog)
     ]
+    found += [paint(f"{type_} {name}   gone: {_NOT_PATCHED}", "bad") for type_, name in gone(resource)]
     blocks = [[line] for line in found] + _children_lines(trees.children.get(resource.key, ()), how, trees)
     return lines + list(_grown(blocks, paint))
+
+
+_NOT_PATCHED = "the endpoint serves on, but SageMaker can neither patch nor scale nor restart it"
+
+
+def gone(resource: Resource) -> list[tuple[str, str]]:
+    """What a live endpoint needs and SageMaker has no more, as (type, name): its model, its configuration."""
+    if resource.kind != HOSTING or resource.status.get("endpointStatus") in (None, "", "Failed"):
+        return []
+    differences = (resource.status.get("drift") or {}).get("differences") or ()
+    found = []
+    for one in differences:
+        path = str(one.get("path") or "")
+        type_ = "Model" if "/models/" in path else "EndpointConfig" if "endpointConfig" in path else ""
+        if type_ and one.get("plane") == "sagemaker" and one.get("live") == "(deleted)":
+            found.append((type_, plain(one.get("desired"))))
+    return found
 
 
 def _children_lines(children: Sequence[Resource], how: TreeStyle, trees: Forest) -> list[list[str]]:
@@ -301,6 +319,7 @@ def record(resource: Resource, catalog: Catalog = CATALOG, children: Sequence[Re
         "sageMaker": [
             {key: value for key, value in one._asdict().items() if value} for one in shown(resource, catalog)
         ],
+        "gone": [{"type": type_, "name": name} for type_, name in gone(resource)],
         "trainingJobs": [record(child, catalog) for child in children],
     }
     return {key: value for key, value in members.items() if value not in (None, "", [])}

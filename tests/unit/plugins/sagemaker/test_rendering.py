@@ -142,6 +142,27 @@ def test_failures_come_first_where_not_all_fits_and_alone_when_asked_for() -> No
     assert tree.failed(tree.forest([good])).branches == ()
 
 
+def test_a_live_endpoint_whose_model_or_configuration_is_gone_is_named() -> None:
+    gone = {"plane": "sagemaker", "live": "(deleted)"}
+    differences = [
+        {**gone, "path": "/spec/models/0", "desired": "churn-abc"},
+        {**gone, "path": "/status/endpointConfigName", "desired": "churn-h2"},
+        {"plane": "sagemaker", "path": "/spec/models/0/x", "desired": "a", "live": "b"},
+    ]
+    live_ = hosting(
+        ready="InService", stalled="", drift={"mode": "Warn", "state": "Drifted", "differences": differences}
+    )
+    lines = tree.text(tree.forest([live_]), HOW)
+    assert sum("gone: the endpoint serves on" in line for line in lines) == 2
+    assert any("Model churn-abc   gone" in line for line in lines)
+    assert any("EndpointConfig churn-h2   gone" in line for line in lines)
+    assert tree.record(live_)["gone"] == [
+        {"type": "Model", "name": "churn-abc"},
+        {"type": "EndpointConfig", "name": "churn-h2"},
+    ]
+    assert tree.failed(tree.forest([live_])).branches
+
+
 def test_what_an_approval_would_delete_is_listed() -> None:
     waits = {"revision": f"main@sha1:{B}", "total": 7, "objects": ["Model/a", "Model/b"]}
     lines = tree.text(
