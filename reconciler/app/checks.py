@@ -72,7 +72,7 @@ class _Area:
     path: str
     """Of the directory, below the root."""
 
-    def told(self, text: str) -> str:
+    def renamed(self, text: str) -> str:
         """A message of the sync, which names files from the root."""
         name = "" if self.name == "." else self.name.rstrip("/") + "/"
         return text.replace(self.path + "/", name) if self.path else text
@@ -217,7 +217,7 @@ class Check:
             fault = Rejection.of(path, 0, error.reason, error.message)
             rendered = Rendered((), (fault,), 1, frozenset(), None)
         self._read |= {area.root / file.path for file in area.snapshot.files(path) if _is_manifest(file.path)}
-        faults = [replace(fault, message=area.told(fault.message)) for fault in rendered.rejections]
+        faults = [replace(fault, message=area.renamed(fault.message)) for fault in rendered.rejections]
         return Checked(rendered.manifests, faults, options.parse.namespace, area.shown)
 
     def _left_out(self, area: _Area) -> None:
