@@ -97,6 +97,8 @@ def render(
     )
     if books.refused:
         status["refused"] = books.refused.record()
+    if past.get("lastCheckTime"):
+        status.setdefault("lastCheckTime", past["lastCheckTime"])  # see `last_checked`
     status["observedGeneration"] = resource.generation
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
     status["conditions"] = settle(before, rendered, resource.generation, now)
