@@ -233,7 +233,11 @@ class Kind(Generic[Observed]):
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
     archived: ArchivedSpec | None = None
     """What the archived operator knew of a spec. None: it had no such kind."""
+    exclusive: Callable[[Spec], Iterable[tuple[str, str]]] = _nothing
+    """What two objects of this kind may not both have, and where in a spec it is named: (JSON Pointer, what)."""
     logs: Logs | None = None
+    checks: bool = False
+    """Whether its status has `lastCheckTime`: the archived operator wrote it for some kinds and declared it for others."""
 
     @property
     def name(self) -> str:
@@ -257,6 +261,10 @@ class Kind(Generic[Observed]):
     def exists(self, status: Status) -> bool:
         """Whether something was made for an object, or a request is out that may have made it."""
         return any(record.exists or record.requested for record in (*self.records(status), *self.earlier(status)))
+
+    def made(self, status: Status) -> bool:
+        """Whether anything of an object is in SageMaker, or was: a request that is out has made nothing yet."""
+        return any(record.exists for record in (*self.records(status), *self.earlier(status)))
 
     def untouched(self, status: Status) -> bool:
         """Whether nothing was ever asked of AWS for an object: deleting it then needs no look there."""

@@ -53,6 +53,8 @@ class Bookkeeping:
     refused: RefusedRequest | None = None
     role: str | None = None
     """ARN of the role under which the pass works; "" the controller's own, None: not known, what status says stays."""
+    made: bool = True
+    """Whether anything of the object is in SageMaker, or was."""
     verified: datetime | None = None
     """When all that the decision is about was seen in SageMaker last."""
 
@@ -89,7 +91,9 @@ def render(
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = record.record(DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git)
+    drifted = record.record(
+        DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git, made=books.made
+    )
     rendered = conditions(decision)
     if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
@@ -105,10 +109,23 @@ def render(
     )
     if books.refused:
         status["refused"] = books.refused.record()
+    if past.get("lastCheckTime"):
+        status.setdefault("lastCheckTime", past["lastCheckTime"])  # see `last_checked`
     status["observedGeneration"] = resource.generation
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
     status["conditions"] = settle(before, rendered, resource.generation, now)
     return record.verified(status, past, books.verified)
+
+
+def last_checked(status: Status, past: Status, now: datetime) -> dict[str, Json]:
+    """`status` with the archived operator's `lastCheckTime`, which moves with anything else and never alone: an idle look
+    writes nothing.
+    """
+    before = past.get("lastCheckTime")
+    without = {key: value for key, value in status.items() if key != "lastCheckTime"}
+    same = without == {key: value for key, value in past.items() if key != "lastCheckTime"}
+    at = before if same else stamp(now)
+    return {**without, "lastCheckTime": at} if at else without
 
 
 def kept(status: Status) -> dict[str, Json]:

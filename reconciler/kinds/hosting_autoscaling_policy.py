@@ -65,8 +65,10 @@ SCHEMA = Schema(
     ),
     added=(
         *ROOT,
+        # Beside endpointName an item may have endpointRef, below.
         Field("resourceId", List(_RESOURCE_ID, min_items=1), doc="The variants to scale."),
     ),
+    references=(("resourceId", "endpointName", "endpoint"),),
     rules=(
         at("", NotGreater("minCapacity", "maxCapacity")),
         at(
@@ -140,7 +142,7 @@ def _findings(spec: Spec) -> Iterator[Problem]:
         yield Problem("/spec/resourceId", "NothingToScale", "names no variant to scale")
     for index, target in enumerate(ids):
         for key in ("endpointName", "variantName"):
-            if not target.get(key):
+            if not target.get(key) and not (key == "endpointName" and target.get("endpointRef")):
                 yield Problem(f"/spec/resourceId/{index}/{key}", "IncompleteResourceId", "is needed to find a variant")
     kinds = ("targetTrackingScalingPolicyConfiguration", "stepScalingPolicyConfiguration")
     if not any(spec.get(kind) for kind in (*kinds, "predictiveScalingPolicyConfiguration")):
@@ -149,6 +151,16 @@ def _findings(spec: Spec) -> Iterator[Problem]:
     metrics = ("predefinedMetricSpecification", "customizedMetricSpecification")
     if tracking and not any(tracking.get(metric) for metric in metrics):
         yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
+
+
+def _exclusive(spec: Spec) -> Iterator[tuple[str, str]]:
+    """A variant has one scalable target per dimension, and that has one minCapacity and maxCapacity."""
+    dimension = str(spec.get("scalableDimension") or INSTANCES)
+    for index, target in enumerate(spec.get("resourceId") or ()):
+        named = target.get("endpointRef") or {}
+        endpoint = f"{named.get('kind')} {named.get('name')}" if named else f"endpoint {target.get('endpointName')}"
+        where = f"{endpoint}, variant {target.get('variantName')}"
+        yield f"/spec/resourceId/{index}", where if dimension == INSTANCES else f"{where}, {dimension}"
 
 
 def _records(status: Status) -> tuple[ScalingTarget, ...]:
@@ -177,4 +189,5 @@ KIND = Kind(
     shown=_shown,
     findings=_findings,
     archived=ArchivedSpec(archived_operator.SCALING_POLICY, "targets"),
+    exclusive=_exclusive,
 )

@@ -21,7 +21,7 @@ from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
-from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
+from reconciler.kinds.hosting.declaration import ENDPOINT, ENDPOINT_NAME, MODELS, records, shown
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
@@ -37,6 +37,12 @@ SCHEMA = Schema(
         *ADDED_COLUMNS[:-1],
         Column("Rollout", ".status.rollout.stage", wide=True),
         *ADDED_COLUMNS[-1:],
+    ),
+    moved=(
+        (
+            "containers",
+            "since v1 of the archived operator containers stand in spec.models[].containers, by containerHostname",
+        ),
     ),
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(
@@ -194,8 +200,9 @@ KIND = Kind(
     records=records,
     shown=shown,
     owners=lambda seen: seen.owners,
-    gives={"model": MODELS},
+    gives={"model": MODELS, "endpoint": ENDPOINT_NAME},
     findings=_findings,
     archived=ArchivedSpec(archived_operator.HOSTING_DEPLOYMENT, "endpoint"),
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
+    checks=True,
 )

@@ -21,7 +21,7 @@ from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS, checked
+from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -72,9 +72,7 @@ def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
         "additional": ": ".join(reasons) if over and found.get(JOB.remote.status_key) != "Completed" else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
     }
-    return checked(
-        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
-    )
+    return {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}
 
 
 def _ran_out(found: Answer) -> bool:
@@ -95,6 +93,7 @@ JOB = JobType(
     status_name="sageMakerProcessingJobName",
     status_key="processingJobStatus",
     working="Reconciling",
+    refused="Error",
     name_limit=63,
     legacy_fields=_legacy_fields,
     limited=_ran_out,
@@ -112,6 +111,7 @@ def _findings(spec: Spec) -> Iterator[Problem]:
 
 KIND = replace(
     job_kind(SCHEMA, JOB),
+    checks=True,
     findings=_findings,
     logs=Logs(_LOG_GROUP),
     archived=ArchivedSpec(archived_operator.PROCESSING_JOB, "run"),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
-from reconciler.core.status import pruned
-from reconciler.core.values import Json, JsonObject, Status
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
 
@@ -41,12 +38,6 @@ FOREIGN_LOOK = timedelta(minutes=10)
 
 TAGS = ApiDifference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
-
-
-def checked(fields: JsonObject, past: Status, now: datetime) -> dict[str, Json]:
-    """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
-    moved = any((pruned(value) or None) != (past.get(key) or None) for key, value in fields.items())
-    return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}
 
 
 def resolved(this: Pass) -> Resolved:

@@ -41,6 +41,10 @@ DECIDED_OTHERWISE = {
     ),
 }
 """Story and number of a pass that is decided otherwise on purpose, and why; what it sends is still the same."""
+ON_PURPOSE = {
+    "/status/transformJobStatus: 'Failed' -> 'SynchronizingK8sJobWithSageMaker'": "issue 10: no `Failed` before it ran",
+}
+"""Differences to what was decided then that are wanted, and since when."""
 
 
 @pytest.mark.parametrize("story", sorted(STORIES))
@@ -60,7 +64,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
                 continue
         if (story, number) in DECIDED_OTHERWISE:
             expected, found = {"calls": expected["calls"]}, {"calls": found["calls"]}
-        if differences := list(recorded.differing(expected, found)):
+        if differences := [one for one in recorded.differing(expected, found) if one not in ON_PURPOSE]:
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
 

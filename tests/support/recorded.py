@@ -31,6 +31,8 @@ from reconciler.core.schema.shapes import Structure
 from reconciler.core.tags import TagsSeen
 
 CORPUS = Path(__file__).parent.parent / "data" / "passes.jsonl.xz"
+_WRITTEN_LATER = frozenset({"lastCheckTime"})
+"""Since issue 10 no decision has it: `core.status.last_checked` writes it for every kind for which the archived operator did."""
 _TEXTS = frozenset({"message", "additional", "reason", "stuck"})
 """Members that hold sentences for people: that there is one is compared, not how it is worded."""
 
@@ -234,7 +236,7 @@ def shown_keys() -> tuple[str, ...]:
 def comparable(value: Any, key: str = "") -> Any:
     """Without empty members, as status is written; a sentence is only there or not."""
     if isinstance(value, Mapping):
-        kept = {name: comparable(item, name) for name, item in value.items()}
+        kept = {name: comparable(item, name) for name, item in value.items() if name not in _WRITTEN_LATER}
         return {name: item for name, item in kept.items() if item not in (None, "", {}, [], False)}
     if isinstance(value, (list, tuple)):
         return [comparable(item, key) for item in value]

@@ -41,6 +41,16 @@ _SERVICE_OF = {
     ),
 }
 
+log = logging.getLogger(__name__)
+
+_READS = ("Describe", "List", "Get", "Search")
+
+
+def _log_answer(operation: str, answer: Mapping[str, Any], what: str) -> None:
+    """With the id by which AWS finds the request; it is in no status, where it would change with every try."""
+    request = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
+    log.info("%s %s", operation, what, extra={"operation": operation, "requestId": request})
+
 
 class AwsClients:
     """`read` and `write` raise only errors of `core.errors`."""
@@ -68,7 +78,9 @@ class AwsClients:
         return self._call(tenant, operation, params)
 
     def write(self, tenant: Tenant, call: Call) -> Mapping[str, Any]:
-        return self._call(tenant, call.operation, call.params)
+        answer = self._call(tenant, call.operation, call.params)
+        _log_answer(call.operation, answer, "was answered")
+        return answer
 
     def admit(self, tenant: Tenant, call: Call) -> None:
         """Keep a token for the call, so that what is written down about it is followed by it.
@@ -101,6 +113,8 @@ class AwsClients:
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
+            if not operation.startswith(_READS):
+                _log_answer(operation, getattr(error, "response", None) or {}, f"was refused: {translated}")
             if isinstance(translated, ThrottledError):
                 translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):

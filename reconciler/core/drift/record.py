@@ -64,8 +64,10 @@ def record(
     shape: Shape,
     now: datetime,
     git: GitDrift = _NOTHING,
+    made: bool = True,
 ) -> DriftRecord:
-    """`status.drift` after a decision; `past` is the record before it.
+    """`status.drift` after a decision; `past` is the record before it. `made`: whether anything of the object is in SageMaker,
+    or was: what was never made is not in sync with anything, and has no state.
 
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
     something settles. What differs from Git is known in every pass.
@@ -81,7 +83,7 @@ def record(
     elif corrected and corrected.at and now - moment(corrected.at) < SHOWN_FOR:
         state = CORRECTED
     else:
-        state = IN_SYNC
+        state = IN_SYNC if made else ""
     since = past.since if past.state == STANDS else ""
     return DriftRecord(
         str(policy.mode),

@@ -14,7 +14,7 @@ from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.values import Status
 
-__all__ = ["ENDPOINT", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
+__all__ = ["ENDPOINT", "ENDPOINT_NAME", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
 
 ENDPOINT = RemoteKind(
     "Endpoint", "Endpoints", "EndpointStatus", arn_type="endpoint", moved_by=("EndpointStatus", "LastModifiedTime")
@@ -51,6 +51,15 @@ def _models(status: Status) -> Mapping[str, Given]:
 MODELS = Provider(
     _models, choice="model", choice_doc="Which of a HostingDeployment's models; needed where it has several."
 )
+
+
+def _endpoint(status: Status) -> Mapping[str, Given] | str:
+    name = str(status.get("endpointName") or "")
+    return {"": Given(name)} if name else "has no endpoint yet"
+
+
+ENDPOINT_NAME = Provider(_endpoint)
+"""Its endpoint's name in SageMaker."""
 
 
 # --- for people -------------------------------------------------------------------------------------------------------

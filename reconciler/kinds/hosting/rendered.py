@@ -24,7 +24,6 @@ from reconciler.kinds.hosting.observed.scaling import instances_of
 from reconciler.kinds.hosting.observed.stage import stage_of
 from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
-from reconciler.kinds.shared import checked
 
 WITHOUT_ALARMS = "without its alarms: one that fires for the version it leaves would stop the rollback"
 _LEGACY = (
@@ -117,7 +116,7 @@ def reference_missing(s: Situation) -> Decision:
 
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
-    release = f"annotate {Annotation.RETRY}: {what} to try it again"
+    release = f"annotate {Annotation.RETRY}: {what} (kubectl sagemaker retry) to try it again"
     return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})")
 
 
@@ -200,8 +199,6 @@ def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str,
         fields["references"] = list(s.want.references)
         config = s.records.configs.get(s.want.content.config) or Part(s.want.content.config)
         fields["modelNames"] = held_names(config, s.want) if s.want.hold else serving_names(s.this, config, s.want)
-    if past.get("lastCheckTime"):  # the archived operator's lives on
-        fields = checked(fields, past, s.this.now)
     return {**fields, **s.records.record()}
 
 

@@ -110,7 +110,8 @@ def request_not_received(s: Situation) -> Decision | None:
         return None
     if s.attempt.sends < SENDS_MAX:
         return _move(s, sends=s.attempt.sends + 1)
-    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token> to send it again"
+    again = f"annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry) to send it again"
+    message = f"SageMaker shows no trace of {s.attempt.sends} requests; {again}"
     return rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
 
 

@@ -106,7 +106,7 @@ def _is_only_the_operators_word(job: JobType, run: Run) -> bool:
     """The archived operator said `Failed` of a transform job also when it could not ask for it or would not have an edit:
     whatever SageMaker says of the job is the truth, and where it knows none, nothing is started.
     """
-    return run.status == job.working and not run.creation_time
+    return bool(job.doubtful) and run.status == job.doubtful and not run.creation_time
 
 
 def swept(job: JobType, view: View, run: Run) -> Mapping[str, Found]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Notice, Phase
-from reconciler.core.errors import ConflictError, ReconcileError
+from reconciler.core.errors import ConflictError, DependencyError, ReconcileError, TransientError
 from reconciler.core.notes.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, tags_for
 from reconciler.core.records.run import Run
@@ -165,5 +165,7 @@ def failing(job: JobType, past: Status, error: ReconcileError) -> dict[str, Json
     """
     run = Run.parse(past.get("run"))
     if not run.started:
-        return {**past, "additional": str(error), job.status_key: job.working}
+        passing = isinstance(error, (TransientError, DependencyError)) or type(error) is ReconcileError
+        said = job.working if passing else job.refused or job.working
+        return {**past, "additional": str(error), job.status_key: said}
     return dict(past) if job.is_over(run) else {**past, "additional": str(error)}

@@ -300,6 +300,51 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
 
 @click.command(
     cls=GoCommand,
+    short_help="Let a GitSync delete what left Git.",
+    epilog="""\b
+A commit that takes more than spec.prune.maxDeletePercent of a GitSync's objects away is applied, but deletes nothing:
+PruneNeedsApproval. This names the objects and allows it, for that one commit. Deleting an object deletes what it has in
+SageMaker. Without a name the namespace's only GitSync is meant.
+
+\b
+Examples:
+  kubectl sagemaker approve growth-models --dry-run             what would be deleted
+  kubectl sagemaker approve growth-models                       allow it
+  kubectl sagemaker approve growth-models --revision 1a2b3c4    only if that is still the commit it is about
+
+\b
+Exit codes: 0 done, 1 an error or nothing to approve, 2 wrong usage.""",
+)
+@click.argument("target", metavar="[SYNC]", nargs=-1)
+@click.option("--revision", default="", metavar="SHA", help="The commit that was looked at; another one is refused.")
+@click.option("--dry-run", is_flag=True, help="Only name the objects.")
+@connected
+def approve(target: tuple[str, ...], revision: str, dry_run: bool, **parameters: Any) -> None:
+    """Approve the pruning that a GitSync waits with."""
+    session = Session.open(parameters)
+
+    from reconciler.plugins.sagemaker import releases  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.cluster import annotated  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.kinds import SYNC  # noqa: PLC0415
+
+    sync = session.cluster.named(target, [SYNC]) if target else _syncs(session.cluster, every=False)[0]
+    found = releases.approval(sync, revision)
+    more = found.total - len(found.objects)
+    terminal.note("\n".join((*found.objects, *([f"... and {more} more"] if more > 0 else []))))
+    if dry_run:
+        click.echo(f"{_called(sync)}: {found.total} objects would be deleted for {found.revision[:7]}")
+        return
+
+    def change(seen: Resource) -> dict[str, Any]:
+        # Decided again on the newest look: another commit may have come.
+        return annotated({Annotation.APPROVE_PRUNE: releases.approval(seen, found.revision).revision})
+
+    session.cluster.patch(sync.key, change)
+    click.echo(f"{_called(sync)}: {found.total} objects may be deleted for {found.revision[:7]}")
+
+
+@click.command(
+    cls=GoCommand,
     short_help="Do nothing more for a GitSync or an object.",
     epilog="""\b
 A suspended GitSync looks into Git no more; a suspended object is neither looked at nor changed in SageMaker. What runs

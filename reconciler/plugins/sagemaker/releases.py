@@ -18,7 +18,7 @@ from reconciler.core.values import JsonObject, Spec
 from reconciler.kinds.hosting.declaration import serving_entry, serving_hash
 from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
-from reconciler.plugins.sagemaker.paint import commit_of, plain
+from reconciler.plugins.sagemaker.paint import commit_in, commit_of, plain
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,36 @@ def _quarantined(resource: Resource, wanted: str) -> QuarantineEntry | None:
             f"several contents are in quarantine on {resource.key}; say --hash with one of: {listed}"
         )
     return entries[0] if entries else None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Of what a GitSync would delete."""
+
+    revision: str
+    """The commit that is approved, whole."""
+    objects: Sequence[str]
+    """Kind/name, as far as status lists them."""
+    total: int
+
+
+def approval(sync: Resource, wanted: str = "") -> Approval:
+    """What there is to approve; `wanted` is the commit that the person has looked at."""
+    if sync.kind != SYNC:
+        raise PreconditionError(f"{one_of(sync.kind)} prunes nothing; a GitSync does")
+    waits = sync.status.get("pruneApproval") or {}
+    revision = commit_in(waits.get("revision"))
+    if not revision:
+        ready = find(sync.status.get("conditions") or (), READY) or {}
+        raise PreconditionError(
+            f"{sync.key} waits for no approval ({ready.get('reason') or 'it was not looked at yet'})"
+        )
+    if wanted and not revision.startswith(commit_in(wanted)):
+        raise PreconditionError(
+            f"{sync.key} waits for an approval of {revision[:7]}, not of {wanted}; look again first"
+        )
+    names = [plain(name) for name in waits.get("objects") or ()]
+    return Approval(revision, names, int(waits.get("total") or len(names)))
 
 
 @dataclass(frozen=True)

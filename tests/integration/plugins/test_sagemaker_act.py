@@ -124,6 +124,19 @@ def test_retry_of_a_refused_request_and_of_nothing(person: Person) -> None:
     assert "nothing in quarantine" in person.call("retry", "fine").stderr
 
 
+def test_approve_writes_what_the_annotation_says(person: Person) -> None:
+    person.sync(**stalled("PruneNeedsApproval", "7 of 8 objects would be deleted"))
+    waits = {"revision": f"main@sha1:{A}", "total": 7, "objects": ["Model/a"]}
+    assert person.call("approve").returncode == 1
+    person.status("GitSync", "models", pruneApproval=waits)
+    looked = person.call("approve", "models", "--dry-run")
+    assert (looked.returncode, "Model/a" in looked.stderr, "7 objects" in looked.stdout) == (0, True, True)
+    assert "approve-prune" not in person.said("GitSync", "models")
+    assert person.call("approve", "models", "--revision", B).returncode == 1
+    assert person.call("approve").returncode == 0
+    assert person.said("GitSync", "models")["approve-prune"] == A
+
+
 def test_rerun_says_what_it_costs_and_wants_a_yes(person: Person) -> None:
     run = {"name": "churn-1", "token": "", "startedAt": SINCE}
     status = {"trainingJobStatus": "Failed", "sageMakerTrainingJobName": "churn-1", "run": run}

@@ -52,6 +52,20 @@ def test_several_resources_are_registered_and_put(lab: Lab, console: Console) ->
     }
 
 
+def test_an_endpoint_may_be_named_by_its_deployment(lab: Lab, console: Console) -> None:
+    named = {"endpointRef": {"kind": "HostingDeployment", "name": "a"}, "variantName": "variant-model-0"}
+    lab.cluster.apply(scaling("a", resourceId=[named]))
+    lab.run(30)
+    assert lab.reason(HAP) == "DependencyNotReady"
+    assert console.targets() == {}
+    deploy(lab, "a")
+    lab.run(until=lambda: lab.is_ready(HAP))
+    assert set(console.targets()) == {A} == set(lab.status(HAP)["resourceIDList"])
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=60)
+    assert console.changes(mark) == []
+
+
 def test_an_update_is_in_place_without_a_gap(lab: Lab, console: Console) -> None:
     applied(lab, "a", "b")
     before, mark = console.targets()[A]["ScalableTargetARN"], lab.simulator.mark()
