@@ -27,7 +27,7 @@ _REASON_LIMIT = 256
 class HistoryEntry(Record):
     """One rollout. Its commit is the one that asked for it, not the object's present one."""
 
-    readable_if = (AtLeastOne(("id",)), AtLeastOne(("hash",)))
+    readable_if = (AtLeastOne(("id",)),)
 
     id: int = 0
     hash: str = ""

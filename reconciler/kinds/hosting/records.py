@@ -147,7 +147,8 @@ def garbage(records: HostingRecords, serving: Content) -> tuple[list[Part], list
     """
     hashes = {entry.hash for entry in records.history.entries if entry.open or entry.succeeded}
     hashes |= records.quarantine.hashes | {serving.hash}
-    kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name == serving.config}
+    named = {entry.config for entry in records.history.entries if not entry.hash} | {serving.config}
+    kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name in named}
     needed = {model for name in kept for model in records.configs[name].models}
     serves = {name for name in kept if name == serving.config or records.configs[name].hash == serving.hash}
     needed_known = bool(serves) and all(records.configs[name].models for name in kept)
