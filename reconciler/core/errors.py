@@ -15,6 +15,7 @@ ReconcileError
 │       └── NotInServiceError  an endpoint that is changing takes no scalable target
 ├── DeniedError         the controller's own rights do not suffice
 ├── QuotaError          an account limit is reached
+├── UnknownRefusalError refused in words of which nothing is known: tried again ever more slowly
 └── TerminalError       the spec is wrong: no mutating call until it changes
 
 Only adapters raise these from foreign exceptions, each translating its own world once. `reason` is the stable
@@ -23,11 +24,20 @@ CamelCase token shown in conditions and Events.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class ReconcileError(Exception):
     """Base of everything that is expected to go wrong. The text is safe to show: no request ids, no secrets."""
 
     reason = "ReconcileFailed"
+
+    def saying(self, text: str) -> Self:
+        """The same error in other words."""
+        said = copy.copy(self)
+        said.args = (text,)
+        return said
 
 
 class StaleError(ReconcileError):
@@ -118,6 +128,12 @@ class QuotaError(ReconcileError):
     """An account's limit; only its owner can raise it."""
 
     reason = "QuotaExceeded"
+
+
+class UnknownRefusalError(ReconcileError):
+    """Nobody knows what is meant: not carried out, and neither for good nor known to pass."""
+
+    reason = "RefusalUnknown"
 
 
 class TerminalError(ReconcileError):

@@ -111,6 +111,7 @@ SCALING_POLICY = ScalingKind(
         "PredictiveScalingPolicyConfiguration",
     ),
     named_by=("ResourceId", "ScalableDimension", "PolicyName"),
+    page_size=10,  # SM-150
 )
 
 _WRITTEN_BACK = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from reconciler.core.aws.remote import RemoteKinds
+from reconciler.core.aws.remote import RemoteKinds, listed, whole
 from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Watch
 from reconciler.core.errors import DeniedError, NotFoundError, RateLimitedError
@@ -25,7 +25,7 @@ from reconciler.core.values import Answer, Json, Params
 from reconciler.runtime.observe.listing import Listing
 from reconciler.runtime.observe.sweep import Paces
 from reconciler.runtime.observe.sweeper import Sweeper
-from reconciler.runtime.observe.tag_book import TagBook
+from reconciler.runtime.observe.tag_book import TAG, TagBook
 
 __all__ = ["Aws", "Observer", "Paces", "SweepFreshness", "TenantView"]
 
@@ -254,7 +254,7 @@ class Observer:
                 with self._lock:
                     self._unfinished[asked] = _Unfinished(begun.until, found, params)
                 raise
-            found += answer.get(key) or ()
+            found += listed(operation, answer, key)
             if not answer.get("NextToken"):
                 return found
             params = {**params, "NextToken": answer["NextToken"]}
@@ -265,10 +265,11 @@ class Observer:
         asked_at = self._clock.monotonic()
         try:
             if ":application-autoscaling:" in arn:
-                return dict(self._aws.read(tenant, "ListTagsForResource", {"ResourceARN": arn}).get("Tags") or {})
+                answer = self._aws.read(tenant, "ListTagsForResource", {"ResourceARN": arn})
+                return dict(whole("ListTagsForResource", answer, ("Tags",))["Tags"])
             while True:
                 answer = self._aws.read(tenant, "ListTags", params)
-                found |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
+                found |= {tag["Key"]: tag["Value"] for tag in listed("ListTags", answer, "Tags", TAG)}
                 if not answer.get("NextToken"):
                     break
                 params = {"ResourceArn": arn, "NextToken": answer["NextToken"]}

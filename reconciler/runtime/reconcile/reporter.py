@@ -13,10 +13,9 @@ from reconciler.core.decision import Phase, Refusal, sooner
 from reconciler.core.errors import (
     RateLimitedError,
     ReconcileError,
-    TerminalError,
 )
 from reconciler.core.kind import Failure, Kind, Observed, Pass
-from reconciler.core.records.request import RefusedRequest
+from reconciler.core.refusals import due_in, refused
 from reconciler.core.resource import Resource
 from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant
@@ -75,8 +74,10 @@ class Reporter:
         """Nothing could be decided: say what is in the way, and when to try again."""
         if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_SHOWING_S:
             return Next(after=timedelta(seconds=error.retry_after_s))
-        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
-        return after_error(error)
+        known = refused(this, error)
+        error = error.saying(known.message) if known else error
+        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past), refused=known)
+        return Next(after=due_in(known, this.now)) if known else after_error(error)
 
     def call_failed(
         self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
@@ -90,9 +91,9 @@ class Reporter:
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
         self._ports.observer.watch(this.resource.key, tenant, folded.watches)
-        refused = None
-        if isinstance(error, TerminalError):
-            generation = this.resource.generation
-            refused = RefusedRequest(failure.call.identity, error.reason, str(error), generation)
-        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=refused)
+        known = refused(this, error, failure.call.identity)
+        error = error.saying(known.message) if known else error
+        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=known)
+        if known and known.retry_at:
+            return Next(sooner(due_in(known, this.now), folded.look_again))
         return after_error(error, sooner=folded.look_again)

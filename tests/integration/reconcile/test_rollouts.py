@@ -623,7 +623,7 @@ def test_changing_region_or_endpoint_name_of_something_that_exists_is_refused(la
 
 
 def test_a_name_that_was_refused_can_be_corrected(lab: Lab) -> None:
-    refuse = {"type": "error", "code": "ValidationException", "message": "that name is no good"}
+    refuse = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no such name"}
     lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": refuse})
     key = lab.cluster.apply(hosting(endpointName="wrong"))
     lab.settle()
