@@ -12,7 +12,9 @@ from reconciler.core import deciding, tags
 from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision
 from reconciler.core.errors import ReconcileError
+from reconciler.core.rollout import ACCEPTED
 from reconciler.kinds import KINDS
+from reconciler.kinds.hosting.observed.endpoint import SENDS
 from tests.support import recorded
 from tests.support.lab import PARTITIONS, loaded_kinds
 
@@ -28,12 +30,22 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 
 
 STORIES = _stories()
+DECIDED_OTHERWISE = {
+    (
+        "HostingDeployment decides RevisionQuarantined",
+        number,
+    ): "the endpoint is UpdateRollbackFailed and its LastModifiedTime "
+    "moved, but nothing names what was asked for: that alone is no evidence any more (D-5.6), it is sent again"
+    for number in (7, 36)
+}
 
 
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
     wrong = []
     for number, line in enumerate(STORIES[story]):
+        if (story, number) in DECIDED_OTHERWISE:
+            continue
         try:
             came = told_again(line)
         except ReconcileError as error:
@@ -41,12 +53,20 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             expected: dict[str, Any] = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
         else:
             found = recorded.shown(came) if came else {}
-            expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
+            expected = _accepted(line, recorded.then(line)) if line.get("decision") else {"raises": line.get("raises")}
             if came is None and line.get("decision") is None:
                 continue
         if differences := list(recorded.differing(expected, found)):
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
+
+
+def _accepted(line: Mapping[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """An answered CreateEndpoint or UpdateEndpoint is evidence that is remembered since then."""
+    answered = any(reply["operation"] in SENDS and not reply["refused"] for reply in line["replies"])
+    if answered and expected["status"]["rollout"].get("requested"):
+        expected["status"]["rollout"]["evidence"] = ACCEPTED
+    return expected
 
 
 def told_again(line: Mapping[str, Any]) -> Decision | None:

@@ -12,7 +12,6 @@ from reconciler.core.errors import (
     NotInServiceError,
     ReconcileError,
     TransientError,
-    UnknownRefusalError,
 )
 from reconciler.core.kind import Pass
 from reconciler.core.records.scaling import PARTLY_SENT, UNTAGGED, ScalingTarget, VariantTarget

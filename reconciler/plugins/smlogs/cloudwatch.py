@@ -21,9 +21,9 @@ from reconciler.core.errors import (
     DeniedError,
     ReconcileError,
     TerminalError,
-    UnknownRefusalError,
     ThrottledError,
     TransientError,
+    UnknownRefusalError,
 )
 from reconciler.plugins.smlogs.kinds import Query
 from reconciler.plugins.smlogs.lines import LogEvent

@@ -148,7 +148,7 @@ def test_an_alarm_that_does_not_exist_yet_is_waited_for(lab: Lab, serves: bool) 
     assert 8 <= len([row for row in lab.simulator.requests(mark) if row["op"] == operation]) <= 15
     alarm(lab)
     lab.run(3600, until=lambda: lab.is_ready(key), step_s=20)
-    assert [entry["result"] for entry in lab.status(key)["history"]][0] == "Succeeded"
+    assert next(entry["result"] for entry in lab.status(key)["history"]) == "Succeeded"
     assert "quarantine" not in lab.status(key)
 
 

@@ -128,8 +128,10 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
         (
             "CreateModel",
             VE,
-            f'The execution role ARN "{ROLE}" is invalid. Please ensure that the role exists and that its trust relationship '
-            'policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com".',
+            (
+                f'The execution role ARN "{ROLE}" is invalid. Please ensure that the role exists and that its trust relationship '
+                'policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com".'
+            ),
             errors.PreconditionError,
         ),
         ("CreateModel", VE, "Could not find model data at s3://b/model.tar.gz.", errors.PreconditionError),
@@ -137,8 +139,10 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
         (
             "CreateModel",
             VE,
-            f"Role {ROLE} cannot pull 123456789012.dkr.ecr.us-west-2.amazonaws.com/a:1. Ensure that the role exists and the "
-            "image was granted pull permission.",
+            (
+                f"Role {ROLE} cannot pull 123456789012.dkr.ecr.us-west-2.amazonaws.com/a:1. Ensure that the role exists and the "
+                "image was granted pull permission."
+            ),
             errors.PreconditionError,
         ),
         (

@@ -14,7 +14,7 @@ from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.records.content import Content
 from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
 from reconciler.core.values import Answer
 from reconciler.kinds.hosting import legacy
 from reconciler.kinds.hosting.desired import (
@@ -151,7 +151,7 @@ def _parts_made(view: View, this: Pass, records: HostingRecords) -> _Found:
 
 def _is_late(this: Pass, attempt: Attempt | None) -> bool:
     """Whether an attempt without evidence is to be concluded upon."""
-    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and not attempt.evidence
+    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and attempt.evidence in ("", ACCEPTED)
 
 
 def _is_quiet(this: Pass, records: HostingRecords) -> bool:

@@ -53,7 +53,7 @@ def live(status: str = "InService", config: str = CONFIG, **more: Any) -> Hostin
 GONE = HostingObserved(None, True)
 
 
-def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[str, Any]:
+def asked(since: timedelta, config: str = CONFIG, content: str = HASH, evidence: str = "") -> dict[str, Any]:
     """An update to `config` went out that long ago, from something else."""
     rollout = {
         "requested": {"hash": content, "endpointConfigName": config},
@@ -61,6 +61,7 @@ def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[s
         "lastModifiedTime": NOW.isoformat(),
         "requestedAt": (NOW - since).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "attempt": 1,
+        "evidence": evidence,
     }
     history = [{"id": 2, "hash": content, "endpointConfigName": config}, *SERVES["history"]]
     return {**SERVES, "rollout": rollout, "history": history}
@@ -142,7 +143,15 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
             id="asked, no trace for long: once more",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(SOON)),
+            a_pass(KIND, hosting(), asked(LATE)),
+            live(config="before", FailureReason="scaling failed", LastModifiedTime=NOW + timedelta(seconds=9)),
+            Phase.ACTING,
+            "RolloutInProgress",
+            ["UpdateEndpoint"],
+            id="asked, and moved by somebody else: content that was never tried is not condemned",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(SOON, evidence="Updating")),
             live(config="before", FailureReason="alarm"),
             Phase.STALLED,
             "RevisionQuarantined",
