@@ -6,6 +6,7 @@ ReconcileError
 ├── ConflictError       the name is taken; whether by us is known by its tags
 ├── BusyError           the remote object is changing; ask again when it settled
 ├── TransientError      passing fault, network, 5xx
+│   ├── OldLookError    the service showed an older state than is known already
 │   ├── ThrottledError  slow down, for the whole account and operation
 │   │   └── RateLimitedError  our own limiter kept the request back: nothing was sent, and a place in the line is kept
 │   ├── CredentialsError  expired or unknown credentials: pause the whole account
@@ -98,6 +99,12 @@ class LostReplyError(TransientError):
     """It may have been carried out: never just repeated."""
 
     reason = "ReplyLost"
+
+
+class OldLookError(TransientError):
+    """Believed, it would undo what is known: asked again in a moment."""
+
+    reason = "OldLook"
 
 
 class PreconditionError(ReconcileError):

@@ -122,7 +122,9 @@ def creates_in_vain(s: Situation, why: str) -> Decision:
     history = s.records.history.closed(s.this.now, "Failed", why)
     s = s.having(replace(s.records, history=history)).with_rollout(phase="Failed")
     tries = s.attempt.sends if s.attempt else 0
-    message = f"the endpoint was created {tries} times and failed each time ({why or 'no reason was given'}); to try again"
+    message = (
+        f"the endpoint was created {tries} times and failed each time ({why or 'no reason was given'}); to try again"
+    )
     decision = stalled(s, "EndpointFailed", f"{message}: {way_out(s.this.resource)}")
     if opened and opened.open:
         decision = replace(decision, notices=(Notice("Warning", "RolloutFailed", message),))

@@ -61,7 +61,7 @@ def asked(since: timedelta, config: str = CONFIG, content: str = HASH, evidence:
         "lastModifiedTime": NOW.isoformat(),
         "requestedAt": (NOW - since).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "attempt": 1,
-        "evidence": evidence,
+        **({"evidence": evidence} if evidence else {}),
     }
     history = [{"id": 2, "hash": content, "endpointConfigName": config}, *SERVES["history"]]
     return {**SERVES, "rollout": rollout, "history": history}
