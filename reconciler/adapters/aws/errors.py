@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import botocore.endpoint
 import botocore.exceptions as boto
 import botocore.parsers
 from botocore.parsers import ResponseParserError
@@ -90,9 +91,11 @@ def is_mutating(operation: str) -> bool:
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Whether botocore's parsers fell over the answer: they raise whatever the garbage makes them stumble on."""
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_globals.get("__name__") == botocore.parsers.__name__ for frame, _ in frames)
+    """Whether botocore's parsers fell over the answer, or what takes it from them: they raise whatever garbage makes them stumble
+    on.
+    """
+    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return botocore.parsers.__name__ in modules or modules[-1:] == [botocore.endpoint.__name__]
 
 
 def _secrets(value: Any, *, secret: bool = False) -> set[str]:
