@@ -475,7 +475,8 @@ class OneEndpoint(FakeSageMaker):
 
 
 def looking(aws: OneEndpoint, clock: LabClock) -> Observer:
-    return Observer(aws, clock, CATALOG.remotes, [].append, Paces(5, 60, 1e9))
+    woken: list[Key] = []
+    return Observer(aws, clock, CATALOG.remotes, woken.append, Paces(5, 60, 1e9))
 
 
 def test_a_describe_that_is_older_than_one_before_it_is_not_believed() -> None:
