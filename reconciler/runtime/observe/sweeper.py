@@ -131,12 +131,12 @@ class Sweeper:
             answer = self._aws.read(lane.tenant, ask.operation, ask.params)
             with self._changed:
                 woken |= sweep.take(answer, asked_at)
-            self._told(sweep, ask.operation, None)
+            self._log_once(sweep, ask.operation, None)
         except RateLimitedError as error:
             with self._changed:
                 sweep.hold(error.retry_after_s)
         except ReconcileError as error:
-            self._told(sweep, ask.operation, error)
+            self._log_once(sweep, ask.operation, error)
             with self._changed:
                 woken |= sweep.fail(error)
         except Exception as error:
@@ -150,12 +150,12 @@ class Sweeper:
         for key in woken:
             self._wake(key)
 
-    def _told(self, sweep: Sweep, operation: str, error: ReconcileError | None) -> None:
+    def _log_once(self, sweep: Sweep, operation: str, error: ReconcileError | None) -> None:
         """Once when it begins to fail in a way, and once when it works again."""
         if isinstance(error, ThrottledError):
             return  # normal: the limiter learns from it
-        if error is None and sweep.told:
+        if error is None and sweep.fault:
             log.info("%s works again", operation)
-        elif error is not None and sweep.told != error.reason:
+        elif error is not None and sweep.fault != error.reason:
             log.warning("%s does not work, nothing is concluded from it: %s", operation, error)
-        sweep.told = error.reason if error else ""
+        sweep.fault = error.reason if error else ""
