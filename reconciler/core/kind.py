@@ -67,7 +67,9 @@ class View(Protocol):
         """
 
     def tags_denied(self) -> bool:
-        """Whether we may not read tags in bulk; the objects are woken when that begins and when it ends."""
+        """Whether tags of something cannot be read in bulk, for want of a right or because the service does not show its type;
+        the objects are woken when that begins and when it ends.
+        """
 
     def verified(self, remote: str, name: str) -> datetime | None:
         """When a watched remote object was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""

@@ -300,7 +300,7 @@ def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decisi
         return _remembering(decision, tags.past, tags.before)
     drift = this.drift.sift(_differences(tags, seen, arns))
     unseen = tuple(_unseen(tags, seen, arns))
-    denied = f"no right to read tags ({seen.denied})" if seen.denied else ""
+    denied = f"tags cannot be read: no right to, or they are not shown ({seen.denied})" if seen.denied else ""
     decision = replace(
         decision,
         differences=(*decision.differences, *drift.stands),

@@ -111,6 +111,7 @@ SCALING_POLICY = ScalingKind(
         "PredictiveScalingPolicyConfiguration",
     ),
     named_by=("ResourceId", "ScalableDimension", "PolicyName"),
+    page_size=10,  # SM-150
 )
 
 _WRITTEN_BACK = {
@@ -137,6 +138,12 @@ def as_written(resource: Resource) -> JsonObject:
 
 
 def _findings(spec: Spec) -> Iterator[Problem]:
+    for index, tag in enumerate(spec.get("tags") or ()):
+        if not str(tag.get("value") or "").strip():
+            message = (
+                "must not be empty or blank here: Application Auto Scaling refuses such tags (SageMaker takes them)"
+            )
+            yield Problem(f"/spec/tags/{index}/value", "EmptyTagValue", message)
     ids = spec.get("resourceId") or []
     if not ids:
         yield Problem("/spec/resourceId", "NothingToScale", "names no variant to scale")

@@ -13,7 +13,9 @@ from reconciler.core.deciding import Look
 from reconciler.core.decision import Decision
 from reconciler.core.errors import ReconcileError
 from reconciler.core.naming import RUN_TAG
+from reconciler.core.rollout import ACCEPTED
 from reconciler.kinds import KINDS
+from reconciler.kinds.hosting.observed.endpoint import SENDS
 from tests.support import recorded
 from tests.support.lab import PARTITIONS, loaded_kinds
 
@@ -29,6 +31,14 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 
 
 STORIES = _stories()
+SENT_OTHERWISE = {
+    (
+        "HostingDeployment decides RevisionQuarantined",
+        number,
+    ): "the endpoint is UpdateRollbackFailed and its LastModifiedTime "
+    "moved, but nothing names what was asked for: that alone is no evidence any more (D-5.6), it is sent again"
+    for number in (7, 36)
+}
 
 DECIDED_OTHERWISE = {
     (
@@ -51,6 +61,8 @@ ON_PURPOSE = {
 def test_it_is_decided_as_it_was(story: str) -> None:
     wrong = []
     for number, line in enumerate(STORIES[story]):
+        if (story, number) in SENT_OTHERWISE:
+            continue
         try:
             came = told_again(line)
         except ReconcileError as error:
@@ -58,7 +70,7 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             expected: dict[str, Any] = {"raises": recorded.name_now((line.get("raises") or {}).get("type", ""))}
         else:
             found = recorded.shown(came) if came else {}
-            expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
+            expected = _accepted(line, recorded.then(line)) if line.get("decision") else {"raises": line.get("raises")}
             _differently_by_now(expected, found)
             if came is None and line.get("decision") is None:
                 continue
@@ -89,12 +101,23 @@ def _differently_by_now(expected: dict[str, Any], found: dict[str, Any]) -> None
             params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] != RUN_TAG]
 
 
+def _accepted(line: Mapping[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """An answered CreateEndpoint or UpdateEndpoint is evidence that is remembered since then."""
+    answered = any(reply["operation"] in SENDS and not reply["refused"] for reply in line["replies"])
+    if answered and expected["status"]["rollout"].get("requested"):
+        expected["status"]["rollout"]["evidence"] = ACCEPTED
+    return expected
+
+
 def told_again(line: Mapping[str, Any]) -> Decision | None:
     kind, shape = _KINDS[line["kind"]], loaded_kinds().shapes[line["kind"]]
+    past = recorded.at_look(line)["past"]
     # An ended job of the archived operator's is described once, by now: for its ARN and its artefact.
     left = "run" not in line["past"] and "conditions" not in line["past"]
     name = str(line["past"].get(kind.keys.name) or "") if kind.is_job and left else ""
-    view: Any = recorded.RecordedView(line["view"], unknown=name)
+    made = [past.get(member) for member in ("models", "configs", "endpointArn")]
+    nothing_made = kind.name == "HostingDeployment" and not any(made)
+    view: Any = recorded.RecordedView(line["view"], unknown=name, nothing_made=nothing_made)
     if line["mode"] == "follow":
         this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
-from reconciler.adapters.aws.errors import translate
+from reconciler.adapters.aws.errors import incomplete, is_mutating, translate
 from reconciler.adapters.aws.limiter import Bucket
 from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
@@ -73,7 +73,7 @@ class AwsClients:
         self._lock = threading.Lock()
 
     def read(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not operation.startswith(("Describe", "List", "Get")):
+        if is_mutating(operation):
             raise ValueError(f"{operation} changes something: reading cannot write")
         return self._call(tenant, operation, params)
 
@@ -111,6 +111,7 @@ class AwsClients:
         try:
             client = self._sessions.client(tenant, _service(operation))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
+            _check(client, operation, answer)
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
             if not operation.startswith(_READS):
@@ -154,6 +155,18 @@ class AwsClients:
         with self._lock:
             self._paused_until[tenant] = (self._monotonic() + _CREDENTIALS_PAUSE_S, error)
             self._sessions.renew(tenant)
+
+
+def _check(client: Any, operation: str, answer: Mapping[str, Any]) -> None:
+    """A create that is answered without an ARN has to be confirmed before it counts. What a read is answered is checked by whom it
+    is read for: descriptions leave out members that the model requires (SM-28).
+    """
+    if not is_mutating(operation):
+        return
+    shape = client.meta.service_model.operation_model(operation).output_shape
+    required = shape.required_members if shape is not None else ()
+    if missing := next((member for member in required if answer.get(member) is None), ""):
+        raise incomplete(operation, missing)
 
 
 def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:

@@ -22,7 +22,9 @@ class Intent(Record):
 
 @dataclass(frozen=True)
 class RefusedRequest(Record):
-    """`status.refused`: a call that was refused for good. An equal one is not sent again until the spec or `retry` changes."""
+    """`status.refused`: a call that was refused. An equal one is not sent again until the spec or `retry` changes, or until
+    `retry_at` where nobody knows what the refusal means.
+    """
 
     call: str = ""
     """`Call.identity`."""
@@ -30,6 +32,9 @@ class RefusedRequest(Record):
     message: str = ""
     generation: int = 0
     """Of the spec that was refused."""
+    attempts: int = 0
+    """Of one that is tried again: how often it was refused so far."""
+    retry_at: Time = ""
 
 
 @dataclass(frozen=True)

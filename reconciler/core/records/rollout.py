@@ -39,7 +39,7 @@ class Attempt(Record):
     requested_at: Time = ""
     sends: int = member("attempt", default=1)
     evidence: str = ""
-    """Updating or RollingBack, once seen."""
+    """Accepted once SageMaker answered the request; the endpoint's status once it was seen at it."""
     others_moved: bool = False
     """SystemUpdating was seen meanwhile: a moved LastModifiedTime proves nothing then."""
     faulted_at: Time = ""

@@ -95,9 +95,11 @@ class ScalingTarget(RemoteObject):
     release: str = ""
     """The token of `status.rollout.scaling` that was answered last: when a HostingDeployment took this scaling off."""
     refused: str = ""
-    """Hash of what the service refused for good."""
+    """Hash of what the service refused."""
     message: str = ""
     """The refusal's."""
+    retry_at: Time = ""
+    """When it is tried again; empty where it was refused for good."""
 
     @classmethod
     def present(cls, found: Answer) -> bool:

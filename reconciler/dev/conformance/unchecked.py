@@ -18,6 +18,8 @@ UNCHECKED: dict[str, str] = {
     "SM-93": _RIGHTS,
     "SM-97": _CHANCE,
     "SM-98": "would disturb the account",
+    "SM-169": "a list of codes: the operations that are checked answer ValidationException instead",
+    "SM-170": _CHANCE,
     "SM-102": _FAILURE,
     "SM-103": _CHANCE,
     "SM-110": _CHANCE,

@@ -188,10 +188,11 @@ def _without_alarms(call: Call, live: Answer | None) -> Call:
 
 def replace_failed(s: Situation) -> Decision:
     """The first create failed and nothing ever served from the endpoint: it goes, and the wanted content is created."""
+    failed = s.live is not None and s.live.status == "Failed"
     # Its LastModifiedTime stays known: an early read may still show the failed one after the new create.
-    intended = s.with_rollout(replacing=s.live.modified if s.live else "")
+    intended = s.with_rollout(replacing=s.live.modified) if s.live and failed else s
     decision = waiting(intended, "Replacing", "the first create failed: it is deleted and created again")
-    if s.this.reply("DeleteEndpoint"):
+    if s.this.reply("DeleteEndpoint") or not failed:
         return decision
     delete = Call("DeleteEndpoint", {"EndpointName": s.name})
     return replace(decision, phase=Phase.ACTING, calls=(delete,), unsent=decision)

@@ -13,8 +13,9 @@ from reconciler.core.errors import ReconcileError
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.references import NOT_READY
+from reconciler.core.refusals import way_out
 from reconciler.core.resource import Annotation, Resource
-from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer, Json, Spec, Status
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
 from reconciler.kinds.hosting.legacy import serving_names
@@ -86,7 +87,7 @@ def rollout_under_way(s: Situation) -> Decision:
         kind: Literal["Normal", "Warning"] = "Warning" if s.status == "RollingBack" else "Normal"
         decision = replace(decision, notices=(Notice(kind, "RolloutProgressing", f"{s.name}: {stage}"),))
     wait = EVIDENCE_WAIT - attempt.age(s.this.now)
-    if attempt.evidence or wait <= timedelta(0):
+    if attempt.evidence not in ("", ACCEPTED) or wait <= timedelta(0):
         return replace(decision, look_again=STAGE_LOOK if attempt.previous else None)
     return replace(decision, look_again=wait)
 
@@ -98,7 +99,8 @@ def _rollout_message(s: Situation, stage: str) -> str:
     if following and want.hold:
         following += f", held as {want.hold.title}: SageMaker cannot cancel an update"
     alarms = f" {WITHOUT_ALARMS}" if attempt.without_alarms else ""
-    message = f"{s.name} is {s.status} to {attempt.requested.config}{alarms}{following}"
+    to = "to" if attempt.evidence else "and was asked for"
+    message = f"{s.name} is {s.status} {to} {attempt.requested.config}{alarms}{following}"
     return f"{message} ({stage})" if stage else message
 
 
@@ -112,6 +114,21 @@ def reference_missing(s: Situation) -> Decision:
         watches=(Watch("Endpoint", s.name, Pace.SLOW),) if s.records.endpoint.exists else (),
         healthy=_is_serving(s),
     )
+
+
+def creates_in_vain(s: Situation, why: str) -> Decision:
+    """The first create failed as often as it is tried, for no fault of the content's: a person has to see to it."""
+    opened = s.records.history.newest
+    history = s.records.history.closed(s.this.now, "Failed", why)
+    s = s.having(replace(s.records, history=history)).with_rollout(phase="Failed")
+    tries = s.attempt.sends if s.attempt else 0
+    message = (
+        f"the endpoint was created {tries} times and failed each time ({why or 'no reason was given'}); to try again"
+    )
+    decision = stalled(s, "EndpointFailed", f"{message}: {way_out(s.this.resource)}")
+    if opened and opened.open:
+        decision = replace(decision, notices=(Notice("Warning", "RolloutFailed", message),))
+    return decision
 
 
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:

@@ -116,17 +116,22 @@ def request_not_received(s: Situation) -> Decision | None:
 
 
 def service_faulted(s: Situation) -> Decision | None:
-    """Rolled back for a fault of SageMaker's own: the same content again, later, a bounded number of times."""
+    """Rolled back, or a first create that failed, for no fault of the content's: the same again, later, a bounded number of times.
+    A failed endpoint is deleted first.
+    """
     attempt = s.attempt
     if attempt is None or s.outcome is not Outcome.FAULTED:
         return None
     attempt = replace(attempt, faulted_at=attempt.faulted_at or stamp(s.this.now))
-    s = s.with_rollout(attempt=attempt)
+    s, why = s.with_rollout(attempt=attempt), s.live.failure if s.live else ""
+    if attempt.sends >= SENDS_MAX:
+        return rendered.creates_in_vain(s, why)
     left = timedelta(minutes=2 ** (attempt.sends - 1)) - (s.this.now - moment(attempt.faulted_at))
     if left <= timedelta(0):
+        if attempt.previous is None and s.live is not None:
+            return actions.replace_failed(s)
         return _move(s, sends=attempt.sends + 1)
-    why = s.live.failure if s.live else ""
-    message = f"attempt {attempt.sends} of {SENDS_MAX}: {why}"
+    message = f"attempt {attempt.sends} of {SENDS_MAX}: {why or 'the endpoint that failed is gone'}"
     return replace(rendered.waiting(s, "ProgressingWithRetry", message), look_again=left)
 
 
@@ -258,7 +263,9 @@ def _corrected(s: Situation) -> Decision:
     difference = elsewhere(s.want, s.live)
     if s.this.drift.verdict(difference) is not DriftVerdict.CORRECT:
         return rendered.changed_outside(s)
-    decision = _roll_out(s, "drift").each(lambda shown: replace(shown, differences=(difference,)))
+    # New content that Git asks for meanwhile is Git's doing, wherever the endpoint went.
+    by = "drift" if s.records.rollout.applied == s.want.content else "git"
+    decision = _roll_out(s, by).each(lambda shown: replace(shown, differences=(difference,)))
     return replace(decision, corrects=(difference.path,))
 
 

@@ -52,6 +52,8 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
         used = ("", resource.annotations.get(Annotation.RETRY), handled.retry)
         token = fresh if refused.call in used else refused.call
         return Release(token, f"sends the refused request once more ({plain(refused.message)})")
+    if reason == "EndpointFailed" and RolloutRecord.parse(resource.status.get("rollout")).attempt:
+        return Release(fresh, "deletes the failed endpoint and creates it once more")
     if reason == "UpdateNotReceived":
         return Release(fresh, "sends the update once more")
     if resource.kind in JOBS and reason in ("JobFailed", "JobStopped", "ExternallyDeleted"):

@@ -7,6 +7,7 @@ CredentialsError     Waiting   the installer, for the account     30 seconds
 QuotaError           Waiting   the account's owner                1 minute
 DependencyError      Waiting   nobody: it was made moments ago    the queue's backoff
 PreconditionError    Waiting   whoever owns the role or bucket    1 minute
+UnknownRefusalError  Waiting   nobody knows                       ever later, up to an hour (core/refusals)
 ThrottledError       Waiting   nobody                             as long as it says, else the backoff
 any other            Waiting   nobody                             the queue's backoff
 """
@@ -30,12 +31,10 @@ from reconciler.core.errors import (
 from reconciler.core.kind import Kind, Observed, Pass
 from reconciler.core.status import kept
 from reconciler.core.values import Status
-from reconciler.runtime.reconcile.past import is_new
+from reconciler.runtime.reconcile.past import TERMINAL_LOOK, is_new
 
 SLOW_LOOK = timedelta(minutes=1)
 """At what waits for a person who acts outside the spec."""
-TERMINAL_LOOK = timedelta(minutes=10)
-"""At what was refused for good: reads go on, nothing is sent."""
 _CREDENTIALS_LOOK = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
 

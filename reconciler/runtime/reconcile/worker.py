@@ -41,7 +41,7 @@ from reconciler.runtime.reconcile.execute import execute
 from reconciler.runtime.reconcile.freshness import Freshness
 from reconciler.runtime.reconcile.git_side import GitSide
 from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction, unreadable_status
-from reconciler.runtime.reconcile.outcome import TERMINAL_LOOK, Next, meaning
+from reconciler.runtime.reconcile.outcome import Next, meaning
 from reconciler.runtime.reconcile.past import new_tokens, refused_before
 from reconciler.runtime.reconcile.ports import Ports
 from reconciler.runtime.reconcile.recorder import Recorder, drift_look
@@ -162,8 +162,8 @@ class Worker:
         for _ in range(_ROUNDS):
             found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
             decision = deciding.decide(kind, this, found)
-            if refusal := refused_before(decision, this):
-                decision = decision.without_calls(refusal)
+            if held_back := refused_before(decision, this):
+                decision = held_back.shown(decision)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)
@@ -172,7 +172,7 @@ class Worker:
                 self._ports.aws.admit(tenant, decision.calls[0])
             this = self._recorder.record(this, decision, decided=True, verified=self._verified(tenant, decision))
             if not decision.calls:
-                again = TERMINAL_LOOK if refusal else decision.look_again
+                again = held_back.look if held_back else decision.look_again
                 return Next(sooner(again, drift_look(this.resource, this.now)))
             replies, failure = execute(
                 decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader

@@ -334,7 +334,7 @@ def test_content_corrected_after_a_refused_create_is_asked_for_at_once(lab: Lab)
     lab.simulator.rules(
         {
             "match": {"op": "CreateTrainingJob", "count": 1},
-            "action": {"type": "error", "code": "ValidationException", "message": "no"},
+            "action": {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no"},
         }
     )
     key = lab.cluster.apply(job())
@@ -349,7 +349,7 @@ def test_content_corrected_after_a_refused_create_is_asked_for_at_once(lab: Lab)
 def test_going_back_while_a_refused_run_is_on_record_starts_nothing(lab: Lab) -> None:
     key = completed(lab, reviewed())
     first = lab.status(key)["run"]["name"]
-    refuse = {"type": "error", "code": "ValidationException", "message": "no"}
+    refuse = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no"}
     lab.simulator.rules({"match": {"op": "CreateTrainingJob"}, "action": refuse})
     lab.cluster.apply(reviewed(hyperParameters=OTHER))
     lab.settle()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reconciler.core.errors import DeniedError, TerminalError
+from reconciler.core.conditions import stamp
+from reconciler.core.errors import DeniedError, OldLookError, TerminalError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
 from reconciler.core.ownership import Owner, may_adopt
@@ -14,7 +15,7 @@ from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.records.content import Content
 from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
 from reconciler.core.values import Answer
 from reconciler.kinds.hosting import legacy
 from reconciler.kinds.hosting.desired import (
@@ -78,6 +79,8 @@ def observe(view: View, this: Pass) -> HostingObserved:
         described = view.describe(remote, name, fresh=True)
         if described is not None:
             found = found.added(name, str(described[f"{remote}Arn"]), Owner.US)
+    if refused := _refused_owner(view, this, records):
+        return refused
     sent = any(reply.call.operation in (*SENDS, REBALANCE) for reply in this.replies)
     if sent or not (records.endpoint.exists or attempt or close):
         return found.observed()
@@ -85,6 +88,7 @@ def observe(view: View, this: Pass) -> HostingObserved:
     updating = attempt is not None and attempt.previous is not None
     name = identity(this, records)
     endpoint = view.describe("Endpoint", name, fresh=fresh, at_most_old=STAGE_LOOK if updating else None)
+    _check_age(this, endpoint)
     serving = None
     if endpoint is not None and not as_recorded(records, endpoint):
         arn = str(endpoint["EndpointArn"])
@@ -103,6 +107,33 @@ def observe(view: View, this: Pass) -> HostingObserved:
         return _before_a_move(view, this, records, want, seen)
     settled = endpoint["EndpointStatus"] == "InService" and not (want.waits and not want.hold)
     return _settled(view, this, records, want, seen) if settled else seen
+
+
+def _refused_owner(view: View, this: Pass, records: HostingRecords) -> HostingObserved | None:
+    """Somebody else's endpoint under the name that is wanted, before anything is made for it; None where there is none."""
+    made = records.exist or records.models or records.configs or records.rollout.attempt
+    if made or this.resource.deleting or this.replies or this.failure:
+        return None
+    name = identity(this, records)
+    endpoint = view.describe("Endpoint", name, fresh=True)
+    if endpoint is None:
+        return None
+    arn = str(endpoint["EndpointArn"])
+    owner = judge_owner(this, name, view.tags(arn), identity=endpoint_digest(this))
+    seen = replace(_Found().added(name, arn, owner).observed(), endpoint=endpoint, endpoint_known=True)
+    return None if seen.owned(this, name) else seen
+
+
+def _check_age(this: Pass, endpoint: Answer | None) -> None:
+    """Raises OldLookError for the endpoint as it was before what status knows of it (both times are SageMaker's own)."""
+    if endpoint is None or not endpoint.get("LastModifiedTime"):
+        return
+    known, shown = str(this.past.get("lastModifiedTime") or ""), stamp(endpoint["LastModifiedTime"])
+    if shown < known and this.past.get("creationTime") == stamp(endpoint["CreationTime"]):
+        raise OldLookError(
+            f"SageMaker shows the endpoint as of {shown}, and /status/lastModifiedTime is {known}: an old read is asked again; "
+            "where status is wrong, remove that member"
+        )
 
 
 @dataclass(frozen=True)
@@ -151,7 +182,7 @@ def _parts_made(view: View, this: Pass, records: HostingRecords) -> _Found:
 
 def _is_late(this: Pass, attempt: Attempt | None) -> bool:
     """Whether an attempt without evidence is to be concluded upon."""
-    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and not attempt.evidence
+    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and attempt.evidence in ("", ACCEPTED)
 
 
 def _is_quiet(this: Pass, records: HostingRecords) -> bool:
