@@ -165,7 +165,7 @@ def _opened(s: Situation, initiated_by: str) -> History:
     hold = s.want.hold
     return s.records.history.opened(
         s.want.content,
-        hold.source if hold else commit_of(s.this),
+        hold.source if hold else s.want.source or commit_of(s.this),
         now=s.this.now,
         initiated_by=initiated_by,
         limit=history_limit(s.this),

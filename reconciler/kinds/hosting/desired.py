@@ -25,6 +25,7 @@ from reconciler.core.ownership import tags_for
 from reconciler.core.records.content import Content
 from reconciler.core.records.request import Handled
 from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollback, RolloutRecord
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import List, Structure, canonical, to_request
@@ -58,6 +59,8 @@ class DesiredHosting:
     """What each reference stood for, as status records it."""
     hold: HoldRecord | None = None
     """Against Git: then this is the content of an earlier rollout, of which everything exists already."""
+    source: SourceRecord | None = None
+    """Of content that served last and comes back though Git wants other content: what brought it into service."""
 
     def create_model(self, model: DesiredModel, this: Pass) -> Call:
         return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})

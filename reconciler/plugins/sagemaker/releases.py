@@ -21,6 +21,10 @@ from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import commit_of, plain
 
 
+_CHANGED_OUTSIDE = ("ExternallyDeleted", "ExternallyModified")
+"""Reasons of Ready while an endpoint that others deleted or moved is left so."""
+
+
 @dataclass(frozen=True)
 class Release:
     token: str
@@ -54,6 +58,8 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
         return Release(token, f"sends the refused request once more ({plain(refused.message)})")
     if reason == "UpdateNotReceived":
         return Release(fresh, "sends the update once more")
+    if resource.kind == HOSTING and reason in _CHANGED_OUTSIDE:
+        return Release(fresh, "brings what is wanted back into service, whatever the drift mode is")
     if resource.kind in JOBS and reason in ("JobFailed", "JobStopped", "ExternallyDeleted"):
         raise PreconditionError(
             f"{resource.key} is not waiting to be released: a job that ran is run again, for money, by: "

@@ -9,11 +9,13 @@ from typing import Self
 
 from reconciler.core.decision import Notice
 from reconciler.core.kind import Pass
+from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import LiveEndpoint, Outcome
 from reconciler.core.values import Json
-from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.desired import DesiredHosting, RollbackRequest
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
 from reconciler.kinds.hosting.records import HostingRecords
 from reconciler.kinds.hosting.situation.drift import HostingDrift
@@ -63,6 +65,35 @@ class Situation:
     @property
     def quarantined(self) -> QuarantineEntry | None:
         return self.records.quarantine.of(self.want.content)
+
+    @property
+    def last_good(self) -> HistoryEntry | None:
+        """The newest rollout that succeeded and could serve again: not in quarantine, its configuration kept."""
+        bad, configs = self.records.quarantine.hashes, self.records.configs
+        good = (entry for entry in self.records.history.succeeded if entry.hash not in bad)
+        return next((entry for entry in good if entry.config in configs and configs[entry.config].exists), None)
+
+    @property
+    def is_new_content(self) -> bool:
+        """Whether other content is wanted than what was brought into service last, or than was wanted last."""
+        rollout, content = self.records.rollout, self.want.content
+        served = rollout.applied is not None and rollout.applied != content
+        return served or rollout.desired_hash not in ("", content.hash)
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether a person asks for what is wanted, in this pass: by a new `retry`, or a rollback that was not asked for before."""
+        return bool(self.this.tokens.get("retry")) or (self.want.hold is not None and RollbackRequest.of(self.this).new)
+
+    @property
+    def forgetting_what_is_gone(self) -> Self:
+        """As if there had been no endpoint, where there is none: it is created whatever becomes of this pass, for a person's word
+        counts in one pass only.
+        """
+        if self.live is not None:
+            return self
+        endpoint = EndpointRecord(self.name, region=self.records.endpoint.region)
+        return self.having(replace(self.records, endpoint=endpoint)).with_rollout(applied=None)
 
     @property
     def not_owned(self) -> str:
