@@ -20,7 +20,6 @@ from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
 from reconciler.plugins.sagemaker.paint import commit_of, plain
 
-
 _CHANGED_OUTSIDE = ("ExternallyDeleted", "ExternallyModified")
 """Reasons of Ready while an endpoint that others deleted or moved is left so."""
 

@@ -233,7 +233,9 @@ def test_what_to_do_when_no_attempt_is_open(now: Situation, rule: rules.HostingR
     ("now", "said"),
     [
         pytest.param(given(GONE, quarantined=True), "mode Warn leaves it so", id="the mode"),
-        pytest.param(given(GONE, correct=True, flapping=True, quarantined=True), "3 times within the hour", id="flapping"),
+        pytest.param(
+            given(GONE, correct=True, flapping=True, quarantined=True), "3 times within the hour", id="flapping"
+        ),
     ],
 )
 def test_who_reads_of_a_quarantine_learns_why_nothing_serves_and_how_the_last_good_content_returns(
