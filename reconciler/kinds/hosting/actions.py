@@ -57,7 +57,7 @@ def make_parts(s: Situation) -> Decision | None:
     calls = [want.create_model(model, s.this) for model in missing]
     models |= {model.name: Part(model.name, hash=model.hash, requested_at=since) for model in missing}
     if not config.exists:
-        calls.append(want.create_config(s.this))
+        calls.append(want.create_config(s.this, s.records.history.id_for(want.content)))
         names, (hash_, name) = tuple(model.name for model in want.models), (want.content.hash, want.content.config)
         configs[name] = Part(name, hash=hash_, models=names, requested_at=since)
     intended = s.having(replace(s.records, models=models, configs=configs))

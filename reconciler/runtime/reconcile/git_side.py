@@ -85,7 +85,7 @@ class Claims(Protocol[ClaimT]):
 
 @dataclass(frozen=True)
 class Unread:
-    """Git was not read since the process started: nothing is sent for the object until it was (D-5.12)."""
+    """Git was not read since the process started: nothing is sent for the object until it was (D-5.18)."""
 
     refusal: Refusal
     unsaid: timedelta | None

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from reconciler.core.errors import DeniedError, TerminalError
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
+from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, ROLLOUT_TAG, remote_name
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.records.content import Content
@@ -51,8 +51,10 @@ class HostingObserved:
     """Why, by the name of a configuration that was found again and carries the tag."""
     commits: Mapping[str, str] = field(default_factory=dict)
     """By the name of a configuration that was found again: the commit that it was made for."""
+    rollouts: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a configuration that was found again: the id of the rollout that it was made for."""
     serving: Part | None = None
-    """Our configuration that no record names, on our endpoint that none names: status was lost."""
+    """Our configuration that no record names, on our endpoint: status was lost, or is older than SageMaker."""
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     config: Answer | None = None
@@ -93,8 +95,20 @@ def observe(view: View, this: Pass) -> HostingObserved:
         if owner is Owner.US and close and not this.resource.deleting:
             serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
             found = replace(found, tags={**found.tags, serving.name: tags}) if serving else found
+    elif endpoint is not None and not this.resource.deleting:
+        serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
+        found = (
+            _with_models(view, this, replace(found, tags={**found.tags, serving.name: tags}), serving)
+            if serving
+            else found
+        )
     seen = replace(
-        found.observed(), endpoint=endpoint, endpoint_known=True, commits=found.tagged(COMMIT_TAG), serving=serving
+        found.observed(),
+        endpoint=endpoint,
+        endpoint_known=True,
+        commits=found.tagged(COMMIT_TAG),
+        rollouts=found.tagged(ROLLOUT_TAG),
+        serving=serving,
     )
     want = _desired(this, records) if endpoint is not None and not this.resource.deleting else None
     if endpoint is None or want is None:
@@ -185,6 +199,16 @@ def _unrecorded(view: View, this: Pass, records: HostingRecords, name: str) -> t
         return None, {}
     models = tuple(str(variant["ModelName"]) for variant in found["ProductionVariants"] if variant.get("ModelName"))
     return Part(name, str(found["EndpointConfigArn"]), hash=content, models=models), tags or {}
+
+
+def _with_models(view: View, this: Pass, found: _Found, serving: Part) -> _Found:
+    """With the models of a configuration that status does not know, as far as they are ours."""
+    for name in dict.fromkeys(serving.models):
+        described = view.describe("Model", name)
+        if described is not None:
+            arn = str(described["ModelArn"])
+            found = found.added(name, arn, judge_owner(this, name, view.tags(arn)))
+    return found
 
 
 def _desired(this: Pass, records: HostingRecords) -> DesiredHosting | None:
