@@ -226,6 +226,8 @@ class Kind(Generic[Observed]):
     findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
     logs: Logs | None = None
+    protected: bool = False
+    """Whether an object that Git still holds takes nothing in SageMaker with it when it is deleted (D-9.9)."""
 
     @property
     def name(self) -> str:

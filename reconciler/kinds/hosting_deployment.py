@@ -191,4 +191,5 @@ KIND = Kind(
     gives={"model": MODELS},
     findings=_findings,
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
+    protected=True,
 )

@@ -54,6 +54,8 @@ class Claim(Protocol):
     @property
     def frozen(self) -> str: ...
     @property
+    def in_git(self) -> bool: ...
+    @property
     def read(self) -> bool: ...
 
 
@@ -106,6 +108,8 @@ class GitVerdict:
     wanted: Wanted | None = None
     """What Git holds, where that is known."""
     unread: Unread | None = None
+    in_git: bool = False
+    """Whether Git holds the object, as far as it is known."""
 
 
 class GitSide(Generic[ClaimT]):
@@ -133,9 +137,10 @@ class GitSide(Generic[ClaimT]):
         policy = _policy(resource, claim, git, now)
         on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
         unread = self._unread_by(resource.key, claim)
+        in_git = claim is not None and claim.in_git
         if claim is None or resource.deleting or not self._is_edited(resource, claim):
             self._edited.pop(resource.key, None)
-            return GitVerdict(git, policy, on_change, unread=unread)
+            return GitVerdict(git, policy, on_change, unread=unread, in_git=in_git)
         self._claims.report_edit(resource.key)
         if wait := self._wait(resource, git, policy):
             return GitVerdict(git, policy, on_change, reverting=wait)

@@ -53,6 +53,8 @@ class SyncClaim:
     """What hashes to `hash`; None until the first look at Git since the process started."""
     frozen: str = ""
     """Why the sync puts nothing back for now, if it does not on purpose."""
+    in_git: bool = True
+    """Whether Git holds the object, as far as it is known: what left Git and was kept is not."""
     read: bool = True
     """Whether Git was read since the process started, and this is what it holds or what is applied until a person helps. False
     too where the inventory was put back, by a backup, to something else than Git held when it was read last.
@@ -70,6 +72,8 @@ class _Sync:
     read: bool = False
     """Git was looked at since the start of the process, and what follows from it is done."""
     wanted: Mapping[Key, Wanted] = field(default_factory=dict)
+    known: bool = False
+    """Whether `wanted` was read since the start."""
 
 
 class SyncClaims:
@@ -95,6 +99,7 @@ class SyncClaims:
                 return None
             hashes, spec = sync.inventory[key], sync.spec
             leftover, ran, wanted = key in sync.leftovers, sync.ran, sync.wanted.get(key)
+            in_git = not leftover and (key in sync.wanted or not sync.known)
             suspended = spec is not None and spec.suspend
             read = suspended or (sync.read and (wanted is None or wanted.hash in hashes))
         ignore = spec.ignored(key) if spec else ()
@@ -109,6 +114,7 @@ class SyncClaims:
             ignore=ignore,
             on_change=_on_change(spec, live),
             settled=ran and len(hashes) == 1,
+            in_git=in_git,
             read=read,
         )
 
@@ -188,6 +194,7 @@ class SyncClaims:
             if known is None:
                 return
             first, known.wanted = not known.wanted, {want.key: want for want in wanted}
+            known.known = True
         for key in edited if first else ():
             self._on_news(key)
 
