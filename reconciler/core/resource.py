@@ -78,6 +78,10 @@ class Annotation:
     """On a HostingDeployment: the `id` of an entry of `status.history` whose content is to serve instead of Git's."""
     ROLLBACK_UNTIL = _PREFIX + "rollback-until"
     """When that ends by itself, as RFC 3339 with a zone. It also ends when Git's content changes."""
+    ROLLBACK_STRATEGY = _PREFIX + "rollback-strategy"
+    """`AllAtOnce`: that rollback moves all traffic in one step, without the `deploymentConfig` of the spec. Default: with its steps
+    and waits.
+    """
     PRUNE = _PREFIX + "prune"
     """`disabled`: keep this object when its file leaves Git."""
     APPROVE_PRUNE = _PREFIX + "approve-prune"

@@ -120,8 +120,8 @@ class History:
         newest = self.newest
         if newest is None:
             return type(self).parse(tuple(known)[:limit])
-        later = (one for one in type(self).parse(tuple(known)).entries if one.id > newest.id)
-        later = tuple(one for one in later if one.started_at > newest.started_at and one.finished_at)
+        listed = (one for one in type(self).parse(tuple(known)).entries if one.id > newest.id)
+        later = tuple(one for one in listed if one.started_at > newest.started_at and one.finished_at)
         return replace(self, entries=(*later, *self.entries)).trimmed(limit) if later else self
 
     def opened(

@@ -31,6 +31,8 @@ from reconciler.kinds.hosting.situation.situation import Situation
 
 _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
+ALL_AT_ONCE = "AllAtOnce"
+"""Value of the annotation `rollback-strategy`."""
 _PAUSE = timedelta(hours=1)
 """After so many tries in vain to correct weights or a count."""
 
@@ -128,6 +130,10 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
         if want.hold or history.is_rollback(want.content, previous):
             guarded, call = call, _without_alarms(call, s.seen.endpoint)
             without_alarms = call != guarded
+            at_once = (
+                want.hold is not None and this.resource.annotations.get(Annotation.ROLLBACK_STRATEGY) == ALL_AT_ONCE
+            )
+            call = _all_at_once(call) if at_once else call
     attempt = Attempt(
         want.content,
         previous,
@@ -184,6 +190,14 @@ def _without_alarms(call: Call, live: Answer | None) -> Call:
         return call
     left = {key: value for key, value in guards.items() if key != _ALARMS}
     return replace(call, params={**params, "DeploymentConfig": left} if left else params)
+
+
+def _all_at_once(call: Call) -> Call:
+    """What SageMaker does where an update says nothing of how: the new fleet takes all traffic in one step, and nothing waits."""
+    left = {
+        key: value for key, value in call.params.items() if key not in ("DeploymentConfig", "RetainDeploymentConfig")
+    }
+    return replace(call, params=left)
 
 
 def replace_failed(s: Situation) -> Decision:

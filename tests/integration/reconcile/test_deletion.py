@@ -207,7 +207,7 @@ def delete(lab: Lab, git: LabGit, annotated_at: str = "") -> None:
     if annotated_at:
         lab.cluster.annotate(git.key, deletion_policy="delete")
         body = lab.cluster.objects[git.key]
-        owned = {"f:metadata": {"f:annotations": {"f:sagemaker-gitops.dev/deletion-policy": {}}}}
+        owned: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:sagemaker-gitops.dev/deletion-policy": {}}}}
         body["metadata"]["managedFields"] = [{"manager": "kubectl-annotate", "time": annotated_at, "fieldsV1": owned}]
     lab.cluster.delete(git.key)
     lab.settle()
