@@ -24,7 +24,7 @@ from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.observed.scaling import DEREGISTER, ScaledVariant
-from reconciler.kinds.hosting.records import commit_of, garbage, history_limit
+from reconciler.kinds.hosting.records import garbage, history_limit
 from reconciler.kinds.hosting.rendered import WITHOUT_ALARMS, ready, refused, status_of, waiting
 from reconciler.kinds.hosting.situation.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.situation.situation import Situation
@@ -150,7 +150,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
         desired_hash=want.content.hash,
         current_hash=previous.hash if previous else "",
         started_at=stamp(this.now),
-        revision=this.resource.annotations.get(Annotation.REVISION, ""),
+        revision="" if s.edited_by else this.resource.annotations.get(Annotation.REVISION, ""),
         resize=_to_resize(s) if previous else (),
     )
     intended = s.having(replace(s.records, rollout=begun, history=history))
@@ -161,6 +161,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     decision = waiting(intended, "RolloutInProgress", f"asking for {want.content.config}")
     again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     again += f", {WITHOUT_ALARMS}" if without_alarms else ""
+    again += f", edited in the cluster by {s.edited_by}" if s.edited_by else ""
     notice = Notice("Normal", "RolloutStarted", f"{s.name}: {want.content.config}{again}")
     call = replace(call, params={**call.params, "EndpointName": s.name})
     return replace(_acting(s, decision, (call,)), notices=(notice,))
@@ -171,7 +172,7 @@ def _opened(s: Situation, initiated_by: str) -> History:
     hold = s.want.hold
     return s.records.history.opened(
         s.want.content,
-        hold.source if hold else s.want.source or commit_of(s.this),
+        s.asked_for_by,
         now=s.this.now,
         initiated_by=initiated_by,
         limit=history_limit(s.this),

@@ -199,14 +199,14 @@ def in_quarantine(s: Situation) -> Decision | None:
 def never_made(s: Situation) -> Decision | None:
     """There is no endpoint, and there was none: parts, then the endpoint."""
     existed = s.records.endpoint.exists and not s.records.rollout.replacing
-    return _roll_out(s, "git") if s.live is None and not existed else None
+    return _roll_out(s, s.initiated_by) if s.live is None and not existed else None
 
 
 def deleted_outside(s: Situation) -> Decision | None:
     """The endpoint is gone: made again, or reported. Content that was not wanted before is no correction: it always goes out."""
     if s.live is not None:
         return None
-    return _roll_out(s, "git") if s.is_new_content else _corrected(s)
+    return _roll_out(s, s.initiated_by) if s.is_new_content else _corrected(s)
 
 
 def first_create_failed(s: Situation) -> Decision | None:
@@ -235,7 +235,7 @@ def moved_outside(s: Situation) -> Decision | None:
 
 def new_content(s: Situation) -> Decision | None:
     """Parts, then the update. A hold needs no parts: everything of it exists."""
-    return _roll_out(s, "git")
+    return _roll_out(s, s.initiated_by)
 
 
 # --- the chain --------------------------------------------------------------------------------------------------------

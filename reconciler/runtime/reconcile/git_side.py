@@ -17,7 +17,8 @@ from typing import Generic, Protocol, TypeVar
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
-from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
+from reconciler.core.drift.edits import Author, author
+from reconciler.core.drift.git_drift import GitDrift, Reverted, editor, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, not_acted_on
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
@@ -167,7 +168,11 @@ class GitSide(Generic[ClaimT]):
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
             edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
-        return GitDrift(edits, self._claims.put_back(resource.key, now))
+        put_back = self._claims.put_back(resource.key, now)
+        if claim.mode is DriftMode.CORRECT or not claim.in_git or self._claims.live_hash(resource, claim) == claim.hash:
+            return GitDrift(edits, put_back)
+        by = editor(edits) or author(resource.metadata.get("managedFields") or (), "/spec") or Author("somebody")
+        return GitDrift(edits, put_back, by, claim.wanted.written if claim.wanted else None)
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
