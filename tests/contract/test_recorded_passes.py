@@ -30,6 +30,15 @@ def _stories() -> dict[str, list[Mapping[str, Any]]]:
 STORIES = _stories()
 
 
+CHANGED = {
+    (
+        "HostingDeployment decides RolloutInProgress",
+        269,
+    ): "D-2.7: annotated late, the create that never was is no Superseded rollout",
+}
+"""Lines that are decided otherwise on purpose, by story and number: why."""
+
+
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
     wrong = []
@@ -44,7 +53,8 @@ def test_it_is_decided_as_it_was(story: str) -> None:
             expected = recorded.then(line) if line.get("decision") else {"raises": line.get("raises")}
             if came is None and line.get("decision") is None:
                 continue
-        if differences := list(recorded.differing(expected, found)):
+        differences = list(recorded.differing(expected, found))
+        if bool(differences) is not ((story, number) in CHANGED):
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
 

@@ -23,11 +23,18 @@ from reconciler.kinds.hosting.desired import (
     hold_may_change,
     hold_verdict,
 )
+from reconciler.kinds.hosting.observed import adopted, scaling
 from reconciler.kinds.hosting.observed import parts as served_parts
-from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.parts import PartsObserved
 from reconciler.kinds.hosting.observed.scaling import ScaledVariant
-from reconciler.kinds.hosting.records import HostingRecords, as_recorded, endpoint_digest, identity, recorded
+from reconciler.kinds.hosting.records import (
+    HostingRecords,
+    as_recorded,
+    endpoint_digest,
+    identity,
+    is_new_to_us,
+    recorded,
+)
 from reconciler.kinds.hosting.situation import drift
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -54,7 +61,9 @@ class HostingObserved:
     rollouts: Mapping[str, str] = field(default_factory=dict)
     """By the name of a configuration that was found again: the id of the rollout that it was made for."""
     serving: Part | None = None
-    """Our configuration that no record names, on our endpoint: status was lost, or is older than SageMaker."""
+    """A configuration that no record names, on our endpoint: ours, and status was lost or is older than SageMaker; or that of an
+    adopted endpoint, equal to what is wanted (`taken`).
+    """
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     config: Answer | None = None
@@ -75,6 +84,7 @@ class HostingObserved:
 def observe(view: View, this: Pass) -> HostingObserved:
     records = recorded(this)
     attempt, close = records.rollout.attempt, this.doubt or this.resource.deleting
+    close = close or (may_adopt(this) and is_new_to_us(this))
     found = _parts_made(view, this, records) if close else _Found()
     for remote, name in legacy.without_arn(this):
         described = view.describe(remote, name, fresh=True)
@@ -95,6 +105,11 @@ def observe(view: View, this: Pass) -> HostingObserved:
         if owner is Owner.US and close and not this.resource.deleting:
             serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
             found = replace(found, tags={**found.tags, serving.name: tags}) if serving else found
+        elif may_adopt(this) and owner in (Owner.NOBODY, Owner.UNKNOWN) and (want := _desired(this, records)):
+            taken = adopted.equal(view, want, str(endpoint.get("EndpointConfigName") or ""))
+            serving = taken[0] if taken else None
+            for model, model_arn in taken[1] if taken else ():
+                found = found.added(model, model_arn, Owner.NOBODY)
     elif endpoint is not None and not this.resource.deleting:
         serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
         found = (

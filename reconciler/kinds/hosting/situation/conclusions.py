@@ -74,7 +74,9 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
     if is_new_to_us(this):
         models, configs = legacy_models(this, seen.arns), legacy_configs(this, seen.arns)
     if seen.serving:
-        models = {one: Part(one, hash=one.rpartition("-")[2]) for one in seen.serving.models} | dict(models)
+        taken = seen.serving.taken
+        found = {one: Part(one, hash=one.rpartition("-")[2], taken=taken) for one in seen.serving.models}
+        models = found | dict(models)
         configs = {seen.serving.name: seen.serving} | dict(configs)
     configs = _parts_seen(this, seen, configs, arns)
     quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
@@ -247,7 +249,9 @@ def found_serving(s: Situation) -> Situation:
     if s.seen.serving is None or live.config != s.seen.serving.name:
         return s
     # A first create was about to be asked for, when it turned out that status had been lost.
-    history = s.records.history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
+    history, newest = s.records.history, s.records.history.newest
+    if newest and newest.hash != applied.hash:
+        history = history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
     return s.having(replace(s.records, history=_with_serving(s, history, applied)))
 
 

@@ -11,6 +11,7 @@ from reconciler.core.decision import Notice
 from reconciler.core.drift.edits import Author
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
+from reconciler.core.ownership import Owner
 from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord
@@ -130,6 +131,11 @@ class Situation:
     def not_owned(self) -> str:
         """The name of a remote object that goes by one of our names, is not owned and may not be taken over."""
         return next((name for name in self.seen.owners if not self.owned(name)), "")
+
+    @property
+    def adopting(self) -> bool:
+        """Whether the endpoint was made by somebody else, and is taken over in this pass."""
+        return self.live is not None and self.seen.owners.get(self.name) in (Owner.NOBODY, Owner.UNKNOWN)
 
     def owned(self, name: str) -> bool:
         return self.seen.owned(self.this, name)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.observed.endpoint import HostingObserved
-from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting.records import HostingRecords, identity, recorded
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import a_pass
@@ -60,3 +60,27 @@ def test_the_members_of_an_attempt_are_the_rollouts_own() -> None:
 def test_what_people_wrote_into_it_is_no_record(odd: Any) -> None:
     keys = ("endpoint", "models", "configs", "rollout", "history", "quarantine")
     assert HostingRecords.parse(dict.fromkeys(keys, odd)).rollout.attempt is None
+
+
+NAMED = {"endpointName": "of-the-operator", "endpoint": {"region": "us-east-1"}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "status", "name"),
+    [
+        pytest.param(hosting(), {"endpointName": "of-the-operator"}, "of-the-operator", id="before our first pass"),
+        pytest.param(hosting(), NAMED, "of-the-operator", id="after a pass that made nothing"),
+        pytest.param(hosting(endpointName="said"), NAMED, "said", id="the spec names another, and nothing was made"),
+        pytest.param(
+            hosting(endpointName="said"),
+            {**NAMED, "rollout": {"foreign": "of-the-operator"}},
+            "said",
+            id="it turned out to be somebody else's",
+        ),
+    ],
+)
+def test_a_name_in_status_is_the_identity_also_without_an_arn(
+    manifest: dict[str, Any], status: dict[str, Any], name: str
+) -> None:
+    this = a_pass(KIND, manifest, status)
+    assert identity(this, recorded(this)) == name
