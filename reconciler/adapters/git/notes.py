@@ -159,7 +159,7 @@ class _NoteRef:
         some_id = next(iter(heads.values()), next(iter(lines), ""))
         cache = self._opened(some_id)
         store, base = self._fetched(cache, heads)
-        lines = _untold(store, base, lines)
+        lines = _unrecorded(store, base, lines)
         found = find_notes(store, base, lines)
         notes, skipped = {}, {}
         for commit, added in lines.items():
@@ -226,13 +226,13 @@ class _NoteRef:
         return store, tip
 
 
-def _untold(store: ObjectStore, tip: str, lines: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """Without lines whose id stands in some note of the ref, whatever the commit: one event is told once."""
+def _unrecorded(store: ObjectStore, tip: str, lines: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Without lines whose id stands in some note of the ref, whatever the commit: one event is recorded once."""
     if not tip:
         return lines
     ids = {text: f'"{record.id}"' for of in lines.values() for text in of if (record := parse_line(text))}
-    told = "\n".join(grep_notes(store, tip, tuple(set(ids.values())))) if ids else ""
-    new = {commit: [text for text in of if text not in ids or ids[text] not in told] for commit, of in lines.items()}
+    known = "\n".join(grep_notes(store, tip, tuple(set(ids.values())))) if ids else ""
+    new = {commit: [text for text in of if text not in ids or ids[text] not in known] for commit, of in lines.items()}
     return {commit: of for commit, of in new.items() if of}
 
 

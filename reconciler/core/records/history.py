@@ -168,8 +168,8 @@ class History:
         ended = replace(newest, result=result, reason=clip(reason, _REASON_LIMIT), finished_at=stamp(now))
         return replace(self, entries=(ended, *self.entries[1:]))
 
-    def as_told_before(self) -> Self:
-        """With the newest entry marked as one that the notes in Git were told of when it happened."""
+    def as_recalled(self) -> Self:
+        """With the newest entry marked as one that is in the notes in Git since it happened."""
         return replace(self, entries=(replace(self.entries[0], recalled=True), *self.entries[1:]))
 
     def trimmed(self, limit: int) -> Self:

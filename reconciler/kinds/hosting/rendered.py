@@ -117,8 +117,8 @@ def reference_missing(s: Situation) -> Decision:
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
     release = f"annotate {Annotation.RETRY}: {what} to try it again"
-    message = f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})"
-    return stalled(s, "RevisionQuarantined", f"{message}{_not_brought_back(s)}")
+    serves = f"{_what_serves(s)}{_not_brought_back(s)}"
+    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {serves}; {release} ({entry.reason})")
 
 
 def _not_brought_back(s: Situation) -> str:

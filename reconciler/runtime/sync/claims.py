@@ -57,7 +57,7 @@ class SyncClaim:
     """Whether Git holds the object, as far as it is known: what left Git and was kept is not."""
     read: bool = True
     """Whether Git was read since the process started, and this is what it holds or what is applied until a person helps. False
-    too where the inventory was put back, by a backup, to something else than Git held when it was read last.
+    too where the inventory was restored, from a backup, to something else than Git held when it was read last.
     """
 
 

@@ -38,8 +38,8 @@ def equal(view: View, want: DesiredHosting, config: str) -> tuple[Part, tuple[tu
     if _plain(_renamed(want.config_params, names)) != _plain(_content(found, "EndpointConfig")):
         return None
     models = {ours: view.describe("Model", live) for ours, live in names.items() if live}
-    for ours, described in models.items():
-        if described is None or _plain(wanted.get(ours)) != _plain(_content(described, "Model")):
+    for logical, described in models.items():
+        if described is None or _plain(wanted.get(logical)) != _plain(_content(described, "Model")):
             return None
     part = Part(
         config, str(found["EndpointConfigArn"]), hash=want.content.hash, models=tuple(names.values()), taken=True

@@ -217,7 +217,7 @@ def released(s: Situation) -> Situation:
 
 
 def newer_than_status(s: Situation) -> Situation:
-    """The endpoint serves content of ours that status never knew: status is older than SageMaker, as after a restore from a
+    """The endpoint serves content of this object that status never knew: status is older than SageMaker, as after a restore from a
     backup. What serves is believed: it is what was applied last, under the id that its configuration remembers.
     """
     serving, live = s.seen.serving, s.live
@@ -228,7 +228,7 @@ def newer_than_status(s: Situation) -> Situation:
     content, history = s.records.serving(live.config), s.records.history
     if not any(entry.hash == content.hash for entry in history.succeeded):
         opened = _opened(s, history, content, _made_by(s, content), initiated_by="git")
-        history = opened.closed(s.this.now, SUCCEEDED).as_told_before()
+        history = opened.closed(s.this.now, SUCCEEDED).as_recalled()
     number = next(entry.id for entry in history.succeeded if entry.hash == content.hash)
     message = (
         f"status is older than SageMaker: #{number} serves, {live.config}, which status did not know; it is believed"
