@@ -240,6 +240,8 @@ class Kind(Generic[Observed]):
     logs: Logs | None = None
     checks: bool = False
     """Whether its status has `lastCheckTime`: the archived operator wrote it for some kinds and declared it for others."""
+    protected: bool = False
+    """Whether an object that Git still holds takes nothing in SageMaker with it when it is deleted (D-9.9)."""
 
     @property
     def name(self) -> str:

@@ -68,7 +68,9 @@ class Annotation:
     ON_CHANGE = _PREFIX + "on-change"
     """On a job: `Run` or `Reject`, what a changed spec means, instead of its GitSync's `spec.jobs.onChange`."""
     DELETION_POLICY = _PREFIX + "deletion-policy"
-    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`."""
+    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`. Written on a live HostingDeployment
+    that Git holds, `delete` has a deletion within the hour carried out, which is refused otherwise.
+    """
     ADOPT = _PREFIX + "adopt"
     """`"true"`: take over what exists in SageMaker under this object's name and has no owner tag."""
     ROLE = _PREFIX + "role-arn"
@@ -79,6 +81,10 @@ class Annotation:
     """On a HostingDeployment: the `id` of an entry of `status.history` whose content is to serve instead of Git's."""
     ROLLBACK_UNTIL = _PREFIX + "rollback-until"
     """When that ends by itself, as RFC 3339 with a zone. It also ends when Git's content changes."""
+    ROLLBACK_STRATEGY = _PREFIX + "rollback-strategy"
+    """`AllAtOnce`: that rollback moves all traffic in one step, without the `deploymentConfig` of the spec. Default: with its steps
+    and waits.
+    """
     PRUNE = _PREFIX + "prune"
     """`disabled`: keep this object when its file leaves Git."""
     APPROVE_PRUNE = _PREFIX + "approve-prune"

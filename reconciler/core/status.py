@@ -166,6 +166,25 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
 
 
+def deletion_refused(past: Status, reason: str, message: str, *, generation: int, now: datetime) -> dict[str, Json]:
+    """Status of an object that is deleted and takes nothing with it: all of it stays, Ready says why."""
+    before = past.get("conditions") or ()
+    others = [
+        Condition(c["type"], c["status"], c["reason"], c["message"])
+        for c in before
+        if c["type"] not in (READY, RECONCILING)
+    ]
+    return {
+        **past,
+        "conditions": settle(before, [Condition(READY, "False", reason, message), *others], generation, now),
+    }
+
+
+def handed_on(past: Status) -> dict[str, Json]:
+    """What an object that comes back after it was deleted goes on from: all but what was said of the deleted one."""
+    return {key: value for key, value in past.items() if key not in ("conditions", "observedGeneration", "intent")}
+
+
 def source(resource: Resource) -> StatusSource:
     """Which commit this object came from, from the annotations of whoever synced it."""
     annotations = resource.annotations

@@ -205,4 +205,5 @@ KIND = Kind(
     archived=ArchivedSpec(archived_operator.HOSTING_DEPLOYMENT, "endpoint"),
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
     checks=True,
+    protected=True,
 )

@@ -57,6 +57,15 @@ ON_PURPOSE = {
 """Differences to what was decided then that are wanted, and since when."""
 
 
+CHANGED = {
+    (
+        "HostingDeployment decides RolloutInProgress",
+        269,
+    ): "D-2.7: annotated late, the create that never was is no Superseded rollout",
+}
+"""Lines that are decided otherwise on purpose, by story and number: why."""
+
+
 @pytest.mark.parametrize("story", sorted(STORIES))
 def test_it_is_decided_as_it_was(story: str) -> None:
     wrong = []
@@ -76,7 +85,8 @@ def test_it_is_decided_as_it_was(story: str) -> None:
                 continue
         if (story, number) in DECIDED_OTHERWISE:
             expected, found = {"calls": expected["calls"]}, {"calls": found["calls"]}
-        if differences := [one for one in recorded.differing(expected, found) if one not in ON_PURPOSE]:
+        differences = [one for one in recorded.differing(expected, found) if one not in ON_PURPOSE]
+        if bool(differences) is not ((story, number) in CHANGED):
             wrong.append(f"{number}: {differences[:6]}")
     assert wrong == []
 

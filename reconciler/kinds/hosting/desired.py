@@ -20,11 +20,12 @@ from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
-from reconciler.core.naming import digest, remote_name
+from reconciler.core.naming import USER_TAGS_MAX, digest, remote_name
 from reconciler.core.ownership import tags_for
 from reconciler.core.records.content import Content
 from reconciler.core.records.request import Handled
 from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollback, RolloutRecord
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import List, Structure, to_request
@@ -60,14 +61,20 @@ class DesiredHosting:
     """What each reference stood for, as status records it."""
     hold: HoldRecord | None = None
     """Against Git: then this is the content of an earlier rollout, of which everything exists already."""
+    source: SourceRecord | None = None
+    """Of content that served last and comes back though Git wants other content: what brought it into service."""
 
     def create_model(self, model: DesiredModel, this: Pass) -> Call:
         return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})
 
-    def create_config(self, this: Pass) -> Call:
+    def create_config(self, this: Pass, rollout: int) -> Call:
+        """`rollout`: the id that the rollout it is made for has in history. The mark of a quarantine keeps its place among the
+        50 tags that SageMaker takes.
+        """
+        room = len(this.spec.get("tags") or ()) < USER_TAGS_MAX
+        tags = tags_for(this, **({"rollout": str(rollout)} if room else {}))
         return Call(
-            "CreateEndpointConfig",
-            {"EndpointConfigName": self.content.config, **self.config_params, "Tags": tags_for(this)},
+            "CreateEndpointConfig", {"EndpointConfigName": self.content.config, **self.config_params, "Tags": tags}
         )
 
     def create_endpoint(self, this: Pass) -> Call:

@@ -107,11 +107,17 @@ def recorded(this: Pass) -> HostingRecords:
 
 
 def identity(this: Pass, records: HostingRecords) -> str:
-    """The endpoint's name: what status recorded beats what would be computed now, once something may go by it."""
+    """The endpoint's name: what status holds beats what would be computed now, with an ARN or without. While nothing goes by it,
+    a name in the spec comes first, and one that turned out to be somebody else's does not count.
+    """
+    known = str(this.past.get("endpointName") or "")
     if is_new_to_us(this):
-        return str(this.past.get("endpointName") or endpoint_name(this))
-    known = records.endpoint.exists or records.rollout.attempt
-    return (records.endpoint.name if known else "") or endpoint_name(this)
+        return known or endpoint_name(this)
+    if records.endpoint.name and (records.endpoint.exists or records.rollout.attempt):
+        return records.endpoint.name
+    if this.spec.get("endpointName") or known == RolloutRecord.parse(this.past.get("rollout")).foreign:
+        return endpoint_name(this)
+    return known or endpoint_name(this)
 
 
 def as_recorded(records: HostingRecords, found: Answer) -> bool:

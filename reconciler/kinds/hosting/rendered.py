@@ -23,7 +23,7 @@ from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
 from reconciler.kinds.hosting.observed.parts import young_for
 from reconciler.kinds.hosting.observed.scaling import instances_of
 from reconciler.kinds.hosting.observed.stage import stage_of
-from reconciler.kinds.hosting.situation.drift import elsewhere
+from reconciler.kinds.hosting.situation.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 
 WITHOUT_ALARMS = "without its alarms: one that fires for the version it leaves would stop the rollback"
@@ -95,7 +95,7 @@ def rollout_under_way(s: Situation) -> Decision:
 def _rollout_message(s: Situation, stage: str) -> str:
     attempt, want = s.attempt, s.want
     assert attempt is not None  # noqa: S101 - of an attempt that is open
-    following = "" if attempt.requested == want.content else f"; {want.content.config} is next"
+    following = "" if attempt.requested == want.content or s.quarantined else f"; {want.content.config} is next"
     if following and want.hold:
         following += f", held as {want.hold.title}: SageMaker cannot cancel an update"
     alarms = f" {WITHOUT_ALARMS}" if attempt.without_alarms else ""
@@ -134,7 +134,16 @@ def creates_in_vain(s: Situation, why: str) -> Decision:
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
     release = f"annotate {Annotation.RETRY}: {what} (kubectl sagemaker retry) to try it again"
-    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})")
+    serves = f"{_what_serves(s)}{_not_brought_back(s)}"
+    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {serves}; {release} ({entry.reason})")
+
+
+def _not_brought_back(s: Situation) -> str:
+    """Why what served last does not serve, where the endpoint is gone."""
+    good = s.last_good if s.live is None and not s.want.hold else None
+    if good is None:
+        return ""
+    return f"; the endpoint was deleted, {_left_so(s, CONFIG_PATH, f'#{good.id}, which served last, back')}"
 
 
 def _what_serves(s: Situation) -> str:
@@ -152,11 +161,7 @@ def changed_outside(s: Situation) -> Decision:
     """The endpoint was moved or deleted by somebody else, and is left so."""
     live, difference = s.live, elsewhere(s.want, s.live)
     what = f"moved to {difference.live}" if live else "deleted"
-    if difference.path in s.this.drift.flapping:
-        left = f"again, after it was corrected {CORRECTIONS_MAX} times within the hour: it is left so for now"
-    else:
-        way_out = f"annotate {Annotation.DRIFT_MODE}: Correct to have it corrected"
-        left = f"and mode {s.this.drift.mode} leaves it so; {way_out}"
+    left = _left_so(s, difference.path, "it corrected")
     return Decision(
         Phase.READY if live else Phase.STALLED,
         difference.reason,
@@ -166,6 +171,16 @@ def changed_outside(s: Situation) -> Decision:
         differences=s.this.drift.sift([difference]).stands,
         healthy=live is not None,
     )
+
+
+def _left_so(s: Situation, path: str, what: str) -> str:
+    """Why a change from outside is not corrected, and how a person has it so."""
+    retry = f"annotate {Annotation.RETRY}: <a new token>"
+    if path in s.this.drift.flapping:
+        left = f"again, after it was corrected {CORRECTIONS_MAX} times within the hour: it is left so for now"
+        return f"{left}; {retry} to have {what} at once"
+    way_out = f"annotate {Annotation.DRIFT_MODE}: Correct, or once {retry.removeprefix('annotate ')}, to have {what}"
+    return f"and mode {s.this.drift.mode} leaves it so; {way_out}"
 
 
 def ready(s: Situation, left_alone: timedelta | None) -> Decision:

@@ -18,7 +18,7 @@ from reconciler.kinds.jobs.job_pass import JobPass
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved, look_back, observe
 from reconciler.kinds.jobs.runs import as_written, desired_run, recorded_runs, same_content, was_taken_over
-from reconciler.kinds.jobs.starting import confirm_create, failing, first_run, go_to, start
+from reconciler.kinds.jobs.starting import confirm_create, failing, go_to, start
 
 __all__ = ["decide", "followed", "job_kind"]
 
@@ -48,7 +48,7 @@ def _decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
         return confirm_create(given, current, earlier)
     desired = desired_run(job, this, current, earlier)
     if current is None:
-        return start(given, desired, earlier) if earlier else first_run(given, desired)
+        return start(given, desired, earlier)
     if desired.digest == current.digest:
         return follow_run(given, current, earlier)
     if current.region and desired.region != current.region:

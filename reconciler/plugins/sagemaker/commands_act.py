@@ -246,7 +246,11 @@ Examples:
   kubectl sagemaker rollback churn-api                 to the newest success that is not what serves
   kubectl sagemaker rollback churn-api --to 3          to #3 of kubectl sagemaker history churn-api
   kubectl sagemaker rollback churn-api --until 2h      for two hours at most
+  kubectl sagemaker rollback churn-api --guarded       with the steps and waits of spec.deploymentConfig
   kubectl sagemaker rollback churn-api --end           Git counts again, now
+
+All traffic moves at once, for this content served before. No alarm watches it, with --guarded neither: the alarm that
+rings for what serves now would stop the rollback.
 
 SageMaker cannot cancel an update: while one is under way, the rollback begins when it is over, and without --to it
 leads to what served before.
@@ -259,11 +263,14 @@ Exit codes: 0 asked for, 1 an error or refused, 2 wrong usage.""",
 @click.option(
     "--until", type=Until(), metavar="WHEN", help="When the hold ends at the latest: 2h, or 2026-01-31T12:00:00Z."
 )
+@click.option("--guarded", is_flag=True, help="With the steps and waits of spec.deploymentConfig, not all at once.")
 @click.option("--end", is_flag=True, help="End the hold.")
 @connected
-def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: bool, **parameters: Any) -> None:
+def rollback(
+    target: tuple[str, ...], wanted: str, until: datetime | None, guarded: bool, end: bool, **parameters: Any
+) -> None:
     """Put an endpoint back to an earlier rollout without touching Git."""
-    if end and (wanted or until):
+    if end and (wanted or until or guarded):
         raise click.UsageError("--end goes alone")
     session = Session.open(parameters)
 
@@ -277,7 +284,10 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
         if not resource.annotations.get(health.ROLLBACK_TO):
             raise PreconditionError(f"{resource.key} is not held; what serves is what Git asks for, or see its status")
         session.cluster.patch(
-            resource.key, lambda _: annotated({health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None})
+            resource.key,
+            lambda _: annotated(
+                {health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None, Annotation.ROLLBACK_STRATEGY: None}
+            ),
         )
         held = health.held(resource)
         outcome = f"the hold of #{held} is ended" if held else "its hold is over already; the annotation is removed"
@@ -288,14 +298,25 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
 
     def change(seen: Resource) -> dict[str, Any]:
         now = releases.rollback(seen, chosen.id)
-        return annotated({health.ROLLBACK_TO: now.id, health.ROLLBACK_UNTIL: limit})
+        strategy = None if guarded else "AllAtOnce"
+        return annotated(
+            {health.ROLLBACK_TO: now.id, health.ROLLBACK_UNTIL: limit, Annotation.ROLLBACK_STRATEGY: strategy}
+        )
 
     session.cluster.patch(resource.key, change)
     click.echo(f"{_called(resource)}: back {chosen.says}")
+    terminal.note(_how(chosen.takes, guarded=guarded))
     terminal.note(f"Held {f'until {limit} or ' if limit else ''}until Git's content changes; git revert makes it last.")
     if chosen.changing:
         terminal.note("An update is under way, and SageMaker cannot cancel it: the rollback begins when it is over.")
     terminal.note(f"Follow it: kubectl sagemaker status {resource.name} --watch")
+
+
+def _how(takes: str, *, guarded: bool) -> str:
+    """How the traffic moves and how long that takes, and what does not watch it."""
+    how = "Traffic moves in the steps of spec.deploymentConfig" if guarded else "All traffic moves at once"
+    long = takes or "it takes some minutes, for new instances have to start"
+    return f"{how}; {long}. No alarms watch it."
 
 
 @click.command(

@@ -23,6 +23,7 @@ from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant
 from reconciler.core.values import Json
 from reconciler.runtime.reconcile.execute import NotLeadingError
+from reconciler.runtime.reconcile.git_side import Unread
 from reconciler.runtime.reconcile.guards import Restriction
 from reconciler.runtime.reconcile.outcome import SLOW_LOOK, Next, after_error, shown
 from reconciler.runtime.reconcile.past import as_before
@@ -57,6 +58,15 @@ class Reporter:
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._recorder.record(this, shown, decided=True)
         return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
+
+    def unread(self, this: Pass, unread: Unread) -> Next:
+        """Something would be sent, and Git was not read since the start: nothing of it is recorded, and tokens wait as well."""
+        if unread.unsaid is not None:
+            return Next(unread.unsaid)
+        refusal = unread.refusal
+        shown = replace(as_before(this.past), reason=refusal.reason, message=refusal.message, status=kept(this.past))
+        self._recorder.record(this, shown)
+        return Next(SLOW_LOOK)
 
     def follow(self, kind: Kind[Observed], this: Pass, refusal: Refusal) -> Next:
         """Nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was known.

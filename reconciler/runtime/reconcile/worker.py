@@ -39,7 +39,7 @@ from reconciler.core.values import Json
 from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import execute
 from reconciler.runtime.reconcile.freshness import Freshness
-from reconciler.runtime.reconcile.git_side import GitSide
+from reconciler.runtime.reconcile.git_side import GitSide, Unread
 from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction, unreadable_status
 from reconciler.runtime.reconcile.outcome import Next, meaning
 from reconciler.runtime.reconcile.past import new_tokens, refused_before
@@ -120,7 +120,7 @@ class Worker:
         try:
             if restricted := restriction(this, place, case.git):
                 return self._reporter.observe_only(kind, this, place.tenant, restricted)
-            return self._rounds(kind, this, place.tenant)
+            return self._rounds(kind, this, place.tenant, case.git.unread)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
@@ -153,7 +153,7 @@ class Worker:
             partition_of=self._partition_of,
         )
 
-    def _rounds(self, kind: Kind[Observed], this: Pass, tenant: Tenant) -> Next:
+    def _rounds(self, kind: Kind[Observed], this: Pass, tenant: Tenant, unread: Unread | None) -> Next:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
         found: Look[Json] | None = None
@@ -165,6 +165,9 @@ class Worker:
             if held_back := refused_before(decision, this):
                 decision = held_back.shown(decision)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
+            if unread and decision.calls and not this.resource.deleting:
+                self._git.await_read(this.resource.key)
+                return self._reporter.unread(this, unread)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)
             if decision.calls and not this.replies and this.failure is None:

@@ -82,6 +82,7 @@ class ClusterPass:
         if message := inventories.too_many(len(wanted), sum(self._live.get(key) is not None for key in left)):
             outcome = SyncOutcome(SyncVerdict.STALLED, "TooManyObjects", message)
             self.report(memory, sync, SyncReport(outcome, memory.generation, attempted=found.revision, handled=handled))
+            self._claims.read(memory.key)
             return Result(complete=False)
         steps = self._plan(memory, sync, found, wanted, spec)
         self._claims.want(memory.key, wanted, [edit.wanted.key for edit in (*steps.reported, *steps.fought)])

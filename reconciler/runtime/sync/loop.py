@@ -156,6 +156,7 @@ class SyncController:
             outcome = SyncOutcome(verdict, error.reason, error.message)
             return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
         if isinstance(found, SyncOutcome):
+            self._claims.read(memory.key)
             return self._problem(memory, sync, found, handled, revision)
         self._recall(memory.key)
         with memory.lock:

@@ -45,12 +45,22 @@ def test_rollback_holds_the_newest_success_that_does_not_serve(person: Person) -
     said = person.said("HostingDeployment", "churn")
     assert said["rollback-to"] == "1"
     assert said["rollback-until"].endswith("Z")
+    assert said["rollback-strategy"] == "AllAtOnce"
+    assert "All traffic moves at once; " in ended.stderr
+    assert "No alarms watch it" in ended.stderr
     found = person.get("HostingDeployment", "churn")
     assert (found["spec"], managers(found, "rollback-to")) == (before, {"sagemaker-cli"})
     assert "held" in person.call("history", "churn").stdout
     assert person.call("rollback", "churn", "--end").returncode == 0
     assert person.said("HostingDeployment", "churn") == {}
     assert "is not held" in person.call("rollback", "churn", "--end").stderr
+
+
+def test_a_guarded_rollback_keeps_the_steps_of_the_spec(person: Person) -> None:
+    person.make("HostingDeployment", "churn", SERVING)
+    ended = person.call("rollback", "churn", "--guarded")
+    assert "rollback-strategy" not in person.said("HostingDeployment", "churn")
+    assert "Traffic moves in the steps of spec.deploymentConfig; " in ended.stderr
 
 
 def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Person) -> None:

@@ -38,6 +38,8 @@ def settled(s: Situation) -> Situation:
     if not s.seen.endpoint_known:
         # Another call of the pass that sent it did not go through: nobody looked at the endpoint since.
         return replace(s, outcome=Outcome.UNDER_WAY, status="Updating" if attempt.previous else "Creating")
+    if attempt.previous is None and s.adopting:
+        return _unsent(s)  # the create never was: what is there was made by others, and is taken over now
     outcome, attempt = judge(s.live, attempt, s.this.now)
     s = s.with_rollout(attempt=attempt, foreign="")
     return _over(replace(s, outcome=outcome, status=s.live.status if s.live else "Creating"), attempt)

@@ -76,7 +76,9 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
     if is_new_to_us(this):
         models, configs = legacy_models(this, seen.arns), legacy_configs(this, seen.arns)
     if seen.serving:
-        models = {one: Part(one, hash=one.rpartition("-")[2]) for one in seen.serving.models} | dict(models)
+        taken = seen.serving.taken
+        found = {one: Part(one, hash=one.rpartition("-")[2], taken=taken) for one in seen.serving.models}
+        models = found | dict(models)
         configs = {seen.serving.name: seen.serving} | dict(configs)
     configs = _parts_seen(this, seen, configs, arns)
     quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
@@ -86,9 +88,7 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
         models=_parts_seen(this, seen, models, arns),
         configs=configs,
-        history=records.history
-        if records.history.entries
-        else History.parse(this.past_rollouts[: history_limit(this)]),
+        history=records.history.remembered(this.past_rollouts, history_limit(this)),
         quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
     )
 
@@ -245,6 +245,27 @@ def released(s: Situation) -> Situation:
 # --- what serves ------------------------------------------------------------------------------------------------------
 
 
+def newer_than_status(s: Situation) -> Situation:
+    """The endpoint serves content of this object that status never knew: status is older than SageMaker, as after a restore from a
+    backup. What serves is believed: it is what was applied last, under the id that its configuration remembers.
+    """
+    serving, live = s.seen.serving, s.live
+    if not (s.undisputed and s.attempt is None and s.records.rollout.applied) or serving is None or live is None:
+        return s
+    if live.status != "InService" or live.config != serving.name:
+        return s
+    content, history = s.records.serving(live.config), s.records.history
+    if not any(entry.hash == content.hash for entry in history.succeeded):
+        opened = _opened(s, history, content, _made_by(s, content), initiated_by="git")
+        history = opened.closed(s.this.now, SUCCEEDED).as_recalled()
+    number = next(entry.id for entry in history.succeeded if entry.hash == content.hash)
+    message = (
+        f"status is older than SageMaker: #{number} serves, {live.config}, which status did not know; it is believed"
+    )
+    s = s.having(replace(s.records, history=history)).with_rollout(applied=content)
+    return s.noticed(Notice("Warning", "StatusOutdated", message))
+
+
 def found_serving(s: Situation) -> Situation:
     """What serves, though no rollout is known to have brought it there, is taken for what was applied last."""
     if not (s.undisputed and s.attempt is None and s.looked):
@@ -257,7 +278,9 @@ def found_serving(s: Situation) -> Situation:
     if s.seen.serving is None or live.config != s.seen.serving.name:
         return s
     # A first create was about to be asked for, when it turned out that status had been lost.
-    history = s.records.history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
+    history, newest = s.records.history, s.records.history.newest
+    if newest and newest.hash != applied.hash:
+        history = history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
     return s.having(replace(s.records, history=_with_serving(s, history, applied)))
 
 
@@ -290,9 +313,19 @@ def _with_serving(s: Situation, history: History, serving: Content) -> History:
     return history.closed(s.this.now, SUCCEEDED).trimmed(history_limit(s.this))
 
 
-def _opened(s: Situation, history: History, content: Content, source: SourceRecord) -> History:
-    """With an entry for what others brought into service."""
-    return history.opened(content, source, now=s.this.now, initiated_by="manual", limit=history_limit(s.this))
+def _opened(
+    s: Situation, history: History, content: Content, source: SourceRecord, *, initiated_by: str = "manual"
+) -> History:
+    """With an entry for what others brought into service, or we did before status was lost."""
+    tagged = s.seen.rollouts.get(content.config, "")
+    return history.opened(
+        content,
+        source,
+        now=s.this.now,
+        initiated_by=initiated_by,
+        limit=history_limit(s.this),
+        at_least=int(tagged) if tagged.isdecimal() else 0,
+    )
 
 
 def _made_by(s: Situation, serving: Content) -> SourceRecord:
@@ -338,6 +371,7 @@ CONCLUSIONS: tuple[Callable[[Situation], Situation], ...] = (
     same_identity,
     released,
     settled,
+    newer_than_status,
     found_serving,
     compared,
 )
