@@ -90,6 +90,7 @@ class Front:
                 region=arrival.scope.region,
                 caller=arrival.access_key,
                 ms=round((time.monotonic() - began) * 1000, 2),
+                input={} if arrival.op.startswith(_READS) else _fields(environ, body),
             )
 
     def _serve(
