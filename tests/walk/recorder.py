@@ -1,15 +1,13 @@
 """Watches from outside: SageMaker's request log, the API server and the repository. Imports nothing of the product.
 
-One thread looks every LOOK_S. What is away (a server that was killed, a repository that was moved) is looked at again
-the next time. Called by the walk, which says when it is at rest.
+One thread looks at the log and the repository every LOOK_S; objects are watched (`watching.py`). What is away (a server that
+was killed, a repository that was moved) is looked at again the next time. Called by the walk, which says when it is at rest.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import ssl
 import subprocess
 import threading
 import time
@@ -22,22 +20,12 @@ from typing import Any
 
 import yaml
 
-from tests.walk.record import Call, Head, Line, Name, Record, Remote, Seen
+from tests.walk.record import Call, Head, Line, Record, Remote
+from tests.walk.watching import PATHS, ApiServer, Watch
 
 LOOK_S = 0.25
 READS = ("Describe", "List", "Get", "Search", "BatchGet", "BatchDescribe", "Filter", "Head", "Lookup", "GET", "HEAD")
 """Operations that begin so change nothing."""
-_V1 = "/apis/sagemaker.aws.amazon.com/v1"
-_GITOPS = "/apis/sagemaker-gitops.dev/v1alpha1"
-_WATCHED = {
-    "GitSync": f"{_GITOPS}/namespaces/%s/gitsyncs",
-    "TrainingJob": f"{_V1}/namespaces/%s/trainingjobs",
-    "ProcessingJob": f"{_V1}/namespaces/%s/processingjobs",
-    "BatchTransformJob": f"{_V1}/namespaces/%s/batchtransformjobs",
-    "HostingDeployment": f"{_V1}/namespaces/%s/hostingdeployments",
-    "HostingAutoscalingPolicy": f"{_V1}/namespaces/%s/hostingautoscalingpolicies",
-    "ConfigMap": "/api/v1/namespaces/%s/configmaps",
-}
 _DESCRIBED = {
     "Endpoint": ("DescribeEndpoint", "EndpointName"),
     "TrainingJob": ("DescribeTrainingJob", "TrainingJobName"),
@@ -49,13 +37,10 @@ _NOTES = "refs/notes/sagemaker-gitops/"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where to look: the simulator's URL, the API server (host, port, token, CA), the bare repository and its branch."""
+    """Where to look: the simulator's URL, the API server, the bare repository, its branch and the path in it."""
 
     simulator: str
-    host: str
-    port: int
-    token: str
-    ca_file: Path
+    cluster: ApiServer
     repository: Path
     branch: str = "main"
     path: str = "prod"
@@ -68,28 +53,29 @@ class Recorder:
         self.record = Record(clusters=dict(clusters))
         self._from = sources
         self._last_call = 0
-        self._versions: dict[Name, str] = {}
         self._told: set[tuple[str, str, str]] = set()
         self._notes_at: dict[str, str] = {}
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="recorder")
-        self._connection: http.client.HTTPSConnection | None = None
+        self._watches: list[Watch] = []
 
     def __enter__(self) -> Recorder:
+        spaces = [namespace for _, namespace in self.record.clusters.values()]
+        self._watches += [Watch(self._from.cluster, kind, spaces, self.record.seen.append) for kind in PATHS]
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        for watch in self._watches:
+            watch.stop()
 
     def look(self) -> None:
         """One look at everything; also by the caller, who wants to be sure of what there is now."""
         with self._lock:
             self._look_at_calls()
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                self._look_at_objects()
             with contextlib.suppress(subprocess.CalledProcessError):
                 self._look_at_git()
 
@@ -134,42 +120,6 @@ class Recorder:
         request = urllib.request.Request(f"{self._from.simulator}/{path}", data, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())
-
-    # the cluster
-
-    def _look_at_objects(self) -> None:
-        now: dict[Name, str] = {}
-        found: list[Seen] = []
-        for _, namespace in self.record.clusters.values():
-            for kind, path in _WATCHED.items():
-                for body in self._list(path % namespace):
-                    name = Name(kind, namespace, body["metadata"]["name"])
-                    now[name] = body["metadata"]["uid"] + body["metadata"]["resourceVersion"]
-                    if self._versions.get(name) != now[name]:
-                        found.append(Seen(time.time(), *name, body))
-        gone = [Seen(time.time(), *name) for name in self._versions if name not in now]
-        self._versions = now
-        self.record.seen += [*found, *gone]
-
-    def _list(self, path: str) -> list[dict[str, Any]]:
-        """Raises OSError or HTTPException when the server is away, and when it does not answer with a list."""
-        if self._connection is None:
-            context = ssl.create_default_context(cafile=str(self._from.ca_file))
-            self._connection = http.client.HTTPSConnection(
-                self._from.host, self._from.port, timeout=10, context=context
-            )
-        try:
-            self._connection.request("GET", path, headers={"Authorization": f"Bearer {self._from.token}"})
-            answer = self._connection.getresponse()
-            text = answer.read()
-        except BaseException:
-            self._connection.close()
-            self._connection = None
-            raise
-        if answer.status != http.HTTPStatus.OK:
-            raise OSError(f"{path}: {answer.status}")
-        items: list[dict[str, Any]] = json.loads(text)["items"]
-        return items
 
     # Git
 

@@ -25,6 +25,7 @@ from tests.walk.rest import come_to_rest
 from tests.walk.steps import STEPS
 from tests.walk.steps.console import set_alarm
 from tests.walk.steps.step import Step
+from tests.walk.watching import ApiServer
 from tests.walk.world import World
 
 _PAUSES_S = (0.4, 0.6, 1.0, 2.0, 4.0, 8.0)
@@ -68,9 +69,8 @@ def walked(
         set_alarm(world, "OK")
         clusters = {team.name: (team.name, team.name) for team in world.teams}
         cluster = world.cluster
-        sources = Sources(
-            world.simulator.url, cluster.host, cluster.port, cluster.token, cluster.ca_file, world.repository.path
-        )
+        server = ApiServer(cluster.host, cluster.port, cluster.token, cluster.ca_file)
+        sources = Sources(world.simulator.url, server, world.repository.path)
         with Recorder(sources, clusters) as recorder:
             unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False)
             while not unrest and not report.findings:
@@ -120,18 +120,6 @@ def _round(
 def _taken(step: Step, world: World, random: Random, report: Report) -> str:
     """What a step says; what could not be done (an object that is not there, Git or a server away) is no fault."""
     try:
-        if world.away and step.name in {
-            "push",
-            "push-hosting",
-            "tags",
-            "spoil",
-            "revert",
-            "rename",
-            "delete",
-            "bring-back",
-            "approve",
-        }:
-            return "Git is away"
         return step.take(world, random)
     except (ApiStatusError, OSError, http.client.HTTPException) as error:
         report.refused += 1

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from tests.walk.audit import jobs, traffic
+from tests.walk.audit import deletions, jobs, notes, quarantine, rest, scaling, tagging, traffic
 from tests.walk.audit.books import Books
 from tests.walk.audit.finding import Finding
 
-RULES: tuple[Callable[[Books], Iterable[Finding]], ...] = (*jobs.RULES, *traffic.RULES)
+RULES: tuple[Callable[[Books], Iterable[Finding]], ...] = tuple(
+    rule for module in (jobs, traffic, quarantine, deletions, tagging, scaling, notes, rest) for rule in module.RULES
+)

@@ -114,6 +114,8 @@ def _sync_mode(world: World, random: Random) -> str:
 
 def _approve(world: World, random: Random) -> str:
     team = a_team(world, random)
+    if world.away:
+        return "Git is away"
     commit = world.contents.repository.resolve()
     return annotate(world, team, "GitSync", "team", approve_prune=commit, allow_rewind=random.choice([commit, None]))
 

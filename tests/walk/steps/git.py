@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from tests.walk.contents import OBJECTS
-from tests.walk.steps.step import Step, a_name
+from tests.walk.steps.step import Step, Take, a_name
 from tests.walk.world import World
 
 _FASHION = 5
@@ -56,19 +56,31 @@ def _bring_back(world: World, random: Random) -> str:
     return f"{name} {world.contents.put(name, world.contents.number[name])[:7]}"
 
 
+def _pushing(take: Take) -> Take:
+    """A push needs Git; who wants to push is who finds that it is away, and sometimes sees to it."""
+
+    def taken(world: World, random: Random) -> str:
+        back = random.random() < 0.4
+        if world.away and not (back and world.git_back()):
+            return "Git is away"
+        return take(world, random)
+
+    return taken
+
+
 def _away(world: World, random: Random) -> str:
     del random
     return "back" if world.git_back() else world.git_away()
 
 
 STEPS = (
-    Step("push", 8, _push),
-    Step("push-hosting", 12, _push_hosting),
-    Step("tags", 3, _tag),
-    Step("spoil", 2, _spoil),
-    Step("revert", 4, _revert),
-    Step("rename", 2, _rename),
-    Step("delete", 2, _delete),
-    Step("bring-back", 4, _bring_back),
+    Step("push", 8, _pushing(_push)),
+    Step("push-hosting", 14, _pushing(_push_hosting)),
+    Step("tags", 3, _pushing(_tag)),
+    Step("spoil", 2, _pushing(_spoil)),
+    Step("revert", 4, _pushing(_revert)),
+    Step("rename", 2, _pushing(_rename)),
+    Step("delete", 2, _pushing(_delete)),
+    Step("bring-back", 4, _pushing(_bring_back)),
     Step("git-away", 2, _away),
 )

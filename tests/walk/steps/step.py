@@ -13,13 +13,16 @@ from tests.walk.world import GITOPS, Team, World
 PREFIX = "sagemaker-gitops.dev/"
 
 
+Take = Callable[[World, Random], str]
+
+
 @dataclass(frozen=True)
 class Step:
     """`weight` is how often it is drawn beside others; one that costs seconds has a small one."""
 
     name: str
     weight: int
-    take: Callable[[World, Random], str]
+    take: Take
 
 
 def a_team(world: World, random: Random) -> Team:
