@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,14 @@ class Line:
     commit: str
     said: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+
+    @property
+    def when(self) -> float:
+        """What the line says, in whole seconds: it may have waited long for Git."""
+        try:
+            return datetime.fromisoformat(str(self.said.get("at"))).timestamp()
+        except ValueError:
+            return self.at
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -60,7 +60,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder")
         self._watches: list[Watch] = []
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> Self:
         spaces = [namespace for _, namespace in self.record.clusters.values()]
         self._watches += [Watch(self._from.cluster, kind, spaces, self.record.seen.append) for kind in PATHS]
         self._thread.start()
@@ -75,9 +75,9 @@ class Recorder:
     def look(self) -> None:
         """One look at everything; also by the caller, who wants to be sure of what there is now."""
         with self._lock:
-            self._look_at_calls()
             with contextlib.suppress(subprocess.CalledProcessError):
-                self._look_at_git()
+                self._look_at_git()  # first: a commit is seen before the calls that follow from it
+            self._look_at_calls()
 
     def look_at_rest(self) -> None:
         """What there is in SageMaker now, with what it says of endpoints and jobs; instead of what was there at the last rest."""

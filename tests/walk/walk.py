@@ -75,12 +75,12 @@ def walked(
             unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False)
             while not unrest and not report.findings:
                 left = steps - sum(report.steps.values())
-                _round(world, random, drawn, report, min(left, _ROUND), ends, say)
+                _round(world, random, drawn, report, most=min(left, _ROUND), ends=ends, say=say)
                 say("rest")
                 unrest = come_to_rest(world, _REST_WITHIN_S)
                 report.rests += 1
                 recorder.look_at_rest()
-                report.findings = tuple([*audit(recorder.record), *(Finding("rest", what) for what in unrest)])
+                report.findings = (*audit(recorder.record), *(Finding("rest", what) for what in unrest))
                 if sum(report.steps.values()) >= steps or time.monotonic() >= ends:
                     break
             report.restarts = world.restarts
@@ -98,6 +98,7 @@ def _round(
     random: Random,
     drawn: Sequence[Step],
     report: Report,
+    *,
     most: int,
     ends: float,
     say: Callable[[str], None],

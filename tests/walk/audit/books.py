@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tests.walk.record import Call, Head, Line, Name, Record, Seen
 
 PREFIX = "sagemaker-gitops.dev/"
 OWNER = f"{PREFIX}owner"
+T = TypeVar("T", Head, Seen)
 LATE_S = 2.0
 """A look of the recorder may be late by so much, on a busy machine."""
 
@@ -55,17 +56,11 @@ class Books:
 
     def heads_between(self, since: float, until: float) -> Iterator[Head]:
         """What the branch said at any moment of that time."""
-        heads = self.record.heads
-        for head, after in zip(heads, [*heads[1:], None], strict=True):
-            if head.at <= until + LATE_S and (after is None or after.at >= since - LATE_S):
-                yield head
+        return _between(self.record.heads, since, until)
 
     def seen_between(self, name: Name, since: float, until: float) -> Iterator[Seen]:
         """What the API server said of an object at any moment of that time."""
-        versions = self.seen.get(name, [])
-        for one, after in zip(versions, [*versions[1:], None], strict=True):
-            if one.at <= until + LATE_S and (after is None or after.at >= since - LATE_S):
-                yield one
+        return _between(self.seen.get(name, []), since, until)
 
     def annotations(self, name: Name, key: str, until: float = float("inf")) -> set[str]:
         """The values that an annotation of ours had on an object, in the cluster or in Git."""
@@ -123,6 +118,14 @@ def digest(given: Mapping[str, Any], *without: str) -> str:
     """Of a call's parameters, less the named ones: what ran, whatever it was called."""
     kept = {key: value for key, value in given.items() if key not in without}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _between(versions: list[T], since: float, until: float) -> Iterator[T]:
+    """Those that were the newest at a moment of that time; the end is stretched by what a look may be late."""
+    for number, one in enumerate(versions):
+        over = versions[number + 1].at if number + 1 < len(versions) else float("inf")
+        if one.at <= until + LATE_S and over >= since:
+            yield one
 
 
 def _once(lines: list[Line]) -> Iterator[Line]:

@@ -22,7 +22,7 @@ def endpoints(books: Books) -> Iterator[Finding]:
         owner = books.owner.get(call.key)
         if owner is None or going(books, owner, call.at):
             continue
-        failed = [line for line in books.of("RolloutFailed", owner) if line.at < call.at + _PRUNED_WITHIN_S]
+        failed = [line for line in books.of("RolloutFailed", owner) if line.when < call.at + _PRUNED_WITHIN_S]
         if call.op != "DeleteEndpoint" or not failed:
             yield Finding("delete-reason", f"{call.op} {call.key}: {owner} was not being deleted", call.at)
 
@@ -58,15 +58,15 @@ def _needed(books: Books, owner: Name, at: float) -> set[str]:
                 moved = str(call.input.get("EndpointConfigName"))
             elif call.op == "DeleteEndpoint":
                 moved = ""
-    good = [line for line in books.of("RolloutSucceeded", owner) if line.at < at]
+    good = [line for line in books.of("RolloutSucceeded", owner) if line.when < at]
     ended = [
         line
         for event in ("RolloutRolledBack", "RolloutFailed", "RolloutSucceeded", "RolloutSuperseded")
         for line in books.of(event, owner)
-        if line.at < at + _PRUNED_WITHIN_S
+        if line.when < at + _PRUNED_WITHIN_S
     ]
     bad = {line.said.get("endpointConfig") for line in ended if line.said.get("event") != "RolloutSucceeded"}
-    found = {str(max(good, key=lambda line: line.at).said.get("endpointConfig"))} if good and moved else set()
+    found = {str(max(good, key=lambda line: line.when).said.get("endpointConfig"))} if good and moved else set()
     return (found | {moved}) - {""} - ({moved} & bad)
 
 
@@ -75,13 +75,15 @@ def pruned(books: Books) -> Iterator[Finding]:
     for line in books.of("ObjectPruned"):
         owner = about(line)
         if all(
-            any(is_of(body, owner) for _, body in head.manifests) for head in books.record.heads if head.at <= line.at
+            any(is_of(body, owner) for _, body in head.manifests)
+            for head in books.record.heads
+            if head.at <= line.when + LATE_S
         ):
-            yield Finding("prune-reason", f"{owner} was pruned and never left Git", line.at)
+            yield Finding("prune-reason", f"{owner} was pruned and never left Git", line.when)
         if not any(
             not one.body or (one.body["metadata"].get("deletionTimestamp")) for one in books.seen.get(owner, ())
         ):
-            yield Finding("prune-lines", f"{owner} is told as pruned and was never deleted", line.at)
+            yield Finding("prune-lines", f"{owner} is told as pruned and was never deleted", line.when)
 
 
 def going(books: Books, owner: Name, at: float) -> bool:

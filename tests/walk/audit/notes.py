@@ -13,11 +13,11 @@ def well_formed(books: Books) -> Iterator[Finding]:
     names = {f"refs/notes/sagemaker-gitops/{name}": (name, space) for name, space in books.record.clusters.values()}
     for line in books.record.lines:
         if line.ref not in names:
-            yield Finding("note-ref", f"{line.ref} is no cluster's", line.at)
+            yield Finding("note-ref", f"{line.ref} is no cluster's", line.when)
         elif not line.said:
-            yield Finding("note-line", f"on {line.commit[:7]}: {line.text[:120]!r} is no line of ours", line.at)
+            yield Finding("note-line", f"on {line.commit[:7]}: {line.text[:120]!r} is no line of ours", line.when)
         elif (line.said.get("cluster"), line.said.get("namespace")) != names[line.ref]:
-            yield Finding("note-cluster", f"{line.ref} tells of {line.said.get('cluster')} {about(line)}", line.at)
+            yield Finding("note-cluster", f"{line.ref} tells of {line.said.get('cluster')} {about(line)}", line.when)
 
 
 def once(books: Books) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def once(books: Books) -> Iterator[Finding]:
         if len(commits) > 1:
             line = event[what]
             where = ", ".join(sorted(commit[:7] for commit in commits))
-            yield Finding("note-twice", f"{line.said.get('event')} of {about(line)} {what[1]} is on {where}", line.at)
+            yield Finding("note-twice", f"{line.said.get('event')} of {about(line)} {what[1]} is on {where}", line.when)
 
 
 def ends(books: Books) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def ends(books: Books) -> Iterator[Finding]:
             ended[about(line), line.said.get("rollout"), line.said.get("hash"), line.said.get("id")].append(event)
             if (about(line), line.said.get("rollout"), line.said.get("hash")) not in begun:
                 what = f"{about(line)} #{line.said.get('rollout')} {line.said.get('endpointConfig')}"
-                yield Finding("rollout-ends", f"{event} of {what}, which never began", line.at)
+                yield Finding("rollout-ends", f"{event} of {what}, which never began", line.when)
 
 
 RULES = (well_formed, once, ends)

@@ -26,7 +26,7 @@ def _sent_again(books: Books, line: Line, owner: Name) -> Finding | None:
     config = line.said.get("endpointConfig")
     for call in moves(books):
         same = books.owner.get(call.key) == owner and call.input.get("EndpointConfigName") == config
-        if not same or call.at <= line.at or _marked_no_more(books, str(config), call.at):
+        if not same or call.at <= line.when or _marked_no_more(books, str(config), call.at):
             continue
         asked = books.annotations(owner, "retry", call.at) - books.annotations(owner, "retry", _began(books, line))
         if not asked:
@@ -39,7 +39,7 @@ def _began(books: Books, line: Line) -> float:
     sent = [
         call.at
         for call in moves(books)
-        if call.at < line.at and call.input.get("EndpointConfigName") == line.said.get("endpointConfig")
+        if call.at < line.when and call.input.get("EndpointConfigName") == line.said.get("endpointConfig")
     ]
     return max(sent, default=0.0) - 5.0
 

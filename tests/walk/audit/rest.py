@@ -75,9 +75,9 @@ def orphans(books: Books) -> Iterator[Finding]:
         if tag is None and remote.kind == "Endpoint":
             yield Finding("orphan", f"{remote.kind} {remote.name} of {owner} has no owner tag")
         if owner not in now:
-            if remote.kind not in ("TrainingJob", "ProcessingJob", "TransformJob") or remote.status in _RUNS:
-                if not _retained(books, owner):
-                    yield Finding("orphan", f"{remote.kind} {remote.name}: {owner} is gone")
+            over = remote.kind in ("TrainingJob", "ProcessingJob", "TransformJob") and remote.status not in _RUNS
+            if not over and not _retained(books, owner):
+                yield Finding("orphan", f"{remote.kind} {remote.name}: {owner} is gone")
         elif remote.kind in ("EndpointConfig", "Model") and not _known(now[owner], remote) and not _lost(books, owner):
             yield Finding("orphan", f"{remote.kind} {remote.name}: status of {owner} does not know it")
 

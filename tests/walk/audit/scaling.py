@@ -47,7 +47,7 @@ def counts(books: Books) -> Iterator[Finding]:
         owner = books.owner.get(call.key)
         moved = any(_moves(one, call.key) and 0 <= call.at - one.at <= _WITHIN_S for one in books.ours)
         told = owner is not None and any(
-            abs(line.at - call.at) < _WITHIN_S for line in books.of("DriftCorrected", owner)
+            abs(line.when - call.at) < _WITHIN_S for line in books.of("DriftCorrected", owner)
         )
         if not moved and not told:
             yield Finding("counts-reason", f"{call.key}: neither an update nor a DriftCorrected line says why", call.at)

@@ -85,7 +85,7 @@ def _others(books: Books, call: Call) -> list[Call]:
 def _told(books: Books, call: Call, owner: Name) -> bool:
     lines = books.of("DriftCorrected", owner)
     return any(
-        call.at - _TOLD_WITHIN_S <= line.at <= call.at + _TOLD_WITHIN_S
+        call.at - _TOLD_WITHIN_S <= line.when <= call.at + _TOLD_WITHIN_S
         and any(str(path).startswith("/spec/tags") for path in line.said.get("paths") or ())
         for line in lines
     )

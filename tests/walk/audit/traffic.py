@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.walk.audit.books import Books, about, hosted, is_of
+from tests.walk.audit.books import PREFIX, Books, about, hosted, is_of
 from tests.walk.audit.finding import Finding
 from tests.walk.record import Call, Line, Name
 
@@ -85,10 +85,11 @@ def _in_git(books: Books, owner: Name, content: object, since: float, until: flo
 
 
 def _asked(books: Books, owner: Name, content: object, since: float, until: float) -> bool:
-    """A person held an earlier rollout, ended a hold, or edited the object."""
+    """A person held an earlier rollout, ended a hold, or edited the object: then its content is none that Git ever held."""
+    edited = not _in_git(books, owner, content, 0.0, until)
     for one in books.seen_between(owner, since, until):
         annotations = (one.body.get("metadata") or {}).get("annotations") or {}
-        if "sagemaker-gitops.dev/rollback-to" in annotations or hosted(one.body.get("spec") or {}) == content:
+        if f"{PREFIX}rollback-to" in annotations or (edited and hosted(one.body.get("spec") or {}) == content):
             return True
     return False
 

@@ -126,7 +126,7 @@ def calm(world: World) -> None:
         merge(world, team, "GitSync", "team", {"spec": {"suspend": False, "drift": None}})
         for name, kind in OBJECTS.items():
             keys = (*(key for key, _ in _TOGGLES), "rollback-to", "rollback-until")
-            patch = {"metadata": {"annotations": dict.fromkeys((PREFIX + key for key in keys))}}
+            patch = {"metadata": {"annotations": dict.fromkeys(PREFIX + key for key in keys)}}
             try:
                 merge(world, team, kind, name, patch)
             except ApiStatusError as error:

@@ -36,7 +36,7 @@ def a_name(random: Random, *kinds: str) -> str:
 def annotate(world: World, team: Team, kind: str, name: str, **annotations: str | None) -> str:
     """As `kubectl annotate` does; None takes an annotation off."""
     said: dict[str, Any] = {PREFIX + key.replace("_", "-"): value for key, value in annotations.items()}
-    return merge(world, team, kind, name, {"metadata": {"annotations": said}}, "kubectl-annotate")
+    return merge(world, team, kind, name, {"metadata": {"annotations": said}}, manager="kubectl-annotate")
 
 
 def merge(
@@ -45,6 +45,7 @@ def merge(
     kind: str,
     name: str,
     patch: Mapping[str, Any],
+    *,
     manager: str = "kubectl-edit",
     subresource: str = "",
 ) -> str:
