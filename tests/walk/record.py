@@ -113,13 +113,14 @@ class Record:
     def write(self, path: Path) -> None:
         with path.open("w", encoding="utf-8") as file:
             file.write(json.dumps({"sort": "Record", "clusters": self.clusters, "problems": self.problems}) + "\n")
-            for entry in (*self.calls, *self.seen, *self.lines, *self.heads, *self.remotes):
+            entries: list[Any] = [*self.calls, *self.seen, *self.lines, *self.heads, *self.remotes]
+            for entry in entries:
                 file.write(json.dumps({"sort": type(entry).__name__, **asdict(entry)}) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Record:
         found = cls()
-        lists = {
+        lists: dict[str, list[Any]] = {
             "Call": found.calls,
             "Seen": found.seen,
             "Line": found.lines,
@@ -133,8 +134,7 @@ class Record:
                 found.problems = row["problems"]
                 continue
             known = {one.name for one in fields(_SORTS[sort])}
-            entries: list[Any] = lists[sort]  # type: ignore[assignment]
-            entries.append(_SORTS[sort](**{name: value for name, value in row.items() if name in known}))
+            lists[sort].append(_SORTS[sort](**{name: value for name, value in row.items() if name in known}))
         return found
 
 

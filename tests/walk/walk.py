@@ -60,8 +60,9 @@ class Report:
 def walked(
     directory: Path, seed: int, *, minutes: float, steps: int = 10**9, say: Callable[[str], None] = print,
     only: Sequence[str] = (),
+    pace: float = 1.0,
 ) -> Report:  # fmt: skip
-    """`only` names the steps that may be drawn; all of them otherwise."""
+    """`only` names the steps that may be drawn, all of them otherwise; `pace` stretches the pauses between them."""
     random, report = Random(seed), Report(seed)  # noqa: S311 - it must repeat, not be secret
     ends = time.monotonic() + minutes * 60
     drawn = [step for step in STEPS if not only or step.name in only]
@@ -75,7 +76,7 @@ def walked(
             unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False)
             while not unrest and not report.findings:
                 left = steps - sum(report.steps.values())
-                _round(world, random, drawn, report, most=min(left, _ROUND), ends=ends, say=say)
+                _round(world, random, drawn, report, most=min(left, _ROUND), ends=ends, say=say, pace=pace)
                 say("rest")
                 unrest = come_to_rest(world, _REST_WITHIN_S)
                 report.rests += 1
@@ -102,6 +103,7 @@ def _round(
     most: int,
     ends: float,
     say: Callable[[str], None],
+    pace: float,
 ) -> None:
     weights = [step.weight for step in drawn]
     for _ in range(most):
@@ -115,7 +117,7 @@ def _round(
         say(
             f"{time.strftime('%H:%M:%S')} {sum(report.steps.values()):>5} {step.name:<18} {_taken(step, world, own, report)}"
         )
-        time.sleep(pause)  # part of the walk, not a wait for something
+        time.sleep(pause * pace)  # part of the walk, not a wait for something
 
 
 def _taken(step: Step, world: World, random: Random, report: Report) -> str:
@@ -132,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 10**6)
     parser.add_argument("--steps", type=int, default=10**9)
+    parser.add_argument("--pace", type=float, default=1, help="Stretches the pauses between steps.")
     parser.add_argument("--only", action="append", default=[], choices=[step.name for step in STEPS])
     parser.add_argument(
         "--directory", type=Path, help="Kept; default: a temporary one, kept where something was found."
@@ -139,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     directory = given.directory or Path(tempfile.mkdtemp(prefix="walk-"))
     directory.mkdir(parents=True, exist_ok=True)
-    report = walked(directory, given.seed, minutes=given.minutes, steps=given.steps, only=given.only, say=_say)
+    report = walked(
+        directory, given.seed, minutes=given.minutes, steps=given.steps, only=given.only, pace=given.pace, say=_say
+    )
     _say(report.text())
     if report.findings or given.directory:
         _say(f"record and logs: {directory}")

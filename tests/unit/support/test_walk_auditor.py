@@ -86,7 +86,12 @@ class Story:
     ) -> None:
         """A move to `c<number>` with its lines."""
         self.move(number, first=first)
-        about = {"rollout": id_, "hash": f"h{number}", "endpointConfig": f"c{number}", "initiatedBy": by}
+        about: dict[str, Any] = {
+            "rollout": id_,
+            "hash": f"h{number}",
+            "endpointConfig": f"c{number}",
+            "initiatedBy": by,
+        }
         self.line("RolloutStarted", **about)
         self.wait(10)
         self.line(f"Rollout{result}", **about)

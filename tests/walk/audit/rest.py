@@ -121,7 +121,8 @@ def _in_git(books: Books, name: Name) -> object:
 
 
 def _ready(body: Mapping[str, Any]) -> tuple[str, str]:
-    found = next((one for one in (body.get("status") or {}).get("conditions") or () if one["type"] == "Ready"), {})
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    found: Mapping[str, str] = next((one for one in conditions if one["type"] == "Ready"), {})
     return found.get("status", ""), found.get("reason", "")
 
 

@@ -60,13 +60,17 @@ def _unhold(world: World, random: Random) -> str:
 def _edit(world: World, random: Random) -> str:
     """An edit of the spec, or of what Git states in the metadata."""
     team, name = a_team(world, random), a_name(random)
-    kind = OBJECTS[name]
-    patch: dict[str, Any] = {
-        "HostingDeployment": lambda: {"spec": {"models": _models(world.object(team, kind, name), random)}},
-        "TrainingJob": lambda: {"spec": {"stoppingCondition": {"maxRuntimeInSeconds": random.randrange(100, 9999)}}},
-        "ProcessingJob": lambda: {"spec": {"environment": [{"name": "EDITED", "value": str(random.randrange(9))}]}},
-        "HostingAutoscalingPolicy": lambda: {"spec": {"maxCapacity": random.randrange(8, 20)}},
-    }[kind]()
+    kind, spec = OBJECTS[name], dict[str, Any]()
+    match kind:
+        case "HostingDeployment":
+            spec = {"models": _models(world.object(team, kind, name), random)}
+        case "TrainingJob":
+            spec = {"stoppingCondition": {"maxRuntimeInSeconds": random.randrange(100, 9999)}}
+        case "ProcessingJob":
+            spec = {"environment": [{"name": "EDITED", "value": str(random.randrange(9))}]}
+        case "HostingAutoscalingPolicy":
+            spec = {"maxCapacity": random.randrange(8, 20)}
+    patch = {"spec": spec}
     return merge(world, team, kind, name, random.choice([patch, patch, {"metadata": {"labels": {"edited": "yes"}}}]))
 
 

@@ -25,22 +25,21 @@ def _fault(world: World, random: Random) -> str:
     team, sends, reads = a_team(world, random), random.choice(_SENDS), random.choice(_READS)
     throttled = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
     internal = {"type": "error", "code": "InternalFailure", "message": "later", "status": 500}
-    op, action = random.choice(
-        [
-            (sends, throttled),
-            (reads, throttled),
-            (sends, internal),
-            (reads, internal),
-            (sends, {"type": "drop_before"}),
-            (sends, {"type": "drop_after"}),
-            (sends, {"type": "drop_after"}),
-            (reads, {"type": "drop_after"}),
-            (sends, {"type": "delay", "seconds": 2}),
-            (reads, {"type": "stale_read", "seconds": 60}),
-            (sends, {"type": "expired_token"}),
-        ]
-    )
-    match = {"service": "*", "op": op, "access_key": team.name, "count": random.randint(1, 3)}
+    faults: list[tuple[str, dict[str, Any]]] = [
+        (sends, throttled),
+        (reads, throttled),
+        (sends, internal),
+        (reads, internal),
+        (sends, {"type": "drop_before"}),
+        (sends, {"type": "drop_after"}),
+        (sends, {"type": "drop_after"}),
+        (reads, {"type": "drop_after"}),
+        (sends, {"type": "delay", "seconds": 2}),
+        (reads, {"type": "stale_read", "seconds": 60}),
+        (sends, {"type": "expired_token"}),
+    ]
+    op, action = random.choice(faults)
+    match: dict[str, Any] = {"service": "*", "op": op, "access_key": team.name, "count": random.randint(1, 3)}
     world.simulator.rules({"match": match, "action": action})
     return f"{team.name} {op} {action['type']} {action.get('code', '')} x{match['count']}"
 

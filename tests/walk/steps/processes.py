@@ -60,7 +60,7 @@ def _restore(world: World, random: Random) -> str:
 
 
 STEPS = (
-    Step("kill", 5, _kill),
+    Step("kill", 9, _kill),
     Step("term", 2, _term),
     Step("pause", 3, _pause),
     Step("apiserver", 1, _apiserver),
