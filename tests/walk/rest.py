@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support.cluster import ApiStatusError
@@ -16,9 +16,10 @@ from tests.walk.world import World
 
 _STILL_S = 6.0
 """So long nothing changes before it counts as rest: longer than the slow poll and the push of notes."""
+_TELL_S = 30.0
 
 
-def come_to_rest(world: World, within_s: float, *, fresh: bool = True) -> list[str]:
+def come_to_rest(world: World, within_s: float, *, fresh: bool = True, say: Callable[[str], None] = print) -> list[str]:
     """What is not at rest by then, in words; nothing when all is."""
     for replica in list(world.paused):
         world.pause(replica)
@@ -28,11 +29,15 @@ def come_to_rest(world: World, within_s: float, *, fresh: bool = True) -> list[s
     world.keep()
     eventually(lambda: _calmed(world), 60, "the API server takes what makes it calm")
     commit = world.contents.renew() if fresh else world.repository.resolve()
-    deadline, still, known = time.monotonic() + within_s, time.monotonic(), ""
+    told = still = time.monotonic()
+    deadline, known = told + within_s, ""
     while time.monotonic() < deadline:
         world.keep()
         restless = _ask(world, commit)
         versions = str(restless) if restless else _versions(world)
+        if time.monotonic() - told > _TELL_S:
+            told = time.monotonic()
+            say(f"waiting for {len(restless)}: {'; '.join(restless)[:400]}")
         if restless or versions != known:
             still, known = time.monotonic(), versions
         elif time.monotonic() - still > _STILL_S:

@@ -29,7 +29,7 @@ from tests.walk.watching import ApiServer
 from tests.walk.world import World
 
 _PAUSES_S = (0.4, 0.6, 1.0, 2.0, 4.0, 8.0)
-_REST_WITHIN_S = 420.0
+_REST_WITHIN_S = 300.0
 _ROUND = 120
 """After so many steps a long walk comes to rest and is audited, so that a finding is near its cause."""
 
@@ -73,12 +73,12 @@ def walked(
         server = ApiServer(cluster.host, cluster.port, cluster.token, cluster.ca_file)
         sources = Sources(world.simulator.url, server, world.repository.path)
         with Recorder(sources, clusters) as recorder:
-            unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False)
+            unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False, say=say)
             while not unrest and not report.findings:
                 left = steps - sum(report.steps.values())
                 _round(world, random, drawn, report, most=min(left, _ROUND), ends=ends, say=say, pace=pace)
                 say("rest")
-                unrest = come_to_rest(world, _REST_WITHIN_S)
+                unrest = come_to_rest(world, _REST_WITHIN_S, say=say)
                 report.rests += 1
                 recorder.look_at_rest()
                 report.findings = (*audit(recorder.record), *(Finding("rest", what) for what in unrest))

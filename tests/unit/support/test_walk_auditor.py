@@ -387,6 +387,12 @@ def counts_of_nobody(story: Story) -> None:
     story.call("UpdateEndpointWeightsAndCapacities", "e")
 
 
+def looping(story: Story) -> None:
+    for _ in range(9):
+        story.wait(2)
+        story.call("DeleteModel", "gone", effect=False)
+
+
 def anothers(story: Story) -> None:
     story.call("AddTags", "c1", caller="green", Tags=[])
 
@@ -450,6 +456,7 @@ def unread(story: Story) -> None:
         pytest.param(tagged, corrected_tags_untold, {"tag-reason"}, id="a corrected tag that no line tells of"),
         pytest.param(bounded, bounds_of_nobody, {"bounds-reason"}, id="bounds that nobody wanted"),
         pytest.param(served, counts_of_nobody, {"counts-reason"}, id="counts that are set for no reason"),
+        pytest.param(served, looping, {"churn"}, id="a call that is sent again and again"),
         pytest.param(served, anothers, {"foreign"}, id="a call about another cluster's things"),
         pytest.param(at_rest, status_lies, {"truth"}, id="a status that is not the truth"),
         pytest.param(at_rest, serves_other_than_git, {"truth"}, id="Ready while Git holds other content"),

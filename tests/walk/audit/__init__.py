@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 
-from tests.walk.audit import deletions, jobs, notes, quarantine, rest, scaling, tagging, traffic
+from tests.walk.audit import churn, deletions, jobs, notes, quarantine, rest, scaling, tagging, traffic
 from tests.walk.audit.books import Books
 from tests.walk.audit.finding import Finding
 
 RULES: tuple[Callable[[Books], Iterable[Finding]], ...] = tuple(
-    rule for module in (jobs, traffic, quarantine, deletions, tagging, scaling, notes, rest) for rule in module.RULES
+    rule
+    for module in (jobs, traffic, quarantine, deletions, tagging, scaling, notes, churn, rest)
+    for rule in module.RULES
 )
