@@ -53,6 +53,8 @@ class World:
         self.simulator: SimControl
         self.kept: Path | None = None
         """A backup of the database."""
+        self.empty: Path
+        """One from before any service ran: what a cluster that is rebuilt from Git begins with."""
         self.paused: set[ServiceProcess] = set()
         self.restarts = 0
         self._replicas = replicas
@@ -72,6 +74,7 @@ class World:
                 self.cluster.apply(self.sync(team))
                 for number in range(replicas):
                     self._add(team, number)
+            self.empty = self.backup("empty")
             for team in self.teams:
                 for replica in team.replicas:
                     replica.start()
@@ -159,9 +162,9 @@ class World:
         boxes = [self.cluster.find("v1", "ConfigMap", "team-notes", team.name) for team in self.teams]
         return not any((box or {}).get("data") for box in boxes)
 
-    def backup(self) -> Path:
+    def backup(self, name: str = "backup") -> Path:
         """The database as it is at this moment; etcd does not notice, and opens it as after a crash."""
-        kept = self.directory / "backup"
+        kept = self.directory / name
         shutil.rmtree(kept, ignore_errors=True)
         pid = self.plane.etcd.pid
         assert pid

@@ -85,9 +85,26 @@ def _patching(world: World, random: Random) -> str:
     return f"plain-{team.name}"
 
 
+def _garbage(world: World, random: Random) -> str:
+    """Answers that nobody can read: a proxy's page after a call that went through, or a List of nothing and half a body."""
+    team = a_team(world, random)
+    op, status, body = random.choice(
+        [
+            ("Create*", 403, "<html>Forbidden</html>"),
+            ("UpdateEndpoint", 502, "<html>Bad Gateway</html>"),
+            ("List*", 200, '{"Endpoints": null, "TrainingJobSummaries": null, "Models": null}'),
+            ("Describe*", 200, '{"EndpointSta'),
+        ]
+    )
+    match = {"op": op, "access_key": team.name, "count": random.randint(1, 2)}
+    world.simulator.rules({"match": match, "action": {"type": "garbage", "status": status, "body": body}})
+    return f"{team.name} {op} {status} x{match['count']}"
+
+
 STEPS = (
     Step("fault", 14, _fault),
     Step("storm", 2, _storm),
     Step("outcome", 6, _outcome),
     Step("patching", 2, _patching),
+    Step("garbage", 3, _garbage),
 )

@@ -59,6 +59,16 @@ def _restore(world: World, random: Random) -> str:
     return "restored" + (", Git is away" if away else "")
 
 
+def _rebuild(world: World, random: Random) -> str:
+    """The cluster is lost, and another one begins with the definitions and the GitSync."""
+    del random
+    if not world.notes_are_out():
+        return "notes are on their way"
+    world.kept = None
+    world.restore(world.empty)
+    return "rebuilt"
+
+
 STEPS = (
     Step("kill", 9, _kill),
     Step("term", 2, _term),
@@ -66,5 +76,6 @@ STEPS = (
     Step("apiserver", 1, _apiserver),
     Step("etcd", 1, _etcd),
     Step("backup", 2, _backup),
-    Step("restore", 1, _restore),
+    Step("restore", 2, _restore),
+    Step("rebuild", 1, _rebuild),
 )
