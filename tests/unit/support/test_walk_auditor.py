@@ -37,7 +37,7 @@ class Story:
         self._ids += 1
         tags = {"Tags": [{"Key": OWNER, "Value": f"{caller}/{caller}/{owner}"}]} if owner else {}
         service = "application-autoscaling" if op.startswith(("Register", "Put")) else "sagemaker"
-        code = "OK" if effect else "ThrottlingException"
+        code = "OK" if effect else "ValidationException"
         call = Call(self.at, self._ids, service, op, key, code, effect, caller, given | tags)
         self.record.calls.append(call)
 
@@ -177,7 +177,7 @@ def run_again_by_token() -> Story:
     return ran("train-2", story=story)
 
 
-def lost_reply() -> Story:
+def refused() -> Story:
     story = served()
     story.call("UpdateEndpoint", "e", effect=False, EndpointConfigName="c1")
     return story
@@ -280,7 +280,7 @@ GOOD: dict[str, Callable[[], Story]] = {
     "an update that was pushed": updated,
     "a job that ran": ran,
     "a job that ran again by a run token": run_again_by_token,
-    "an update that was refused": lost_reply,
+    "an update that was refused": refused,
     "a rollback that a person holds": held,
     "a deleted endpoint that is made again": corrected,
     "content that was condemned": condemned,
@@ -382,6 +382,13 @@ def bounds_of_nobody(story: Story) -> None:
     story.call("RegisterScalableTarget", "endpoint/e", MinCapacity=1, MaxCapacity=9)
 
 
+def deregistered(story: Story) -> None:
+    status = {"hostingAutoscalingPolicyStatus": "Created", "resourceIDList": ["endpoint/e"]}
+    story.seen({**scaling(4), "status": status}, "HostingAutoscalingPolicy", "scale")
+    story.remote("Endpoint", "other")
+    story.call("DeregisterScalableTarget", "endpoint/e", caller="console")
+
+
 def counts_of_nobody(story: Story) -> None:
     story.wait(600)
     story.call("UpdateEndpointWeightsAndCapacities", "e")
@@ -455,6 +462,7 @@ def unread(story: Story) -> None:
         pytest.param(served, tags_of_nobody, {"tag-reason"}, id="a tag that nobody wanted"),
         pytest.param(tagged, corrected_tags_untold, {"tag-reason"}, id="a corrected tag that no line tells of"),
         pytest.param(bounded, bounds_of_nobody, {"bounds-reason"}, id="bounds that nobody wanted"),
+        pytest.param(bounded, deregistered, {"truth"}, id="a target that is not registered while status says so"),
         pytest.param(served, counts_of_nobody, {"counts-reason"}, id="counts that are set for no reason"),
         pytest.param(served, looping, {"churn"}, id="a call that is sent again and again"),
         pytest.param(served, anothers, {"foreign"}, id="a call about another cluster's things"),

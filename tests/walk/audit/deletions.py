@@ -22,9 +22,20 @@ def endpoints(books: Books) -> Iterator[Finding]:
         owner = books.owner.get(call.key)
         if owner is None or going(books, owner, call.at):
             continue
+        if call.op == "DeregisterScalableTarget" and _updated(books, call):
+            continue
         failed = [line for line in books.of("RolloutFailed", owner) if line.when < call.at + _PRUNED_WITHIN_S]
         if call.op != "DeleteEndpoint" or not failed:
             yield Finding("delete-reason", f"{call.op} {call.key}: {owner} was not being deleted", call.at)
+
+
+def _updated(books: Books, call: Call) -> bool:
+    """An update was asked for right after: SageMaker refuses one that takes instances from under a scalable target."""
+    endpoint = call.key.split("/")[1] if call.key.startswith("endpoint/") else ""
+    return any(
+        one.op == "UpdateEndpoint" and one.key == endpoint and abs(one.at - call.at) < _PRUNED_WITHIN_S
+        for one in books.ours
+    )
 
 
 def jobs(books: Books) -> Iterator[Finding]:

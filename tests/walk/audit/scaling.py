@@ -65,4 +65,34 @@ def own(books: Books) -> Iterator[Finding]:
             yield Finding("foreign", f"{call.caller} sent {call.op} {call.key}, which is {owner}'s", call.at)
 
 
-RULES = (bounds, counts, own)
+def registered(books: Books) -> Iterator[Finding]:
+    """At rest what a Ready policy scales is registered: by whomever, and not taken away since."""
+    there = _targets(books)
+    for name, versions in books.seen.items():
+        status = versions[-1].body.get("status") or {}
+        if (
+            name.kind != "HostingAutoscalingPolicy"
+            or not books.record.remotes
+            or status.get("hostingAutoscalingPolicyStatus") != "Created"
+        ):
+            continue
+        for target in status.get("resourceIDList") or ():
+            if target not in there:
+                yield Finding("truth", f"{name} says Created, and {target} is not registered")
+
+
+def _targets(books: Books) -> set[str]:
+    """The scalable targets that the calls left; an endpoint takes its own along when it is deleted."""
+    there: set[str] = set()
+    for call in (call for call in books.record.calls if call.effect):
+        match call.op:
+            case "RegisterScalableTarget":
+                there.add(call.key)
+            case "DeregisterScalableTarget":
+                there.discard(call.key)
+            case "DeleteEndpoint":
+                there = {key for key in there if not key.startswith(f"endpoint/{call.key}/")}
+    return there
+
+
+RULES = (bounds, counts, own, registered)
