@@ -115,9 +115,11 @@ class Contents:
         self.tags = dict.fromkeys(OBJECTS, 0)
         self.gone: set[str] = set()
         self._fresh = 100
+        self._whole: set[str] = set()
+        """Commits that are about everything: without the first nothing would be left."""
 
     def begin(self) -> str:
-        return self._commit("Begin", *OBJECTS)
+        return self._all("Begin")
 
     def put(self, name: str, content: int) -> str:
         """Content of an object; it is there again if its file was gone."""
@@ -154,7 +156,9 @@ class Contents:
         return self.repository.commit({self.paths[name]: None}, f"{name}: gone")
 
     def revert(self) -> str:
-        """`git revert` of the newest commit, and what this class remembers follows."""
+        """`git revert` of the newest commit, and what this class remembers follows; of what made everything, nothing happens."""
+        if self.repository.resolve() in self._whole:
+            return ""
         commit = self.repository.revert(self.repository.resolve())
         files = self.repository.git("ls-tree", "-r", "--name-only", commit, "prod").splitlines()
         for name in OBJECTS:
@@ -172,7 +176,12 @@ class Contents:
         for name in OBJECTS:
             self.number[name] = self._fresh
         self.gone.clear()
-        return self._commit("Everything anew", *OBJECTS)
+        return self._all("Everything anew")
+
+    def _all(self, message: str) -> str:
+        commit = self._commit(message, *OBJECTS)
+        self._whole.add(commit)
+        return commit
 
     def _commit(self, message: str, *names: str) -> str:
         return self.repository.commit({self.paths[name]: self._text(name) for name in names}, message)

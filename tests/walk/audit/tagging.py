@@ -11,12 +11,13 @@ from tests.walk.record import Call, Name
 
 _MARK = f"{PREFIX}quarantined"
 _OWN = (OWNER, f"{PREFIX}commit", f"{PREFIX}run")
+_OPS = ("AddTags", "DeleteTags")
 _TOLD_WITHIN_S = 60.0
 
 
 def had_a_reason(books: Books) -> Iterator[Finding]:
     for call in books.ours:
-        if not call.effect or call.op not in ("AddTags", "DeleteTags", "TagResource", "UntagResource"):
+        if not call.effect or call.op not in (*_OPS, "TagResource", "UntagResource"):
             continue
         owner = books.owner.get(_named(books, call))
         if owner is None:
@@ -44,17 +45,21 @@ def _set(books: Books, call: Call, owner: Name) -> str:
     user = {key: value for key, value in given.items() if key not in _OWN}
     if not any(user.items() <= wanted.items() for wanted in _wanted(books, owner, call.at)):
         return f"nobody wanted {user}"
-    others = [one for one in _others(books, call) if one.at <= call.at]
-    if others and _corrects(books, call, others[-1], user) and not _told(books, call, owner):
+    if _corrects(books, call, given) and not _told(books, call, owner):
         return "it corrects what somebody changed, and no DriftCorrected line tells"
     return ""
 
 
-def _corrects(books: Books, call: Call, change: Call, user: Mapping[str, str]) -> bool:
-    """Whether the call undoes that change: nothing of ours about it came between, and it is about the same keys."""
-    between = [one for one in books.ours if one.key == call.key and one.effect and change.at < one.at < call.at]
-    keys = set(tags(change.input)) | set(change.input.get("TagKeys") or ())
-    return not between and bool(keys & (set(user) | {OWNER} & set(tags(call.input))))
+def _corrects(books: Books, call: Call, given: Mapping[str, str]) -> bool:
+    """Whether all that the call sets was changed by somebody else since tags were set here last: then it is no edit of Git's."""
+    ours = [one.at for one in books.ours if one.key == call.key and one.effect and one.op in _OPS and one.at < call.at]
+    since = max(ours, default=0.0)
+    changed = {key for one in _others(books, call) if since <= one.at <= call.at for key in _keys(one)}
+    return bool(given) and given.keys() <= changed
+
+
+def _keys(call: Call) -> set[str]:
+    return {*tags(call.input), *(call.input.get("TagKeys") or ())}
 
 
 def _taken(books: Books, call: Call, owner: Name) -> str:
@@ -79,7 +84,7 @@ def _said(body: Mapping[str, Any]) -> dict[str, str]:
 
 def _others(books: Books, call: Call) -> list[Call]:
     calls = (one for one in books.record.calls if one.caller not in books.record.clusters)
-    return [one for one in calls if one.effect and one.key == call.key and one.op in ("AddTags", "DeleteTags")]
+    return [one for one in calls if one.effect and one.key == call.key and one.op in _OPS]
 
 
 def _told(books: Books, call: Call, owner: Name) -> bool:

@@ -34,7 +34,7 @@ def _spoil(world: World, random: Random) -> str:
 
 def _revert(world: World, random: Random) -> str:
     del random
-    return world.contents.revert()[:7]
+    return world.contents.revert()[:7] or "there is nothing to revert"
 
 
 def _rename(world: World, random: Random) -> str:
