@@ -14,8 +14,8 @@ from tests.walk.steps.cluster import calm
 from tests.walk.steps.console import set_alarm
 from tests.walk.world import World
 
-_STILL_S = 6.0
-"""So long nothing changes before it counts as rest: longer than the slow poll and the push of notes."""
+_STILL_S = 13.0
+"""So long nothing changes before it counts as rest: longer than the look at tags, the slow poll and the push of notes."""
 _TELL_S = 30.0
 
 

@@ -64,7 +64,6 @@ def walked(
 ) -> Report:  # fmt: skip
     """`only` names the steps that may be drawn, all of them otherwise; `pace` stretches the pauses between them."""
     random, report = Random(seed), Report(seed)  # noqa: S311 - it must repeat, not be secret
-    ends = time.monotonic() + minutes * 60
     drawn = [step for step in STEPS if not only or step.name in only]
     with World(directory).running() as world:
         set_alarm(world, "OK")
@@ -74,6 +73,7 @@ def walked(
         sources = Sources(world.simulator.url, server, world.repository.path)
         with Recorder(sources, clusters) as recorder:
             unrest = come_to_rest(world, _REST_WITHIN_S, fresh=False, say=say)
+            ends = time.monotonic() + minutes * 60
             while not unrest and not report.findings:
                 left = steps - sum(report.steps.values())
                 _round(world, random, drawn, report, most=min(left, _ROUND), ends=ends, say=say, pace=pace)
