@@ -142,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     directory = given.directory or Path(tempfile.mkdtemp(prefix="walk-"))
     directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        parser.error(f"{directory} is not empty: a walk begins with nothing")
     report = walked(
         directory, given.seed, minutes=given.minutes, steps=given.steps, only=given.only, pace=given.pace, say=_say
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.walk.audit.books import Books, about
+from tests.walk.audit.books import LATE_S, Books, about
 from tests.walk.audit.finding import Finding
 from tests.walk.audit.traffic import moves
 from tests.walk.record import Line, Name
@@ -26,7 +26,7 @@ def _sent_again(books: Books, line: Line, owner: Name) -> Finding | None:
     config = line.said.get("endpointConfig")
     for call in moves(books):
         same = books.owner.get(call.key) == owner and call.input.get("EndpointConfigName") == config
-        if not same or call.at <= line.when or _marked_no_more(books, str(config), call.at):
+        if not same or call.at <= line.when + LATE_S or _marked_no_more(books, str(config), call.at):
             continue
         asked = books.annotations(owner, "retry", call.at) - books.annotations(owner, "retry", _began(books, line))
         if not asked:
