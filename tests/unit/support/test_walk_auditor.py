@@ -419,6 +419,14 @@ def unknown_config(story: Story) -> None:
     story.remote("EndpointConfig", "c7")
 
 
+def untagged(story: Story) -> None:
+    """Somebody took the owner tag away, and five minutes later it is not there yet."""
+    story.call("DeleteTags", "e", caller="console", TagKeys=[OWNER])
+    story.wait(300)
+    live = story.record.remotes[0].described
+    story.record.remotes[0] = Remote(story.at, "Endpoint", "e", "", {}, live)
+
+
 def object_gone(story: Story) -> None:
     story.seen(None)
 
@@ -469,6 +477,7 @@ def unread(story: Story) -> None:
         pytest.param(at_rest, status_lies, {"truth"}, id="a status that is not the truth"),
         pytest.param(at_rest, serves_other_than_git, {"truth"}, id="Ready while Git holds other content"),
         pytest.param(at_rest, unknown_config, {"orphan"}, id="a configuration that no status knows"),
+        pytest.param(at_rest, untagged, {"orphan"}, id="an endpoint that stays without its owner tag"),
         pytest.param(at_rest, object_gone, {"orphan"}, id="an endpoint whose object is gone"),
         pytest.param(served, ended_without_beginning, {"rollout-ends"}, id="a rollout that ends and never began"),
         pytest.param(served, no_json, {"note-line"}, id="a line that is no line"),

@@ -14,6 +14,7 @@ _JOBS = {
     "ProcessingJob": ("ProcessingJob", "processingJobStatus", "ProcessingJobStatus"),
     "BatchTransformJob": ("TransformJob", "transformJobStatus", "TransformJobStatus"),
 }
+_TAGS_WITHIN_S = 120.0
 _RUNS = ("InProgress", "Stopping")
 
 
@@ -72,7 +73,7 @@ def orphans(books: Books) -> Iterator[Finding]:
         owner = books.owner.get(remote.name)
         if owner is None:
             continue
-        if tag is None and remote.kind == "Endpoint":
+        if tag is None and remote.kind == "Endpoint" and not _just_taken(books, remote):
             yield Finding("orphan", f"{remote.kind} {remote.name} of {owner} has no owner tag")
         if owner not in now:
             over = remote.kind in ("TrainingJob", "ProcessingJob", "TransformJob") and remote.status not in _RUNS
@@ -80,6 +81,13 @@ def orphans(books: Books) -> Iterator[Finding]:
                 yield Finding("orphan", f"{remote.kind} {remote.name}: {owner} is gone")
         elif remote.kind in ("EndpointConfig", "Model") and not _known(now[owner], remote) and not _lost(books, owner):
             yield Finding("orphan", f"{remote.kind} {remote.name}: status of {owner} does not know it")
+
+
+def _just_taken(books: Books, remote: Remote) -> bool:
+    """Whether somebody took its tags away so shortly before that a look at tags need not have come by."""
+    others = (call for call in books.record.calls if call.caller not in books.record.clusters and call.effect)
+    taken = [call.at for call in others if call.op == "DeleteTags" and call.key == remote.name]
+    return bool(taken) and remote.at - max(taken) < _TAGS_WITHIN_S
 
 
 def _known(body: Mapping[str, Any], remote: Remote) -> bool:
