@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo conformance test endurance coverage check requirements fix reference style bench lock clean
+.PHONY: help setup demo conformance test endurance walk coverage check requirements fix reference style bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,11 @@ test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
 # Of these each is long by itself and shares little, so each goes to whoever is free.
 endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, whole environments, the demo
 	@$(PYTEST) --dist load -m endurance $(ARGS)
+
+# From outside: everything is a process of its own, and the audit shares no code with the product. CONTRIBUTING.md has more.
+MINUTES ?= 5
+walk: setup ## a random walk over real processes, audited; MINUTES=5 SEED=7 STEPS=200, and more by ARGS="--help"
+	@$(BIN)/python -m tests.walk --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED)) $(if $(STEPS),--steps=$(STEPS)) $(ARGS)
 
 # A run of its own and not part of `make test`: tracing makes these tests take a third longer, and twice the processor.
 coverage: setup ## how much of core, kinds and the reconcile loop the quick tests reach; fails below the floor in pyproject.toml

@@ -29,6 +29,15 @@ class CallDroppedError(Exception):
         self.effect = effect
 
 
+class GarbageError(Exception):
+    """A rule replaced the answer, after the effect, by what no client can read."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__("Garbage")
+        self.status = status
+        self.body = body
+
+
 def invalid(message: str) -> ApiError:
     return ApiError("ValidationException", message)
 

@@ -22,6 +22,9 @@ order. Of the rules that match a call, each is applied until one ends the call (
     {"type": "delay", "seconds": 0.5}               wall seconds, before the effect
     {"type": "drop_before"}                         lost request: the connection closes, nothing happened
     {"type": "drop_after"}                          lost reply: it happened, the connection closes
+    {"type": "garbage", "status": 403, "body": "<html>Forbidden</html>"}
+                                                    it happened, and the answer is one that nobody can read: another
+                                                    proxy's page, half of it, `{"Models": null}` with status 200
     {"type": "hold", "when": "before"}              or "after" the effect: the call waits for
                                                     POST /_sim/rules/release {"id"?, "drop"?: true}; `drop` also
                                                     closes the connection; after `timeout` (60 wall s) it goes on
@@ -75,7 +78,7 @@ from typing import Any
 
 Action = Mapping[str, Any]
 
-CALL_ACTIONS = ("error", "expired_token", "delay", "drop_before", "drop_after", "hold", "stale_read")
+CALL_ACTIONS = ("error", "expired_token", "delay", "drop_before", "drop_after", "garbage", "hold", "stale_read")
 OUTCOMES = ("job_outcome", "endpoint_outcome", "events")
 BEHIND_THE_BACK = ("delete", "edit_tag", "edit_weight", "system_updating")
 IMMEDIATE = (*BEHIND_THE_BACK, "job_outcome", "endpoint_outcome")

@@ -16,7 +16,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from reconciler.dev.simulator import autoscaling, errors, wire
 from reconciler.dev.simulator.control import Control
-from reconciler.dev.simulator.errors import ApiError, CallDroppedError
+from reconciler.dev.simulator.errors import ApiError, CallDroppedError, GarbageError
 from reconciler.dev.simulator.faults import FaultSubject
 from reconciler.dev.simulator.iam import IamEnforcer
 from reconciler.dev.simulator.neighbours import Moto
@@ -79,6 +79,9 @@ class Front:
         except CallDroppedError as cut:
             code, effect = cut.code, cut.effect and not arrival.op.startswith(_READS)
             _close(environ)
+        except GarbageError as answer:
+            code, effect = "Garbage", not arrival.op.startswith(_READS)
+            return wire.send(start_response, answer.status, answer.body.encode(), "text/html")
         except Exception:
             code = "InternalFailure"
             raise
@@ -96,6 +99,7 @@ class Front:
                 region=arrival.scope.region,
                 caller=arrival.access_key,
                 ms=round((time.monotonic() - began) * 1000, 2),
+                input={} if arrival.op.startswith(_READS) else _said(environ, body),
             )
 
     def _serve(

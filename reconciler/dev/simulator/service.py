@@ -57,6 +57,8 @@ def apply_after(faults: Faults, rules: list[FaultRule]) -> None:
                 raise errors.CallDroppedError(effect=True)
             case {"type": "hold", "when": "after"} if faults.hold(rule):
                 raise errors.CallDroppedError(effect=True)
+            case {"type": "garbage", **rest}:
+                raise errors.GarbageError(rest.get("status", 403), rest.get("body", "<html>Forbidden</html>"))
 
 
 class SageMaker:
