@@ -19,6 +19,7 @@ from reconciler.core.values import Answer, JsonObject
 from reconciler.kinds.jobs.job_type import JobType
 
 __all__ = [
+    "OF_THE_SERVICE",
     "RUNS_KEPT",
     "as_written",
     "desired_run",
@@ -34,7 +35,7 @@ RUNS_KEPT = 10
 _METRICS_KEPT = 20
 _REASON_LIMIT = 1024
 _ENDED_AT = ("TrainingEndTime", "TransformEndTime", "ProcessingEndTime", "HyperParameterTuningEndTime")
-_OF_THE_SERVICE = frozenset({"InProgress", "Completed", "Failed", "Stopping", "Stopped"})
+OF_THE_SERVICE = frozenset({"InProgress", "Completed", "Failed", "Stopping", "Stopped"})
 
 
 def recorded_runs(job: JobType, this: Pass) -> RunRecords:
@@ -48,7 +49,7 @@ def recorded_runs(job: JobType, this: Pass) -> RunRecords:
     run = replace(desired_run(job, this, None, runs.earlier), name=str(name))
     if this.taken:
         run = replace(run, digest=_taken_identity(this, this.taken, run.token))
-    if status in _OF_THE_SERVICE:
+    if status in OF_THE_SERVICE:
         run = replace(run, started_at=stamp(this.now), status=status)
     # Else its own words for "not yet created", which say nothing about the service: the name is looked up first.
     return replace(runs, current=run)

@@ -18,7 +18,7 @@ from reconciler.kinds import awaited
 from reconciler.kinds.jobs.following import follow_run
 from reconciler.kinds.jobs.job_pass import JobPass
 from reconciler.kinds.jobs.job_type import JobType
-from reconciler.kinds.jobs.runs import desired_run, kept
+from reconciler.kinds.jobs.runs import OF_THE_SERVICE, desired_run, kept
 from reconciler.kinds.shared import FOREIGN_LOOK, SYNCHRONIZING, resolved
 
 __all__ = ["confirm_create", "failing", "go_to", "start"]
@@ -168,6 +168,9 @@ def failing(job: JobType, past: Status, error: ReconcileError) -> dict[str, Json
     What a finished job left there, the reason of its failure, stays.
     """
     run = Run.parse(past.get("run"))
+    if not past.get("run") and past.get(job.status_name) and past.get(job.status_key) in OF_THE_SERVICE:
+        # The archived operator's word is all that tells of its job until it was taken over.
+        return {**past, "additional": str(error)}
     if not run.started:
         passing = isinstance(error, (TransientError, DependencyError)) or type(error) is ReconcileError
         said = job.working if passing else job.refused or job.working

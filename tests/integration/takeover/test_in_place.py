@@ -541,3 +541,20 @@ def test_an_artefact_that_only_the_operator_tells_of_is_not_given(lab: Lab) -> N
     lab.begin()
     lab.run(300, step_s=60)
     assert (lab.reason(waiting), lab.exists()["Model"]) == ("DependencyNotReady", 0)
+
+
+@pytest.mark.parametrize("outcome", ["Completed", "Failed"])
+def test_an_error_at_the_first_look_keeps_the_operators_word_for_a_job_that_is_over(lab: Lab, outcome: str) -> None:
+    if outcome == "Failed":
+        action = {"type": "job_outcome", "outcome": "fail", "reason": "AlgorithmError: x"}
+        lab.simulator.rules({"match": {"op": "CreateTrainingJob"}, "action": action})
+    left = Legacy(lab)
+    key = left.training("train")
+    lab.simulator.advance(3600)
+    left.finish()
+    denied = {"type": "error", "code": "AccessDeniedException", "message": "User: x is not authorized"}
+    lab.simulator.rules({"id": "denied", "match": {"op": "DescribeTrainingJob"}, "action": denied})
+    mark = lab.simulator.mark()
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.status(key)["trainingJobStatus"], lab.effects(mark)) == (outcome, {})
