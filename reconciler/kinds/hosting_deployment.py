@@ -23,7 +23,7 @@ from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, show
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
-from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, NO_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="HostingDeployment",
@@ -108,26 +108,38 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            endpointName=string(),
-            endpointConfigName=string(),
-            endpointUrl=string(),
-            endpointStatus=string(),
-            endpointArn=string(),
-            creationTime=time(),
-            lastModifiedTime=time(),
-            lastCheckTime=time(),
-            failureReason=string(),
-            additional=string(),
-            modelNames=pairs(),
-            productionVariants=many(
-                record(
-                    variantName=string(),
-                    currentInstanceCount=integer(),
-                    desiredInstanceCount=integer(),
-                    currentWeight=number(),
-                    desiredWeight=number(),
-                    deployedImages=many(record(resolutionTime=time(), resolvedImage=string(), specifiedImage=string())),
-                )
+            endpointName=(string(), "SageMaker's name of the endpoint."),
+            endpointConfigName=(string(), "The configuration that the endpoint serves from."),
+            endpointUrl=(string(), "Where it is invoked."),
+            endpointStatus=(string(), "SageMaker's status of the endpoint, or how far this service is."),
+            endpointArn=(string(), "Its ARN."),
+            creationTime=(time(), "When SageMaker made it."),
+            lastModifiedTime=(time(), "When it changed last in SageMaker."),
+            lastCheckTime=NO_CHECK_TIME,
+            failureReason=(string(), "What SageMaker says of a failed create or update; stays until the next one."),
+            additional=ADDITIONAL,
+            modelNames=(pairs(), "SageMaker's names of the models, by their names in the spec."),
+            productionVariants=(
+                many(
+                    record(
+                        variantName=(string(), "Its name in the spec."),
+                        currentInstanceCount=(integer(), "Instances that it has."),
+                        desiredInstanceCount=(integer(), "Instances that SageMaker is to bring it to."),
+                        currentWeight=(number(), "Its share of the traffic, relative to the other variants."),
+                        desiredWeight=(number(), "The share that SageMaker is to bring it to."),
+                        deployedImages=(
+                            many(
+                                record(
+                                    resolutionTime=(time(), "When SageMaker looked up the digest."),
+                                    resolvedImage=(string(), "The image by its digest."),
+                                    specifiedImage=(string(), "The image as the spec names it."),
+                                )
+                            ),
+                            "The images of its containers.",
+                        ),
+                    )
+                ),
+                "What SageMaker says of each production variant.",
             ),
         ),
         Field("rollout", RolloutRecord.shape(), doc="The rollout that is on its way or was the last."),
@@ -137,9 +149,13 @@ SCHEMA = Schema(
             many(QuarantineEntry.shape()),
             doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
         ),
-        Field("endpoint", EndpointRecord.shape()),
-        Field("models", many(Part.shape())),
-        Field("configs", many(Part.shape())),
+        Field("endpoint", EndpointRecord.shape(), meaning="The endpoint that this object made or adopted."),
+        Field("models", many(Part.shape()), meaning="The Models that its configurations serve from."),
+        Field(
+            "configs",
+            many(Part.shape()),
+            meaning="The EndpointConfigs that it made: what serves, what is next, what is kept.",
+        ),
     ),
 )
 

@@ -9,6 +9,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
+from reconciler.core.schema.status import string, time
 from reconciler.core.values import Json, JsonObject, Status
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
@@ -37,6 +38,13 @@ SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 """The archived operator's status of what was asked for and not answered yet."""
 FOREIGN_LOOK = timedelta(minutes=10)
 """How often somebody else's object under one of our names is looked at again."""
+
+ADDITIONAL = (
+    string(),
+    "Why it failed or does not go on: SageMaker's words or an error's; unset while there is nothing to say.",
+)
+LAST_CHECK_TIME = (time(), "When one of the archived operator's members changed last.")
+NO_CHECK_TIME = (time(), "Declared because the archived operator declared it; not written.")
 
 TAGS = ApiDifference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
