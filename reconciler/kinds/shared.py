@@ -50,6 +50,11 @@ TAGS = ApiDifference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
 
 
+def unchangeable(change: str) -> str:
+    """What to do about an edit that no remote object can follow; `change` says what it was, as "/spec/region was us-east-1"."""
+    return f"{change} and cannot change: change it back, or delete this object and make a new one"
+
+
 def checked(fields: JsonObject, past: Status, now: datetime) -> dict[str, Json]:
     """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
     moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())

@@ -64,7 +64,7 @@ class AwsContact:
             try:
                 ask()
             except ReconcileError as error:
-                self._told(error)
+                self._report(error)
             except Exception as error:
                 log.exception("a bug in asking STS")
                 self._problem = f"AWS: STS cannot be asked: {type(error).__name__}"
@@ -72,7 +72,7 @@ class AwsContact:
                 return
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
-    def _told(self, error: ReconcileError) -> None:
+    def _report(self, error: ReconcileError) -> None:
         problem = f"AWS: STS: {error}"
         if isinstance(error, CredentialsError):
             problem = f"AWS: {error}; {_WAY_OUT}"

@@ -25,7 +25,7 @@ from reconciler.kinds.hosting.observed.stage import stage_of
 from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 
-WITHOUT_ALARMS = "without its alarms: one that fires for the version it leaves would stop the rollback"
+WITHOUT_ALARMS = "without its alarms: one that fires for the content it replaces would stop the rollback"
 _LEGACY = (
     "endpointName",
     "endpointConfigName",

@@ -34,6 +34,7 @@ from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
+from reconciler.kinds.shared import unchangeable
 
 __all__ = ["OPEN_ATTEMPT", "RULES", "HostingRule", "first"]
 
@@ -59,8 +60,7 @@ def identity_changed(s: Situation) -> Decision | None:
     """The spec asks for another region or name than the endpoint has. No endpoint moves to another."""
     if not s.identity_change:
         return None
-    way_out = "and cannot change: put it back, or delete this object and make a new one"
-    return rendered.stalled(s, "IdentityChanged", f"{s.identity_change} {way_out}")
+    return rendered.stalled(s, "IdentityChanged", unchangeable(s.identity_change))
 
 
 def region_changed(s: Situation) -> Decision | None:
@@ -276,8 +276,8 @@ def _move(s: Situation, initiated_by: str = "", sends: int = 1) -> Decision:
     if going and scaling.foreign(s.this, s.name, going):
         names = ", ".join(one.at.variant for one in going)
         why = (
-            f"variant {names} is a scalable target that no HostingAutoscalingPolicy here owns: deregister it, or let one "
-            "adopt it, before its instance type changes or it goes"
+            f"variant {names} is a scalable target that no HostingAutoscalingPolicy here owns: deregister it, or have "
+            "one adopt it, before the variant's instance type is changed or the variant is removed"
         )
         decision = rendered.stalled(s, "ScaledByAnother", why)
         return replace(decision, look_again=_SCALED_LOOK, unsent=rendered.refused(s))

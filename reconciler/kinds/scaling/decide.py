@@ -29,6 +29,7 @@ from reconciler.kinds.scaling.rendered import (
     with_replies,
 )
 from reconciler.kinds.scaling.rules import VariantCase, VariantPlan, VariantStep, plan
+from reconciler.kinds.shared import unchangeable
 
 __all__ = ["VERDICTS", "decide"]
 
@@ -90,7 +91,7 @@ def _region_changed(this: Pass, known: Mapping[VariantTarget, ScalingTarget]) ->
     region = next((record.region for record in known.values() if record.region), wanted)
     if region == wanted or not any(record.registered for record in known.values()):
         return None
-    why = f"/spec/region was {region} and cannot change: put it back, or delete this object and make a new one"
+    why = unchangeable(f"/spec/region was {region}")
     return Decision(Phase.STALLED, "IdentityChanged", why, status_of(this, known, FAILED, "", why))
 
 

@@ -139,17 +139,19 @@ class TagBook(Sweep):
             named = self._remotes.named_by(shown["ResourceARN"])
             if named is not None:
                 under.seen.add(named)
-                woken |= self._told(named, {tag["Key"]: tag["Value"] for tag in shown.get("Tags") or ()}, under.began)
+                woken |= self._with_tags(
+                    named, {tag["Key"]: tag["Value"] for tag in shown.get("Tags") or ()}, under.began
+                )
         under.token = answer.get("PaginationToken") or ""
         return woken if under.token else woken | self._end(under)
 
-    def _told(self, named: RemoteKey, tags: Mapping[str, str], began: float) -> set[Key]:
+    def _with_tags(self, named: RemoteKey, tags: Mapping[str, str], began: float) -> set[Key]:
         tagged = self._tagged.get(named)
         if tagged is None or tagged.since > began:
             return set()
-        news = tagged.tags != tags
+        changed = tagged.tags != tags
         tagged.tags, tagged.unseen, tagged.seen_at = tags, False, self._clock.now()
-        return set(tagged.keys) if news else set()
+        return set(tagged.keys) if changed else set()
 
     def _end(self, under: _TagsUnderWay) -> set[Key]:
         self._under = None

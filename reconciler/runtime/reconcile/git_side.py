@@ -66,7 +66,7 @@ class Claims(Protocol[ClaimT]):
     def edits(self, resource: Resource, claim: ClaimT) -> tuple[Difference, ...]:
         """What differs from Git, by whom; without values while nobody knows what Git holds."""
 
-    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
+    def uncounted_reverts(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """Edits of the last hour that the sync reverted and the object's status does not count yet."""
 
     def report_edit(self, key: Key) -> None:
@@ -121,7 +121,7 @@ class GitSide(Generic[ClaimT]):
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
             edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
-        return GitDrift(edits, self._claims.put_back(resource.key, now))
+        return GitDrift(edits, self._claims.uncounted_reverts(resource.key, now))
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
