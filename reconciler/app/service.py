@@ -52,8 +52,9 @@ class Service:
         self._failed = False
         self._running = False
         """Whether this replica has begun to lead."""
-        self._vitals = Vitals()
-        self._lifecycle = Lifecycle(self._vitals.watch)
+        self.vitals = Vitals()
+        """What `/healthz` asks."""
+        self._lifecycle = Lifecycle(self.vitals.watch)
         self._base = base = Base.of(settings)
         name, clock, metrics = settings.cluster_name, base.clock, base.metrics
 
@@ -103,7 +104,13 @@ class Service:
             else None
         )
         self._reconciler = Reconciler(
-            queue, worker.reconcile, cluster.cache, settings.workers, monotonic=clock.monotonic, meter=metrics
+            queue,
+            worker.reconcile,
+            cluster.cache,
+            settings.workers,
+            monotonic=clock.monotonic,
+            meter=metrics,
+            deadline_s=settings.pass_deadline_s,
         )
         cluster.cache.subscribe(Rollouts(frozenset(base.kinds.table), metrics).changed)
 
@@ -241,7 +248,7 @@ class Service:
             yield from owner.pools()
 
     def _unhealthy(self) -> list[str]:
-        return [] if self._ended.is_set() else self._vitals.problems()
+        return [] if self._ended.is_set() else self.vitals.problems()
 
     def _unready(self) -> list[str]:
         return [*self._behind(), *self._aws.contact.problems()]
