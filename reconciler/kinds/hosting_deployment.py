@@ -15,15 +15,16 @@ from reconciler.core.schema.declaration import ApiDifference, Column, Nested, Sc
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
-from reconciler.core.schema.status import integer, many, number, pairs, record, string, time
+from reconciler.core.schema.status import many
 from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
+from reconciler.kinds.hosting.endpoint_status import ENDPOINT_STATUS
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, NO_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="HostingDeployment",
@@ -107,41 +108,7 @@ SCHEMA = Schema(
         ),
     ),
     status=status(
-        record(
-            endpointName=(string(), "SageMaker's name of the endpoint."),
-            endpointConfigName=(string(), "The configuration that the endpoint serves from."),
-            endpointUrl=(string(), "Where it is invoked."),
-            endpointStatus=(string(), "SageMaker's status of the endpoint, or how far this service is."),
-            endpointArn=(string(), "Its ARN."),
-            creationTime=(time(), "When SageMaker made it."),
-            lastModifiedTime=(time(), "When it changed last in SageMaker."),
-            lastCheckTime=NO_CHECK_TIME,
-            failureReason=(string(), "What SageMaker says of a failed create or update; stays until the next one."),
-            additional=ADDITIONAL,
-            modelNames=(pairs(), "SageMaker's names of the models, by their names in the spec."),
-            productionVariants=(
-                many(
-                    record(
-                        variantName=(string(), "Its name in the spec."),
-                        currentInstanceCount=(integer(), "Instances that it has."),
-                        desiredInstanceCount=(integer(), "Instances that SageMaker is to bring it to."),
-                        currentWeight=(number(), "Its share of the traffic, relative to the other variants."),
-                        desiredWeight=(number(), "The share that SageMaker is to bring it to."),
-                        deployedImages=(
-                            many(
-                                record(
-                                    resolutionTime=(time(), "When SageMaker looked up the digest."),
-                                    resolvedImage=(string(), "The image by its digest."),
-                                    specifiedImage=(string(), "The image as the spec names it."),
-                                )
-                            ),
-                            "The images of its containers.",
-                        ),
-                    )
-                ),
-                "What SageMaker says of each production variant.",
-            ),
-        ),
+        ENDPOINT_STATUS,
         Field("rollout", RolloutRecord.shape(), doc="The rollout that is on its way or was the last."),
         Field("history", many(HistoryEntry.shape()), doc="Rollouts, newest first; an id is never given again."),
         Field(

@@ -34,13 +34,12 @@ from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
-from reconciler.kinds.shared import unchangeable
+from reconciler.kinds.shared import FOREIGN_LOOK, unchangeable
 
 __all__ = ["OPEN_ATTEMPT", "RULES", "HostingRule", "first"]
 
 HostingRule = Callable[[Situation], Decision | None]
 
-_OTHERS_LOOK = timedelta(minutes=10)
 _SCALED_LOOK = timedelta(minutes=1)
 
 
@@ -81,7 +80,7 @@ def owned_by_another(s: Situation) -> Decision | None:
         return None
     reason, message = adoption_refusal(s.this, name, s.seen.owners[name])
     s = s.with_rollout(foreign=name) if name == s.name else s
-    return replace(rendered.stalled(s, reason, message), look_again=_OTHERS_LOOK)
+    return replace(rendered.stalled(s, reason, message), look_again=FOREIGN_LOOK)
 
 
 # --- what is under way? -----------------------------------------------------------------------------------------------
