@@ -163,7 +163,7 @@ class Metrics:
         if result == ThrottledError.reason:
             self._aws_throttles.labels(service, operation, "service").inc()
 
-    def aws_held_back(self, service: str, operation: str) -> None:
+    def aws_delayed(self, service: str, operation: str) -> None:
         self._aws_throttles.labels(service, operation, "limiter").inc()
 
     def git_called(self, operation: str, result: str, seconds: float) -> None:

@@ -56,8 +56,8 @@ class AwsContact:
             self._answered.set()
         self._meter.aws_called(service, operation, result, seconds)
 
-    def aws_held_back(self, service: str, operation: str) -> None:
-        self._meter.aws_held_back(service, operation)
+    def aws_delayed(self, service: str, operation: str) -> None:
+        self._meter.aws_delayed(service, operation)
 
     def _run(self, ask: Callable[[], object]) -> None:
         while not self._answered.is_set():
