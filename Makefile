@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 # Images and shells that set this make each process of ours compile every module again: half a second a start.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo test endurance coverage check requirements fix reference style bench lock clean
+.PHONY: help setup demo conformance test endurance walk coverage check requirements fix reference style bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,11 @@ $(STAMP): requirements.txt pyproject.toml
 demo: setup ## the whole story on this machine, narrated
 	@$(BIN)/python -m reconciler demo
 
+# Against an account: make conformance REGION=... ROLE=... BUCKET=... [PROFILE=...] [IMAGE=...] [ARGS="--yes --only jobs"]
+conformance: $(STAMP) ## what is believed of SageMaker, against the simulator; or against an account (docs/conformance.md)
+	@$(BIN)/python -m reconciler dev conformance $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) \
+		$(if $(ROLE),--role $(ROLE)) $(if $(BUCKET),--bucket $(BUCKET)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
+
 # Three processes for two cores, as some tests wait. Each file runs in one of them, so that what its tests share is started
 # once, and in the order of their names: what takes long (contract, e2e) begins first, and the many short ones of unit fill
 # the end. (xdist's own order is by number of tests; its finer groups do not work with this pytest: it keeps a test's id
@@ -47,6 +52,11 @@ test: setup ## the tests for every change; pass arguments with ARGS="-k prune"
 # Of these each is long by itself and shares little, so each goes to whoever is free.
 endurance: setup ## the long tests: random walks, hundreds of objects, a death at every boundary, whole environments, the demo
 	@$(PYTEST) --dist load -m endurance $(ARGS)
+
+# From outside: everything is a process of its own, and the audit shares no code with the product. CONTRIBUTING.md has more.
+MINUTES ?= 5
+walk: setup ## a random walk over real processes, audited; MINUTES=5 SEED=7 STEPS=200, and more by ARGS="--help"
+	@$(BIN)/python -m tests.walk --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED)) $(if $(STEPS),--steps=$(STEPS)) $(ARGS)
 
 # A run of its own and not part of `make test`: tracing makes these tests take a third longer, and twice the processor.
 coverage: setup ## how much of core, kinds and the reconcile loop the quick tests reach; fails below the floor in pyproject.toml
@@ -63,6 +73,7 @@ check: $(STAMP) ## what CI checks before the tests: lint, format, types, imports
 	$(BIN)/python -m tests.support.words
 	$(BIN)/python -m reconciler crds --check crds
 	$(BIN)/python -m tests.support.reference --check
+	$(BIN)/python -m tests.support.beliefs --check
 
 requirements: $(STAMP) ## each contract of docs/design.md with the tests that hold it
 	@$(BIN)/python -m tests.support.requirements --table
@@ -71,8 +82,9 @@ fix: $(STAMP) ## let ruff put right what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(STAMP) ## write docs/reference anew from the kinds, their docstrings and docs/reference/reasons.yaml
+reference: $(STAMP) ## write docs/reference anew from the kinds and docs/reference/reasons.yaml, docs/conformance.md from its checks
 	@$(BIN)/python -m tests.support.reference
+	@$(BIN)/python -m tests.support.beliefs
 
 # Counting needs no requirements; where they are installed it also follows a change through the running code.
 style: ## how long, wide and ambiguous the code is; ARGS=--list names the places. Figures, never a gate

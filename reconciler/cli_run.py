@@ -4,7 +4,6 @@ of `--config`.
 
 from __future__ import annotations
 
-import logging
 import re
 from functools import partial
 from pathlib import Path
@@ -147,6 +146,7 @@ Examples:
     "--kubectl", envvar=["RECONCILER_KUBECTL", "KUBECTL"], default="kubectl", help="Used to render kustomizations."
 )
 @_setting("--log-level", type=click.Choice(["debug", "info", "warning"]), default="info")
+@_setting("--log-format", type=click.Choice(["text", "json"]), default="text", help="json: an object a line.")
 def run(
     *,
     cluster_name: str,
@@ -171,16 +171,16 @@ def run(
     port: int,
     kubectl: str,
     log_level: str,
+    log_format: str,
 ) -> None:
     """Run the service: sync Git into the cluster and reconcile the cluster with SageMaker."""
-    from reconciler.app.service import Service  # noqa: PLC0415 - see above
+    from reconciler.app.logs import set_up  # noqa: PLC0415 - see above
+    from reconciler.app.service import Service  # noqa: PLC0415
     from reconciler.app.settings import Settings  # noqa: PLC0415
     from reconciler.core.errors import ReconcileError  # noqa: PLC0415
     from reconciler.runtime.observe.observer import Paces  # noqa: PLC0415
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("apscheduler", "botocore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    set_up(log_level, log_format)
     settings = Settings(
         cluster_name=cluster_name,
         kubeconfig=kubeconfig,

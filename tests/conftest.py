@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from reconciler.dev import binaries, crds
+from reconciler.dev import binaries, crds, rights
 from reconciler.dev.control_plane import ControlPlane
 from tests.support import git_http, git_ssh, shared_control_plane
 from tests.support.cluster import Cluster
@@ -132,7 +132,7 @@ def simulator(request: pytest.FixtureRequest) -> Iterator[SimControl]:
 def _running(speed: float, *, throttle: bool) -> Iterator[Simulator]:
     from reconciler.dev.simulator import Simulator  # noqa: PLC0415 # unit tests need not wait for moto's imports
 
-    simulator = Simulator(speed=speed, throttle=throttle)
+    simulator = Simulator(speed=speed, throttle=throttle, iam_policy=rights.read(rights.shipped()))
     simulator.start()
     try:
         yield simulator

@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.adapters.processes import Bounds, Finished, run
 from reconciler.core.git.rules import scrub
-from reconciler.core.git.source import CommitSnapshot, SourceError
+from reconciler.core.git.source import SourceError, TreeSnapshot
 from reconciler.core.manifests.kustomization import (
     KUSTOMIZATIONS,
     KustomizationError,
@@ -46,7 +46,7 @@ class KubectlKustomizer:
         self._timeout_s = timeout_s
         self._limits = limits or KustomizationLimits()
 
-    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
+    def build(self, snapshot: TreeSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
         """See `Kustomizer`. A failed build is one rejection: what it would declare is unknown."""
         try:
             files = needed(snapshot, path, self._limits)

@@ -25,6 +25,12 @@ def load_partitions(loader: Loader | None = None) -> Partitions:
     return partition_of
 
 
+def load_regions(loader: Loader | None = None) -> frozenset[str]:
+    """Every region that botocore names, of all partitions."""
+    entries = (loader or Loader()).load_data("partitions")["partitions"]
+    return frozenset(name for entry in entries for name in entry["regions"] if not name.endswith("-global"))
+
+
 def _regions(entry: Mapping[str, Any]) -> re.Pattern[str]:
     named = "|".join(map(re.escape, entry["regions"]))
     return re.compile(f"(?:{entry['regionRegex']})|{named}" if named else entry["regionRegex"])

@@ -51,10 +51,25 @@ def _load(schema: Schema, loader: Loader, catalog: Catalog) -> Structure:
         fields = builder.merged(schema.sources)
         builder.all_used()
         nested = tuple(_nested(entry, loader, catalog, rules) for entry in schema.nested)
-        built = Structure((*schema.added, *nested, *fields), rules.pop("", ()))
+        added = _with_references(schema, catalog)
+        built = Structure((*added, *nested, *fields), rules.pop("", ()), moved=schema.moved)
     if rules:
         raise ValueError(f"{schema.kind}: no structure is at {sorted(rules)}")
     return built
+
+
+def _with_references(schema: Schema, catalog: Catalog) -> tuple[Field, ...]:
+    """The fields declared by hand, with the `...Ref` that may stand in the items of their lists."""
+    added = {field.key: field for field in schema.added}
+    for key, member, gives in schema.references:
+        items = added[key].shape
+        if not isinstance(items, List) or not isinstance(items.item, Structure):
+            raise TypeError(f"{schema.kind}: {key} is no list of structures")
+        reference = reference_field(member, gives, catalog.providers(gives))
+        rule = AtMostOne((member, reference.key))
+        item = replace(items.item, fields=(*items.item.fields, reference), rules=(*items.item.rules, rule))
+        added[key] = replace(added[key], shape=replace(items, item=item))
+    return tuple(added.values())
 
 
 def _nested(entry: Nested, loader: Loader, catalog: Catalog, rules: dict[str, tuple[Rule, ...]]) -> Field:
@@ -192,6 +207,7 @@ def _scalar(name: str, model: Mapping[str, Any]) -> Scalar:
             max_length=model.get("max"),
             pattern=_pattern(name, model["pattern"]) if "pattern" in model else None,
             enum=tuple(model.get("enum", ())) if name in CLOSED_ENUMS else (),
+            known=() if name in CLOSED_ENUMS else tuple(model.get("enum", ())),
         )
     if kind not in _SCALARS:
         raise ValueError(f"the type {kind} of {name} is not known")
@@ -211,7 +227,7 @@ def _changed(shape: Shape, differs: ApiDifference) -> Shape:
     match shape:
         case Scalar():
             if differs.open:
-                shape = replace(shape, pattern=None, enum=(), min_length=None, max_length=None)
+                shape = replace(shape, pattern=None, enum=(), known=(), min_length=None, max_length=None)
             if differs.supplied and shape.type == "string":
                 shape = replace(shape, min_length=None, pattern=f"(?:{shape.pattern})?" if shape.pattern else None)
             changes = {

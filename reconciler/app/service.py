@@ -14,6 +14,7 @@ from reconciler import __version__
 from reconciler.adapters.forges import Forges
 from reconciler.adapters.metrics import CONTENT_TYPE
 from reconciler.app.lifecycle import Lifecycle, ServicePart, StoppedError
+from reconciler.app.logs import about
 from reconciler.app.loops import Outside, common_ground, git_record, reconcile_loop, source_reader
 from reconciler.app.settings import Settings
 from reconciler.app.sides import Base, aws_side, cluster_side, git_access, places
@@ -21,7 +22,7 @@ from reconciler.core.git import webhooks
 from reconciler.core.health import Loop
 from reconciler.core.kind import Identity
 from reconciler.core.meters import Sample
-from reconciler.core.resource import Key
+from reconciler.core.resource import Annotation, Key
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.runtime import samples
 from reconciler.runtime.forge.hooks import Hooks
@@ -32,6 +33,7 @@ from reconciler.runtime.notes.target import GitSyncTargets
 from reconciler.runtime.observe.events_listener import EventsListener
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconcile.loop import Reconciler
+from reconciler.runtime.reconcile.outcome import Next
 from reconciler.runtime.rollouts import Rollouts
 from reconciler.runtime.sync.loop import SyncController
 from reconciler.runtime.sync.notes import SyncNotes
@@ -105,7 +107,7 @@ class Service:
         )
         self._reconciler = Reconciler(
             queue,
-            worker.reconcile,
+            self._pass_of(worker.reconcile),
             cluster.cache,
             settings.workers,
             monotonic=clock.monotonic,
@@ -158,9 +160,11 @@ class Service:
     def _always(self) -> Iterable[ServicePart]:
         """What every replica runs, leading or not."""
         cluster, aws = self._cluster, self._aws
+        alone = cluster.presence
         return (
             ServicePart(stop=cluster.client.close),
             ServicePart(cluster.admit),
+            *((ServicePart(alone.start, alone.stop, alone.loops),) if alone else ()),
             ServicePart(self._web.start, self._web.stop),  # probes answer until the end
             ServicePart(cluster.events.start, cluster.events.stop, cluster.events.loops),  # the last parts still report
             ServicePart(lambda: aws.contact.start(aws.say_who_we_are), aws.contact.stop),
@@ -224,6 +228,17 @@ class Service:
             self._ended.set()
 
     # --- what is seen from outside ---------------------------------------------------------------------------------
+
+    def _pass_of(self, reconcile: Callable[[Key], Next]) -> Callable[[Key], Next]:
+        """Everything that a pass logs names its object and the object's commit."""
+
+        def logged(key: Key) -> Next:
+            resource = self._cluster.cache.get(key)
+            commit = resource.annotations.get(Annotation.COMMIT, "") if resource else ""
+            with about(object=str(key), commit=commit):
+                return reconcile(key)
+
+        return logged
 
     def _look_up(self) -> None:
         """What metrics ask for, each by itself: a fault in one costs that one."""

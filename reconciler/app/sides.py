@@ -26,6 +26,7 @@ from reconciler.adapters.kube.leader import AlwaysLeader, LeaderElector, LeaseNa
 from reconciler.adapters.kube.namespaces import KubeNamespaces
 from reconciler.adapters.kube.neighbours import neighbours
 from reconciler.adapters.kube.objects import KubeApplier, KubeObjects
+from reconciler.adapters.kube.presence import Presence
 from reconciler.adapters.kustomize import KubectlKustomizer
 from reconciler.adapters.metrics import Metrics
 from reconciler.adapters.partitions import load_partitions
@@ -81,6 +82,8 @@ class ClusterSide:
     leader: Leader
     elector: LeaderElector | None
     """None: there is one replica, which always leads."""
+    presence: Presence | None
+    """Of that one replica; None where there is an election."""
     base: Base
 
     @property
@@ -142,18 +145,21 @@ def cluster_side(base: Base, on_led: Callable[[], None], on_lost: Callable[[], N
     settings = base.settings
     served = apis(base.kinds)
     client = KubeClient(settings.kubeconfig, meter=base.metrics)
-    elector = None
+    lease = LeaseName(settings.controller_namespace, LEASE)
+    elector, presence = None, None
     if settings.leader_election:
-        lease = LeaseName(settings.controller_namespace, LEASE)
         elector = LeaderElector(client, lease, base.replica, base.clock, on_started=on_led, on_stopped=on_lost)
+    else:
+        presence = Presence(client, lease, base.replica, base.clock, on_lost)
     return ClusterSide(
         client=client,
         apis=served,
         cache=KubeCache(client, served, namespaces=settings.namespaces),
         objects=KubeObjects(client, served),
         events=KubeEvents(client, base.clock, base.replica),
-        leader=elector or AlwaysLeader(),
+        leader=elector or presence or AlwaysLeader(),
         elector=elector,
+        presence=presence,
         base=base,
     )
 

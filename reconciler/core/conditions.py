@@ -70,12 +70,19 @@ def settle(
                 "type": condition.type,
                 "status": condition.status,
                 "observedGeneration": generation,
-                "lastTransitionTime": since if isinstance(since, str) else stamp(now),
+                "lastTransitionTime": since if _is_time(since) else stamp(now),
                 "reason": condition.reason,
                 "message": clip(condition.message),
             }
         )
     return rendered
+
+
+def _is_time(text: Json) -> bool:
+    try:
+        return isinstance(text, str) and bool(moment(text))
+    except ValueError:
+        return False
 
 
 def find(conditions: Iterable[JsonObject], kind: str) -> JsonObject | None:

@@ -6,6 +6,7 @@ ReconcileError
 ├── ConflictError       the name is taken; whether by us is known by its tags
 ├── BusyError           the remote object is changing; ask again when it settled
 ├── TransientError      passing fault, network, 5xx
+│   ├── OldLookError    the service showed an older state than is known already
 │   ├── ThrottledError  slow down, for the whole account and operation
 │   │   └── RateLimitedError  our own limiter kept the request back: nothing was sent, and a place in the line is kept
 │   ├── CredentialsError  expired or unknown credentials: pause the whole account
@@ -15,6 +16,7 @@ ReconcileError
 │       └── NotInServiceError  an endpoint that is changing takes no scalable target
 ├── DeniedError         the controller's own rights do not suffice
 ├── QuotaError          an account limit is reached
+├── UnknownRefusalError refused in words of which nothing is known: tried again ever more slowly
 └── TerminalError       the spec is wrong: no mutating call until it changes
 
 Only adapters raise these from foreign exceptions, each translating its own world once. `reason` is the stable
@@ -23,11 +25,20 @@ CamelCase token shown in conditions and Events.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 
 class ReconcileError(Exception):
     """Base of everything that is expected to go wrong. The text is safe to show: no request ids, no secrets."""
 
     reason = "ReconcileFailed"
+
+    def saying(self, text: str) -> Self:
+        """The same error in other words."""
+        said = copy.copy(self)
+        said.args = (text,)
+        return said
 
 
 class StaleError(ReconcileError):
@@ -90,6 +101,12 @@ class LostReplyError(TransientError):
     reason = "ReplyLost"
 
 
+class OldLookError(TransientError):
+    """Believed, it would undo what is known: asked again in a moment."""
+
+    reason = "OldLook"
+
+
 class PreconditionError(ReconcileError):
     """Tried again about once a minute."""
 
@@ -118,6 +135,12 @@ class QuotaError(ReconcileError):
     """An account's limit; only its owner can raise it."""
 
     reason = "QuotaExceeded"
+
+
+class UnknownRefusalError(ReconcileError):
+    """Nobody knows what is meant: not carried out, and neither for good nor known to pass."""
+
+    reason = "RefusalUnknown"
 
 
 class TerminalError(ReconcileError):

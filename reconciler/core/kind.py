@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import Partition, Partitions, commercial
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.decision import Call, Decision, Reply
@@ -19,6 +20,7 @@ from reconciler.core.drift.policy import Policy
 from reconciler.core.errors import LostReplyError, ReconcileError
 from reconciler.core.notes.past import Started
 from reconciler.core.records.remote_object import RemoteObject
+from reconciler.core.records.taken_over import TakenOver
 from reconciler.core.references import Lookup, Snapshot
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import Schema
@@ -65,7 +67,9 @@ class View(Protocol):
         """
 
     def tags_denied(self) -> bool:
-        """Whether we may not read tags in bulk; the objects are woken when that begins and when it ends."""
+        """Whether tags of something cannot be read in bulk, for want of a right or because the service does not show its type;
+        the objects are woken when that begins and when it ends.
+        """
 
     def verified(self, remote: str, name: str) -> datetime | None:
         """When a watched remote object was last seen, or seen to be missing, by a sweep or a Describe, in wall time."""
@@ -133,6 +137,10 @@ class Pass:
     """Tokens that people set and that are to act in this pass: run, retry."""
     failure: Failure | None = None
     """The call of this pass that did not go through."""
+    taken: TakenOver | None = None
+    """Of an object that the archived operator left (`core/takeover`)."""
+    as_taken: bool = False
+    """Whether its spec still says what was carried out then."""
 
     @property
     def region(self) -> str:
@@ -225,7 +233,15 @@ class Kind(Generic[Observed]):
     """What other objects may take from one of this kind, by what `ApiDifference.reference` calls it."""
     findings: Callable[[Spec], Iterable[Problem]] = _nothing
     """Mistakes in a spec that its schema lets through and a review should not; none may show what may be a secret."""
+    archived: ArchivedSpec | None = None
+    """What the archived operator knew of a spec. None: it had no such kind."""
+    exclusive: Callable[[Spec], Iterable[tuple[str, str]]] = _nothing
+    """What two objects of this kind may not both have, and where in a spec it is named: (JSON Pointer, what)."""
     logs: Logs | None = None
+    checks: bool = False
+    """Whether its status has `lastCheckTime`: the archived operator wrote it for some kinds and declared it for others."""
+    protected: bool = False
+    """Whether an object that Git still holds takes nothing in SageMaker with it when it is deleted (D-9.9)."""
 
     @property
     def name(self) -> str:
@@ -249,6 +265,10 @@ class Kind(Generic[Observed]):
     def exists(self, status: Status) -> bool:
         """Whether something was made for an object, or a request is out that may have made it."""
         return any(record.exists or record.requested for record in (*self.records(status), *self.earlier(status)))
+
+    def made(self, status: Status) -> bool:
+        """Whether anything of an object is in SageMaker, or was: a request that is out has made nothing yet."""
+        return any(record.exists for record in (*self.records(status), *self.earlier(status)))
 
     def untouched(self, status: Status) -> bool:
         """Whether nothing was ever asked of AWS for an object: deleting it then needs no look there."""

@@ -42,6 +42,10 @@ RUN_TAG = f"{TAG_PREFIX}run"
 """Of a job: the digest of its run. An explicit name does not say which content ran under it."""
 QUARANTINE_TAG = f"{TAG_PREFIX}quarantined"
 """Of an EndpointConfig: why its content must not be rolled out again."""
+ROLLOUT_TAG = f"{TAG_PREFIX}rollout"
+"""Of an EndpointConfig: the id in history of the rollout that it was made for, or a later one: by it a status that is older
+than SageMaker, as after a restore, gives no id again."""
+USER_TAGS_MAX = 47
 _TAG_VALUE_LIMIT = 256
 
 

@@ -33,6 +33,9 @@ LEGACY_PARENT_LABELS = ("owner_HostingDeployment_namespace", "owner_HostingDeplo
 
 _PREFIX = f"{GITOPS_GROUP}/"
 
+UNOBSERVED: Status = {"observedGeneration": -1}
+"""What the API server says for the status of an object that nobody looked at yet (the CRD's default, for kstatus): there is none."""
+
 TUNING_JOB_LABEL = f"{_PREFIX}tuning-job"
 """On a TrainingJob that stands for one of a tuning job's: the HyperparameterTuningJob's name."""
 
@@ -65,7 +68,9 @@ class Annotation:
     ON_CHANGE = _PREFIX + "on-change"
     """On a job: `Run` or `Reject`, what a changed spec means, instead of its GitSync's `spec.jobs.onChange`."""
     DELETION_POLICY = _PREFIX + "deletion-policy"
-    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`."""
+    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`. Written on a live HostingDeployment
+    that Git holds, `delete` has a deletion within the hour carried out, which is refused otherwise.
+    """
     ADOPT = _PREFIX + "adopt"
     """`"true"`: take over what exists in SageMaker under this object's name and has no owner tag."""
     ROLE = _PREFIX + "role-arn"
@@ -76,6 +81,10 @@ class Annotation:
     """On a HostingDeployment: the `id` of an entry of `status.history` whose content is to serve instead of Git's."""
     ROLLBACK_UNTIL = _PREFIX + "rollback-until"
     """When that ends by itself, as RFC 3339 with a zone. It also ends when Git's content changes."""
+    ROLLBACK_STRATEGY = _PREFIX + "rollback-strategy"
+    """`AllAtOnce`: that rollback moves all traffic in one step, without the `deploymentConfig` of the spec. Default: with its steps
+    and waits.
+    """
     PRUNE = _PREFIX + "prune"
     """`disabled`: keep this object when its file leaves Git."""
     APPROVE_PRUNE = _PREFIX + "approve-prune"
@@ -189,8 +198,8 @@ class Resource:
 
     @property
     def status(self) -> Status:
-        status = self.body.get("status")
-        return status if isinstance(status, Mapping) else {}
+        found = self.body.get("status")
+        return found if isinstance(found, Mapping) and found != UNOBSERVED else {}
 
     def with_status(self, status: Status) -> Resource:
         """Another resource; this one is not changed."""

@@ -4,6 +4,11 @@ SageMaker rolls back silently: the endpoint is InService again on the old config
 FailureReason, RollingBack seen or not. So before an UpdateEndpoint goes out, status holds what is asked for, what
 served before and the endpoint's LastModifiedTime; and a rollback is only believed on evidence (D-5.6).
 
+Evidence that SageMaker took a request on is what names its configuration: `PendingDeploymentSummary` while it is under way
+(SM-117), the endpoint itself. Its own answer to the request is as good, once the endpoint has moved and reads that are late are
+past. A status, a moved LastModifiedTime or a FailureReason by themselves are none: patching, scaling and other callers leave
+the same traces (SM-65, SM-110), and content that was never tried is not condemned.
+
 What to do about it, and when no attempt is open, is decided by the rules of `kinds/hosting/rules.py`.
 """
 
@@ -14,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Self
 
+from reconciler.core.aws.evidence import is_passing
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.values import Answer
 
@@ -29,8 +35,8 @@ EVIDENCE_WAIT = timedelta(seconds=60)
 SENDS_MAX = 3
 """Sends of one content without a trace, and tries after faults of SageMaker's own."""
 
-_INTERNAL_FAULTS = ("Request to service failed", "InternalServerError", "CapacityError", "Unable to provision")
-"""FailureReasons that speak of the service, not of the content: worth another try, bounded."""
+ACCEPTED = "Accepted"
+"""Evidence: SageMaker answered the request. How it went on was not seen."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class LiveEndpoint:
     modified: str
     """LastModifiedTime as text: compared, never subtracted from our clock."""
     failure: str = ""
+    pending: str = ""
+    """The configuration that an update under way goes to."""
 
     @classmethod
     def parse(cls, found: Answer) -> Self:
@@ -52,6 +60,7 @@ class LiveEndpoint:
             str(found.get("EndpointConfigName") or ""),
             stamp_exact(modified) if modified else "",
             str(found.get("FailureReason") or ""),
+            str((found.get("PendingDeploymentSummary") or {}).get("EndpointConfigName") or ""),
         )
 
 
@@ -65,9 +74,9 @@ class Outcome(Enum):
     SUCCEEDED = "Succeeded"
     ROLLED_BACK = "RolledBack"
     FAULTED = "Faulted"
-    """Rolled back for a reason of SageMaker's own: may be tried again."""
+    """Rolled back, or a first create that failed, for a reason that is none of the content's: may be tried again."""
     FAILED = "Failed"
-    """A first create that failed, or an update whose rollback failed."""
+    """A first create that failed for its content, or an update whose rollback failed."""
     OVERTAKEN = "Overtaken"
     """The endpoint runs something that is neither what was asked for nor what served before."""
     VANISHED = "Vanished"
@@ -76,12 +85,17 @@ class Outcome(Enum):
 def judge(live: LiveEndpoint | None, attempt: Attempt, now: datetime) -> tuple[Outcome, Attempt]:
     """What became of the attempt, and the attempt with the evidence this look adds."""
     no_trace = Outcome.NOT_RECEIVED if attempt.age(now) >= EVIDENCE_WAIT else Outcome.UNCONFIRMED
+    if attempt.previous is None and attempt.faulted_at and (live is None or live.status in ("Failed", "Deleting")):
+        return Outcome.FAULTED, attempt  # it is on its way out, to be created again
     if live is None:
-        return (no_trace if attempt.previous is None and not attempt.evidence else Outcome.VANISHED), attempt
+        unseen = attempt.previous is None and attempt.evidence in ("", ACCEPTED)
+        return (no_trace if unseen else Outcome.VANISHED), attempt
+    if attempt.previous is None and live.status == "Failed" and live.modified == attempt.last_modified_time:
+        return no_trace, attempt  # an early read of the failed one that was replaced
     attempt = _with_evidence(attempt, live)
     if live.status in _BROKEN:
         # It may have been broken before: an update is the very way out of a failed rollback.
-        return (Outcome.FAILED if _moved_by_us(attempt, live) else no_trace), attempt
+        return (_fault_or(Outcome.FAILED, attempt, live) if _taken_on(attempt, live, now) else no_trace), attempt
     if live.status != "InService":
         # Changing, OutOfService, or a status that AWS added later: when unsure, wait.
         return Outcome.UNDER_WAY, attempt
@@ -89,25 +103,32 @@ def judge(live: LiveEndpoint | None, attempt: Attempt, now: datetime) -> tuple[O
         return Outcome.SUCCEEDED, attempt
     if attempt.previous is None or live.config != attempt.previous.config:
         return Outcome.OVERTAKEN, attempt
-    if _moved_by_us(attempt, live):
-        return (Outcome.FAULTED if live.failure.startswith(_INTERNAL_FAULTS) else Outcome.ROLLED_BACK), attempt
+    if _taken_on(attempt, live, now):
+        return _fault_or(Outcome.ROLLED_BACK, attempt, live), attempt
     return no_trace, attempt
 
 
+def _fault_or(verdict: Outcome, attempt: Attempt, live: LiveEndpoint) -> Outcome:
+    """No verdict on the content where the reason speaks of something else. A rollback that failed is broken either way."""
+    curable = verdict is Outcome.ROLLED_BACK or attempt.previous is None
+    return Outcome.FAULTED if curable and is_passing(live.failure) else verdict
+
+
 def _with_evidence(attempt: Attempt, live: LiveEndpoint) -> Attempt:
-    match live.status:
-        case "Updating" | "RollingBack" | "Creating":
-            return replace(attempt, evidence=live.status)
-        case "SystemUpdating":
-            return replace(attempt, others_moved=True)
+    wanted = attempt.requested.config
+    if live.pending == wanted or (live.config == wanted and live.status != "InService"):
+        return replace(attempt, evidence=live.status)
+    if live.status == "SystemUpdating":
+        return replace(attempt, others_moved=True)
     return attempt
 
 
-def _moved_by_us(attempt: Attempt, live: LiveEndpoint) -> bool:
+def _taken_on(attempt: Attempt, live: LiveEndpoint, now: datetime) -> bool:
     """Evidence that SageMaker took the request on; without it nothing is concluded from what it did not do."""
-    moved = live.modified != attempt.last_modified_time
-    newer_failure = bool(live.failure) and (moved or live.failure != attempt.failure_before)
-    return bool(attempt.evidence) or newer_failure or (moved and not attempt.others_moved)
+    if attempt.evidence != ACCEPTED:
+        return bool(attempt.evidence)
+    moved = live.modified != attempt.last_modified_time and not attempt.others_moved
+    return moved and attempt.age(now) >= EVIDENCE_WAIT
 
 
 def stamp_exact(value: object) -> str:

@@ -30,6 +30,7 @@ from reconciler.core.drift import record
 from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
 from reconciler.core.records.drift import DriftRecord
+from reconciler.core.records.record import unreadable
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.records.source import StatusSource
 from reconciler.core.resource import Annotation, Resource
@@ -52,6 +53,8 @@ class Bookkeeping:
     refused: RefusedRequest | None = None
     role: str | None = None
     """ARN of the role under which the pass works; "" the controller's own, None: not known, what status says stays."""
+    made: bool = True
+    """Whether anything of the object is in SageMaker, or was."""
     verified: datetime | None = None
     """When all that the decision is about was seen in SageMaker last."""
 
@@ -88,7 +91,9 @@ def render(
     """Status after a decision; `resource` has the status before it, `shape` says which values of the spec are secret."""
     past = resource.status
     before = past.get("conditions") or ()
-    drifted = record.record(DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git)
+    drifted = record.record(
+        DriftRecord.parse(past.get("drift")), decision, policy, shape=shape, now=now, git=git, made=books.made
+    )
     rendered = conditions(decision)
     if condition := record.condition(drifted, decision, policy, before, git):
         rendered.append(condition)
@@ -104,10 +109,23 @@ def render(
     )
     if books.refused:
         status["refused"] = books.refused.record()
+    if past.get("lastCheckTime"):
+        status.setdefault("lastCheckTime", past["lastCheckTime"])  # see `last_checked`
     status["observedGeneration"] = resource.generation
     # Not pruned: metav1.Condition wants its message even when there is nothing to say.
     status["conditions"] = settle(before, rendered, resource.generation, now)
     return record.verified(status, past, books.verified)
+
+
+def last_checked(status: Status, past: Status, now: datetime) -> dict[str, Json]:
+    """`status` with the archived operator's `lastCheckTime`, which moves with anything else and never alone: an idle look
+    writes nothing.
+    """
+    before = past.get("lastCheckTime")
+    without = {key: value for key, value in status.items() if key != "lastCheckTime"}
+    same = without == {key: value for key, value in past.items() if key != "lastCheckTime"}
+    at = before if same else stamp(now)
+    return {**without, "lastCheckTime": at} if at else without
 
 
 def kept(status: Status) -> dict[str, Json]:
@@ -119,7 +137,7 @@ def undecided(resource: Resource, decision: Decision, now: datetime) -> dict[str
     """Status that cannot be read, with the decision's conditions: all of it stays to the letter, for whoever corrects it."""
     past = resource.status
     rendered = settle(past.get("conditions") or (), conditions(decision), resource.generation, now)
-    return {**past, **decision.status, "conditions": rendered}
+    return {**past, "conditions": rendered}
 
 
 def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift, now: datetime) -> dict[str, Json]:
@@ -142,9 +160,29 @@ def suspended(resource: Resource, *, policy: Policy, shape: Shape, git: GitDrift
         others.append(condition)
     # The generation that was acted on last: an edit made meanwhile is not.
     observed = past.get("observedGeneration")
-    generation = observed if isinstance(observed, int) else 0
-    kept = {**past, "drift": drifted.record()} if past.get("drift") or git.edits else past
+    generation = max(observed, 0) if isinstance(observed, int) else 0
+    legible = not unreadable(DriftRecord.shape(), past.get("drift") or {})
+    kept = {**past, "drift": drifted.record()} if legible and (past.get("drift") or git.edits) else past
     return {**kept, "conditions": settle(before, [ready, *others], generation, now)}
+
+
+def deletion_refused(past: Status, reason: str, message: str, *, generation: int, now: datetime) -> dict[str, Json]:
+    """Status of an object that is deleted and takes nothing with it: all of it stays, Ready says why."""
+    before = past.get("conditions") or ()
+    others = [
+        Condition(c["type"], c["status"], c["reason"], c["message"])
+        for c in before
+        if c["type"] not in (READY, RECONCILING)
+    ]
+    return {
+        **past,
+        "conditions": settle(before, [Condition(READY, "False", reason, message), *others], generation, now),
+    }
+
+
+def handed_on(past: Status) -> dict[str, Json]:
+    """What an object that comes back after it was deleted goes on from: all but what was said of the deleted one."""
+    return {key: value for key, value in past.items() if key not in ("conditions", "observedGeneration", "intent")}
 
 
 def source(resource: Resource) -> StatusSource:

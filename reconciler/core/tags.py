@@ -25,12 +25,13 @@ from reconciler.core.decision import Call, Decision, Difference, Notice, Phase, 
 from reconciler.core.drift.policy import DriftMode
 from reconciler.core.errors import NotFoundError, ReconcileError, TerminalError
 from reconciler.core.kind import Kind, Observed, Pass, View
-from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, TAG_PREFIX, digest
+from reconciler.core.naming import COMMIT_TAG, OWNER_TAG, RUN_TAG, TAG_PREFIX, digest
 from reconciler.core.ownership import Owner, may_adopt, tags_for
 from reconciler.core.pointers import child
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.records.request import Handled
+from reconciler.core.records.run import Run
 from reconciler.core.records.tags import TagsRecord
 from reconciler.core.resource import Annotation
 from reconciler.core.values import Json, Status
@@ -269,16 +270,25 @@ def _edited(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decision
     if any(reply.refused for reply in answered):
         shown = replace(decision, notices=(*decision.notices, _REFUSED))
         return _remembering(shown, TagsRecord(failed=tags.hash), sorted({*tags.before, *tags.keys}))
-    calls = tuple(call for arn in arns for call in _calls(tags, arn, seen.live.get(arn)))
+    marks = _marks(this, decision)
+    calls = tuple(call for arn in arns for call in _calls(tags, arn, seen.live.get(arn), marks.get(arn, {})))
     if answered or not calls:
         return _remembering(decision, TagsRecord(tags.hash), tags.keys)
     decision = _remembering(decision, past, sorted({*tags.before, *tags.keys}))
     return replace(decision, calls=calls) if sending else decision
 
 
-def _calls(tags: _Tags, arn: str, live: Mapping[str, str] | None) -> Iterator[Call]:
+def _marks(this: Pass, decision: Decision) -> Mapping[str, Mapping[str, str]]:
+    """By ARN: of a job that was taken over, the run tag that it would have from its create. By it the job is found again when
+    its object was made anew.
+    """
+    records = this.kind.records(decision.status) if this.taken else ()
+    return {one.arn: {RUN_TAG: one.digest} for one in records if isinstance(one, Run)}
+
+
+def _calls(tags: _Tags, arn: str, live: Mapping[str, str] | None, marks: Mapping[str, str]) -> Iterator[Call]:
     if wrong := tags.to_set(live):
-        yield set_tags(arn, wrong)
+        yield set_tags(arn, {**wrong, **(marks if OWNER_TAG in wrong else {})})
     if gone := [key for key in tags.gone if live is None or key in live]:
         yield take_tags(arn, gone)
 
@@ -290,7 +300,7 @@ def _compared(tags: _Tags, seen: TagsSeen, arns: Sequence[str], decision: Decisi
         return _remembering(decision, tags.past, tags.before)
     drift = this.drift.sift(_differences(tags, seen, arns))
     unseen = tuple(_unseen(tags, seen, arns))
-    denied = f"no right to read tags ({seen.denied})" if seen.denied else ""
+    denied = f"tags cannot be read: no right to, or they are not shown ({seen.denied})" if seen.denied else ""
     decision = replace(
         decision,
         differences=(*decision.differences, *drift.stands),

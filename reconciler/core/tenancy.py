@@ -24,7 +24,7 @@ ANY = "*"
 """Key of the endpoint map that stands for every endpoint, and for none being named."""
 
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]+")
-_OF_THE_SERVICE = r"(vpce-[a-z0-9-]+\.)?(api\.)?sagemaker(-fips)?\.[a-z0-9-]+\.(vpce\.)?"
+_OF_THE_SERVICE = r"(vpce-[a-z0-9-]+\.)?(api(-fips)?\.)?sagemaker(-fips)?\.[a-z0-9-]+\.(vpce\.)?"
 NAMESPACE = "{namespace}"
 """Stands for the namespace's name in an allowed role and in the external id."""
 

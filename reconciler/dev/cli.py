@@ -15,6 +15,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 
 from reconciler.dev import binaries as found
+from reconciler.dev import rights
 from reconciler.dev.children import free_port
 from reconciler.dev.environment import Environment, EnvironmentRecord, EnvironmentStatus, Options, look, stop
 from reconciler.dev.errors import DevError
@@ -57,6 +58,14 @@ def _telling(command: Callable[P, R]) -> Callable[P, R]:
     return reported
 
 
+_JSON_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_iam_policy = click.option(
+    "--iam-policy",
+    type=_JSON_FILE,
+    help="Deny what this IAM policy does not allow, but to access keys that begin with `console`.",
+)
+
+
 @click.group()
 def dev() -> None:
     """A control plane and a SageMaker simulator on this machine.
@@ -76,6 +85,7 @@ def dev() -> None:
 @_directory
 @click.option("--detach", is_flag=True, help="Return when ready and leave it running, until `reconciler dev down`.")
 @_speed
+@_iam_policy
 @click.option(
     "--kubeconfig",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -85,7 +95,9 @@ def dev() -> None:
     "--run", is_flag=True, help="Start the service (`reconciler run`) as well, with the environment's variables."
 )
 @_telling
-def up(directory: Path, *, detach: bool, speed: float, kubeconfig: Path | None, run: bool) -> None:
+def up(
+    directory: Path, *, detach: bool, speed: float, iam_policy: Path | None, kubeconfig: Path | None, run: bool
+) -> None:
     """Start the environment and say when it is ready.
 
     Without --detach it stays in the foreground; Ctrl-C stops everything it started. Started again in the same directory it
@@ -96,7 +108,12 @@ def up(directory: Path, *, detach: bool, speed: float, kubeconfig: Path | None, 
       reconciler dev up --detach --run --speed 600   with the service, ten minutes a second
       reconciler dev up --kubeconfig ~/.kube/config  simulator and CRDs only, on a cluster of yours
     """
-    options = Options(speed=speed, kubeconfig=str(kubeconfig.absolute()) if kubeconfig else "", run=run)
+    options = Options(
+        speed=speed,
+        kubeconfig=str(kubeconfig.absolute()) if kubeconfig else "",
+        run=run,
+        iam_policy=str(iam_policy.absolute()) if iam_policy else "",
+    )
     if _runs_already(directory, options):
         return
     if detach:
@@ -148,21 +165,66 @@ def status(directory: Path, output: str) -> None:
     "--port", type=click.IntRange(0, 65535), default=0, help="Port on the loopback address; default: a free one."
 )
 @_speed
+@_iam_policy
+@click.option(
+    "--world",
+    type=_JSON_FILE,
+    help="Settings as POST /_sim/settings takes them: which roles, images and S3 URIs are missing, among others.",
+)
 @_telling
-def simulator(port: int, speed: float) -> None:
+def simulator(port: int, speed: float, iam_policy: Path | None, world: Path | None) -> None:
     """Run the SageMaker simulator alone, until Ctrl-C.
 
     Any AWS client works with it; /_sim/ on the same port controls clock, faults and failures.
 
     \b
       reconciler dev simulator --port 5010
+      reconciler dev simulator --iam-policy deploy/iam/policy.json
       aws --endpoint-url http://127.0.0.1:5010 sagemaker list-training-jobs
     """
     from reconciler.dev.simulator import serve  # noqa: PLC0415 # seconds of imports that no other command needs
 
+    policy, given = rights.read(iam_policy) if iam_policy else None, rights.read(world) if world else None
     port = port or free_port()
     click.echo(f"SageMaker simulator: http://127.0.0.1:{port} (speed {speed:g})")
-    serve(port, speed)
+    try:
+        serve(port, speed, policy, given)
+    except ValueError as problem:
+        raise DevError(f"{iam_policy or world}: {problem}") from None
+
+
+@dev.command()
+@click.option("--profile", default="", help="Of the AWS configuration; default: boto3's chain.")
+@click.option("--region", default="", help="An account's region. Without this and the next two: the simulator.")
+@click.option("--role", default="", help="ARN of a role that SageMaker may assume and that may use the bucket.")
+@click.option("--bucket", default="", help="A bucket in the region, for a few small objects.")
+@click.option("--image", default="", help="SageMaker's image of XGBoost, in regions that are not known here.")
+@click.option("--only", multiple=True, help="A row such as SM-77, or a family such as jobs; repeat for several.")
+@click.option("--yes", is_flag=True, help="Do not ask before something is made in an account.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".dev/conformance"),
+    show_default=True,
+    help="Where the transcripts go.",
+)
+@_telling
+def conformance(
+    *, profile: str, region: str, role: str, bucket: str, image: str, only: tuple[str, ...], yes: bool, record: Path
+) -> None:
+    """Check what is believed of SageMaker (docs/sagemaker-facts.md), against the simulator or an account.
+
+    Says first what it will make and what that costs at most; takes it away at the end, also after Ctrl-C. Exit code 1 when
+    a row does not hold.
+
+    \b
+      reconciler dev conformance
+      reconciler dev conformance --only SM-77 --only immutable
+      reconciler dev conformance --region eu-west-1 --role arn:aws:iam::...:role/... --bucket mine
+    """
+    from reconciler.dev.conformance import command  # noqa: PLC0415 # boto3, which no other command needs
+
+    sys.exit(command.examine(command.Asked(profile, region, role, bucket, image), only, record, yes=yes))
 
 
 @dev.command()
@@ -233,6 +295,7 @@ def _detach(directory: Path, options: Options) -> None:
     command = [sys.executable, "-m", "reconciler", "dev", "up", f"--dir={directory}", f"--speed={options.speed!r}"]
     command += [f"--kubeconfig={options.kubeconfig}"] if options.kubeconfig else []
     command += ["--run"] if options.run else []
+    command += [f"--iam-policy={options.iam_policy}"] if options.iam_policy else []
     with log.open("wb") as written:
         owner = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT, start_new_session=True

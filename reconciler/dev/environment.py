@@ -46,6 +46,7 @@ class Options:
     speed: float = 60.0
     kubeconfig: str = ""  # an existing cluster instead of an own control plane
     run: bool = False
+    iam_policy: str = ""  # a file: what the simulator lets callers do
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ class Environment:
             "simulator",
             f"--port={port}",
             f"--speed={self.options.speed:g}",
+            *([f"--iam-policy={self.options.iam_policy}"] if self.options.iam_policy else []),
         ]
         # Its own boto3 must never be pointed at an endpoint by our caller's shell.
         env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RECONCILER_"))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.common import status
@@ -11,9 +12,10 @@ from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.status import record, string
 from reconciler.core.values import Answer, Json
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, TAGS, checked
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, SYNCHRONIZING, TAGS
 
 SCHEMA = Schema(
     kind="BatchTransformJob",
@@ -50,12 +52,10 @@ SCHEMA = Schema(
 )
 
 
-def _legacy_fields(this: Pass, _name: str, found: Answer) -> dict[str, Json]:
+def _legacy_fields(_this: Pass, _name: str, found: Answer) -> dict[str, Json]:
     over = found.get(JOB.remote.status_key) in JOB.remote.over
     fields = {"additional": found.get("FailureReason", "") if over else ""}
-    return checked(
-        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
-    )
+    return {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}
 
 
 JOB = JobType(
@@ -71,11 +71,19 @@ JOB = JobType(
     spec_name="transformJobName",
     status_name="sageMakerTransformJobName",
     status_key="transformJobStatus",
-    working="Failed",
+    working=SYNCHRONIZING,
+    doubtful="Failed",
     name_limit=63,
     legacy_fields=_legacy_fields,
     needs=lambda request: (request["ModelName"],),
 )
-"""`Failed` while errors keep it from being made: so the archived operator said it, and tried again all the same."""
+"""The archived operator said `Failed` while errors kept it from being made, and tried again all the same: whoever stops at that
+word would pay later for a job that he believes is over.
+"""
 
-KIND = replace(job_kind(SCHEMA, JOB), logs=Logs("/aws/sagemaker/TransformJobs"))
+KIND = replace(
+    job_kind(SCHEMA, JOB),
+    checks=True,
+    logs=Logs("/aws/sagemaker/TransformJobs"),
+    archived=ArchivedSpec(archived_operator.TRANSFORM_JOB, "run"),
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.findings import named, twice
 from reconciler.core.records.common import status
@@ -15,11 +16,12 @@ from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, string
 from reconciler.core.values import Answer, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_UPDATE_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="EndpointConfig",
@@ -59,7 +61,7 @@ SCHEMA = Schema(
             sageMakerEndpointConfigName=(string(), "SageMaker's name of the configuration."),
             endpointConfigArn=(string(), "Its ARN."),
             additional=ADDITIONAL,
-            lastUpdateTime=LAST_CHECK_TIME,
+            lastUpdateTime=LAST_UPDATE_TIME,
         ),
         Field(
             "configs",
@@ -100,4 +102,8 @@ def variants_findings(spec: Spec) -> Iterator[Problem]:
         yield Problem("/spec/shadowProductionVariants", "ShadowVariants", message)
 
 
-KIND = replace(immutable_kind(SCHEMA, ENDPOINT_CONFIG), findings=variants_findings)
+KIND = replace(
+    immutable_kind(SCHEMA, ENDPOINT_CONFIG),
+    findings=variants_findings,
+    archived=ArchivedSpec(archived_operator.ENDPOINT_CONFIG, ENDPOINT_CONFIG.records),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.records.sync_entry import SyncEntry
 from reconciler.core.schema.declaration import Column, Schema
+from reconciler.core.schema.rules import NotShorter
 from reconciler.core.schema.shapes import Field, List, Scalar, StringMap, Structure
 from reconciler.core.schema.status import CONDITIONS, integer, internal, many, record, string
 
@@ -117,7 +118,7 @@ SCHEMA = Schema(
     short_names=("gsync",),
     columns=(
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
-        Column("Revision", ".status.lastAppliedRevision"),
+        Column("Revision", ".status.shortRevision"),
         Column("Objects", ".status.objects.total", type="integer"),
         Column("Failed", ".status.objects.failed", type="integer"),
         Column("Drifted", ".status.objects.drifted", type="integer"),
@@ -127,7 +128,9 @@ SCHEMA = Schema(
     spec=Structure(
         (
             Field("repo", _REPO, required=True, doc="What to read."),
-            Field("interval", _DURATION, doc="How often to look (default 1m); a webhook makes it immediate."),
+            Field(
+                "interval", _DURATION, doc="How often to look (default 1m, at least 10s); a webhook makes it immediate."
+            ),
             Field("suspend", Scalar("boolean"), doc="Do nothing until it is false again."),
             Field(
                 "targetNamespace",
@@ -190,7 +193,13 @@ SCHEMA = Schema(
                 StringMap(Scalar("string"), Scalar("string", max_length=4096), max_items=100),
                 doc="Values for ${NAME} in manifests; only these names are replaced.",
             ),
-        )
+            Field(
+                "otherKinds",
+                Scalar("string", enum=("Reject", "Ignore")),
+                doc="What to do about objects of other API groups in the path (default Reject).",
+            ),
+        ),
+        (NotShorter("interval", "10s"),),
     ),
     status=Structure(
         (
@@ -198,6 +207,7 @@ SCHEMA = Schema(
             Field("observedGeneration", integer(), doc="The generation that this status is about."),
             Field("lastAttemptedRevision", string(), doc="The revision last read, as ref@sha1:commit."),
             Field("lastAppliedRevision", string(), doc="The revision last applied without a failure."),
+            Field("shortRevision", string(), doc="The same with seven digits of the commit, for the Revision column."),
             Field("lastHandledReconcileAt", string(), doc="The last requestedAt that was acted on."),
             Field("inventory", many(string()), doc="What this sync applied, one compact entry an object."),
             Field(
@@ -208,8 +218,22 @@ SCHEMA = Schema(
                     failed=(integer(), "Those that are Stalled."),
                     drifted=(integer(), "Those that are not as Git says, here or in SageMaker."),
                     rejected=(integer(), "Those that could not be applied."),
+                    waiting=(integer(), "Those that a person must help outside Git."),
                 ),
-                doc="Counts.",
+                doc="Counts; `waiting` are those that a person must help outside Git (a role, a quota), when there are any.",
+            ),
+            Field(
+                "failing",
+                many(
+                    record(
+                        kind=(string(), "Kind of the object."),
+                        name=(string(), "Its name."),
+                        path=(string(), "File in the repository."),
+                        line=(integer(), "Line in it, where one is known."),
+                        reason=(string(), "Reason of its Ready condition."),
+                    )
+                ),
+                doc="Objects that failed or that a person must help, with their place in Git; at most 50.",
             ),
             Field(
                 "rejected",
@@ -224,6 +248,15 @@ SCHEMA = Schema(
                     )
                 ),
                 doc="What could not be applied, at most 50; objects.rejected counts all.",
+            ),
+            Field(
+                "pruneApproval",
+                record(
+                    revision=(string(), "The revision that no longer holds them, as ref@sha1:commit."),
+                    total=(integer(), "How many there are."),
+                    objects=(many(string()), "Each as kind/name."),
+                ),
+                doc="What left Git and waits for an approval of this revision, at most 100 by name.",
             ),
             Field(
                 "history",

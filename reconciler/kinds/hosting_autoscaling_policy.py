@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import ScalingKind
 from reconciler.core.kind import Kind, Shown, StatusKeys
 from reconciler.core.records.common import status
-from reconciler.core.records.scaling import ScalingTarget, scaling_targets
+from reconciler.core.records.scaling import TARGETS, ScalingTarget, scaling_targets
 from reconciler.core.resource import Resource
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
@@ -15,6 +16,7 @@ from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
 from reconciler.core.schema.status import many, record, string
 from reconciler.core.values import JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
 from reconciler.kinds.scaling.observed import observe
@@ -63,8 +65,10 @@ SCHEMA = Schema(
     ),
     added=(
         *ROOT,
+        # Beside endpointName an item may have endpointRef, below.
         Field("resourceId", List(_RESOURCE_ID, min_items=1), doc="The variants to scale."),
     ),
+    references=(("resourceId", "endpointName", "endpoint"),),
     rules=(
         at("", NotGreater("minCapacity", "maxCapacity")),
         at(
@@ -93,11 +97,7 @@ SCHEMA = Schema(
             additional=ADDITIONAL,
             lastCheckTime=NO_CHECK_TIME,
         ),
-        Field(
-            "targets",
-            many(ScalingTarget.shape()),
-            doc="The scalable targets and policies this object made.",
-        ),
+        TARGETS,
     ),
 )
 
@@ -114,6 +114,7 @@ SCALING_POLICY = ScalingKind(
         "PredictiveScalingPolicyConfiguration",
     ),
     named_by=("ResourceId", "ScalableDimension", "PolicyName"),
+    page_size=10,  # SM-150
 )
 
 _WRITTEN_BACK = {
@@ -140,12 +141,18 @@ def as_written(resource: Resource) -> JsonObject:
 
 
 def _findings(spec: Spec) -> Iterator[Problem]:
+    for index, tag in enumerate(spec.get("tags") or ()):
+        if not str(tag.get("value") or "").strip():
+            message = (
+                "must not be empty or blank here: Application Auto Scaling refuses such tags (SageMaker takes them)"
+            )
+            yield Problem(f"/spec/tags/{index}/value", "EmptyTagValue", message)
     ids = spec.get("resourceId") or []
     if not ids:
         yield Problem("/spec/resourceId", "NothingToScale", "names no variant to scale")
     for index, target in enumerate(ids):
         for key in ("endpointName", "variantName"):
-            if not target.get(key):
+            if not target.get(key) and not (key == "endpointName" and target.get("endpointRef")):
                 yield Problem(f"/spec/resourceId/{index}/{key}", "IncompleteResourceId", "is needed to find a variant")
     kinds = ("targetTrackingScalingPolicyConfiguration", "stepScalingPolicyConfiguration")
     if not any(spec.get(kind) for kind in (*kinds, "predictiveScalingPolicyConfiguration")):
@@ -154,6 +161,16 @@ def _findings(spec: Spec) -> Iterator[Problem]:
     metrics = ("predefinedMetricSpecification", "customizedMetricSpecification")
     if tracking and not any(tracking.get(metric) for metric in metrics):
         yield Problem(f"/spec/{kinds[0]}", "NoMetric", f"one of {' and '.join(metrics)} is needed")
+
+
+def _exclusive(spec: Spec) -> Iterator[tuple[str, str]]:
+    """A variant has one scalable target per dimension, and that has one minCapacity and maxCapacity."""
+    dimension = str(spec.get("scalableDimension") or INSTANCES)
+    for index, target in enumerate(spec.get("resourceId") or ()):
+        named = target.get("endpointRef") or {}
+        endpoint = f"{named.get('kind')} {named.get('name')}" if named else f"endpoint {target.get('endpointName')}"
+        where = f"{endpoint}, variant {target.get('variantName')}"
+        yield f"/spec/resourceId/{index}", where if dimension == INSTANCES else f"{where}, {dimension}"
 
 
 def _records(status: Status) -> tuple[ScalingTarget, ...]:
@@ -181,4 +198,6 @@ KIND = Kind(
     records=_records,
     shown=_shown,
     findings=_findings,
+    archived=ArchivedSpec(archived_operator.SCALING_POLICY, "targets"),
+    exclusive=_exclusive,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Kind, Logs, StatusKeys
 from reconciler.core.records.common import status
@@ -17,9 +18,10 @@ from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
 from reconciler.core.schema.status import many
 from reconciler.core.values import Json, JsonObject, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
-from reconciler.kinds.hosting.declaration import ENDPOINT, MODELS, records, shown
+from reconciler.kinds.hosting.declaration import ENDPOINT, ENDPOINT_NAME, MODELS, records, shown
 from reconciler.kinds.hosting.endpoint_status import ENDPOINT_STATUS
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
@@ -36,6 +38,12 @@ SCHEMA = Schema(
         *ADDED_COLUMNS[:-1],
         Column("Rollout", ".status.rollout.stage", wide=True),
         *ADDED_COLUMNS[-1:],
+    ),
+    moved=(
+        (
+            "containers",
+            "since v1 of the archived operator containers stand in spec.models[].containers, by containerHostname",
+        ),
     ),
     sources=(Source("CreateEndpointConfig"), Source("CreateEndpoint"), Source("UpdateEndpoint")),
     differences=(
@@ -123,6 +131,10 @@ SCHEMA = Schema(
             many(Part.shape()),
             meaning="The EndpointConfigs that it made: what serves, what is next, what is kept.",
         ),
+        # Without it the object would pass for one that the archived operator left.
+        readable_if=tuple(
+            Requires(key, ("endpoint",)) for key in ("rollout", "history", "quarantine", "models", "configs")
+        ),
     ),
 )
 
@@ -171,7 +183,10 @@ KIND = Kind(
     records=records,
     shown=shown,
     owners=lambda seen: seen.owners,
-    gives={"model": MODELS},
+    gives={"model": MODELS, "endpoint": ENDPOINT_NAME},
     findings=_findings,
+    archived=ArchivedSpec(archived_operator.HOSTING_DEPLOYMENT, "endpoint"),
     logs=Logs("/aws/sagemaker/Endpoints/{name}"),
+    checks=True,
+    protected=True,
 )

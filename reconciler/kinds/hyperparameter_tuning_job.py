@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision, Phase
 from reconciler.core.kind import Kind, Logs, Pass, Shown, View
@@ -18,6 +19,7 @@ from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import integer, number, pairs, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs import deciding, declaration, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -161,9 +163,14 @@ def _closely(view: View, this: Pass, seen: JobObserved) -> TuningObserved:
         seen.owners,
         seen.digests,
         seen.contents,
-        spawned=tuple(view.spawned(name)),
+        spawned=() if _was_over(this) else tuple(view.spawned(name)),
         best=_best_described(view, found),
     )
+
+
+def _was_over(this: Pass) -> bool:
+    """By the archived operator's word: the TrainingJobs that it made by then are all there are."""
+    return observed.is_first_look(this) and this.past.get(JOB.status_key) in JOB.remote.over
 
 
 def _best_described(view: View, tuning_job: Answer) -> JsonObject | None:
@@ -355,4 +362,5 @@ KIND: Kind[TuningObserved] = replace(
     gives={"artefact": Provider(_artefact), "tuning job": Provider(_tuning_job)},
     findings=_findings,
     logs=Logs("/aws/sagemaker/TrainingJobs", of_children=True),
+    archived=ArchivedSpec(archived_operator.TUNING_JOB, "run"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.remote import RemoteKind
 from reconciler.core.records.common import status
 from reconciler.core.records.remote_object import ImmutableObject
@@ -14,11 +15,12 @@ from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
 from reconciler.core.schema.status import boolean, record, string
 from reconciler.core.values import Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_UPDATE_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="Model",
@@ -44,7 +46,7 @@ SCHEMA = Schema(
             sageMakerModelName=(string(), "SageMaker's name of the model."),
             modelArn=(string(), "Its ARN."),
             additional=ADDITIONAL,
-            lastUpdateTime=LAST_CHECK_TIME,
+            lastUpdateTime=LAST_UPDATE_TIME,
         ),
         Field(
             "models",
@@ -56,10 +58,10 @@ SCHEMA = Schema(
 )
 
 
-def _content(spec: Spec) -> JsonObject:
+def without_default_modes(spec: Spec) -> JsonObject:
     """The archived operator wrote the default mode into every container: with and without it is the same model."""
     found = dict(spec)
-    if "primaryContainer" in spec:
+    if isinstance(spec.get("primaryContainer"), Mapping):
         found["primaryContainer"] = _without_default_mode(spec["primaryContainer"])
     if "containers" in spec:
         found["containers"] = [_without_default_mode(container) for container in spec["containers"]]
@@ -78,7 +80,7 @@ MODEL = ImmutableType(
     user=ENDPOINT_CONFIG.remote,
     user_filter="CreationTimeAfter",
     used=models_of,
-    content=_content,
+    content=without_default_modes,
 )
 
 
@@ -105,4 +107,9 @@ def _given(status: Status) -> Mapping[str, Given]:
     return {"": Given(name)} if name else {}
 
 
-KIND = replace(immutable_kind(SCHEMA, MODEL), gives={"model": Provider(_given)}, findings=_findings)
+KIND = replace(
+    immutable_kind(SCHEMA, MODEL),
+    gives={"model": Provider(_given)},
+    findings=_findings,
+    archived=ArchivedSpec(archived_operator.MODEL, MODEL.records, without_default_modes),
+)

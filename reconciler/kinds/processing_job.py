@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.findings import named, twice
@@ -16,10 +17,11 @@ from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
 from reconciler.core.schema.status import record, string
 from reconciler.core.values import Answer, Json, Spec
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, TAGS, checked
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -73,9 +75,7 @@ def _legacy_fields(this: Pass, name: str, found: Answer) -> dict[str, Json]:
         "additional": ": ".join(reasons) if over and found.get(JOB.remote.status_key) != "Completed" else "",
         "cloudWatchLogUrl": log_url(this.partition, this.region, _LOG_GROUP, name),
     }
-    return checked(
-        {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}, this.past, this.now
-    )
+    return {**fields, JOB.status_key: str(found.get(JOB.remote.status_key) or "InProgress")}
 
 
 def _ran_out(found: Answer) -> bool:
@@ -96,6 +96,7 @@ JOB = JobType(
     status_name="sageMakerProcessingJobName",
     status_key="processingJobStatus",
     working="Reconciling",
+    refused="Error",
     name_limit=63,
     legacy_fields=_legacy_fields,
     limited=_ran_out,
@@ -111,4 +112,10 @@ def _findings(spec: Spec) -> Iterator[Problem]:
     yield from twice(names, "/spec/processingOutputConfig/outputs", "outputName", "output name")
 
 
-KIND = replace(job_kind(SCHEMA, JOB), findings=_findings, logs=Logs(_LOG_GROUP))
+KIND = replace(
+    job_kind(SCHEMA, JOB),
+    checks=True,
+    findings=_findings,
+    logs=Logs(_LOG_GROUP),
+    archived=ArchivedSpec(archived_operator.PROCESSING_JOB, "run"),
+)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
 from reconciler.core.schema.status import string, time
-from reconciler.core.values import Json, JsonObject, Status
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
 
@@ -43,7 +41,8 @@ ADDITIONAL = (
     string(),
     "Why it failed or does not go on: SageMaker's words or an error's; unset while there is nothing to say.",
 )
-LAST_CHECK_TIME = (time(), "When one of the archived operator's members changed last.")
+LAST_CHECK_TIME = (time(), "When anything else in status changed last.")
+LAST_UPDATE_TIME = (time(), "When one of the archived operator's members changed last.")
 NO_CHECK_TIME = (time(), "Declared because the archived operator declared it; not written.")
 
 TAGS = ApiDifference("Tags", digest=False)
@@ -53,12 +52,6 @@ ROOT = (REGION, SAGEMAKER_ENDPOINT)
 def unchangeable(change: str) -> str:
     """What to do about an edit that no remote object can follow; `change` says what it was, as "/spec/region was us-east-1"."""
     return f"{change} and cannot change: change it back, or delete this object and make a new one"
-
-
-def checked(fields: JsonObject, past: Status, now: datetime) -> dict[str, Json]:
-    """Legacy fields with `lastCheckTime`, which moves with one of them and never alone: an idle look writes nothing."""
-    moved = any((value or None) != (past.get(key) or None) for key, value in fields.items())
-    return {**fields, "lastCheckTime": stamp(now) if moved else past.get("lastCheckTime")}
 
 
 def resolved(this: Pass) -> Resolved:

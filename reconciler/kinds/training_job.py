@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from reconciler.core.archived import ArchivedSpec
 from reconciler.core.aws.partitions import log_url
 from reconciler.core.aws.remote import JOB_OVER, RemoteKind
 from reconciler.core.decision import Decision
 from reconciler.core.findings import named, twice
 from reconciler.core.kind import Logs, Pass, View
 from reconciler.core.records.common import status
-from reconciler.core.records.run import RUNS
+from reconciler.core.records.run import RUNS, RunRecords
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, ExactlyOne, at
 from reconciler.core.schema.status import many, record, string, time
 from reconciler.core.values import Answer, Json, JsonObject, Spec, Status
+from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
@@ -177,8 +179,11 @@ def _findings(spec: Spec) -> Iterator[Problem]:
 
 
 def _artefact(status: Status) -> Mapping[str, Given] | str:
-    path = str(status.get("modelPath") or "")
-    return {"": Given(path, str(status.get(JOB.status_name) or ""))} if path else "wrote no artefact"
+    """As Describe said: the archived operator joined its `modelPath` itself, and left out the slash (LO-18)."""
+    run = RunRecords.parse(status).current
+    if run is None:
+        return "was not looked at yet" if status.get(JOB.status_name) else "wrote no artefact"
+    return {"": Given(run.artefact, run.name)} if run.artefact else "wrote no artefact"
 
 
 KIND = replace(
@@ -188,4 +193,5 @@ KIND = replace(
     gives={"artefact": Provider(_artefact)},
     findings=_findings,
     logs=Logs(_LOG_GROUP),
+    archived=ArchivedSpec(archived_operator.TRAINING_JOB, "run"),
 )

@@ -66,6 +66,7 @@ def lab(bench_simulator: Simulator, simulator: SimControl, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL", simulator.url)
     simulator.clock("manual")
     bench_simulator.add(CONFIGS)
+    simulator.call("POST", "iam", {"policy": None})  # the shipped one is for the kinds that are shipped
     return Lab(simulator, catalog=WITH_IT)
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 import reconciler
-from reconciler.adapters.partitions import load_partitions
-from reconciler.adapters.service_model import load_shape
-from reconciler.core.manifests.checking import Checker
+from reconciler.app.checks import Asked, Check
+from reconciler.app.kinds import LoadedKinds
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key, Resource
 from reconciler.core.tags import tagged
@@ -37,6 +36,7 @@ def config(name: str = "churn", **spec: Any) -> dict[str, Any]:
 @pytest.fixture
 def lab(bench_simulator: Any, simulator: SimControl, credentials: None) -> Lab:
     bench_simulator.add(CONFIGS)
+    simulator.call("POST", "iam", {"policy": None})  # the shipped one is for the kinds that are shipped
     return Lab(simulator, catalog=WITH_IT)
 
 
@@ -116,13 +116,11 @@ spec:
 
 
 def test_its_mistakes_are_found_where_they_stand() -> None:
-    shapes = {schema.kind: load_shape(schema, LOADER, WITH_IT) for schema in WITH_IT.schemas}
-    checker = Checker(WITH_IT, shapes, load_partitions(LOADER))
-    checker.read("configs.yaml", MISTAKES.encode())
-    assert [(one.file, one.line, one.path, one.reason) for one in checker.report().findings] == [
-        ("configs.yaml", 7, "/spec/studioLifecycleConfigContent", "NotBase64"),
-        ("configs.yaml", 15, "/spec/studioLifecycleConfigContentRef", "MissingTarget"),
-        ("configs.yaml", 17, "/spec/tags/0/key", "ReservedTag"),
+    report = Check(Asked(["-"], MISTAKES.encode()), LoadedKinds.load(LOADER, WITH_IT), LOADER).report()
+    assert [(one.file, one.line, one.path, one.reason) for one in report.findings] == [
+        ("-", 7, "/spec/studioLifecycleConfigContent", "NotBase64"),
+        ("-", 15, "/spec/studioLifecycleConfigContentRef", "MissingTarget"),
+        ("-", 17, "/spec/tags/0/key", "ReservedTag"),
     ]
 
 

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.adapters.service_model import load_shape
+from reconciler.core.resource import UNOBSERVED, Resource
 from reconciler.core.schema.declaration import Schema
 from reconciler.core.schema.problems import manifest_problems
 from reconciler.kinds import CATALOG
@@ -48,6 +49,13 @@ def test_a_crd_is_established_and_its_names_are_accepted(control_plane: Cluster,
 @pytest.mark.parametrize("manifest", read(EXAMPLES))
 def test_an_example_is_accepted(control_plane: Cluster, manifest: dict[str, Any]) -> None:
     assert dry_run(control_plane, manifest)["spec"] == manifest["spec"]
+
+
+@pytest.mark.parametrize("manifest", read(EXAMPLES))
+def test_a_new_object_is_not_current_before_somebody_looked(control_plane: Cluster, manifest: dict[str, Any]) -> None:
+    """`helm --wait`, Flux and kstatus take an object without a status for done."""
+    found = dry_run(control_plane, manifest)
+    assert (found["status"], Resource(found).status) == (UNOBSERVED, {})
 
 
 @pytest.mark.holds("D-11.8")

@@ -56,6 +56,10 @@ def line(name: object) -> str:
     return json.dumps({"v": 1, "id": f"id-{name}", "at": "2026-01-01T00:00:00Z", "event": "RolloutStarted"})
 
 
+def long_line(name: object) -> str:
+    return json.dumps({**json.loads(line(name)), "at": "2026-02-01T00:00:00Z", "reason": "x" * 400})
+
+
 def ids(repository: BareRepository, commit: str, ref: str = REF) -> list[str]:
     return [record.id for record in parse(repository.note(ref, commit))]
 
@@ -174,6 +178,39 @@ class TestNotes:
             notes.append(local(bare_repository), {sha: [line("a")]})
             assert repositories.resolve(remote, Ref()) == before
             assert sorted(tmp_path.glob("cache-0/repositories/*/**")) == cached
+
+
+class TestOnce:
+    """One event is told once per ref, whichever commit it is told for the second time."""
+
+    @pytest.mark.parametrize(
+        "forgets",
+        [
+            pytest.param(False, id="by the same process, for a file that was added again"),
+            pytest.param(True, id="by a rebuilt cluster"),
+        ],
+    )
+    def test_a_line_that_stands_on_one_commit_is_not_told_again_on_another(
+        self, another: Open, bare_repository: BareRepository, forgets: bool
+    ) -> None:
+        first, second = (bare_repository.commit({"a.yaml": text}) for text in ("a: 1", "a: 2"))
+        target = local(bare_repository)
+        writer = another()
+        writer.append(target, {first: [line("ran")]})
+        writer = another() if forgets else writer
+        assert writer.append(target, {second: [line("ran")]}).pushed is False
+        writer.append(target, {second: [line("ran"), line("new")]})
+        assert (ids(bare_repository, first), ids(bare_repository, second)) == (["id-ran"], ["id-new"])
+
+    def test_nor_one_that_had_to_make_room(self, notes: GitNotes, bare_repository: BareRepository) -> None:
+        first, second = (bare_repository.commit({"a.yaml": text}) for text in ("a: 1", "a: 2"))
+        target = local(bare_repository)
+        text = json.dumps({**json.loads(line("trimmed-away")), "at": "2025-01-01T00:00:00Z"})
+        notes.append(target, {first: [text]})
+        for batch in range(3):
+            notes.append(target, {first: [long_line(f"{batch}-{number}") for number in range(100)]})
+        assert "id-trimmed-away" not in ids(bare_repository, first)
+        assert notes.append(target, {second: [text]}).pushed is False
 
 
 class TestOtherWriters:

@@ -206,6 +206,7 @@ BAD: tuple[Bad, ...] = (
     _set("history is two or more", "hostingdeployment", "/spec/revisionHistoryLimit", _INVALID, 1),
     _set("a share to delete is a percentage", "gitsync", "/spec/prune/maxDeletePercent", _INVALID, 101),
     _set("an interval is a duration", "gitsync", "/spec/interval", _INVALID, "2 minutes"),
+    Bad("nobody looks more often than every ten seconds", "gitsync", "/spec", _INVALID, {"/spec/interval": "9s"}),
     _set("a drift mode is one of three", "gitsync", "/spec/drift/mode", _ENUM, "correct"),
     _set("a commit is a whole commit", "gitsync", "/spec/repo/ref/commit", _INVALID, "abc123"),
     _set(

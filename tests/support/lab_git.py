@@ -65,6 +65,7 @@ class LabGit:
         self.lab.claims.hold(sync)
         if read:
             self.lab.claims.want(sync.key, [self.wanted], [self.key])
+            self.lab.claims.finish(sync.key, [])
 
     def edit(self, manager: str = "kubectl-edit", **changes: Any) -> None:
         """What somebody does in the cluster; None takes a field away."""

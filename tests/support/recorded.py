@@ -30,7 +30,17 @@ from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.tags import TagsSeen
 
+# What is asked and sent since on purpose, beyond what the corpus holds.
+_ASKED_SINCE = {
+    ("describe", "EndpointConfig"): "D-5.18: a configuration that serves and that status does not know may be ours"
+}
+"""By method and kind: why. The answer is that it is not there, with which all is decided as it was."""
+_TAGS_SINCE = {"sagemaker-gitops.dev/rollout": "D-5.12: by it ids of history go on when status is older than SageMaker"}
+"""Tags that a create carries since, and why."""
+
 CORPUS = Path(__file__).parent.parent / "data" / "passes.jsonl.xz"
+_WRITTEN_LATER = frozenset({"lastCheckTime"})
+"""Since issue 10 no decision has it: `core.status.last_checked` writes it for every kind for which the archived operator did."""
 _TEXTS = frozenset({"message", "additional", "reason", "stuck"})
 """Members that hold sentences for people: that there is one is compared, not how it is worded."""
 
@@ -157,6 +167,10 @@ class RecordedView:
     """SageMaker as it answered; another question than was asked then is a failure of the test."""
 
     log: Sequence[Sequence[Any]]
+    unknown: str = ""
+    """A name that may be described though it was not then: SageMaker knows nothing by it."""
+    nothing_made: bool = False
+    """Of a HostingDeployment of which status records nothing."""
     asked: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
@@ -171,6 +185,14 @@ class RecordedView:
                     if "raises" in came:
                         raise _error(came["raises"])
                     return read(came["answer"])
+            if name == "describe" and self.unknown and self.unknown in args:
+                return None
+            if name == "describe" and args[0] == "Endpoint" and self.nothing_made:
+                return (
+                    None  # asked since then: whether somebody else's endpoint goes by the name, before anything is made
+                )
+            if (name, *args[:1]) in _ASKED_SINCE and not keywords:
+                return None
             raise AssertionError(f"a question that was not asked then: {said}")
 
         return answer
@@ -195,7 +217,7 @@ def shown(decision: Decision) -> dict[str, Any]:
         "phase": decision.phase.value,
         "reason": decision.reason,
         "status": comparable(dict(decision.status)),
-        "calls": [[call.operation, _plain(call.params), call.best_effort] for call in decision.calls],
+        "calls": [[call.operation, _as_then(_plain(call.params)), call.best_effort] for call in decision.calls],
         "notices": [[notice.type, notice.reason] for notice in decision.notices],
         "watches": sorted([watch.remote, watch.name, watch.pace.value] for watch in decision.watches),
         "differences": None if differences is None else [comparable(_plain(vars(one))) for one in differences],
@@ -207,6 +229,11 @@ def shown(decision: Decision) -> dict[str, Any]:
         "children": [_plain(child.body) for child in decision.children],
         "lookAgain": decision.look_again.total_seconds() if decision.look_again is not None else None,
     }
+
+
+def _as_then(params: Any) -> Any:
+    tags = [tag for tag in params.get("Tags") or () if not (isinstance(tag, Mapping) and tag["Key"] in _TAGS_SINCE)]
+    return {**params, "Tags": tags} if isinstance(params.get("Tags"), list) else params
 
 
 def then(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,7 +257,7 @@ def shown_keys() -> tuple[str, ...]:
 def comparable(value: Any, key: str = "") -> Any:
     """Without empty members, as status is written; a sentence is only there or not."""
     if isinstance(value, Mapping):
-        kept = {name: comparable(item, name) for name, item in value.items()}
+        kept = {name: comparable(item, name) for name, item in value.items() if name not in _WRITTEN_LATER}
         return {name: item for name, item in kept.items() if item not in (None, "", {}, [], False)}
     if isinstance(value, (list, tuple)):
         return [comparable(item, key) for item in value]

@@ -28,8 +28,8 @@ class SimControl:
         """Of a simulator in this process that is asked without a socket in between."""
         self._kept = threading.local()
 
-    def client(self, service: str = "sagemaker", region: str = REGION, access_key: str = "testing") -> Any:
-        """A boto3 client that makes one attempt per call: what it changes, it changes "in the console"."""
+    def client(self, service: str = "sagemaker", region: str = REGION, access_key: str = "console") -> Any:
+        """A boto3 client that makes one attempt per call: what it changes, it changes "in the console", with every right."""
         return _client(self.url, service, region, access_key)
 
     def requests(self, since: int = 0, *, service: str | None = None, op: str | None = None) -> list[dict[str, Any]]:

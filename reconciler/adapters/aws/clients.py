@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
-from reconciler.adapters.aws.errors import translate
+from reconciler.adapters.aws.errors import incomplete, is_mutating, translate
 from reconciler.adapters.aws.limiter import Bucket
 from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
@@ -41,6 +41,16 @@ _SERVICE_OF = {
     ),
 }
 
+log = logging.getLogger(__name__)
+
+_READS = ("Describe", "List", "Get", "Search")
+
+
+def _log_answer(operation: str, answer: Mapping[str, Any], what: str) -> None:
+    """With the id by which AWS finds the request; it is in no status, where it would change with every try."""
+    request = str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")
+    log.info("%s %s", operation, what, extra={"operation": operation, "requestId": request})
+
 
 class AwsClients:
     """`read` and `write` raise only errors of `core.errors`."""
@@ -63,12 +73,14 @@ class AwsClients:
         self._lock = threading.Lock()
 
     def read(self, tenant: Tenant, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not operation.startswith(("Describe", "List", "Get")):
+        if is_mutating(operation):
             raise ValueError(f"{operation} changes something: reading cannot write")
         return self._call(tenant, operation, params)
 
     def write(self, tenant: Tenant, call: Call) -> Mapping[str, Any]:
-        return self._call(tenant, call.operation, call.params)
+        answer = self._call(tenant, call.operation, call.params)
+        _log_answer(call.operation, answer, "was answered")
+        return answer
 
     def admit(self, tenant: Tenant, call: Call) -> None:
         """Keep a token for the call, so that what is written down about it is followed by it.
@@ -99,8 +111,11 @@ class AwsClients:
         try:
             client = self._sessions.client(tenant, _service(operation))
             answer: Mapping[str, Any] = client._make_api_call(operation, dict(params))  # noqa: SLF001 - botocore's one door by operation name
+            _check(client, operation, answer)
         except Exception as error:  # noqa: BLE001 - translate raises again what is no error of boto3
             translated = translate(error, operation, params)
+            if not operation.startswith(_READS):
+                _log_answer(operation, getattr(error, "response", None) or {}, f"was refused: {translated}")
             if isinstance(translated, ThrottledError):
                 translated.retry_after_s = bucket.throttled(request)
             if isinstance(translated, CredentialsError):
@@ -140,6 +155,18 @@ class AwsClients:
         with self._lock:
             self._paused_until[tenant] = (self._monotonic() + _CREDENTIALS_PAUSE_S, error)
             self._sessions.renew(tenant)
+
+
+def _check(client: Any, operation: str, answer: Mapping[str, Any]) -> None:
+    """A create that is answered without an ARN has to be confirmed before it counts. What a read is answered is checked by whom it
+    is read for: descriptions leave out members that the model requires (SM-28).
+    """
+    if not is_mutating(operation):
+        return
+    shape = client.meta.service_model.operation_model(operation).output_shape
+    required = shape.required_members if shape is not None else ()
+    if missing := next((member for member in required if answer.get(member) is None), ""):
+        raise incomplete(operation, missing)
 
 
 def _request(tenant: Tenant, params: Mapping[str, Any]) -> Hashable:

@@ -1,67 +1,28 @@
 """boto3's exceptions to ours, once (SM-72 to SM-100).
 
-SageMaker answers ValidationException for absent, taken, busy and wrong alike; only the text tells them apart, and
-the texts are matched by their stable beginning. Nothing that leaves here carries a request id or a header.
+What an answer of a service means is in the table of `core/aws/evidence`; throttling and passing codes are botocore's own. Here
+is what a fault of the connection means, and what is masked. Nothing that leaves here carries a request id or a header.
 """
 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import botocore.endpoint
 import botocore.exceptions as boto
+import botocore.parsers
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from reconciler.core import errors
+from reconciler.core.aws.evidence import TEXT_MAX, classed
 from reconciler.core.schema.declaration import SECRET_MEMBERS
 
-_ABSENT = (
-    "Requested resource not found",
-    "Could not find requested job",
-    "Could not find job to update",
-    "Amazon SageMaker can't find a tuning job",
-    "RecordNotFound",
-)
-_MISSING = re.compile(r'Could not find (model|endpoint configuration|endpoint) "')
-_OWN_NOUN = {
-    "Model": "model",
-    "EndpointConfig": "endpoint configuration",
-    "Endpoint": "endpoint",
-    "EndpointWeightsAndCapacities": "endpoint",
-}
-_TAKEN = ("Cannot create already existing",)
-_BUSY = ("Cannot update in-progress endpoint",)
-_OVER = ("The request was rejected because the",)
-_PRECONDITION = ("Could not assume role", "No S3 objects found under S3 URL", "Could not access model data")
-_IN_USE_BUT_BUSY = "not in a terminal state"
-_NOT_IN_SERVICE = "The status should be in 'InService'"
-"""An endpoint that is changing takes no scalable target (SM-140)."""
-_SCALED = "scalable target"
-_UNSCALED = "application-autoscaling:DeregisterScalableTarget permission"
-"""DeleteEndpoint takes scalable targets with it, if the caller may (SM-93)."""
-
-_REGISTERED = "TagResource"
-"""Only a new scalable target takes tags along; of one that exists the refusal names the operation that sets them."""
-
-_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-}
-_THROTTLED = {
-    "ThrottlingException",
-    "ThrottledException",
-    "Throttling",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-}
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
-_TRANSIENT = {"InternalFailure", "InternalServiceException", "ServiceUnavailable", "ConcurrentUpdateException"}
+_THROTTLED = frozenset(ThrottledRetryableChecker._THROTTLED_ERROR_CODES)  # noqa: SLF001 - the list is not public, and right (SM-83)
+_PASSING = frozenset(TransientRetryableChecker._TRANSIENT_ERROR_CODES)  # noqa: SLF001 - the same
 _SERVER_FAULT = 500
 
 # Before these nothing was sent; after any other fault of the connection nobody knows whether the request arrived.
@@ -75,6 +36,8 @@ _NEVER_SENT = (
 _SECRET_PATH = "|".join(sorted(SECRET_MEMBERS))
 _QUOTED = re.compile(rf"Value '(?:[^']|'(?! at '))*' at '([^']*(?:{_SECRET_PATH})[^']*)'", re.IGNORECASE)
 _LOCAL = re.compile(rf"(parameter [^,]*(?:{_SECRET_PATH})[^,]*, value: ).*?(, (?:type|valid)|$)", re.IGNORECASE)
+_CUT = re.compile(r"(Value '|, value: )(?:(?!' at '|, type|, valid).)*\Z", re.DOTALL)
+"""A value whose end was cut off, and with it the path that would tell whether it is secret."""
 _MASK = "***"
 _SHORTEST_SECRET = 4
 """Shorter values are not looked for in texts: numbers and flags occur in any of them."""
@@ -94,7 +57,7 @@ def translate(error: Exception, operation: str, params: Mapping[str, Any] | None
     """The class of an error of boto3. `operation` tells a missing remote object from a missing dependency; values of `params` that
     may be secret are masked, for SageMaker and botocore quote what they refuse.
     """
-    mutating = not operation.startswith(("Describe", "List", "Get"))
+    mutating = is_mutating(operation)
     secrets = _secrets(params or {})
     match error:
         case errors.ReconcileError():
@@ -113,7 +76,26 @@ def translate(error: Exception, operation: str, params: Mapping[str, Any] | None
             return errors.TransientError(f"{operation}: {type(error).__name__}")
         case boto.BotoCoreError():
             return errors.TransientError(f"{operation}: {_masked(str(error), secrets)}")
+    if _is_unreadable(error):
+        return _nobody_knows(f"{operation}: an answer that cannot be read ({type(error).__name__})", mutating=mutating)
     raise error
+
+
+def incomplete(operation: str, missing: str) -> errors.ReconcileError:
+    """Of an answer without a member that its operation always has: it may be no answer of the service's at all."""
+    return _nobody_knows(f"{operation}: an answer without {missing}", mutating=is_mutating(operation))
+
+
+def is_mutating(operation: str) -> bool:
+    return not operation.startswith(("Describe", "List", "Get"))
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Whether botocore's parsers fell over the answer, or what takes it from them: they raise whatever garbage makes them stumble
+    on.
+    """
+    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return botocore.parsers.__name__ in modules or modules[-1:] == [botocore.endpoint.__name__]
 
 
 def _secrets(value: Any, *, secret: bool = False) -> set[str]:
@@ -129,11 +111,13 @@ def _secrets(value: Any, *, secret: bool = False) -> set[str]:
 
 
 def _masked(text: str, secrets: Iterable[str]) -> str:
-    text = _QUOTED.sub(rf"Value '{_MASK}' at '\1'", text)
-    text = _LOCAL.sub(rf"\1{_MASK}\2", text)
+    """Cut as well: values first, for half of one would not be found any more."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
-    return text
+    if len(text) > TEXT_MAX:
+        text = _CUT.sub(rf"\1{_MASK}", text[:TEXT_MAX])
+    text = _QUOTED.sub(rf"Value '{_MASK}' at '\1'", text)
+    return _LOCAL.sub(rf"\1{_MASK}\2", text)
 
 
 def _from_answer(
@@ -142,47 +126,18 @@ def _from_answer(
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = str(error.response.get("Error", {}).get("Message") or code)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if not code or code.isdecimal():
+        # No answer of the service's own: a proxy on the way wrote the page, and nobody knows what it passed on.
+        return _nobody_knows(f"{operation}: HTTP {status or code} without an error code", mutating=mutating)
     text = mask(f"{code}: {message}")
-    if code in _THROTTLED:
-        return errors.ThrottledError(text)
-    if code in _CREDENTIALS:
-        return errors.CredentialsError(text)
-    if code in _DENIED or _UNSCALED in message:
-        return errors.DeniedError(text)
-    if _NOT_IN_SERVICE in message:
-        return errors.NotInServiceError(text)
-    if code == "ObjectNotFoundException" and operation == "PutScalingPolicy":
-        return errors.DependencyError(text)  # its scalable target
-    if operation == "RegisterScalableTarget" and _REGISTERED in message:
-        return errors.ConflictError(text)  # since it was looked for
-    if code == "FailedResourceAccessException":
-        return errors.PreconditionError(text)  # no right to make the alarms of a policy
-    if code in ("InvalidNextTokenException", "PaginationTokenExpiredException"):
-        return errors.TransientError(text)
-    if code in ("ResourceLimitExceeded", "LimitExceededException"):
-        return errors.QuotaError(text)
-    if code in ("ResourceNotFound", "ResourceNotFoundException", "ObjectNotFoundException") or message.startswith(
-        _ABSENT
-    ):
-        return errors.NotFoundError(text)
-    if missing := _MISSING.match(message):
-        return _missing(missing.group(1), operation, text)
-    if operation == "UpdateEndpoint" and _SCALED in message.lower():
-        return errors.BusyError(text)  # registered since it was looked for: another look takes it off
-    if _IN_USE_BUT_BUSY in message or message.startswith(_BUSY):
-        return errors.BusyError(text)
-    if code == "ResourceInUse" or message.startswith(_TAKEN):
-        return errors.ConflictError(text)
-    if message.startswith(_OVER) and operation.startswith("Stop"):
-        return errors.NotFoundError(text)
-    if message.startswith(_PRECONDITION):
-        return errors.PreconditionError(text)
-    if status >= _SERVER_FAULT or code in _TRANSIENT:
-        return errors.LostReplyError(text) if mutating else errors.TransientError(text)
-    return errors.TerminalError(text)
+    means = classed(code, message, operation)
+    if means is None and code in _THROTTLED:
+        means = errors.ThrottledError
+    if means is errors.TransientError or (means is None and (code in _PASSING or status >= _SERVER_FAULT)):
+        return _nobody_knows(text, mutating=mutating)
+    return (means or errors.UnknownRefusalError)(text)
 
 
-def _missing(noun: str, operation: str, text: str) -> errors.ReconcileError:
-    # Created moments ago, a dependency may still be "missing" (SM-97): a slow retry, never terminal.
-    own = _OWN_NOUN.get(re.sub(r"^(Create|Update|Describe|Delete)", "", operation))
-    return errors.NotFoundError(text) if noun == own else errors.DependencyError(text)
+def _nobody_knows(text: str, *, mutating: bool) -> errors.ReconcileError:
+    """What it came to: a read is just repeated, what changes something never is."""
+    return errors.LostReplyError(text) if mutating else errors.TransientError(text)

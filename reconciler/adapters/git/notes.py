@@ -1,6 +1,7 @@
 """Writes git notes to a remote, and looks through them: `core.notes.target.Notes` over the git command.
 
 One round: look (`ls-remote`), fetch the note ref when it moved, merge our lines into the notes in it, push. Never forced.
+A line that stands on any commit of the ref already is left out: an id is unique per ref.
 A push that is turned away is answered by another round, whatever the server's words were: they vary, and none is relied on.
 Only where the ref stands tells the two cases apart: it moved, so another writer was faster; or it did not, and then the
 server does not want it (a hook, a protected ref): `NotesRefusedError`.
@@ -33,7 +34,7 @@ from reconciler.core.git.rules import UrlPolicy, scrub
 from reconciler.core.git.source import SourceError, is_sha
 from reconciler.core.meters import UNMETERED, GitMeter
 from reconciler.core.notes.target import NotesContendedError, NotesRefusedError, NotesTarget, Written, note_ref
-from reconciler.core.notes.text import merge
+from reconciler.core.notes.text import merge, parse_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class _NoteRef:
         some_id = next(iter(heads.values()), next(iter(lines), ""))
         cache = self._opened(some_id)
         store, base = self._fetched(cache, heads)
+        lines = _unrecorded(store, base, lines)
         found = find_notes(store, base, lines)
         notes, skipped = {}, {}
         for commit, added in lines.items():
@@ -222,6 +224,16 @@ class _NoteRef:
             store = cache.fill(tip, lambda _: cache.fetch(self._access, self._lock, refspec))
             tip = cache.commit_of(self._ref)
         return store, tip
+
+
+def _unrecorded(store: ObjectStore, tip: str, lines: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Without lines whose id stands in some note of the ref, whatever the commit: one event is recorded once."""
+    if not tip:
+        return lines
+    ids = {text: f'"{record.id}"' for of in lines.values() for text in of if (record := parse_line(text))}
+    known = "\n".join(grep_notes(store, tip, tuple(set(ids.values())))) if ids else ""
+    new = {commit: [text for text in of if text not in ids or ids[text] not in known] for commit, of in lines.items()}
+    return {commit: of for commit, of in new.items() if of}
 
 
 _PORCELAIN = re.compile(r"([ +*=!-])\t[^\t]*\t(.*)\Z")

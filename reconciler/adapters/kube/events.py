@@ -110,6 +110,10 @@ class KubeEvents:
         return self._dropped
 
     def emit(self, about: Resource, kind: Kind, reason: str, message: str) -> None:
+        # Failed syncs, rejections and refusals are Events, and so they are in the log.
+        said = {"object": str(about.key), "reason": reason}
+        level = logging.WARNING if kind == "Warning" else logging.INFO
+        log.log(level, "%s: %s: %s", about.key, reason, message, extra=said)
         try:
             self._enqueue(about, kind, reason, _note(message))
         except Exception:

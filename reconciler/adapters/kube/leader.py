@@ -226,7 +226,7 @@ class LeaderElector:
 
     def _spec(self, seen: _Sighting | None) -> dict[str, Any]:
         before = (seen.lease.get("spec") or {}) if seen else {}
-        now = _micro(self._clock.now())
+        now = micro(self._clock.now())
         kept = seen is not None and seen.holder == self._identity
         return {
             **before,
@@ -266,5 +266,5 @@ class LeaderElector:
         return answer
 
 
-def _micro(moment: datetime) -> str:
+def micro(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reconciler.core.errors import TransientError
 from reconciler.core.values import Answer, Json, JsonObject, Params
 
-__all__ = ["JOB_OVER", "RemoteKey", "RemoteKind", "RemoteKinds", "ScalingKind", "remote_key"]
+__all__ = ["JOB_OVER", "RemoteKey", "RemoteKind", "RemoteKinds", "ScalingKind", "listed", "remote_key", "whole"]
 
 JOB_OVER = frozenset({"Completed", "Failed", "Stopped"})
 """Statuses in which a job stays."""
@@ -69,9 +70,18 @@ class RemoteKind:
         return {self.name_key: name}
 
     def answered(self, name: str, answer: Answer) -> JsonObject | None:
-        """The object in the answer to a Describe."""
+        """The object in the answer to a Describe. Raises TransientError for garbage."""
         del name
-        return answer
+        needed = (self.arn_key, "CreationTime", *((self.status_key,) if self.status_key else ()))
+        return whole(self.describe, answer, needed)
+
+    def summaries(self, answer: Answer) -> Sequence[JsonObject]:
+        """What a page of the List shows. Raises TransientError for garbage."""
+        return listed(self.list, answer, self.list_key, self._named_by())
+
+    def _named_by(self) -> tuple[str, ...]:
+        """Members that every summary has."""
+        return (self.name_key, "CreationTime")
 
     def touches(self, params: Params, name: str) -> bool:
         """Whether a call with these parameters may have changed the object of that name."""
@@ -80,12 +90,14 @@ class RemoteKind:
 
 @dataclass(frozen=True)
 class ScalingKind(RemoteKind):
-    """An object of Application Auto Scaling: one operation lists and describes, in pages of 50, in no order.
+    """An object of Application Auto Scaling: one operation lists and describes, in no order.
 
     Names are our own: what identifies the object, joined. Its List shows it whole, so an absent name is in no answer.
     """
 
     named_by: tuple[str, ...] = ("ResourceId", "ScalableDimension")
+    page_size: int = 50
+    """The most that one page takes."""
 
     @property
     def describe(self) -> str:
@@ -97,7 +109,7 @@ class ScalingKind(RemoteKind):
 
     @property
     def page(self) -> Params:
-        return {"ServiceNamespace": "sagemaker", "MaxResults": 50}
+        return {"ServiceNamespace": "sagemaker", "MaxResults": self.page_size}
 
     def named(self, found: Answer) -> str:
         return "|".join(str(found[member]) for member in self.named_by)
@@ -108,12 +120,32 @@ class ScalingKind(RemoteKind):
         return asked | ({"ResourceId": resource, "PolicyNames": policy} if policy else {"ResourceIds": [resource]})
 
     def answered(self, name: str, answer: Answer) -> JsonObject | None:
-        return next((found for found in answer[self.list_key] if self.named(found) == name), None)
+        return next((found for found in self.summaries(answer) if self.named(found) == name), None)
+
+    def _named_by(self) -> tuple[str, ...]:
+        return (*self.named_by, "CreationTime")
 
     def touches(self, params: Params, name: str) -> bool:
         """A target's policies go with it, so whatever is said of the target is about them too."""
         said = f"{params.get('ResourceId')}|{params.get('ScalableDimension')}"
         return name == said or name.startswith(f"{said}|")
+
+
+def listed(operation: str, answer: Answer, key: str, needed: Iterable[str] = ()) -> list[JsonObject]:
+    """The entries of a page. Raises TransientError where it is no page, or one entry is none: half a list proves nothing."""
+    found, needed = answer.get(key), tuple(needed)
+    if not isinstance(found, list):
+        raise TransientError(f"{operation}: an answer without {key}")
+    return [whole(operation, one, needed) for one in found]
+
+
+def whole(operation: str, found: Json, needed: Iterable[str]) -> JsonObject:
+    """What was found, with all members that are needed. Raises TransientError for garbage."""
+    if not isinstance(found, Mapping):
+        raise TransientError(f"{operation}: an answer with {found!r:.20} in place of an object")
+    if missing := next((member for member in needed if found.get(member) is None), ""):
+        raise TransientError(f"{operation}: an answer without {missing}")
+    return found
 
 
 class RemoteKey(NamedTuple):

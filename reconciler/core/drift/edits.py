@@ -78,6 +78,13 @@ def author(entries: Iterable[Entry], path: str) -> Author | None:
     return None if newest is None else Author(str(newest.get("manager") or ""), _at(newest))
 
 
+def written_by(entries: Iterable[Entry], path: str) -> Author | None:
+    """Who, but us, owns what stands in a place; the newest of several."""
+    owners = [one for one in entries if _foreign(one) and _owns(one.get("fieldsV1") or {}, _steps(path))]
+    newest = max(owners, key=_at, default=None)
+    return None if newest is None else Author(str(newest.get("manager") or ""), _at(newest))
+
+
 def foreign_paths(entries: Iterable[Entry]) -> tuple[str, ...]:
     """Places of the spec that somebody else than the sync owns: all that can be said of an edit while nobody knows what
     Git holds.

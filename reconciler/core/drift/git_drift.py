@@ -42,6 +42,10 @@ class GitDrift:
 
     edits: tuple[Difference, ...] = ()
     reverted: tuple[Reverted, ...] = ()
+    edited_by: Author | None = None
+    """Who edited the spec in the cluster, where that is acted on though Git holds another (mode Warn or Ignore)."""
+    held: Spec | None = None
+    """The spec that Git holds then, where it is known, in the form in which it is compared."""
 
 
 def edits_of(want: Wanted, live: Resource, written: Spec) -> tuple[Difference, ...]:

@@ -134,7 +134,7 @@ def recent(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ())
     for put in reverted:
         if not put.counted_in(known):
             known += [Correction(path, stamp(put.at), put.edit) for path in put.paths]
-    return [one for one in known if now - moment(one.at) < SHOWN_FOR]
+    return [one for one in known if one.at and now - moment(one.at) < SHOWN_FOR]
 
 
 def flapping(drift: DriftRecord, now: datetime, reverted: Iterable[Reverted] = ()) -> frozenset[str]:

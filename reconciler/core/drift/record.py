@@ -64,8 +64,10 @@ def record(
     shape: Shape,
     now: datetime,
     git: GitDrift = _NOTHING,
+    made: bool = True,
 ) -> DriftRecord:
-    """`status.drift` after a decision; `past` is the record before it.
+    """`status.drift` after a decision; `past` is the record before it. `made`: whether anything of the object is in SageMaker,
+    or was: what was never made is not in sync with anything, and has no state.
 
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
     something settles. What differs from Git is known in every pass.
@@ -78,10 +80,10 @@ def record(
         state = HELD
     elif decision.unknown_drift:
         state = UNKNOWN
-    elif corrected and now - moment(corrected.at) < SHOWN_FOR:
+    elif corrected and corrected.at and now - moment(corrected.at) < SHOWN_FOR:
         state = CORRECTED
     else:
-        state = IN_SYNC
+        state = IN_SYNC if made else ""
     since = past.since if past.state == STANDS else ""
     return DriftRecord(
         str(policy.mode),
@@ -236,6 +238,6 @@ def _place(one: DriftDifference) -> str:
 
 def look_again(drift: DriftRecord, now: datetime) -> timedelta | None:
     """When `record` would say something else though nothing moved: a correction is an hour old, a path may be corrected again."""
-    if drift.state == CORRECTED and drift.corrected:
+    if drift.state == CORRECTED and drift.corrected and drift.corrected.at:
         return SHOWN_FOR - (now - moment(drift.corrected.at))
     return min(rests(drift, now).values(), default=None) if drift.state == STANDS else None

@@ -27,7 +27,9 @@ Inventory = Mapping[Key, tuple[str, ...]]
 def read(entries: Iterable[str]) -> dict[Key, tuple[str, ...]]:
     """Take `status.inventory`; what does not look like such an entry is left out."""
     found: dict[Key, tuple[str, ...]] = {}
-    for entry in entries:
+    for entry in entries if isinstance(entries, (list, tuple)) else ():
+        if not isinstance(entry, str):
+            continue
         name, _, digest = entry.rpartition("@")
         parts = name.split("/")
         if len(parts) == 3 and digest:

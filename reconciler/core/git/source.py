@@ -155,19 +155,11 @@ class TreeFile:
         return self.mode not in (SYMLINK, SUBMODULE)
 
 
-class CommitSnapshot(Protocol):
-    """One commit, immutable: everything is read from the object store by id, never from a work tree.
+class TreeSnapshot(Protocol):
+    """Files as one tree of Git holds them: all that rendering needs of a commit.
 
     Any method raises SourceError; with `RepositoryRejected` and `RepositoryTooLarge` as RepositoryRejectedError.
     """
-
-    @property
-    def revision(self) -> Revision:
-        """The ref and commit that was asked for."""
-
-    @property
-    def commit(self) -> Commit:
-        """Author, subject and time of the head."""
 
     def tree_id(self, path: str) -> str | None:
         """Id of the directory at `path` ("" is the root); None when nothing is there. A link or file is an error."""
@@ -186,6 +178,18 @@ class CommitSnapshot(Protocol):
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Contents by blob id. A blob over the size limit is an error: look at `TreeFile.size` first."""
         ...
+
+
+class CommitSnapshot(TreeSnapshot, Protocol):
+    """One commit, immutable: everything is read from the object store by id, never from a work tree."""
+
+    @property
+    def revision(self) -> Revision:
+        """The ref and commit that was asked for."""
+
+    @property
+    def commit(self) -> Commit:
+        """Author, subject and time of the head."""
 
     def contains(self, sha: str) -> bool:
         """Whether `sha` is this commit or one of its ancestors; False for a commit that is unknown here."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.core.git.source import CommitSnapshot, SourceError, TreeFile
+from reconciler.core.git.source import SourceError, TreeFile, TreeSnapshot
 from reconciler.core.manifests.parse import Rejection
 from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
 from reconciler.core.values import JsonObject
@@ -65,13 +65,13 @@ class Needed:
     patches: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def needed(snapshot: CommitSnapshot, path: str, limits: KustomizationLimits | None = None) -> Needed:
+def needed(snapshot: TreeSnapshot, path: str, limits: KustomizationLimits | None = None) -> Needed:
     """Audit the kustomization at `path` and all it refers to; KustomizationError at the first thing that is refused."""
     return _Audit(snapshot, limits or KustomizationLimits()).closure(path)
 
 
 class _Audit:
-    def __init__(self, snapshot: CommitSnapshot, limits: KustomizationLimits) -> None:
+    def __init__(self, snapshot: TreeSnapshot, limits: KustomizationLimits) -> None:
         self._snapshot = snapshot
         self._limits = limits
         self._needed = Needed()

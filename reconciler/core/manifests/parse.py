@@ -5,16 +5,17 @@ never hides the good ones beside it. Knows nothing of fields below `spec`: the c
 Called by `core/manifests/render.py` and by `reconciler validate`.
 """
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core.git.source import clean_text
 from reconciler.core.manifests.substitute import SubstitutionError, substitute
 from reconciler.core.manifests.yaml_lines import DEFAULT, Document, Limits, YamlError, documents
-from reconciler.core.pointers import child, steps
+from reconciler.core.pointers import child
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.problems import Problem
 from reconciler.core.values import Json, JsonObject
@@ -56,13 +57,25 @@ class Rejection:
     name: str
     reason: str
     message: str
+    """Begins with the pointer, where there is one."""
+    pointer: str = ""
+    """JSON Pointer into the object; empty when the file or the object as a whole is meant."""
 
     @classmethod
-    def of(cls, path: str, line: int, reason: str, message: str, *, kind: str = "", name: str = "") -> "Rejection":
+    def of(
+        cls, path: str, line: int, reason: str, message: str, *, kind: str = "", name: str = "", pointer: str = ""
+    ) -> "Rejection":
         """Build from untrusted text."""
         shown = path.encode("utf-8", "backslashreplace").decode()
         shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
-        return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, clean_text(message, _MESSAGE))
+        pointer = clean_text(pointer, _MESSAGE)
+        text = clean_text(f"{pointer}: {message}" if pointer else message, _MESSAGE)
+        return cls(shown[:512], line, clean_text(kind), clean_text(name), reason, text, pointer)
+
+    @property
+    def text(self) -> str:
+        """The message without its pointer."""
+        return self.message.removeprefix(f"{self.pointer}: ") if self.pointer else self.message
 
     @property
     def place(self) -> str:
@@ -88,15 +101,19 @@ class ParseOptions:
     """What a sync allows its files to say. Equal options give equal results."""
 
     namespace: str
+    """Where everything goes. Empty, where nobody says (`reconciler validate` of files alone): each to its own."""
     kinds: Mapping[str, str]
     """Allowed kinds and the apiVersion of each."""
     substitute: Mapping[str, str] = field(default_factory=dict)
+    ignore_others: bool = False
+    """Objects of other API groups are passed over (`spec.otherKinds`), not rejected."""
     yaml: Limits = DEFAULT
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """Hashable, for caches."""
-        return self.namespace, tuple(sorted(self.kinds.items())), tuple(sorted(self.substitute.items())), self.yaml
+        named = tuple(sorted(self.kinds.items())), tuple(sorted(self.substitute.items()))
+        return self.namespace, *named, self.ignore_others, self.yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +131,25 @@ Entry = tuple[object, int, Callable[[str], int]]
 
 
 def parse_file(path: str, data: bytes, options: ParseOptions, validate: Validate, *, blob: str = "") -> ParsedFile:
-    """Read one YAML or JSON file."""
+    """Read one YAML or JSON file. Where other kinds are ignored, so is a template that never names a kind of this controller."""
+    template = _TEMPLATE.search(data) is not None
+    if options.ignore_others and template and not any(group.encode() in data for group in OUR_GROUPS):
+        return ParsedFile()
     lines = Lines(data)
     entries = ((document.value, document.line, lines.of(document)) for document in documents(data, options.yaml))
-    return parse_values(path, entries, options, validate, blob=blob)
+    parsed = parse_values(path, entries, options, validate, blob=blob)
+    return replace(parsed, rejections=tuple(map(_said_of_template, parsed.rejections))) if template else parsed
 
 
+def _said_of_template(fault: Rejection) -> Rejection:
+    if fault.reason != "InvalidYAML":
+        return fault
+    message = f"a template, as Helm renders it, is no manifest; {WAY_OUT}. {fault.message}"
+    return replace(fault, message=clean_text(message, _MESSAGE))
+
+
+_TEMPLATE = re.compile(rb"\{\{-?\s*[.$a-z(\"/]")
+"""How an action of Helm's templates begins; a flow mapping as the key of another is no manifest."""
 _RECOMPOSED_BYTES = 4 * 1024 * 1024
 
 
@@ -191,10 +221,13 @@ class _File:
     def parsed(self) -> ParsedFile:
         return ParsedFile(tuple(self._manifests), tuple(self._rejections), self._rejected, frozenset(self._refused))
 
-    def reject(self, line: int, reason: str, message: str, kind: str = "", name: str = "") -> None:
+    def reject(
+        self, line: int, reason: str, message: str, kind: str = "", name: str = "", *, pointer: str = ""
+    ) -> None:
         self._rejected += 1
         if len(self._rejections) < _REJECTIONS:
-            self._rejections.append(Rejection.of(self._path, line, reason, message, kind=kind, name=name))
+            fault = Rejection.of(self._path, line, reason, message, kind=kind, name=name, pointer=pointer)
+            self._rejections.append(fault)
         if kind and name:
             self._refused.add((kind, name))
 
@@ -214,18 +247,23 @@ class _File:
 
     def _object(self, value: object, line: int, line_of: Callable[[str], int]) -> None:
         kind, name = _identity(value)
+        if self._options.ignore_others and _is_other(value, self._options.kinds):
+            return
         try:
-            value = substitute(value, self._options.substitute)
+            # Its own values are filled in nowhere else.
+            value = value if kind == _GIT_SYNC else substitute(value, self._options.substitute)
             kind, name = _identity(value)
             manifest = self._manifest(value, line, line_of)
             problems = self._judge(manifest)
         except SubstitutionError as error:
-            self.reject(line_of(error.pointer), "UndeclaredVariable", error.message, kind, name)
+            there = error.pointer
+            self.reject(line_of(there), "UndeclaredVariable", error.message, kind, name, pointer=there)
         except _Refused as error:
-            self.reject(line_of(error.pointer), error.reason, error.message, kind, name)
+            self.reject(line_of(error.pointer), error.reason, error.message, kind, name, pointer=error.pointer)
         else:
             for problem in problems[:20]:
-                self.reject(line_of(problem.path), problem.reason, _at(problem), kind, name)
+                there = problem.path
+                self.reject(line_of(there), problem.reason, problem.message, kind, name, pointer=there)
             if not problems:
                 self._manifests.append(manifest)
 
@@ -237,7 +275,7 @@ class _File:
 
     def _manifest(self, value: Json, line: int, line_of: Callable[[str], int]) -> Manifest:
         api_version, kind = _type(value, self._options.kinds)
-        metadata = _metadata(value, self._options.namespace)
+        metadata = _metadata(value, "" if kind == _GIT_SYNC else self._options.namespace)
         for key in value:
             if key not in _TOP_LEVEL:
                 raise _Refused(child("", key), "UnknownField", f"{key[:100]} is not a field of {kind}")
@@ -272,30 +310,52 @@ def _identity(value: object) -> tuple[str, str]:
 
 
 _TOP_LEVEL = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
-_OUR_GROUPS = ("sagemaker.aws.amazon.com/", "sagemaker-gitops.dev/")
+_GIT_SYNC = "GitSync"
+OUR_GROUPS = ("sagemaker.aws.amazon.com", "sagemaker-gitops.dev")
+WAY_OUT = "leave the file out by .sourceignore, or set spec.otherKinds of the GitSync to Ignore"
+
+
+def group(value: object) -> str:
+    """The API group that a value says it is of; the core group and no text are empty."""
+    version = value.get("apiVersion") if isinstance(value, dict) else None
+    name, slash, _ = version.partition("/") if isinstance(version, str) else ("", "", "")
+    return name if slash else ""
+
+
+def _is_other(value: object, kinds: Mapping[str, str]) -> bool:
+    """Whether something is none of this controller's objects, not even a misspelt or incomplete one."""
+    if not isinstance(value, dict):
+        return True
+    kind, version = value.get("kind"), value.get("apiVersion")
+    if isinstance(version, str) and version:
+        return group(value) not in OUR_GROUPS
+    return not (isinstance(kind, str) and (kind in kinds or kind == _GIT_SYNC))
 
 
 def _type(value: object, kinds: Mapping[str, str]) -> tuple[str, str]:
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("kind"), str)
-        or not isinstance(value.get("apiVersion"), str)
-    ):
-        raise _Refused("", "NotAManifest", "not a Kubernetes object: apiVersion and kind are required")
-    api_version, kind = value["apiVersion"], value["kind"]
-    if kind == "GitSync":
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+        raise _Refused("", "NotAManifest", f"not a Kubernetes object: apiVersion and kind are required; {WAY_OUT}")
+    kind, api_version = value["kind"], value.get("apiVersion")
+    if not isinstance(api_version, str) or not api_version:
+        meant = f" ({kinds[kind]})" if kind in kinds else ""
+        raise _Refused("/apiVersion", "NotAManifest", f"apiVersion is required{meant}")
+    if kind == _GIT_SYNC and kind not in kinds:
         raise _Refused(
             "/kind", "KindNotAllowed", "a GitSync is not applied from Git: a repository could give itself more rights"
         )
+    if group(value) not in OUR_GROUPS:
+        raise _Refused("/kind", "KindNotAllowed", f"{api_version} {kind} is not synced; {WAY_OUT}")
     if kind not in kinds:
-        if api_version.startswith(_OUR_GROUPS):
-            raise _Refused("/kind", "KindNotAllowed", f"{api_version} {kind} is not a kind of this controller")
-        raise _Refused(
-            "/kind", "KindNotAllowed", f"{api_version} {kind} is not synced; allowed are {', '.join(sorted(kinds))}"
-        )
+        close = difflib.get_close_matches(kind.lower(), {name.lower(): name for name in kinds}, n=1)
+        names = [name for name in kinds if name.lower() in close] or sorted(kinds)
+        raise _Refused("/kind", "KindNotAllowed", f"{group(value)} has no kind {kind}; {_meant(names)}")
     if api_version != kinds[kind]:
         raise _Refused("/apiVersion", "KindNotAllowed", f"{kind} has the apiVersion {kinds[kind]}, not {api_version}")
     return api_version, kind
+
+
+def _meant(names: Sequence[str]) -> str:
+    return f'did you mean "{names[0]}"?' if len(names) == 1 else f"there are {', '.join(names)}"
 
 
 # Written by the cluster: `kubectl get -o yaml` shows them, and applying them fails or harms.
@@ -335,14 +395,14 @@ def _metadata(value: JsonObject, namespace: str) -> dict[str, Json]:
             "InvalidMetadata",
             "metadata.name must be lower-case letters, digits, - and ., at most 253",
         )
-    if given.get("namespace") not in (None, "", namespace):
+    if namespace and given.get("namespace") not in (None, "", namespace):
         raise _Refused(
             "/metadata/namespace", "ForeignNamespace", f"only objects of the namespace {namespace} are synced here"
         )
     for key in given:
         if key not in _WRITTEN and key not in _SERVER_SIDE and key != "generateName":
             raise _Refused(child("/metadata", key), "UnknownField", f"metadata.{key[:100]} is not a field")
-    metadata: dict[str, Json] = {"name": name, "namespace": namespace}
+    metadata: dict[str, Json] = {"name": name, "namespace": namespace or str(given.get("namespace") or "")}
     for key in ("labels", "annotations"):
         if entries := _strings(given.get(key), key):
             metadata[key] = entries
@@ -362,9 +422,3 @@ def _strings(entries: object, key: str) -> dict[str, str]:
                 f"the value of {name[:100]} must be a string; quote it",
             )
     return {name: text for name, text in entries.items() if text is not None and name not in _SYNC_WRITES}
-
-
-def _at(problem: Problem) -> str:
-    """The message with its field, dotted as kubectl and the API server write it."""
-    field = ".".join(steps(problem.path))
-    return f"{field}: {problem.message}" if field else problem.message

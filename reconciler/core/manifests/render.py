@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from reconciler.core.git.rules import clean_path
-from reconciler.core.git.source import SUBMODULE, SYMLINK, CommitSnapshot, RepositoryRejectedError, TreeFile
+from reconciler.core.git.source import SUBMODULE, SYMLINK, RepositoryRejectedError, TreeFile, TreeSnapshot
 from reconciler.core.lru import Lru
 from reconciler.core.manifests.ignore import IGNORE_FILE, Ignore, IgnoreError
 from reconciler.core.manifests.kustomization import KUSTOMIZATIONS
@@ -45,7 +45,7 @@ class Rendered:
 class Kustomizer(Protocol):
     """Builds overlays. Faults come back as rejections."""
 
-    def build(self, snapshot: CommitSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
+    def build(self, snapshot: TreeSnapshot, path: str, options: ParseOptions, validate: Validate) -> ParsedFile:
         """Render `path`; each manifest carries the path of the file it comes from."""
         ...
 
@@ -62,7 +62,7 @@ class RenderCache:
 
 
 def render(
-    snapshot: CommitSnapshot,
+    snapshot: TreeSnapshot,
     path: str,
     options: RenderOptions,
     cache: RenderCache,
@@ -77,10 +77,18 @@ def render(
     return _Render(snapshot, clean_path(path), options, cache, validate=validate, kustomizer=kustomizer).rendered()
 
 
+def left_out(snapshot: TreeSnapshot, path: str, ignore: str = "") -> list[TreeFile]:
+    """Files below `path` that would be manifests if `.sourceignore` and `ignore` did not leave them out."""
+    options = RenderOptions(ParseOptions("", {}), ignore)
+    return _Render(
+        snapshot, clean_path(path), options, RenderCache(), validate=lambda _: (), kustomizer=None
+    ).left_out()
+
+
 class _Render:
     def __init__(
         self,
-        snapshot: CommitSnapshot,
+        snapshot: TreeSnapshot,
         path: str,
         options: RenderOptions,
         cache: RenderCache,
@@ -131,9 +139,17 @@ class _Render:
         found = (self._snapshot.entry(_join("/".join(parts[:depth]), IGNORE_FILE)) for depth in range(len(parts)))
         return [file for file in found if file is not None and file.regular]
 
+    def left_out(self) -> list[TreeFile]:
+        files = self._snapshot.files(self._path)
+        ignore = self._rules(self._ignore_files_above(), files)
+        return [file for file in files if file.path in ignore and _is_manifest(file.path) and not self._unusable(file)]
+
+    def _rules(self, above: list[TreeFile], files: Sequence[TreeFile]) -> Ignore:
+        return self._ignore([*above, *(file for file in files if _base(file.path) == IGNORE_FILE and file.regular)])
+
     def _plain(self, above: list[TreeFile]) -> list[ParsedFile]:
         files = self._snapshot.files(self._path)
-        ignore = self._ignore([*above, *(file for file in files if _base(file.path) == IGNORE_FILE and file.regular)])
+        ignore = self._rules(above, files)
         nested = {
             file.path.rpartition("/")[0]
             for file in files
@@ -223,7 +239,7 @@ class _Render:
         return [_at(parsed[file.blob], file.path) for file in ordered]
 
     def _collected(self, tree: str, parsed: Sequence[ParsedFile]) -> Rendered:
-        unique, duplicates = _without_duplicates([manifest for file in parsed for manifest in file.manifests])
+        unique, duplicates = without_duplicates([manifest for file in parsed for manifest in file.manifests])
         faults = [*self._faults, *(fault for file in parsed for fault in file.rejections), *duplicates]
         faults.sort(key=lambda fault: (fault.path, fault.line))
         return Rendered(
@@ -248,11 +264,11 @@ def _at(parsed: ParsedFile, path: str) -> ParsedFile:
     )
 
 
-def _without_duplicates(manifests: Iterable[Manifest]) -> tuple[list[Manifest], list[Rejection]]:
+def without_duplicates(manifests: Iterable[Manifest]) -> tuple[list[Manifest], list[Rejection]]:
     """An object that is declared twice is applied from neither place: which one was meant is not ours to guess."""
-    by_identity: Mapping[tuple[str, str], list[Manifest]] = defaultdict(list)
+    by_identity: Mapping[tuple[str, ...], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        by_identity[manifest.identity].append(manifest)
+        by_identity[(*manifest.identity, manifest.namespace)].append(manifest)
     unique = [found[0] for found in by_identity.values() if len(found) == 1]
     rejections = []
     for found in by_identity.values():

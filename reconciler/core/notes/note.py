@@ -118,11 +118,14 @@ class Rollout:
     endpoint_config: str = ""
     initiated_by: str = ""
     rollback_of: int | None = None
+    edited_by: str = ""
+    """Field manager and time of an edit in the cluster that asked for it, in place of a commit."""
 
     @classmethod
     def of(cls, entry: HistoryEntry) -> Self:
         """Of an entry of history."""
-        return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of)
+        edited = entry.author if entry.initiated_by == "manual" and not entry.commit else ""
+        return cls(entry.id, entry.hash, entry.config, entry.initiated_by, entry.rollback_of, edited)
 
     @property
     def facts(self) -> dict[str, str | int | None]:
@@ -133,6 +136,7 @@ class Rollout:
             "endpointConfig": self.endpoint_config,
             "initiatedBy": self.initiated_by,
             "rollbackOf": self.rollback_of,
+            "editedBy": self.edited_by,
         }
 
 

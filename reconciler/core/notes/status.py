@@ -57,7 +57,10 @@ def lines(
 
 
 def _jobs(resource: Resource, about: About, before: Status, after: Status, now: datetime) -> Lines:
-    runs, past = RunRecords.parse(after), {run.name: run for run in _current_last(RunRecords.parse(before))}
+    # Nothing of a job that was taken over could be noted before a syncer named a commit.
+    untold = bool(after.get("takenOver")) and not before.get("source")
+    runs = RunRecords.parse(after)
+    past = {} if untold else {run.name: run for run in _current_last(RunRecords.parse(before))}
     for run in _current_last(runs):
         was = past.get(run.name, Run())
         commit = _commit(resource, run.commit)

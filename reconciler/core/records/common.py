@@ -10,6 +10,8 @@ from reconciler.core.records.reference import UsedReference
 from reconciler.core.records.request import Handled, Intent, RefusedRequest
 from reconciler.core.records.source import StatusSource
 from reconciler.core.records.tags import TagsRecord
+from reconciler.core.records.taken_over import TakenOver
+from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, Structure
 from reconciler.core.schema.status import CONDITIONS, integer, many, string
 
@@ -37,6 +39,9 @@ COMMON: tuple[Field, ...] = (
     ),
     Field("roleArn", string(), doc="The role that was assumed; unset: the controller's own credentials."),
     Field("managedTags", many(string()), doc="Tag keys set by this controller."),
+    Field(
+        "takenOver", TakenOver.shape(), doc="Digests of what the archived operator carried out, of an object of its."
+    ),
     Field("tags", TagsRecord.shape(), doc="The tags that were set last, as a digest."),
     Field(
         "references",
@@ -46,6 +51,6 @@ COMMON: tuple[Field, ...] = (
 )
 
 
-def status(legacy: Structure, *more: Field) -> Structure:
+def status(legacy: Structure, *more: Field, readable_if: tuple[Rule, ...] = ()) -> Structure:
     """A kind's whole status: the archived operator's keys first, then everyone's, then the kind's own."""
-    return Structure((*legacy.fields, *COMMON, *more))
+    return Structure((*legacy.fields, *COMMON, *more), readable_if=readable_if)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.core.records.record import Record, Time
+from reconciler.core.schema.rules import AtLeastOne
 
 __all__ = ["Correction", "Corrections", "DriftDifference", "DriftRecord"]
 
@@ -45,6 +46,7 @@ class Correction(Record):
     """One path that was corrected or reverted, once."""
 
     closed = True
+    readable_if = (AtLeastOne(("at",)),)
 
     path: str = ""
     """JSON Pointer into the resource."""
@@ -59,6 +61,7 @@ class Corrections(Record):
     """`status.drift.corrected`: the last time and its paths, how often ever, and each path of the last hour."""
 
     closed = True
+    readable_if = (AtLeastOne(("at",)),)
 
     at: Time = ""
     """When something was corrected or reverted last."""

@@ -27,7 +27,7 @@ _REASON_LIMIT = 256
 class HistoryEntry(Record):
     """One rollout. Its commit is the one that asked for it, not the object's present one."""
 
-    readable_if = (AtLeastOne(("id",)), AtLeastOne(("hash",)))
+    readable_if = (AtLeastOne(("id",)),)
 
     id: int = 0
     """Its number; never given again."""
@@ -119,6 +119,25 @@ class History:
         """The newest success of a configuration."""
         return next((entry for entry in self.succeeded if entry.config == config), None)
 
+    @property
+    def next_id(self) -> int:
+        """Above every id that is known."""
+        return max((entry.id for entry in self.entries), default=0) + 1
+
+    def id_for(self, content: Content) -> int:
+        """Of the rollout of this content that is about to begin, or was the last."""
+        newest = self.newest
+        return newest.id if newest and newest.hash == content.hash else self.next_id
+
+    def remembered(self, known: Iterable[JsonObject], limit: int) -> Self:
+        """With rollouts that others remember and that began after all that is listed here: status is older than they are."""
+        newest = self.newest
+        if newest is None:
+            return type(self).parse(tuple(known)[:limit])
+        listed = (one for one in type(self).parse(tuple(known)).entries if one.id > newest.id)
+        later = tuple(one for one in listed if one.started_at > newest.started_at and one.finished_at)
+        return replace(self, entries=(*later, *self.entries)).trimmed(limit) if later else self
+
     def opened(
         self,
         content: Content,
@@ -128,15 +147,16 @@ class History:
         initiated_by: str,
         limit: int,
         rollback_of: int | None = None,
+        at_least: int = 0,
     ) -> Self:
         """With an entry for a rollout that starts now. What was still open is superseded, unless it is the same content that
-        was asked for before and not taken on.
+        was asked for before and not taken on. `at_least`: the id that somebody else remembers of it.
         """
         newest = self.newest
         if newest and newest.open and newest.hash == content.hash:
             return self
         closed = self.closed(now, SUPERSEDED, "newer content was asked for")
-        number = max((entry.id for entry in closed.entries), default=0) + 1
+        number = max(closed.next_id, at_least)
         # Of what served last it would not be a rollback: that is a repair.
         earlier = (entry.id for entry in closed.succeeded[1:] if entry.hash == content.hash)
         entry = HistoryEntry(
@@ -161,6 +181,10 @@ class History:
             return self
         ended = replace(newest, result=result, reason=clip(reason, _REASON_LIMIT), finished_at=stamp(now))
         return replace(self, entries=(ended, *self.entries[1:]))
+
+    def as_recalled(self) -> Self:
+        """With the newest entry marked as one that is in the notes in Git since it happened."""
+        return replace(self, entries=(replace(self.entries[0], recalled=True), *self.entries[1:]))
 
     def trimmed(self, limit: int) -> Self:
         """The newest entries; the one that serves is among them however many failed since."""

@@ -84,7 +84,14 @@ class Record:
 
 def unreadable(shape: Shape, found: Json, at: str = "/status") -> tuple[Problem, ...]:
     """What is not as a status's schema and its records say, but for members that they do not know. `at`: where `found` stands."""
-    return tuple(one for one in problems(shape, found, at) if one.reason != UNKNOWN)
+    return tuple(one for one in problems(shape, _without_nulls(found), at) if one.reason != UNKNOWN)
+
+
+def _without_nulls(value: Json) -> Json:
+    """A null is as not there; the API server lets none in."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def declared(record: type[Record]) -> frozenset[str]:

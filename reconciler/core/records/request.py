@@ -23,7 +23,9 @@ class Intent(Record):
 
 @dataclass(frozen=True)
 class RefusedRequest(Record):
-    """`status.refused`: a call that was refused for good. An equal one is not sent again until the spec or `retry` changes."""
+    """`status.refused`: a call that was refused. An equal one is not sent again until the spec or `retry` changes, or until
+    `retry_at` where nobody knows what the refusal means.
+    """
 
     call: str = ""
     """Digest of the request, without tags."""
@@ -33,6 +35,10 @@ class RefusedRequest(Record):
     """What the refusal says."""
     generation: int = 0
     """Of the spec that was refused."""
+    attempts: int = 0
+    """Of one that is tried again: how often it was refused so far."""
+    retry_at: Time = ""
+    """Of one that is tried again: when; unset where it was refused for good."""
 
 
 @dataclass(frozen=True)

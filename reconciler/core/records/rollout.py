@@ -42,7 +42,7 @@ class Attempt(Record):
     sends: int = member("attempt", default=1)
     """How often it was sent."""
     evidence: str = ""
-    """What SageMaker was seen to do with it: Updating or RollingBack, once seen."""
+    """Accepted once SageMaker answered the request; the endpoint's status once it was seen at it."""
     others_moved: bool = False
     """SystemUpdating was seen meanwhile: a moved LastModifiedTime proves nothing then."""
     faulted_at: Time = ""

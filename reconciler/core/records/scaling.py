@@ -9,9 +9,19 @@ from typing import Self
 from reconciler.core.records.record import Time, member
 from reconciler.core.records.remote_object import RemoteObject
 from reconciler.core.schema.rules import AtLeastOne
+from reconciler.core.schema.shapes import Field, List
 from reconciler.core.values import Answer, Params, Status
 
-__all__ = ["NAMESPACE", "PARTLY_SENT", "UNTAGGED", "ScalingTarget", "VariantTarget", "is_variant", "scaling_targets"]
+__all__ = [
+    "NAMESPACE",
+    "PARTLY_SENT",
+    "TARGETS",
+    "UNTAGGED",
+    "ScalingTarget",
+    "VariantTarget",
+    "is_variant",
+    "scaling_targets",
+]
 
 NAMESPACE = "sagemaker"
 """What Application Auto Scaling calls the service whose resources it scales."""
@@ -93,9 +103,11 @@ class ScalingTarget(RemoteObject):
     release: str = ""
     """The token of `status.rollout.scaling` that was answered last: when a HostingDeployment took this scaling off."""
     refused: str = ""
-    """Digest of what the service refused for good."""
+    """Digest of what the service refused."""
     message: str = ""
     """What that refusal says."""
+    retry_at: Time = ""
+    """When it is tried again; empty where it was refused for good."""
 
     @classmethod
     def present(cls, found: Answer) -> bool:
@@ -118,6 +130,10 @@ class ScalingTarget(RemoteObject):
     def registered(self) -> bool:
         """Whether the service took the registration on."""
         return bool(self.registered_at)
+
+
+TARGETS = Field("targets", List(ScalingTarget.shape()), doc="The scalable targets and policies this object made.")
+"""The member of a HostingAutoscalingPolicy's status schema."""
 
 
 def scaling_targets(status: Status) -> dict[VariantTarget, ScalingTarget]:

@@ -1,6 +1,6 @@
 """A kind's CustomResourceDefinition from its schema and its shape tree.
 
-No defaults are written: a default would enter stored specs and so change digests, and with them everybody's job names. Lists
+No defaults are written for a spec: one would enter stored specs and so change digests, and with them everybody's job names. Lists
 in spec are atomic, because reverting an edit must also take away what somebody added to a list.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reconciler.core.resource import UNOBSERVED
 from reconciler.core.schema.declaration import Column, Schema
 from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Field, List, NameValueList, Opaque, Scalar, Shape, StringMap, Structure
@@ -17,7 +18,7 @@ __all__ = ["crd"]
 
 
 def crd(schema: Schema, spec: Structure) -> dict[str, Json]:
-    """The CustomResourceDefinition as a JSON object, structural and without defaults."""
+    """The CustomResourceDefinition as a JSON object, structural and without defaults in spec."""
     names: dict[str, Json] = {"kind": schema.kind, "listKind": f"{schema.kind}List", "plural": schema.plural}
     names["singular"] = schema.singular
     names["categories"] = list(schema.categories)
@@ -69,6 +70,8 @@ def _status(status: Structure) -> dict[str, Json]:
     # One entry per type: what kstatus, and server-side apply by others, expect of conditions.
     conditions["x-kubernetes-list-type"] = "map"
     conditions["x-kubernetes-list-map-keys"] = ["type"]
+    # Until somebody looked at a new object: without a status kstatus calls it Current, and `helm --wait` is done at once.
+    rendered["default"] = dict(UNOBSERVED)
     return rendered
 
 

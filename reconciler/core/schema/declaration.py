@@ -90,8 +90,14 @@ class Schema:
     differences: tuple[ApiDifference, ...] = ()
     nested: tuple[Nested, ...] = ()
     added: tuple[Field, ...] = ()
+    references: tuple[tuple[str, str, str], ...] = ()
+    """Of lists of structures that are declared by hand: (key of the list, member that a `...Ref` may stand for, what is wanted of
+    the other object).
+    """
     rules: tuple[tuple[str, tuple[Rule, ...]], ...] = ()
     """Rules by the dotted path of resource keys of the structure they are about."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """Keys that the spec had before the archived operator's v1, and where to say that now."""
     spec: Structure | None = None
     """The whole spec, of a kind that no API operation describes."""
     categories: tuple[str, ...] = field(default=("sagemaker", "ml"))

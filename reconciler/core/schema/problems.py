@@ -81,7 +81,9 @@ def _structure(shape: Structure, value: object, at: str) -> Iterator[Problem]:
         if key in shape.by_key:
             yield from _judge(shape.by_key[key].shape, item, there)
         else:
-            yield Problem(there, UNKNOWN, f"unknown field{_suggestion(str(key), shape.by_key)}")
+            moved = dict(shape.moved).get(str(key))
+            hint = f"; {moved}" if moved else _suggestion(str(key), shape.by_key)
+            yield Problem(there, UNKNOWN, f"unknown field{hint}")
     for field in shape.fields:
         if field.required and field.key not in value:
             yield Problem(f"{at}/{field.key}", REQUIRED, "is required")

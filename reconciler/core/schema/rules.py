@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.core.durations import seconds_of
 from reconciler.core.values import JsonObject
 
-__all__ = ["AtLeastOne", "AtMostOne", "ExactlyOne", "NotGreater", "Requires", "Rule", "at"]
+__all__ = ["AtLeastOne", "AtMostOne", "ExactlyOne", "NotGreater", "NotShorter", "Requires", "Rule", "at"]
 
 
 class Rule(Protocol):
@@ -135,6 +136,29 @@ class NotGreater(Rule):
     def holds(self, value: JsonObject) -> bool:
         small, large = value.get(self.smaller), value.get(self.larger)
         return not isinstance(small, int | float) or not isinstance(large, int | float) or small <= large
+
+
+@dataclass(frozen=True)
+class NotShorter(Rule):
+    """A duration has a least value, which is a duration itself; it holds where none is set."""
+
+    key: str
+    least: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.key} must be at least {self.least}"
+
+    def cel(self) -> str:
+        # What is no duration is refused by the field's own pattern, and would be an error here.
+        given = f"self.{self.key}"
+        is_one = f"{given}.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')"
+        return f"!{_has(self.key)} || !{is_one} || duration({given}) >= duration('{self.least}')"
+
+    def holds(self, value: JsonObject) -> bool:
+        text = value.get(self.key)
+        given, least = seconds_of(text) if isinstance(text, str) else None, seconds_of(self.least)
+        return given is None or least is None or given >= least
 
 
 def at(path: str, *rules: Rule) -> tuple[str, tuple[Rule, ...]]:

@@ -11,6 +11,7 @@ over or kept, never an exception, because specs older than the schema are read a
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -38,6 +39,7 @@ __all__ = [
     "is_secret",
     "masked",
     "masked_at",
+    "strangers",
     "to_request",
     "to_resource",
 ]
@@ -57,6 +59,8 @@ class Scalar:
     pattern: str | None = None
     enum: tuple[str, ...] = ()
     """The closed set of values. An enum that AWS grows is not closed and stays an open string."""
+    known: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """Of an open string: the values that this version of the API's model knows. Others are right as well once AWS has them."""
     format: str | None = None
     secret: bool = False
     """Leaves the cluster only as a digest (D-14.11)."""
@@ -137,11 +141,29 @@ class Structure:
     """Of a record in status: what its reader cannot do without. Not in the CRD, which has to keep what people wrote."""
     declared_by: type | None = None
     """Of a record in status: the class whose docstrings explain the members, to who writes the reference pages."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """Keys of manifests older than the schema, and where each stands now."""
 
     @cached_property
     def by_key(self) -> Mapping[str, Field]:
         """Fields by every accepted spelling, aliases included."""
         return {spelling: field for field in self.fields for spelling in (field.key, *field.aliases)}
+
+
+def strangers(shape: Shape, value: Json, at: str = "/spec") -> Iterator[tuple[str, str, Scalar]]:
+    """Values of open enums that this version of the API's model does not know: (JSON Pointer, value, shape)."""
+    match shape:
+        case Structure() if isinstance(value, Mapping):
+            for key, item in value.items():
+                if key in shape.by_key:
+                    yield from strangers(shape.by_key[key].shape, item, f"{at}/{key}")
+        case List() if isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from strangers(shape.item, item, f"{at}/{index}")
+        case Scalar() if shape.known and isinstance(value, str) and value not in shape.known:
+            yield at, value, shape
+        case _:
+            return
 
 
 Shape = Scalar | List | NameValueList | StringMap | Opaque | Structure

@@ -14,6 +14,7 @@ from reconciler.core.manifests.parse import Rejection
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.spec import GitSyncSpec, approves
 
+NEEDS_APPROVAL = "PruneNeedsApproval"
 FEW = 5
 """Fewer deletions than this never need an approval."""
 
@@ -61,9 +62,10 @@ def blocked(
         and not approves(approval, revision)
     ):
         return Blocked(
-            "PruneNeedsApproval",
+            NEEDS_APPROVAL,
             f"{len(doomed)} of {managed} objects would be deleted, more than {spec.max_delete_percent} %: "
-            f"annotate the GitSync with {Annotation.APPROVE_PRUNE}={revision.short} to allow it",
+            f"annotate the GitSync with {Annotation.APPROVE_PRUNE}={revision.short} to allow it "
+            f"(kubectl sagemaker approve); they are {_named(doomed)}",
         )
     return None
 
@@ -83,6 +85,15 @@ def survives(key: Key, live: Resource, owner: str) -> Kept | None:
     if found != owner:
         return Kept(key, "OwnerMismatch", f"its owner annotation names {found or 'nobody'}, not this GitSync")
     return None
+
+
+_NAMED = 5
+
+
+def _named(keys: Sequence[Key]) -> str:
+    first = ", ".join(f"{key.kind}/{key.name}" for key in keys[:_NAMED])
+    more = len(keys) - _NAMED
+    return f"{first} and {more} more, see status.pruneApproval" if more > 0 else first
 
 
 def _objects(keys: Sequence[Key]) -> str:

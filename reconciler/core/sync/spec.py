@@ -6,7 +6,6 @@ nonsense by then; what an older CRD let through is refused here with the field's
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +13,7 @@ from enum import StrEnum
 from typing import Self
 
 from reconciler.core.drift.policy import DriftMode
+from reconciler.core.durations import seconds_of
 from reconciler.core.errors import TerminalError
 from reconciler.core.git.source import Ref, Revision
 from reconciler.core.resource import Annotation, Key, Resource
@@ -36,6 +36,13 @@ class OnChange(StrEnum):
     def read(cls, text: str | None, default: OnChange) -> OnChange:
         """Anything unknown counts as not said."""
         return next((choice for choice in cls if text is not None and choice.value.lower() == text.lower()), default)
+
+
+class OtherKinds(StrEnum):
+    """What is done about objects of other API groups in the path."""
+
+    REJECT = "Reject"
+    IGNORE = "Ignore"
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class GitSyncSpec:
     on_change: OnChange = OnChange.RUN
     require_fast_forward: bool = True
     substitute: Mapping[str, str] = field(default_factory=dict)
+    other_kinds: OtherKinds = OtherKinds.REJECT
 
     @classmethod
     def parse(cls, spec: Spec, namespace: str) -> Self:
@@ -105,7 +113,14 @@ class GitSyncSpec:
             on_change=OnChange.read(_mapping(spec, "spec.jobs", "jobs").get("onChange"), OnChange.RUN),
             require_fast_forward=spec.get("requireFastForward") is not False,
             substitute={str(name): str(value) for name, value in (spec.get("substitute") or {}).items()},
+            # Anything else is rejected as by default: that is the careful way.
+            other_kinds=OtherKinds.IGNORE if spec.get("otherKinds") == OtherKinds.IGNORE else OtherKinds.REJECT,
         )
+
+    @property
+    def ignores_others(self) -> bool:
+        """Whether objects of other API groups are passed over instead of rejected."""
+        return self.other_kinds is OtherKinds.IGNORE
 
     def ignored(self, key: Key) -> tuple[str, ...]:
         """JSON Pointers of this object that are not the sync's business."""
@@ -145,16 +160,11 @@ def approves(token: str | None, revision: Revision) -> bool:
     return token == str(revision) or (len(token) >= _SHORTEST_SHA and revision.sha.startswith(token))
 
 
-_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)"
-_DURATION = re.compile(rf"(?:{_PART})+\Z", re.ASCII)
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
 def duration(text: str, path: str) -> timedelta:
     """`1h30m`, `90s`, as Kubernetes writes durations."""
-    if len(text) > 32 or not _DURATION.match(text):
+    seconds = seconds_of(text)
+    if seconds is None:
         raise _invalid(f"{path}: not a duration such as 30s, 5m or 1h30m")
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in re.findall(_PART, text))
     return timedelta(seconds=min(seconds, _LONGEST_S))
 
 

@@ -56,10 +56,11 @@ from reconciler.core.git.source import Commit, Revision
 from reconciler.core.git.webhooks import path_of
 from reconciler.core.manifests.parse import Rejection, bounded
 from reconciler.core.records.sync_entry import SyncEntry
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Key, Resource
 from reconciler.core.values import Json, JsonObject
 
 REJECTED_SHOWN = 50
+UNPRUNED_SHOWN = 100
 HISTORY = 10
 CORRECTED_FOR = timedelta(hours=1)
 """How long a correction stays readable in the Drifted condition."""
@@ -117,6 +118,33 @@ class Counts:
     failed: int = 0
     drifted: int = 0
     rejected: int = 0
+    waiting: int = 0
+    """Of those that are not ready: how many a person must help (`core.waits`)."""
+
+    def record(self) -> dict[str, Json]:
+        """As status has it; who waits is said where somebody does."""
+        said = vars(self)
+        return {key: value for key, value in said.items() if value or key != "waiting"}
+
+
+@dataclass(frozen=True)
+class Failing:
+    """An applied object that failed, or that a person must help, and where it stands in Git."""
+
+    key: Key
+    path: str
+    line: int
+    reason: str
+
+    def record(self) -> dict[str, Json]:
+        """As an entry of `status.failing`."""
+        return {
+            "kind": self.key.kind,
+            "name": self.key.name,
+            "path": self.path,
+            "line": self.line,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True)
@@ -132,6 +160,9 @@ class SyncReport:
     counts: Counts | None = None
     rejected: Sequence[Rejection] | None = None
     handled: str | None = None
+    failing: Sequence[Failing] | None = None
+    unpruned: Sequence[Key] = ()
+    """What left Git and waits for an approval of the revision that was attempted."""
     approved: str | None = None
     drift: Drift | None = None
     work: Work | None = None
@@ -147,9 +178,12 @@ def render(sync: Resource, report: SyncReport, now: datetime) -> dict[str, Json]
         "conditions": _conditions(sync, report, now),
         "lastAttemptedRevision": _text(report.attempted) or past.get("lastAttemptedRevision"),
         "lastAppliedRevision": _text(report.applied) or past.get("lastAppliedRevision"),
+        "shortRevision": _short(report.applied) or past.get("shortRevision"),
+        "pruneApproval": _approval(report),
         "lastHandledReconcileAt": report.handled or past.get("lastHandledReconcileAt"),
         "inventory": past.get("inventory") if report.inventory is None else list(report.inventory),
-        "objects": past.get("objects") if report.counts is None else vars(report.counts),
+        "objects": past.get("objects") if report.counts is None else report.counts.record(),
+        "failing": past.get("failing") if report.failing is None else _failing(report.failing),
         "rejected": past.get("rejected") if report.rejected is None else shown(report.rejected),
         "history": remember(past.get("history") or (), report, now),
         "webhookPath": path_of(sync) if sync.spec.get("webhook") else None,
@@ -282,6 +316,25 @@ def _age(text: str, now: datetime) -> timedelta:
         return now - moment(text)
     except (ValueError, TypeError):
         return timedelta.max
+
+
+def _failing(found: Sequence[Failing]) -> list[dict[str, Json]]:
+    return [one.record() for one in found[:REJECTED_SHOWN]]
+
+
+def _approval(report: SyncReport) -> dict[str, Json] | None:
+    """What an approval would delete: the first objects by name, and how many there are."""
+    if not report.unpruned or report.attempted is None:
+        return None
+    listed = [f"{key.kind}/{key.name}" for key in report.unpruned[:UNPRUNED_SHOWN]]
+    return {"revision": str(report.attempted), "total": len(report.unpruned), "objects": listed}
+
+
+def _short(revision: Revision | None) -> str:
+    """For a column: `main@1a2b3c4`."""
+    if revision is None:
+        return ""
+    return f"{revision.ref}@{revision.short}" if revision.ref else revision.short
 
 
 def _text(revision: Revision | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 import boto3
 
-from reconciler.dev import envfile
+from reconciler.dev import envfile, rights
 from reconciler.dev.children import Child, free_port
 from reconciler.dev.demo import narrator
 from reconciler.dev.demo.looks import Look
@@ -46,15 +46,19 @@ class Stage:
         self.speed = speed
         self.repository = directory / "models.git"
         self.work = directory / "work"
-        self._environment = Environment(directory / "dev", Options(speed=speed), Progress())
+        options = Options(speed=speed, iam_policy=str(rights.shipped()))
+        self._environment = Environment(directory / "dev", options, Progress())
         self._service = Child("service", directory / "service.log")
         self._env: dict[str, str] = {}
+        self._key = ""
 
     def __enter__(self) -> Self:
         self._environment.up()
         values = envfile.parse((self.directory / "dev" / "env").read_text())
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RECONCILER_"))}
         self._env = inherited | values | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        # The service has the rights of the shipped policy; people, whose key this is, have all.
+        self._key, self._env["AWS_ACCESS_KEY_ID"] = self._env["AWS_ACCESS_KEY_ID"], "console"
         # kubectl looks there for `kubectl sagemaker`.
         self._env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self._env.get('PATH', os.defpath)}"
         try:
@@ -194,7 +198,7 @@ class Stage:
     def _start_service(self) -> None:
         port = free_port()
         settings = {"RECONCILER_PORT": str(port), "RECONCILER_POLL_FAST": "1", "RECONCILER_POLL_SLOW": "5"}
-        settings["RECONCILER_CACHE_DIR"] = str(self.directory / "cache")
+        settings |= {"RECONCILER_CACHE_DIR": str(self.directory / "cache"), "AWS_ACCESS_KEY_ID": self._key}
         self._service.start([sys.executable, "-m", "reconciler", "run"], self._env | settings)
         deadline = time.monotonic() + _READY_WITHIN_S
         while not answers(f"http://127.0.0.1:{port}/readyz"):

@@ -31,7 +31,8 @@ from reconciler.dev.simulator.throttle import Throttle
 from reconciler.dev.simulator.world import World
 
 TARGET_PREFIX = "AnyScaleFrontendService"
-_PAGE = 50
+_TARGETS_A_PAGE = 50
+_POLICIES_A_PAGE = 10
 _INSTANCES = "sagemaker:variant:DesiredInstanceCount"
 _CONCURRENCY = "sagemaker:variant:DesiredProvisionedConcurrency"
 _TRACKING, _STEPS = "TargetTrackingScalingPolicyConfiguration", "StepScalingPolicyConfiguration"
@@ -95,6 +96,7 @@ def _register(call: _ScalingCall) -> Answer:
     """An upsert: both capacities the first time, afterwards only what changes."""
     request, where = call.input, call.where
     target = call.world.scaling.get(where)
+    _check_tags(request.get("Tags") or {})
     least = request.get("MinCapacity", target.least if target else None)
     most = request.get("MaxCapacity", target.most if target else None)
     if least is None or most is None:
@@ -105,7 +107,10 @@ def _register(call: _ScalingCall) -> Answer:
     if target is None:
         target = call.world.scaling.add(where, least, most, request.get("Tags") or {}, call.now)
     elif request.get("Tags"):
-        raise errors.unverified("Tags are given when a scalable target is created; use TagResource afterwards.")
+        raise errors.invalid(
+            "The scalable target that you tried to tag already exists. To update tags on an existing scalable target, "
+            "use the TagResource API."
+        )
     target.least, target.most = least, most
     target.suspended = {**target.suspended, **(request.get("SuspendedState") or {})}
     _into_range(call, target, endpoint, variant)
@@ -159,7 +164,7 @@ def _describe_targets(call: _ScalingCall) -> Answer:
         for target in call.world.scaling.all(call.scope)
         if (not wanted or target.where.resource_id in wanted) and _is_of(call, target)
     ]
-    return _page(call, "ScalableTargets", found, _shown_target)
+    return _page(call, "ScalableTargets", _TARGETS_A_PAGE, found, _shown_target)
 
 
 def _shown_target(target: SimulatedTarget) -> Answer:
@@ -281,7 +286,7 @@ def _describe_policies(call: _ScalingCall) -> Answer:
         for policy in target.policies.values()
         if not names or policy.name in names
     ]
-    return _page(call, "ScalingPolicies", found, lambda pair: _shown_policy(*pair))
+    return _page(call, "ScalingPolicies", _POLICIES_A_PAGE, found, lambda pair: _shown_policy(*pair))
 
 
 def _shown_policy(target: SimulatedTarget, policy: SimulatedPolicy) -> Answer:
@@ -308,7 +313,13 @@ def _tagged(call: _ScalingCall) -> SimulatedTarget:
     return found
 
 
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if any(not value.strip() for value in tags.values()):  # while SageMaker takes empty ones (SM-144)
+        raise errors.invalid("Tag values cannot be empty or blank")
+
+
 def _tag(call: _ScalingCall) -> Answer:
+    _check_tags(call.input["Tags"])
     _tagged(call).tags.update(call.input["Tags"])
     return {}
 
@@ -339,11 +350,11 @@ def _no_target(where: ScalableTargetKey) -> errors.ApiError:
     return errors.ApiError("ObjectNotFoundException", f"No scalable target found for {_named(where)}")
 
 
-def _page(call: _ScalingCall, member: str, found: Iterable[Any], shown: Callable[[Any], Answer]) -> Answer:
-    """Pages of 50 at most. The token is a position: nothing here promises order under change."""
-    rows, limit = list(found), call.input.get("MaxResults", _PAGE)
-    if not 1 <= limit <= _PAGE:
-        raise errors.unverified(f"MaxResults must be between 1 and {_PAGE}.")
+def _page(call: _ScalingCall, member: str, most: int, found: Iterable[Any], shown: Callable[[Any], Answer]) -> Answer:
+    """Pages of `most` (SM-149, SM-150). The token is a position: nothing here promises order under change."""
+    rows, limit = list(found), call.input.get("MaxResults", most)
+    if not 1 <= limit <= most:
+        raise errors.unverified(f"MaxResults must be between 1 and {most}.")
     start = _position(call.input.get("NextToken"))
     answer: Answer = {member: [shown(row) for row in rows[start : start + limit]]}
     if start + limit < len(rows):

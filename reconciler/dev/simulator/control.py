@@ -8,7 +8,8 @@ POST   /_sim/clock          {"mode": real|scaled|manual, "factor"?}       POST /
 POST   /_sim/throttle       {"enabled", "limits"?: {"List*": 2.0}, "clock"?: wall|simulated} replaces what was asked for before
 POST   /_sim/seed           {"region", "account"?, "calls": [{"op", "params"}]} carried out at once, in no record and
                             past throttle and rules: thousands of resources in a second or two
-POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?} merged over what is there (`settings.py`)
+POST   /_sim/settings       {"durations"?, "switches"?, "quotas"?, "missing"?, "instance_types"?} merged over what is there (`settings.py`)
+POST   /_sim/iam            {"policy": {...} | null} what callers may do (`iam/`); GET shows it
 GET    /_sim/state          clock, settings and every resource
 GET    /_sim/requests?since=ID    the record after that id         GET /_sim/metrics   Prometheus text
 POST   /_sim/reset          forget everything, moto's side too; clock mode and throttle stay
@@ -16,6 +17,7 @@ POST   /_sim/reset          forget everything, moto's side too; clock mode and t
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +25,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from reconciler.dev.simulator import tagging, wire
 from reconciler.dev.simulator.errors import ApiError
+from reconciler.dev.simulator.iam import IamEnforcer
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.service import SageMaker
@@ -33,11 +36,14 @@ _JSON = "application/json"
 
 
 class Control:
-    def __init__(self, world: World, sagemaker: SageMaker, log: RequestLog, throttle: Throttle) -> None:
+    def __init__(
+        self, world: World, sagemaker: SageMaker, log: RequestLog, throttle: Throttle, iam: IamEnforcer
+    ) -> None:
         self._world = world
         self._sagemaker = sagemaker
         self._log = log
         self._throttle = throttle
+        self._iam = iam
         self._routes: dict[tuple[str, str], Callable[[Any, dict[str, str]], Any]] = {
             ("POST", "rules"): self._add_rules,
             ("GET", "rules"): lambda _body, _query: world.faults.shown(),
@@ -48,6 +54,8 @@ class Control:
             ("POST", "throttle"): self._set_throttle,
             ("POST", "seed"): self._seed,
             ("POST", "settings"): lambda body, _query: world.settings.merge(body),
+            ("POST", "iam"): lambda body, _query: iam.enforce(body["policy"]),
+            ("GET", "iam"): lambda _body, _query: {"policy": iam.document},
             ("GET", "state"): lambda _body, _query: self._state(),
             ("GET", "requests"): lambda _body, query: log.since(int(query.get("since", 0))),
             ("GET", "metrics"): lambda _body, _query: self._metrics(),
@@ -71,6 +79,7 @@ class Control:
     def reset(self) -> None:
         self._world.reset()
         self._log.clear()
+        self._iam.reset()
         tagging.install(self._world)  # again: another simulator of this process may have taken it over
 
     def _add_rules(self, body: Any, _query: dict[str, str]) -> Any:
@@ -134,9 +143,7 @@ class Control:
                 }
                 for row in self._world.store.all()
             ]
-        settings = self._world.settings
-        shown = {"durations": settings.durations, "switches": settings.switches, "quotas": settings.quotas}
-        return {"clock": self._clock(), "settings": shown, "resources": rows}
+        return {"clock": self._clock(), "settings": asdict(self._world.settings), "resources": rows}
 
     def _metrics(self) -> str:
         with self._world.lock:

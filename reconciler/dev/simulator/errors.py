@@ -29,6 +29,15 @@ class CallDroppedError(Exception):
         self.effect = effect
 
 
+class GarbageError(Exception):
+    """A rule replaced the answer, after the effect, by what no client can read."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__("Garbage")
+        self.status = status
+        self.body = body
+
+
 def invalid(message: str) -> ApiError:
     return ApiError("ValidationException", message)
 
@@ -85,6 +94,54 @@ def already_over(noun: str, status: str) -> ApiError:
     return invalid(f"The request was rejected because the {noun} is in status {status}.")
 
 
+def role_not_assumed(role: str) -> ApiError:
+    """Of jobs; for tuning and processing jobs the wording is assumed to be the same."""
+    return invalid(
+        f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+        "'sagemaker.amazonaws.com' to assume the role."
+    )
+
+
+def role_invalid(role: str) -> ApiError:
+    """Of models."""
+    return invalid(
+        f'The execution role ARN "{role}" is invalid. Please ensure that the role exists and that its trust relationship '
+        'policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com".'
+    )
+
+
+def image_not_pulled(role: str, image: str) -> ApiError:
+    return invalid(
+        f"Role {role} cannot pull {image}. Ensure that the role exists and the image was granted pull permission."
+    )
+
+
+def no_model_data(uri: str) -> ApiError:
+    return invalid(f"Could not find model data at {uri}.")
+
+
+def no_input_data(uri: str, region: str, role: str) -> ApiError:
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    return invalid(
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in the '
+        f'selected region ({region}), that objects exist under that S3 prefix, and that the role "{role}" has '
+        f'"s3:ListBucket" permissions on bucket "{bucket}".'
+    )
+
+
+def access_denied(service: str, who: str, action: str, resource: str, *, explicit: bool) -> ApiError:
+    """The services of the older protocols leave `Exception` out of the code and answer 403."""
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if explicit
+        else f"because no identity-based policy allows the {action} action"
+    )
+    on = "" if resource == "*" else f" on resource: {resource}"
+    message = f"User: {who} is not authorized to perform: {action}{on} {why}"
+    old = service in ("sts", "sqs", "s3", "monitoring", "iam", "ec2")
+    return ApiError("AccessDenied" if old else "AccessDeniedException", message, 403 if old else 400)
+
+
 def over_quota(quota: str, limit: int, used: int, delta: int) -> ApiError:
     return ApiError(
         "ResourceLimitExceeded",
@@ -96,6 +153,16 @@ def over_quota(quota: str, limit: int, used: int, delta: int) -> ApiError:
 
 def throttled() -> ApiError:
     return ApiError("ThrottlingException", "Rate exceeded")
+
+
+def not_simulated(service: str, op: str) -> ApiError:
+    """What a service says of an action that it does not have, so that no client takes it for a fault that passes."""
+    return ApiError("InvalidAction", f"The action {op} of {service} is not simulated here.")
+
+
+def unknown_region() -> ApiError:
+    """A signature for a region that the host does not serve."""
+    return ApiError("InvalidSignatureException", "Credential should be scoped to a valid region.")
 
 
 def unknown_operation(op: str) -> ApiError:

@@ -22,6 +22,9 @@ order. Of the rules that match a call, each is applied until one ends the call (
     {"type": "delay", "seconds": 0.5}               wall seconds, before the effect
     {"type": "drop_before"}                         lost request: the connection closes, nothing happened
     {"type": "drop_after"}                          lost reply: it happened, the connection closes
+    {"type": "garbage", "status": 403, "body": "<html>Forbidden</html>"}
+                                                    it happened, and the answer is one that nobody can read: another
+                                                    proxy's page, half of it, `{"Models": null}` with status 200
     {"type": "hold", "when": "before"}              or "after" the effect: the call waits for
                                                     POST /_sim/rules/release {"id"?, "drop"?: true}; `drop` also
                                                     closes the connection; after `timeout` (60 wall s) it goes on
@@ -30,8 +33,9 @@ order. Of the rules that match a call, each is applied until one ends the call (
                                                     the dependencies that is stale
     {"type": "job_outcome", "outcome": "fail", "at": "Training", "reason": "AlgorithmError: ..."}
                                                     also "stuck", "stopped", "interrupt" (spot), "complete";
-                                                    `durations` {"Training": 900} and `metrics` {"auc": 0.9} go with
-                                                    any; fixed when the job is created. `at` is a secondary
+                                                    `durations` {"Training": 900}, `metrics` {"auc": 0.9} and `rules`
+                                                    {"<rule>": "IssuesFound"} (Debugger's and the profiler's) go
+                                                    with any; fixed when the job is created. `at` is a secondary
                                                     status; "Starting" or "Transforming" of a transform job,
                                                     "Starting" or "Processing" of a processing job, which also
                                                     takes an `exit_message`. A tuning job fails or stops
@@ -74,7 +78,7 @@ from typing import Any
 
 Action = Mapping[str, Any]
 
-CALL_ACTIONS = ("error", "expired_token", "delay", "drop_before", "drop_after", "hold", "stale_read")
+CALL_ACTIONS = ("error", "expired_token", "delay", "drop_before", "drop_after", "garbage", "hold", "stale_read")
 OUTCOMES = ("job_outcome", "endpoint_outcome", "events")
 BEHIND_THE_BACK = ("delete", "edit_tag", "edit_weight", "system_updating")
 IMMEDIATE = (*BEHIND_THE_BACK, "job_outcome", "endpoint_outcome")

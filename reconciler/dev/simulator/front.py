@@ -14,11 +14,13 @@ from urllib.parse import parse_qs, unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from reconciler.dev.simulator import autoscaling, wire
+from reconciler.dev.simulator import autoscaling, errors, wire
 from reconciler.dev.simulator.control import Control
-from reconciler.dev.simulator.errors import ApiError, CallDroppedError
+from reconciler.dev.simulator.errors import ApiError, CallDroppedError, GarbageError
 from reconciler.dev.simulator.faults import FaultSubject
+from reconciler.dev.simulator.iam import IamEnforcer
 from reconciler.dev.simulator.neighbours import Moto
+from reconciler.dev.simulator.regions import check_region
 from reconciler.dev.simulator.requests import RequestLog
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.service import Arrival, SageMaker, apply_after, apply_before
@@ -45,6 +47,7 @@ class Front:
         log: RequestLog,
         control: Control,
         moto: Moto,
+        iam: IamEnforcer,
     ) -> None:
         self._world = world
         self._sagemaker = sagemaker
@@ -52,7 +55,8 @@ class Front:
         self._log = log
         self._control = control
         self._neighbours = moto
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._iam = iam
+        self._moto = _Services(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = _body(environ)
@@ -66,6 +70,8 @@ class Front:
         began = time.monotonic()
         code, effect = "OK", False
         try:
+            check_region(arrival.scope.region)
+            self._iam.check(arrival, lambda: _said(environ, body))
             code, effect, sent = self._serve(environ, arrival, body, start_response)
         except ApiError as refusal:
             code = refusal.code
@@ -73,6 +79,9 @@ class Front:
         except CallDroppedError as cut:
             code, effect = cut.code, cut.effect and not arrival.op.startswith(_READS)
             _close(environ)
+        except GarbageError as answer:
+            code, effect = "Garbage", not arrival.op.startswith(_READS)
+            return wire.send(start_response, answer.status, answer.body.encode(), "text/html")
         except Exception:
             code = "InternalFailure"
             raise
@@ -90,6 +99,7 @@ class Front:
                 region=arrival.scope.region,
                 caller=arrival.access_key,
                 ms=round((time.monotonic() - began) * 1000, 2),
+                input={} if arrival.op.startswith(_READS) else _said(environ, body),
             )
 
     def _serve(
@@ -113,9 +123,8 @@ class Front:
             return Arrival("sagemaker", op, scope, access_key, self._sagemaker.key(op, body))
         if smithy := _SMITHY_PATH.search(path):
             return Arrival(service, smithy[1], scope, access_key)
-        form = parse_qs(body.decode("latin-1")) if wire.is_form(environ) else {}
-        op = op or form.get("Action", [environ["REQUEST_METHOD"]])[0]
-        fields = {name: values[0] for name, values in form.items()} or _fields(environ, body)
+        fields = _said(environ, body)
+        op = op or str(fields.get("Action", environ["REQUEST_METHOD"]))
         key = next((str(fields[name]) for name in _NAMES if fields.get(name)), "" if fields else path.strip("/"))
         return Arrival(service, op, scope, access_key, key)
 
@@ -129,7 +138,7 @@ class Front:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
         if arrival.service == "logs" and arrival.op == "FilterLogEvents":
             _replace_body(environ, self._filter_by_prefix(arrival, body))
-        status, headers, answer = _ask(self._moto, environ)
+        status, headers, answer = self._moto_s_answer(environ, arrival)
         apply_after(self._world.faults, rules)
         if int(status[:3]) < 400:
             code, effect = "OK", not arrival.op.startswith(_READS)
@@ -137,6 +146,13 @@ class Front:
             code, effect = wire.error_code(dict(headers), answer) or status[:3], False
         start_response(status, headers)
         return code, effect, [answer]
+
+    def _moto_s_answer(self, environ: Environ, arrival: Arrival) -> tuple[str, list[tuple[str, str]], bytes]:
+        """Moto raises what it lacks: an operation, a service. Either is refused in the protocol that the caller reads."""
+        try:
+            return _ask(self._moto, environ)
+        except NotImplementedError:
+            raise errors.not_simulated(arrival.service, arrival.op) from None
 
     def _filter_by_prefix(self, arrival: Arrival, body: bytes) -> bytes:
         """Give moto, which ignores logStreamNamePrefix and returns every stream (PY-8), the streams' names instead."""
@@ -147,6 +163,16 @@ class Front:
             # A name no stream can have (it holds a colon) stands for "none": an empty list would mean "all".
             request["logStreamNames"] = streams or [":"]
         return json.dumps({**request, "interleaved": True}).encode()
+
+
+class _Services(DomainDispatcherApplication):
+    """moto's own goes on with None for a service that it does not know, and fails on that."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        found = super().get_backend_for_host(host)
+        if found is None and "amazonaws.com" in (host or ""):
+            raise NotImplementedError(host)
+        return found
 
 
 def _body(environ: Environ) -> bytes:
@@ -165,7 +191,10 @@ def _replace_body(environ: Environ, body: bytes) -> None:
     environ["CONTENT_LENGTH"] = str(len(body))
 
 
-def _fields(environ: Environ, body: bytes) -> dict[str, Any]:
+def _said(environ: Environ, body: bytes) -> dict[str, Any]:
+    """The members of the request; empty where its protocol is another one, or it is none."""
+    if wire.is_form(environ):
+        return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
     if "json" not in environ.get("CONTENT_TYPE", ""):
         return {}
     try:

@@ -6,6 +6,7 @@ Only this module and `front.py` know moto. moto keeps its backends in module glo
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.backends
@@ -18,6 +19,8 @@ from moto.events.models import events_backends
 from moto.events.utils import EventTemplateParser
 from moto.iam.models import get_account_id_from
 from moto.logs.models import logs_backends
+from moto.s3.models import FakeKey, s3_backends
+from moto.sts.models import sts_backends
 
 from reconciler.dev.simulator.scope import Scope
 from reconciler.dev.simulator.store import Answer
@@ -42,6 +45,19 @@ class Moto:
         buses = events_backends[scope.account][scope.region].event_buses
         return any(bus.rules for bus in buses.values())
 
+    def holds(self, scope: Scope, uri: str) -> bool | None:
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        found = s3_backends[scope.account][scope.partition].buckets.get(bucket)
+        if found is None:
+            return None
+        return any(name.startswith(prefix) and isinstance(key, FakeKey) for name, key in found.keys.items())
+
+    def put_object(self, scope: Scope, uri: str, body: bytes) -> None:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        backend = s3_backends[scope.account][scope.partition]
+        if bucket in backend.buckets:
+            backend.put_object(bucket, key, body)
+
     def log(self, scope: Scope, group: str, stream: str, at: float, lines: Iterable[str]) -> None:
         backend = logs_backends[scope.account][scope.region]
         backend.ensure_log_group(group)
@@ -54,6 +70,18 @@ class Moto:
         """The streams of a group whose names begin so; None when there is no such group."""
         found = logs_backends[scope.account][scope.region].groups.get(group)
         return None if found is None else [name for name in found.streams if name.startswith(prefix)]
+
+    def put_metrics(
+        self, scope: Scope, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float], at: float
+    ) -> None:
+        pairs = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        moment = datetime.fromtimestamp(at, tz=UTC).replace(tzinfo=None)  # moto compares with times without a zone
+        data = [
+            {"MetricName": name, "Value": value, "Dimensions": pairs, "Timestamp": moment}
+            for name, value in values.items()
+        ]
+        if data:
+            cloudwatch_backends[scope.account][scope.region].put_metric_data(namespace, data)
 
     def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
         alarms = cloudwatch_backends[scope.account][scope.region].alarms
@@ -86,6 +114,11 @@ class Moto:
         if len(access_key) == 12 and access_key.isdecimal():
             return access_key
         return str(get_account_id_from(access_key))
+
+    def caller_arn(self, account: str, access_key: str) -> str:
+        """Of the session of a role that was assumed, else of a user of the key's name."""
+        role = sts_backends[account]["global"].get_assumed_role_from_access_key(access_key)
+        return role.arn if role else f"arn:aws:iam::{account}:user/{access_key or 'anonymous'}"
 
     def reset(self) -> None:
         BackendDict.reset()

@@ -2,8 +2,8 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,8 @@ class RecordedRequest:
     caller: str
     """The access key id."""
     ms: float
+    input: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of a call that changes something, so that an audit knows what was asked for; empty for a read."""
 
 
 class RequestLog:

@@ -4,6 +4,7 @@ import signal
 import socket
 import threading
 import traceback
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
@@ -14,6 +15,7 @@ from reconciler.dev.simulator import wire
 from reconciler.dev.simulator.autoscaling import ApplicationAutoScaling
 from reconciler.dev.simulator.control import Control
 from reconciler.dev.simulator.front import Front
+from reconciler.dev.simulator.iam import IamEnforcer
 from reconciler.dev.simulator.kinds import KINDS
 from reconciler.dev.simulator.neighbours import Moto, mend_moto
 from reconciler.dev.simulator.requests import RequestLog
@@ -91,20 +93,31 @@ class _SimulatorServer(ThreadedWSGIServer):
 class Simulator:
     """SageMaker and, by moto, its neighbours, on one port. One at a time per process: moto's state is global.
 
-    `speed` scales the clock (1 is real time); `throttle` switches the rate limits on. Start forgets what an earlier
-    simulator of this process has left behind.
+    `speed` scales the clock (1 is real time); `throttle` switches the rate limits on. `iam_policy` is what callers may do,
+    `given` the settings, for as long as it runs. Start forgets what an earlier simulator of this process has left behind.
     """
 
-    def __init__(self, *, port: int = 0, speed: float = 1.0, throttle: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        speed: float = 1.0,
+        throttle: bool = False,
+        iam_policy: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         mend_moto()
         moto = Moto()
         log = RequestLog()
-        self._world = World(KINDS, moto, factor=speed)
+        self._world = World(KINDS, moto, factor=speed, given=given)
         limits = Throttle(enabled=throttle, simulated=self._world.clock.now)
         self._sagemaker = sagemaker = SageMaker(self._world, limits)
-        self._control = Control(self._world, sagemaker, log, limits)
+        iam = IamEnforcer(self._world, moto.caller_arn, iam_policy)
+        self._control = Control(self._world, sagemaker, log, limits, iam)
         scaling = ApplicationAutoScaling(self._world, limits)
-        front = Front(self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto)
+        front = Front(
+            self._world, sagemaker=sagemaker, scaling=scaling, log=log, control=self._control, moto=moto, iam=iam
+        )
         self.application = front
         """For whoever is in this process and wants no socket in between."""
         self._server = _SimulatorServer(_HOST, port, front, handler=_SimulatorHandler)
@@ -128,7 +141,9 @@ class Simulator:
         self._server.close_all()
 
 
-def serve(port: int, speed: float) -> None:
+def serve(
+    port: int, speed: float, iam_policy: Mapping[str, Any] | None = None, given: Mapping[str, Any] | None = None
+) -> None:
     """Run until SIGTERM or Ctrl-C. For the main thread: only there do signals arrive."""
     over = threading.Event()
 
@@ -137,7 +152,7 @@ def serve(port: int, speed: float) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    simulator = Simulator(port=port, speed=speed)
+    simulator = Simulator(port=port, speed=speed, iam_policy=iam_policy, given=given)
     simulator.start()
     print(f"simulator ready at {simulator.url}", flush=True)
     over.wait()

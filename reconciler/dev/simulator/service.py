@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from reconciler.dev.simulator import errors, validation
+from reconciler.dev.simulator import errors, premises, validation
 from reconciler.dev.simulator.faults import BEHIND_THE_BACK, FaultRule, Faults, FaultSubject
 from reconciler.dev.simulator.kinds import tags
 from reconciler.dev.simulator.paging import page
@@ -57,6 +57,8 @@ def apply_after(faults: Faults, rules: list[FaultRule]) -> None:
                 raise errors.CallDroppedError(effect=True)
             case {"type": "hold", "when": "after"} if faults.hold(rule):
                 raise errors.CallDroppedError(effect=True)
+            case {"type": "garbage", **rest}:
+                raise errors.GarbageError(rest.get("status", 403), rest.get("body", "<html>Forbidden</html>"))
 
 
 class SageMaker:
@@ -107,6 +109,7 @@ class SageMaker:
         with self._world.lock:
             self._world.clock.run_due()
             now = self._world.clock.now()
+            premises.check(self._world, arrival.scope, arrival.op, request)
             for rule in rules:
                 if rule.action["type"] in BEHIND_THE_BACK:
                     self.interfere({"name": arrival.key, **rule.action}, now, arrival.scope)
@@ -122,7 +125,8 @@ class SageMaker:
             self._handlers[op](SimulatedCall(self._world, scope, op, request, self._world.clock.now()))
 
     def _check(self, scope: Scope, op: str, request: Answer) -> None:
-        validation.check(self._model.operation_model(op).input_shape, request)
+        newer = self._world.settings.instance_types
+        validation.check(self._model.operation_model(op).input_shape, request, newer)
         validation.check_partition(scope.partition, request)
 
     def _rules(self, arrival: Arrival, request: Mapping[str, Any]) -> list[FaultRule]:

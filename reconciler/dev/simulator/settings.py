@@ -1,6 +1,7 @@
 """What may be set differently from run to run: durations, unverified behaviour, quotas. `POST /_sim/settings` merges."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 DURATIONS: dict[str, float] = {
@@ -12,6 +13,7 @@ DURATIONS: dict[str, float] = {
     "training.Interrupted": 60,
     "training.Uploading": 7,
     "training.stop": 30,
+    "training.rules": 60,
     "transform.Starting": 180,
     "transform.Transforming": 100,
     "transform.stop": 30,
@@ -55,11 +57,20 @@ class SimulatorSettings:
     quotas: dict[str, int] = field(default_factory=dict)
     """Instances by quota name, such as `ml.p3.2xlarge for training job usage`; what is not named has no limit."""
 
-    def merge(self, raw: dict[str, Any]) -> None:
-        """Raises ValueError on a name nobody reads."""
+    missing: list[str] = field(default_factory=list)
+    """Globs on role ARNs, images and S3 URIs that do not exist; whatever else is well-formed does (`premises.py`)."""
+    instance_types: list[str] = field(default_factory=list)
+    """Such as are newer than botocore's lists (PY-5); any other that these do not know is refused."""
+
+    def merge(self, raw: Mapping[str, Any]) -> None:
+        """Raises ValueError on a name nobody reads. Lists replace what was there."""
+        if unknown := set(raw) - {named.name for named in fields(self)}:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         for group, known in (("durations", DURATIONS), ("switches", SWITCHES)):
             if unknown := set(raw.get(group, {})) - set(known):
                 raise ValueError(f"unknown {group}: {', '.join(sorted(unknown))}")
         self.durations.update(raw.get("durations", {}))
         self.switches.update(raw.get("switches", {}))
         self.quotas.update(raw.get("quotas", {}))
+        self.missing = [str(glob) for glob in raw.get("missing", self.missing)]
+        self.instance_types = [str(name) for name in raw.get("instance_types", self.instance_types)]

@@ -4,9 +4,9 @@ botocore sends maxima, patterns and enums unchecked: they are the server's job (
 lowerCamel path, list members as `.N.member`, all violations in one answer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
 import regex
@@ -35,12 +35,26 @@ def service_model(service: str) -> ServiceModel:
     return found
 
 
-def check(shape: Any, request: Mapping[str, Any]) -> None:
-    """Raise the one error that lists every violation of `shape`, a botocore shape."""
-    found = list(_structure(shape, request, ""))
+class Violation(NamedTuple):
+    value: Any
+    path: str
+    constraint: str
+
+    def __str__(self) -> str:
+        shown = "null" if self.value is None else f"'{_java(self.value)}'"
+        return f"Value {shown} at '{self.path}' failed to satisfy constraint: {self.constraint}"
+
+
+def check(shape: Any, request: Mapping[str, Any], newer: Collection[str] = ()) -> None:
+    """Raise the one error that lists every violation of `shape`, a botocore shape; `newer` values no enum has yet."""
+    found = [str(each) for each in _structure(shape, request, "") if not _is_newer(each, newer)]
     if found:
         noun = "error" if len(found) == 1 else "errors"
         raise invalid(f"{len(found)} validation {noun} detected: {'; '.join(found)}")
+
+
+def _is_newer(violation: Violation, newer: Collection[str]) -> bool:
+    return violation.value in newer if isinstance(violation.value, str) else False
 
 
 def check_partition(partition: str, request: Any, name: str = "") -> None:
@@ -57,16 +71,16 @@ def check_partition(partition: str, request: Any, name: str = "") -> None:
             raise unverified(f"Invalid ARN {request}: {name} must be of the partition {partition}.")
 
 
-def _structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
+def _structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Violation]:
     for name in shape.required_members:
         if value.get(name) is None:
-            yield _violation(None, _join(path, name), "Member must not be null")
+            yield Violation(None, _join(path, name), "Member must not be null")
     for name, member in shape.members.items():
         if value.get(name) is not None:
             yield from _member(member, value[name], _join(path, name))
 
 
-def _member(shape: Any, value: Any, path: str) -> Iterator[str]:
+def _member(shape: Any, value: Any, path: str) -> Iterator[Violation]:
     wanted = _TYPES.get(shape.type_name)
     if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
         raise ApiError("SerializationException", f"{path}: {type(value).__name__} is no {shape.type_name}")
@@ -84,16 +98,16 @@ def _member(shape: Any, value: Any, path: str) -> Iterator[str]:
             yield from _own(shape, value, path)
 
 
-def _map(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
+def _map(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[Violation]:
     for subject, part, items in (("Map keys", shape.key, value), ("Map value", shape.value, value.values())):
         broken = {text for item in items for text in _constraints(part, item)}
         if broken:
-            yield _violation(value, path, f"{subject} must satisfy constraint: [{', '.join(sorted(broken))}]")
+            yield Violation(value, path, f"{subject} must satisfy constraint: [{', '.join(sorted(broken))}]")
 
 
-def _own(shape: Any, value: Any, path: str) -> Iterator[str]:
+def _own(shape: Any, value: Any, path: str) -> Iterator[Violation]:
     for text in _constraints(shape, value):
-        yield _violation(value, path, text)
+        yield Violation(value, path, text)
 
 
 def _constraints(shape: Any, value: Any) -> Iterator[str]:
@@ -106,8 +120,7 @@ def _constraints(shape: Any, value: Any) -> Iterator[str]:
         yield f"Member must have {noun} greater than or equal to {limits['min']}"
     if "max" in limits and size > limits["max"]:
         yield f"Member must have {noun} less than or equal to {limits['max']}"
-    # botocore's list of instance types lags behind the service: an unknown one is not refused here.
-    if "enum" in limits and value not in limits["enum"] and not shape.name.endswith("InstanceType"):
+    if "enum" in limits and value not in limits["enum"]:
         yield f"Member must satisfy enum value set: [{', '.join(limits['enum'])}]"
     if "pattern" in limits and isinstance(value, str) and not _pattern(limits["pattern"]).fullmatch(value):
         yield f"Member must satisfy regular expression pattern: {_shown(limits['pattern'])}"
@@ -125,11 +138,6 @@ def _pattern(text: str) -> regex.Pattern[str]:
 def _shown(pattern: str) -> str:
     """The service shows `^` before a pattern of literals; botocore's model has dropped it."""
     return pattern if pattern.startswith(("^", ".")) else f"^{pattern}"
-
-
-def _violation(value: Any, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{_java(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 def _java(value: Any) -> str:

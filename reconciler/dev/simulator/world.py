@@ -30,7 +30,18 @@ class Neighbours(Protocol):
     def wants_events(self, scope: Scope) -> bool:
         """False saves building a detail that no rule would look at."""
 
+    def holds(self, scope: Scope, uri: str) -> bool | None:
+        """Whether S3 has an object of this key or prefix; None where it does not have the bucket."""
+
+    def put_object(self, scope: Scope, uri: str, body: bytes) -> None:
+        """Nothing where S3 does not have the bucket."""
+
     def log(self, scope: Scope, group: str, stream: str, at: float, lines: Iterable[str]) -> None: ...
+
+    def put_metrics(
+        self, scope: Scope, namespace: str, dimensions: Mapping[str, str], values: Mapping[str, float], at: float
+    ) -> None:
+        """To CloudWatch, a value for each metric's name."""
 
     def alarms(self, scope: Scope, names: Iterable[str]) -> Mapping[str, str]:
         """State by name; an alarm that does not exist is left out."""
@@ -94,13 +105,22 @@ class SimulatedKind:
 
 
 class World:
-    def __init__(self, kinds: Iterable[SimulatedKind], neighbours: Neighbours, factor: float = 1.0) -> None:
+    def __init__(
+        self,
+        kinds: Iterable[SimulatedKind],
+        neighbours: Neighbours,
+        factor: float = 1.0,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`given` are settings that a reset comes back to."""
         self.lock = threading.RLock()
         self.clock = SimulatedClock(self.lock, factor)
         self.store = SimulatedStore()
         self.scaling = SimulatedScaling()
         self.faults = Faults()
+        self._given = given or {}
         self.settings = SimulatorSettings()
+        self.settings.merge(self._given)
         self.kinds = {kind.name: kind for kind in kinds}
         self.neighbours = neighbours
         self._parked: list[Callable[[float], None]] = []
@@ -112,6 +132,7 @@ class World:
             self.scaling.clear()
             self.faults.clear()
             self.settings = SimulatorSettings()
+            self.settings.merge(self._given)
             self._parked.clear()
             self.neighbours.reset()
 

@@ -24,13 +24,15 @@ from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.observed.scaling import DEREGISTER, ScaledVariant
-from reconciler.kinds.hosting.records import commit_of, garbage, history_limit
+from reconciler.kinds.hosting.records import garbage, history_limit
 from reconciler.kinds.hosting.rendered import WITHOUT_ALARMS, ready, refused, status_of, waiting
 from reconciler.kinds.hosting.situation.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.situation.situation import Situation
 
 _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
+ALL_AT_ONCE = "AllAtOnce"
+"""Value of the annotation `rollback-strategy`."""
 _PAUSE = timedelta(hours=1)
 """After so many tries in vain to correct weights or a count."""
 
@@ -57,7 +59,7 @@ def make_parts(s: Situation) -> Decision | None:
     calls = [want.create_model(model, s.this) for model in missing]
     models |= {model.name: Part(model.name, hash=model.hash, requested_at=since) for model in missing}
     if not config.exists:
-        calls.append(want.create_config(s.this))
+        calls.append(want.create_config(s.this, s.records.history.id_for(want.content)))
         names, (hash_, name) = tuple(model.name for model in want.models), (want.content.hash, want.content.config)
         configs[name] = Part(name, hash=hash_, models=names, requested_at=since)
     intended = s.having(replace(s.records, models=models, configs=configs))
@@ -128,6 +130,10 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
         if want.hold or history.is_rollback(want.content, previous):
             guarded, call = call, _without_alarms(call, s.seen.endpoint)
             without_alarms = call != guarded
+            at_once = (
+                want.hold is not None and this.resource.annotations.get(Annotation.ROLLBACK_STRATEGY) == ALL_AT_ONCE
+            )
+            call = _all_at_once(call) if at_once else call
     attempt = Attempt(
         want.content,
         previous,
@@ -144,7 +150,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
         desired_hash=want.content.hash,
         current_hash=previous.hash if previous else "",
         started_at=stamp(this.now),
-        revision=this.resource.annotations.get(Annotation.REVISION, ""),
+        revision="" if s.edited_by else this.resource.annotations.get(Annotation.REVISION, ""),
         resize=_to_resize(s) if previous else (),
     )
     intended = s.having(replace(s.records, rollout=begun, history=history))
@@ -155,6 +161,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     decision = waiting(intended, "RolloutInProgress", f"asking for {want.content.config}")
     again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     again += f", {WITHOUT_ALARMS}" if without_alarms else ""
+    again += f", edited in the cluster by {s.edited_by}" if s.edited_by else ""
     notice = Notice("Normal", "RolloutStarted", f"{s.name}: {want.content.config}{again}")
     call = replace(call, params={**call.params, "EndpointName": s.name})
     return replace(_acting(s, decision, (call,)), notices=(notice,))
@@ -165,7 +172,7 @@ def _opened(s: Situation, initiated_by: str) -> History:
     hold = s.want.hold
     return s.records.history.opened(
         s.want.content,
-        hold.source if hold else commit_of(s.this),
+        s.asked_for_by,
         now=s.this.now,
         initiated_by=initiated_by,
         limit=history_limit(s.this),
@@ -186,12 +193,21 @@ def _without_alarms(call: Call, live: Answer | None) -> Call:
     return replace(call, params={**params, "DeploymentConfig": left} if left else params)
 
 
+def _all_at_once(call: Call) -> Call:
+    """What SageMaker does where an update says nothing of how: the new fleet takes all traffic in one step, and nothing waits."""
+    left = {
+        key: value for key, value in call.params.items() if key not in ("DeploymentConfig", "RetainDeploymentConfig")
+    }
+    return replace(call, params=left)
+
+
 def replace_failed(s: Situation) -> Decision:
     """The first create failed and nothing ever served from the endpoint: it goes, and the wanted content is created."""
+    failed = s.live is not None and s.live.status == "Failed"
     # Its LastModifiedTime stays known: an early read may still show the failed one after the new create.
-    intended = s.with_rollout(replacing=s.live.modified if s.live else "")
+    intended = s.with_rollout(replacing=s.live.modified) if s.live and failed else s
     decision = waiting(intended, "Replacing", "the first create failed: it is deleted and created again")
-    if s.this.reply("DeleteEndpoint"):
+    if s.this.reply("DeleteEndpoint") or not failed:
         return decision
     delete = Call("DeleteEndpoint", {"EndpointName": s.name})
     return replace(decision, phase=Phase.ACTING, calls=(delete,), unsent=decision)

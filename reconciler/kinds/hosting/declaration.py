@@ -14,7 +14,7 @@ from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.values import Status
 
-__all__ = ["ENDPOINT", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
+__all__ = ["ENDPOINT", "ENDPOINT_NAME", "MODELS", "records", "serving_entry", "serving_hash", "shown"]
 
 ENDPOINT = RemoteKind(
     "Endpoint", "Endpoints", "EndpointStatus", arn_type="endpoint", moved_by=("EndpointStatus", "LastModifiedTime")
@@ -43,12 +43,23 @@ def records(status: Status) -> tuple[RemoteObject, ...]:
 
 
 def _models(status: Status) -> Mapping[str, Given]:
-    return {str(pair.get("name")): Given(str(pair.get("value"))) for pair in status.get("modelNames") or ()}
+    pairs = status.get("modelNames")
+    listed = pairs if isinstance(pairs, (list, tuple)) else ()
+    return {str(one.get("name")): Given(str(one.get("value"))) for one in listed if isinstance(one, Mapping)}
 
 
 MODELS = Provider(
     _models, choice="model", choice_doc="Which of a HostingDeployment's models; needed where it has several."
 )
+
+
+def _endpoint(status: Status) -> Mapping[str, Given] | str:
+    name = str(status.get("endpointName") or "")
+    return {"": Given(name)} if name else "has no endpoint yet"
+
+
+ENDPOINT_NAME = Provider(_endpoint)
+"""Its endpoint's name in SageMaker."""
 
 
 # --- for people -------------------------------------------------------------------------------------------------------

@@ -20,16 +20,19 @@ from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call
 from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
-from reconciler.core.naming import digest, remote_name
+from reconciler.core.naming import USER_TAGS_MAX, digest, remote_name
 from reconciler.core.ownership import tags_for
 from reconciler.core.records.content import Content
 from reconciler.core.records.request import Handled
 from reconciler.core.records.rollout import HoldRecord, LastHold, RefusedRollback, RolloutRecord
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.references import resolve
 from reconciler.core.resource import Annotation
-from reconciler.core.schema.shapes import List, Structure, canonical, to_request
+from reconciler.core.schema.shapes import List, Structure, to_request
+from reconciler.core.takeover import content_of
 from reconciler.core.values import Answer, Json, JsonObject, Params
 from reconciler.kinds.hosting.records import HostingRecords, endpoint_name
+from reconciler.kinds.model import without_default_modes
 
 VARIANT_LISTS = {"productionVariants": "ProductionVariants", "shadowProductionVariants": "ShadowProductionVariants"}
 """Spec keys of the variants, and what SageMaker calls them."""
@@ -58,14 +61,20 @@ class DesiredHosting:
     """What each reference stood for, as status records it."""
     hold: HoldRecord | None = None
     """Against Git: then this is the content of an earlier rollout, of which everything exists already."""
+    source: SourceRecord | None = None
+    """Of content that served last and comes back though Git wants other content: what brought it into service."""
 
     def create_model(self, model: DesiredModel, this: Pass) -> Call:
         return Call("CreateModel", {"ModelName": model.name, **model.params, "Tags": tags_for(this)})
 
-    def create_config(self, this: Pass) -> Call:
+    def create_config(self, this: Pass, rollout: int) -> Call:
+        """`rollout`: the id that the rollout it is made for has in history. The mark of a quarantine keeps its place among the
+        50 tags that SageMaker takes.
+        """
+        room = len(this.spec.get("tags") or ()) < USER_TAGS_MAX
+        tags = tags_for(this, **({"rollout": str(rollout)} if room else {}))
         return Call(
-            "CreateEndpointConfig",
-            {"EndpointConfigName": self.content.config, **self.config_params, "Tags": tags_for(this)},
+            "CreateEndpointConfig", {"EndpointConfigName": self.content.config, **self.config_params, "Tags": tags}
         )
 
     def create_endpoint(self, this: Pass) -> Call:
@@ -109,7 +118,7 @@ def desired_by_git(this: Pass) -> DesiredHosting:
         for name, value in to_request(this.shape, this.spec, "CreateEndpointConfig").items()
         if name not in ("Tags", "EndpointConfigName")
     }
-    written = canonical(this.shape, this.spec)
+    written = content_of(this, this.shape, this.spec)
     content = {
         one.key: value
         for one in this.shape.fields
@@ -148,9 +157,9 @@ def _models(this: Pass) -> tuple[DesiredModel, ...]:
         logical = str(model.get("name") or "")
         if logical in found:
             raise TerminalError(f"/spec/models/{index}/name: {logical!r} is used twice", "DuplicateName")
-        identity = digest(
-            [this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", canonical(shape.item, model)]
-        )
+        content = content_of(this, shape.item, model)
+        content = without_default_modes(content) if this.taken else content
+        identity = digest([this.identity.cluster, key.namespace, "Model", f"{key.name}/{logical}", content])
         params = _containers(to_request(shape.item, model), model, f"/spec/models/{index}")
         found[logical] = DesiredModel(logical, remote_name(f"{key.name}-{logical}", identity), identity, params)
     return tuple(found.values())

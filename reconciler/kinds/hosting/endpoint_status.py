@@ -7,7 +7,7 @@ from __future__ import annotations
 from reconciler.core.schema.shapes import Field, Shape, Structure, to_resource
 from reconciler.core.schema.status import integer, many, number, pairs, string, time
 from reconciler.core.values import Answer, Json
-from reconciler.kinds.shared import ADDITIONAL, NO_CHECK_TIME
+from reconciler.kinds.shared import ADDITIONAL, LAST_CHECK_TIME
 
 
 def _answered(api: str, shape: Shape, meaning: str) -> Field:
@@ -36,7 +36,7 @@ _VARIANT = Structure(
         _answered("DeployedImages", many(_IMAGE), "The images of its containers."),
     )
 )
-_NOT_WRITTEN = _unanswered("lastCheckTime", *NO_CHECK_TIME)
+_CHECKED = _unanswered("lastCheckTime", *LAST_CHECK_TIME)
 
 ENDPOINT_STATUS = Structure(
     (
@@ -47,7 +47,7 @@ ENDPOINT_STATUS = Structure(
         _answered("EndpointArn", string(), "Its ARN."),
         _answered("CreationTime", time(), "When SageMaker made it."),
         _answered("LastModifiedTime", time(), "When it changed last in SageMaker."),
-        _NOT_WRITTEN,
+        _CHECKED,
         _answered(
             "FailureReason", string(), "What SageMaker says of a failed create or update; stays until the next one."
         ),
@@ -56,8 +56,8 @@ ENDPOINT_STATUS = Structure(
         _answered("ProductionVariants", many(_VARIANT), "What SageMaker says of each production variant."),
     )
 )
-KEPT = tuple(field.key for field in ENDPOINT_STATUS.fields if field is not _NOT_WRITTEN)
-"""Keys that stay as they were where nothing else is known."""
+KEPT = tuple(field.key for field in ENDPOINT_STATUS.fields if field is not _CHECKED)
+"""Keys that stay as they were where nothing else is known; `core/status` writes the time of the last check."""
 
 
 def described(found: Answer) -> dict[str, Json]:

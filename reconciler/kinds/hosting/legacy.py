@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
 from reconciler.core.naming import digest
-from reconciler.core.ownership import generated_name
+from reconciler.core.ownership import generated_name, uid_suffix
 from reconciler.core.records.remote_object import Part
 from reconciler.core.resource import Resource
-from reconciler.core.values import Spec
+from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
-from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.desired import DesiredHosting, desired_by_git
 from reconciler.kinds.hosting.records import is_new_to_us
 from reconciler.kinds.model import MODEL
 
@@ -39,12 +40,48 @@ def legacy_models(this: Pass, arns: Mapping[str, str]) -> dict[str, Part]:
 
 
 def legacy_configs(this: Pass, arns: Mapping[str, str]) -> dict[str, Part]:
-    """What an older one was made of is not known: its own name stands for that."""
+    """By content where the resources say what it was; else their own name stands for that."""
+    models = {name: child for child, name, _ in _left(this, "Model")}
     return {
-        name: Part(name, known, hash=digest([name]), models=_models_of(child.spec))
+        name: Part(name, known, hash=_hash(this, child.spec, models) or digest([name]), models=_models_of(child.spec))
         for child, name, arn in _left(this, "EndpointConfig")
         if (known := arn or arns.get(name))
     }
+
+
+def _hash(this: Pass, config: Spec, models: Mapping[str, Resource]) -> str:
+    """Of what the archived operator made a configuration of, by the names of its models in SageMaker; empty: nobody knows."""
+    spec = _carried_out(this, config, models)
+    try:
+        return desired_by_git(replace(this, spec=spec)).content.hash if spec else ""
+    except TerminalError:
+        return ""
+
+
+def _carried_out(this: Pass, config: Spec, models: Mapping[str, Resource]) -> dict[str, Json] | None:
+    """The HostingDeployment's spec in that generation, put together again from the resources that were made of it."""
+    suffix, asked = uid_suffix(this.resource.uid), {str(one.get("name")): one for one in this.spec.get("models") or ()}
+    found: dict[str, JsonObject] = {}
+    variants: list[JsonObject] = []
+    for variant in config.get("productionVariants") or ():
+        child = models.get(str(variant.get("modelName")))
+        logical = re.fullmatch(rf"(.+)-\d+-{suffix}", child.name) if child else None
+        if child is None or logical is None:
+            return None
+        found[logical[1]] = _hosted(logical[1], child.spec, asked.get(logical[1], {}))
+        variants.append({**variant, "modelName": logical[1]})
+    kept = {key: this.spec[key] for key in ("region", "endpointName", "sageMakerEndpoint") if key in this.spec}
+    return {**kept, "kmsKeyId": config.get("kmsKeyId"), "models": [*found.values()], "productionVariants": variants}
+
+
+def _hosted(name: str, model: Spec, asked: JsonObject) -> dict[str, Json]:
+    """A Model's spec as an entry of `models`; `asked`: the entry of now, which may name its only container as the primary."""
+    alone = model.get("primaryContainer")
+    containers = [alone] if alone else list(model.get("containers") or ())
+    primary = asked.get("primaryContainer")
+    named = primary if any(primary == one.get("containerHostname") for one in containers) else None
+    same = {key: model.get(key) for key in ("executionRoleArn", "enableNetworkIsolation", "vpcConfig")}
+    return {"name": name, **same, "containers": containers, "primaryContainer": named}
 
 
 def _left(this: Pass, kind: str) -> Iterator[tuple[Resource, str, str]]:
@@ -72,6 +109,7 @@ def known_configs(this: Pass, configs: Mapping[str, Part], endpoint_arn: str, wa
     # Of the resource's name that many characters are left in it: a generation at their end may have lost digits.
     generation = re.match(rf"{re.escape(this.resource.name)}-(\d+)-", name[:_NAME_LEFT])
     edited = generation is not None and int(generation[1]) < this.resource.generation
+    edited = edited or bool(this.taken and not this.as_taken)
     if name not in configs and configs:
         return dict(configs)  # its resource is gone, and with it the configuration
     # Without its resource nobody knows who made it for what: it is used and never deleted.

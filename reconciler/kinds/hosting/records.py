@@ -107,11 +107,17 @@ def recorded(this: Pass) -> HostingRecords:
 
 
 def identity(this: Pass, records: HostingRecords) -> str:
-    """The endpoint's name: what status recorded beats what would be computed now, once something may go by it."""
+    """The endpoint's name: what status holds beats what would be computed now, with an ARN or without. While nothing goes by it,
+    a name in the spec comes first, and one that turned out to be somebody else's does not count.
+    """
+    known = str(this.past.get("endpointName") or "")
     if is_new_to_us(this):
-        return str(this.past.get("endpointName") or endpoint_name(this))
-    known = records.endpoint.exists or records.rollout.attempt
-    return (records.endpoint.name if known else "") or endpoint_name(this)
+        return known or endpoint_name(this)
+    if records.endpoint.name and (records.endpoint.exists or records.rollout.attempt):
+        return records.endpoint.name
+    if this.spec.get("endpointName") or known == RolloutRecord.parse(this.past.get("rollout")).foreign:
+        return endpoint_name(this)
+    return known or endpoint_name(this)
 
 
 def as_recorded(records: HostingRecords, found: Answer) -> bool:
@@ -143,13 +149,15 @@ def garbage(records: HostingRecords, serving: Content) -> tuple[list[Part], list
     """Configurations and models of which nothing serves, nor may be rolled back to.
 
     A quarantined configuration is kept: its tag is the mirror of the quarantine. So is what nobody knows the content of, and all
-    models while it is not known which of them a kept configuration names.
+    models while it is not known which of them a kept configuration, or the one that serves, names.
     """
     hashes = {entry.hash for entry in records.history.entries if entry.open or entry.succeeded}
     hashes |= records.quarantine.hashes | {serving.hash}
-    kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name == serving.config}
-    needed_known = all(records.configs[name].models for name in kept)
+    named = {entry.config for entry in records.history.entries if not entry.hash} | {serving.config}
+    kept = {name for name, config in records.configs.items() if config.hash in {"", *hashes} or name in named}
     needed = {model for name in kept for model in records.configs[name].models}
+    serves = {name for name in kept if name == serving.config or records.configs[name].hash == serving.hash}
+    needed_known = bool(serves) and all(records.configs[name].models for name in kept)
     return (
         [config for name, config in records.configs.items() if name not in kept and config.deletable],
         [model for name, model in records.models.items() if needed_known and name not in needed and model.deletable],

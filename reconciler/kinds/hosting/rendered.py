@@ -13,8 +13,9 @@ from reconciler.core.errors import ReconcileError
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.references import NOT_READY
+from reconciler.core.refusals import way_out
 from reconciler.core.resource import Annotation, Resource
-from reconciler.core.rollout import EVIDENCE_WAIT, SENDS_MAX
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer, Json, Spec, Status
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
 from reconciler.kinds.hosting.endpoint_status import KEPT, described
@@ -23,7 +24,7 @@ from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
 from reconciler.kinds.hosting.observed.parts import young_for
 from reconciler.kinds.hosting.observed.scaling import instances_of
 from reconciler.kinds.hosting.observed.stage import stage_of
-from reconciler.kinds.hosting.situation.drift import elsewhere
+from reconciler.kinds.hosting.situation.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 
 WITHOUT_ALARMS = "without its alarms: one that fires for the content it replaces would stop the rollback"
@@ -73,7 +74,7 @@ def rollout_under_way(s: Situation) -> Decision:
         kind: Literal["Normal", "Warning"] = "Warning" if s.status == "RollingBack" else "Normal"
         decision = replace(decision, notices=(Notice(kind, "RolloutProgressing", f"{s.name}: {stage}"),))
     wait = EVIDENCE_WAIT - attempt.age(s.this.now)
-    if attempt.evidence or wait <= timedelta(0):
+    if attempt.evidence not in ("", ACCEPTED) or wait <= timedelta(0):
         return replace(decision, look_again=STAGE_LOOK if attempt.previous else None)
     return replace(decision, look_again=wait)
 
@@ -81,11 +82,12 @@ def rollout_under_way(s: Situation) -> Decision:
 def _rollout_message(s: Situation, stage: str) -> str:
     attempt, want = s.attempt, s.want
     assert attempt is not None  # noqa: S101 - of an attempt that is open
-    following = "" if attempt.requested == want.content else f"; {want.content.config} is next"
+    following = "" if attempt.requested == want.content or s.quarantined else f"; {want.content.config} is next"
     if following and want.hold:
         following += f", held as {want.hold.title}: SageMaker cannot cancel an update"
     alarms = f" {WITHOUT_ALARMS}" if attempt.without_alarms else ""
-    message = f"{s.name} is {s.status} to {attempt.requested.config}{alarms}{following}"
+    to = "to" if attempt.evidence else "and was asked for"
+    message = f"{s.name} is {s.status} {to} {attempt.requested.config}{alarms}{following}"
     return f"{message} ({stage})" if stage else message
 
 
@@ -101,10 +103,34 @@ def reference_missing(s: Situation) -> Decision:
     )
 
 
+def creates_in_vain(s: Situation, why: str) -> Decision:
+    """The first create failed as often as it is tried, for no fault of the content's: a person has to see to it."""
+    opened = s.records.history.newest
+    history = s.records.history.closed(s.this.now, "Failed", why)
+    s = s.having(replace(s.records, history=history)).with_rollout(phase="Failed")
+    tries = s.attempt.sends if s.attempt else 0
+    message = (
+        f"the endpoint was created {tries} times and failed each time ({why or 'no reason was given'}); to try again"
+    )
+    decision = stalled(s, "EndpointFailed", f"{message}: {way_out(s.this.resource)}")
+    if opened and opened.open:
+        decision = replace(decision, notices=(Notice("Warning", "RolloutFailed", message),))
+    return decision
+
+
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
-    release = f"annotate {Annotation.RETRY}: {what} to try it again"
-    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {_what_serves(s)}; {release} ({entry.reason})")
+    release = f"annotate {Annotation.RETRY}: {what} (kubectl sagemaker retry) to try it again"
+    serves = f"{_what_serves(s)}{_not_brought_back(s)}"
+    return stalled(s, "RevisionQuarantined", f"{what} is quarantined, {serves}; {release} ({entry.reason})")
+
+
+def _not_brought_back(s: Situation) -> str:
+    """Why what served last does not serve, where the endpoint is gone."""
+    good = s.last_good if s.live is None and not s.want.hold else None
+    if good is None:
+        return ""
+    return f"; the endpoint was deleted, {_left_so(s, CONFIG_PATH, f'#{good.id}, which served last, back')}"
 
 
 def _what_serves(s: Situation) -> str:
@@ -122,11 +148,7 @@ def changed_outside(s: Situation) -> Decision:
     """The endpoint was moved or deleted by somebody else, and is left so."""
     live, difference = s.live, elsewhere(s.want, s.live)
     what = f"moved to {difference.live}" if live else "deleted"
-    if difference.path in s.this.drift.flapping:
-        left = f"again, after it was corrected {CORRECTIONS_MAX} times within the hour: it is left so for now"
-    else:
-        way_out = f"annotate {Annotation.DRIFT_MODE}: Correct to have it corrected"
-        left = f"and mode {s.this.drift.mode} leaves it so; {way_out}"
+    left = _left_so(s, difference.path, "it corrected")
     return Decision(
         Phase.READY if live else Phase.STALLED,
         difference.reason,
@@ -136,6 +158,16 @@ def changed_outside(s: Situation) -> Decision:
         differences=s.this.drift.sift([difference]).stands,
         healthy=live is not None,
     )
+
+
+def _left_so(s: Situation, path: str, what: str) -> str:
+    """Why a change from outside is not corrected, and how a person has it so."""
+    retry = f"annotate {Annotation.RETRY}: <a new token>"
+    if path in s.this.drift.flapping:
+        left = f"again, after it was corrected {CORRECTIONS_MAX} times within the hour: it is left so for now"
+        return f"{left}; {retry} to have {what} at once"
+    way_out = f"annotate {Annotation.DRIFT_MODE}: Correct, or once {retry.removeprefix('annotate ')}, to have {what}"
+    return f"and mode {s.this.drift.mode} leaves it so; {way_out}"
 
 
 def ready(s: Situation, left_alone: timedelta | None) -> Decision:

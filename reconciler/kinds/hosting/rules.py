@@ -7,7 +7,8 @@ counts. The order is `RULES`, at the end:
     what is under way?      an open attempt is waited for or sent again; nothing else is asked of an endpoint meanwhile
     what is unknown?        nothing new is rolled out before the endpoint was looked at and every reference is resolved
     what serves is wanted   it is repaired, cleaned up after, and left alone
-    something else serves   quarantined content is never sent, whatever else holds; then what is wanted is brought into service
+    something else serves   quarantined content is never sent, whatever else holds, but what served last may come back; then
+                            what is wanted is brought into service
 
 What brings content into service (`_roll_out`, `_move`) is a short chain of its own: missing parts, then scaling, then the endpoint.
 An endpoint that is changing takes no request, so `endpoint_changing` comes before every rule that sends one (those of an open
@@ -109,22 +110,28 @@ def request_not_received(s: Situation) -> Decision | None:
         return None
     if s.attempt.sends < SENDS_MAX:
         return _move(s, sends=s.attempt.sends + 1)
-    message = f"SageMaker shows no trace of {s.attempt.sends} requests; annotate {Annotation.RETRY}: <a new token> to send it again"
+    again = f"annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry) to send it again"
+    message = f"SageMaker shows no trace of {s.attempt.sends} requests; {again}"
     return rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
 
 
 def service_faulted(s: Situation) -> Decision | None:
-    """Rolled back for a fault of SageMaker's own: the same content again, later, a bounded number of times."""
+    """Rolled back, or a first create that failed, for no fault of the content's: the same again, later, a bounded number of times.
+    A failed endpoint is deleted first.
+    """
     attempt = s.attempt
     if attempt is None or s.outcome is not Outcome.FAULTED:
         return None
     attempt = replace(attempt, faulted_at=attempt.faulted_at or stamp(s.this.now))
-    s = s.with_rollout(attempt=attempt)
+    s, why = s.with_rollout(attempt=attempt), s.live.failure if s.live else ""
+    if attempt.sends >= SENDS_MAX:
+        return rendered.creates_in_vain(s, why)
     left = timedelta(minutes=2 ** (attempt.sends - 1)) - (s.this.now - moment(attempt.faulted_at))
     if left <= timedelta(0):
+        if attempt.previous is None and s.live is not None:
+            return actions.replace_failed(s)
         return _move(s, sends=attempt.sends + 1)
-    why = s.live.failure if s.live else ""
-    message = f"attempt {attempt.sends} of {SENDS_MAX}: {why}"
+    message = f"attempt {attempt.sends} of {SENDS_MAX}: {why or 'the endpoint that failed is gone'}"
     return replace(rendered.waiting(s, "ProgressingWithRetry", message), look_again=left)
 
 
@@ -174,6 +181,20 @@ def serves(s: Situation) -> Decision | None:
 # --- something else serves, or nothing --------------------------------------------------------------------------------
 
 
+def last_good_comes_back(s: Situation) -> Decision | None:
+    """The endpoint is gone while what is wanted is in quarantine: in mode Correct the content that served last is made again
+    (docs/adr, 10). It is a correction, so mode and flapping are asked as for any other.
+    """
+    good = s.last_good if s.quarantined and s.live is None and not s.want.hold else None
+    if good is None:
+        return None
+    s = replace(s, want=replace(s.want, content=good.content, source=good.source))
+    difference = elsewhere(s.want, None)
+    if s.asked_for or s.this.drift.verdict(difference) is DriftVerdict.CORRECT:
+        return _corrected(s)
+    return None
+
+
 def in_quarantine(s: Situation) -> Decision | None:
     """What is wanted was rolled back or failed: it is never sent again by itself."""
     entry = s.quarantined
@@ -183,12 +204,14 @@ def in_quarantine(s: Situation) -> Decision | None:
 def never_made(s: Situation) -> Decision | None:
     """There is no endpoint, and there was none: parts, then the endpoint."""
     existed = s.records.endpoint.exists and not s.records.rollout.replacing
-    return _roll_out(s, "git") if s.live is None and not existed else None
+    return _roll_out(s, s.initiated_by) if s.live is None and not existed else None
 
 
 def deleted_outside(s: Situation) -> Decision | None:
-    """The endpoint is gone: made again, or reported."""
-    return _corrected(s) if s.live is None else None
+    """The endpoint is gone: made again, or reported. Content that was not wanted before is no correction: it always goes out."""
+    if s.live is not None:
+        return None
+    return _roll_out(s, s.initiated_by) if s.is_new_content else _corrected(s)
 
 
 def first_create_failed(s: Situation) -> Decision | None:
@@ -217,7 +240,7 @@ def moved_outside(s: Situation) -> Decision | None:
 
 def new_content(s: Situation) -> Decision | None:
     """Parts, then the update. A hold needs no parts: everything of it exists."""
-    return _roll_out(s, "git")
+    return _roll_out(s, s.initiated_by)
 
 
 # --- the chain --------------------------------------------------------------------------------------------------------
@@ -238,6 +261,7 @@ RULES: tuple[HostingRule, ...] = (
     weights_or_counts_off,
     garbage_left,
     serves,
+    last_good_comes_back,
     in_quarantine,
     never_made,
     deleted_outside,
@@ -252,11 +276,17 @@ RULES: tuple[HostingRule, ...] = (
 
 
 def _corrected(s: Situation) -> Decision:
-    """The endpoint serves from another configuration, or is gone, and others did that."""
+    """The endpoint serves from another configuration, or is gone, and others did that. What a person asks for is no correction:
+    neither mode nor flapping holds it back.
+    """
+    if s.asked_for:
+        return _roll_out(s.forgetting_what_is_gone, "manual")
     difference = elsewhere(s.want, s.live)
     if s.this.drift.verdict(difference) is not DriftVerdict.CORRECT:
         return rendered.changed_outside(s)
-    decision = _roll_out(s, "drift").each(lambda shown: replace(shown, differences=(difference,)))
+    # New content that Git asks for meanwhile is Git's doing, wherever the endpoint went.
+    by = "drift" if s.records.rollout.applied == s.want.content else "git"
+    decision = _roll_out(s, by).each(lambda shown: replace(shown, differences=(difference,)))
     return replace(decision, corrects=(difference.path,))
 
 
@@ -264,6 +294,8 @@ def _roll_out(s: Situation, initiated_by: str) -> Decision:
     """Missing parts first, in a pass of their own; the endpoint moves when all of it is recorded."""
     if s.want.hold:
         return _move(s, "rollback")
+    if s.want.source:
+        return _move(s, initiated_by)
     return actions.make_parts(s) or _move(s, initiated_by)
 
 

@@ -10,7 +10,7 @@ from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import generated_name
 from reconciler.core.records.remote_object import ImmutableObject
 from reconciler.core.references import Resolved
-from reconciler.core.schema.shapes import canonical
+from reconciler.core.takeover import content_of
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 
 __all__ = ["FAILING", "desired_object", "recorded_objects", "reply_to"]
@@ -41,7 +41,7 @@ def desired_object(kind: ImmutableType, this: Pass, refs: Resolved) -> Immutable
     if refs.waits:
         return None
     key = this.resource.key
-    content = kind.content(canonical(this.shape, refs.spec))
+    content = kind.content(content_of(this, this.shape, refs.spec))
     identity = digest([this.identity.cluster, key.namespace, key.kind, key.name, content])
     name = remote_name(key.name, identity)
     return ImmutableObject(name=name, hash=identity, region=str(this.spec.get("region") or ""))

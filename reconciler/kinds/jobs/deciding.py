@@ -10,20 +10,35 @@ from reconciler.core.kind import Kind, Pass, View
 from reconciler.core.records.run import RunRecords
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.declaration import Schema
+from reconciler.core.takeover import remembering
 from reconciler.kinds.jobs import declaration
 from reconciler.kinds.jobs.ending import end
 from reconciler.kinds.jobs.following import follow_run, refuse_edit, with_replies
 from reconciler.kinds.jobs.job_pass import JobPass
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved, look_back, observe
-from reconciler.kinds.jobs.runs import as_written, desired_run, recorded_runs, same_content
-from reconciler.kinds.jobs.starting import confirm_create, failing, first_run, go_to, start
+from reconciler.kinds.jobs.runs import as_written, desired_run, recorded_runs, same_content, was_taken_over
+from reconciler.kinds.jobs.starting import confirm_create, failing, go_to, start
 from reconciler.kinds.shared import unchangeable
 
 __all__ = ["decide", "followed", "job_kind"]
 
 
 def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
+    found = _found_again(this, seen)
+    return remembering(_decide(job, found, seen), found)
+
+
+def _found_again(this: Pass, seen: JobObserved) -> Pass:
+    """An object that was made anew, of a job that was taken over under the one before: its tag says so, or a note."""
+    if this.taken:
+        return this
+    taken, digest = was_taken_over(this)
+    noted = this.past_runs is not None and digest in this.past_runs
+    return taken if noted or digest in seen.digests.values() else this
+
+
+def _decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
     given = JobPass(job, this, seen)
     recorded = recorded_runs(job, this)
     current = recorded.current and with_replies(given, recorded.current)
@@ -34,7 +49,7 @@ def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
         return confirm_create(given, current, earlier)
     desired = desired_run(job, this, current, earlier)
     if current is None:
-        return start(given, desired, earlier) if earlier else first_run(given, desired)
+        return start(given, desired, earlier)
     if desired.digest == current.digest:
         return follow_run(given, current, earlier)
     if current.region and desired.region != current.region:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from reconciler.core.conditions import stamp
+from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Decision, Difference, Notice, Pace, Phase
 from reconciler.core.drift import projection
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.records.run import MISSING, Run
 from reconciler.core.values import Answer, Json
 from reconciler.kinds.jobs.job_pass import RUN_AGAIN, JobPass
-from reconciler.kinds.jobs.observed import created_now
+from reconciler.kinds.jobs.observed import created_now, is_first_look
 from reconciler.kinds.jobs.runs import ended
 from reconciler.kinds.shared import resolved
 
@@ -81,7 +81,8 @@ def follow_run(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
     match run.status:
         case "Completed":
             again = timedelta(seconds=30) if job.unsettled(fields) else None
-            return Decision(Phase.READY, "Completed", f"{run.name} completed", look_again=again, **shown)
+            message = f"{run.name} completed{_before(given, run)}"
+            return Decision(Phase.READY, "Completed", message, look_again=again, **shown)
         case "Failed":
             why = str(fields.get("additional") or "no reason was given")
             message = f"{run.name} failed and is not retried ({RUN_AGAIN}): {why}"
@@ -96,6 +97,18 @@ def follow_run(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
             Phase.WAITING, "Confirming", f"SageMaker does not show {run.name} yet", look_again=left, **shown
         )
     return Decision(Phase.WAITING, "JobRunning", f"{run.name}: {fields.get('secondaryStatus') or run.status}", **shown)
+
+
+_SKEW = timedelta(seconds=30)
+"""How far the cluster's clock and SageMaker's may be apart. Only words depend on it."""
+
+
+def _before(given: JobPass, run: Run) -> str:
+    """Of a run that is older than the object: it was deleted and made anew, or the cluster was, and nothing runs again for that."""
+    made = given.this.resource.metadata.get("creationTimestamp")
+    if not made or not run.creation_time or moment(run.creation_time) + _SKEW >= moment(str(made)):
+        return ""
+    return f" before this object was made, and is not run again for it: {RUN_AGAIN}"
 
 
 def refuse_edit(given: JobPass, run: Run, earlier: tuple[Run, ...], *, reason: str, why: str) -> Decision:
@@ -123,6 +136,9 @@ def _legacy_fields(given: JobPass, run: Run, found: Answer) -> dict[str, Json]:
         fields["additional"] = ""
     if found or this.reply(job.create):
         fields |= job.legacy_fields(this, run.name, found)
+    said = str(this.past.get("additional") or "")
+    if same and said and is_first_look(this) and str(fields.get("additional") or "").startswith(said):
+        fields["additional"] = said  # in the words of the archived operator, which had fewer for a processing job
     return fields
 
 

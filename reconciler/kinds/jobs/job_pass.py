@@ -19,7 +19,7 @@ from reconciler.kinds.shared import SYNCHRONIZING
 
 __all__ = ["RUN_AGAIN", "JobPass"]
 
-RUN_AGAIN = f"annotate {Annotation.RUN}: <a new token> to run it again"
+RUN_AGAIN = f"annotate {Annotation.RUN}: <a new token> (kubectl sagemaker rerun) to run it again"
 
 
 @dataclass(frozen=True)

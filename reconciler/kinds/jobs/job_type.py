@@ -24,7 +24,7 @@ class JobType:
     status_key: str
     """Legacy status key of the status."""
     working: str
-    """Legacy status while the first create meets errors."""
+    """Legacy status while the first create meets errors that may pass."""
     name_limit: int
     legacy_fields: Callable[[Pass, str, JsonObject], JsonObject]
     """(pass, job name, a summary or a description) -> the kind's further legacy fields."""
@@ -33,6 +33,10 @@ class JobType:
     unsettled: Callable[[JsonObject], bool] = lambda _: False
     """Whether by its status a finished job still has something running that only Describe shows."""
     needs: awaited.Needs = lambda _request: ()
+    refused: str = ""
+    """Legacy status while the first create is refused and somebody has to act; empty: as `working`."""
+    doubtful: str = ""
+    """What the archived operator wrote before there was a job, and SageMaker says of one that ended: Describe tells which."""
     secondary_key: str = ""
     """Legacy status key of the secondary status."""
 

@@ -19,7 +19,7 @@ from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import desired_run, recorded_runs
 from reconciler.kinds.shared import resolved
 
-__all__ = ["JobObserved", "created_now", "look_back", "observe", "swept"]
+__all__ = ["JobObserved", "created_now", "is_first_look", "look_back", "observe", "swept"]
 
 Found = JsonObject | None
 """A summary or a description; None: the service says it is not there."""
@@ -92,16 +92,21 @@ def created_now(job: JobType, this: Pass, run: Run) -> bool:
 
 
 def _after_its_end(job: JobType, view: View, this: Pass, run: Run) -> Mapping[str, Found]:
-    """Of the current run that is over: more may have come of it."""
-    again = job.unsettled(this.past) or _is_only_the_operators_word(job, run)
+    """Of the current run that is over: more may have come of it, and the archived operator's words are not SageMaker's."""
+    again = job.unsettled(this.past) or is_first_look(this) or _is_only_the_operators_word(job, run)
     return {run.name: view.describe(job.remote.name, run.name, fresh=True)} if again else {}
+
+
+def is_first_look(this: Pass) -> bool:
+    """Whether status says what it says by the archived operator's word alone: its path of an artefact may be wrong (LO-18)."""
+    return "run" not in this.past
 
 
 def _is_only_the_operators_word(job: JobType, run: Run) -> bool:
     """The archived operator said `Failed` of a transform job also when it could not ask for it or would not have an edit:
     whatever SageMaker says of the job is the truth, and where it knows none, nothing is started.
     """
-    return run.status == job.working and not run.creation_time
+    return bool(job.doubtful) and run.status == job.doubtful and not run.creation_time
 
 
 def swept(job: JobType, view: View, run: Run) -> Mapping[str, Found]:

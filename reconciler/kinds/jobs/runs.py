@@ -11,8 +11,10 @@ from reconciler.core.kind import Pass
 from reconciler.core.naming import digest, remote_name
 from reconciler.core.ownership import uid_suffix
 from reconciler.core.records.run import Run, RunRecords
+from reconciler.core.records.taken_over import TakenOver
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.schema.shapes import canonical
+from reconciler.core.takeover import would_be
 from reconciler.core.values import Answer, JsonObject
 from reconciler.kinds.jobs.job_type import JobType
 
@@ -25,6 +27,7 @@ __all__ = [
     "ran_out",
     "recorded_runs",
     "same_content",
+    "was_taken_over",
 ]
 
 RUNS_KEPT = 10
@@ -43,6 +46,8 @@ def recorded_runs(job: JobType, this: Pass) -> RunRecords:
         return runs
     status = str(past.get(job.status_key) or "")
     run = replace(desired_run(job, this, None, runs.earlier), name=str(name))
+    if this.taken:
+        run = replace(run, digest=_taken_identity(this, this.taken, run.token))
     if status in _OF_THE_SERVICE:
         run = replace(run, started_at=stamp(this.now), status=status)
     # Else its own words for "not yet created", which say nothing about the service: the name is looked up first.
@@ -75,9 +80,23 @@ def same_content(this: Pass, run: Run) -> bool:
 
 
 def _identity(this: Pass, token: str) -> str:
+    if this.taken and this.as_taken:
+        return _taken_identity(this, this.taken, token)
     key = this.resource.key
     content = canonical(this.shape, this.spec)
     return digest([this.identity.cluster, key.namespace, key.kind, key.name, content, token])
+
+
+def _taken_identity(this: Pass, taken: TakenOver, token: str) -> str:
+    """Of what the archived operator ran: whatever way it is written, and whichever of that operator saw it."""
+    key = this.resource.key
+    return digest([this.identity.cluster, key.namespace, key.kind, key.name, {"takenOver": taken.content}, token])
+
+
+def was_taken_over(this: Pass) -> tuple[Pass, str]:
+    """The pass as if what its spec says had been taken over, and the digest that its job's run would have."""
+    this = would_be(this)
+    return this, _identity(this, this.resource.annotations.get(Annotation.RUN, ""))
 
 
 def as_written(job: JobType, resource: Resource) -> JsonObject:

@@ -19,7 +19,7 @@ from reconciler.core.values import Spec
 from reconciler.kinds.jobs.following import mirror
 from reconciler.kinds.jobs.job_pass import JobPass
 from reconciler.kinds.jobs.job_type import JobType
-from reconciler.kinds.jobs.observed import JobObserved, swept
+from reconciler.kinds.jobs.observed import JobObserved, is_first_look, swept
 
 _LABEL_LIMIT = 63
 
@@ -54,9 +54,11 @@ def label_value(name: str) -> str:
 def observe(job: JobType, view: View, this: Pass) -> JobObserved:
     """From the sweep, with one Describe at the end: hundreds of children cost pages of a List."""
     run = _run(job, this)
-    if run.status in job.remote.over and not job.unsettled(this.past):
-        return JobObserved()
-    return JobObserved(swept(job, view, run))
+    if run.status not in job.remote.over:
+        return JobObserved(swept(job, view, run))
+    if job.unsettled(this.past) or is_first_look(this):
+        return JobObserved({run.name: view.describe(job.remote.name, run.name, fresh=True)})
+    return JobObserved()
 
 
 def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:

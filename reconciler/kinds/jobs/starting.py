@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Call, Decision, Notice, Phase
-from reconciler.core.errors import ConflictError, ReconcileError
+from reconciler.core.errors import ConflictError, DependencyError, ReconcileError, TransientError
 from reconciler.core.notes.note import commit_of
 from reconciler.core.ownership import Owner, adoption_refusal, tags_for
 from reconciler.core.records.run import Run
@@ -21,24 +21,10 @@ from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import desired_run, kept
 from reconciler.kinds.shared import FOREIGN_LOOK, SYNCHRONIZING, resolved
 
-__all__ = ["confirm_create", "failing", "first_run", "go_to", "start"]
+__all__ = ["confirm_create", "failing", "go_to", "start"]
 
 _NOTES_LOOK = timedelta(seconds=5)
 _TAKEN_LOOK = timedelta(seconds=5)
-
-
-def first_run(given: JobPass, run: Run) -> Decision:
-    """No run is on record: the object is new, or its status was lost. Notes say what ran under its name; what is gone from
-    SageMaker since is then missing, and not run again.
-    """
-    if given.this.past_runs is None:
-        return _confirming(given, None, (), "the notes that say what ran before are not read yet", _NOTES_LOOK)
-    noted = given.this.past_runs.get(run.digest)
-    if noted is None:
-        return start(given, run, ())
-    run = replace(run, name=noted.job, arn=noted.arn, started_at=noted.at, status="InProgress")
-    message = f"{run.name} ran before, say the notes in Git: it is not started again"
-    return replace(follow_run(given, run, ()), notices=(Notice("Normal", "JobRemembered", message),))
 
 
 def confirm_create(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
@@ -102,9 +88,11 @@ def go_to(given: JobPass, desired: Run, others: tuple[Run, ...]) -> Decision:
 
 
 def start(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
-    """Ask for a run, once all that it refers to is there. While nothing may be sent the record of the run is shown all the
-    same, and what ran before is not followed.
+    """Ask for a run that the notes do not know, once all that it refers to is there. While nothing may be sent the record of
+    the run is shown all the same, and what ran before is not followed.
     """
+    if noted := _noted(given, run, earlier):
+        return noted
     refs = resolved(given.this)
     if refs.waits:
         decision = _await(given, run, earlier, refs.why)
@@ -114,6 +102,22 @@ def start(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
         decision = _create(given, run, earlier)
     unsent = Decision(Phase.STALLED, "", "", given.status(run, earlier), watches=given.watches(run, earlier))
     return replace(decision, unsent=unsent)
+
+
+def _noted(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision | None:
+    """What the notes in Git say of a run that is about to be started: status may have been lost, or be older, or remember no run
+    that is so long ago. What is gone from SageMaker since is then missing, and not run again.
+    """
+    if given.this.past_runs is None:
+        waiting = _await(given, run, earlier, "the notes that say what ran before are not read yet")
+        return replace(waiting, reason="Confirming", look_again=_NOTES_LOOK)
+    noted = given.this.past_runs.get(run.digest)
+    if noted is None:
+        return None
+    run = replace(run, name=noted.job, arn=noted.arn, started_at=noted.at, status="InProgress")
+    followed = follow_run(given, run, earlier)
+    message = f"{run.name} ran before, say the notes in Git: it is not started again"
+    return replace(followed, notices=(Notice("Normal", "JobRemembered", message),))
 
 
 def _create(given: JobPass, run: Run, earlier: tuple[Run, ...]) -> Decision:
@@ -165,5 +169,7 @@ def failing(job: JobType, past: Status, error: ReconcileError) -> dict[str, Json
     """
     run = Run.parse(past.get("run"))
     if not run.started:
-        return {**past, "additional": str(error), job.status_key: job.working}
+        passing = isinstance(error, (TransientError, DependencyError)) or type(error) is ReconcileError
+        said = job.working if passing else job.refused or job.working
+        return {**past, "additional": str(error), job.status_key: said}
     return dict(past) if job.is_over(run) else {**past, "additional": str(error)}

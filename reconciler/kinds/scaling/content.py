@@ -7,14 +7,16 @@ or asked for in vain (half a resourceId, no configuration) is an error that name
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from reconciler.core.archived import reduced
 from reconciler.core.decision import Call
-from reconciler.core.errors import TerminalError
+from reconciler.core.errors import NotInServiceError, TerminalError
 from reconciler.core.kind import Pass
 from reconciler.core.naming import COMMIT_TAG, digest
 from reconciler.core.ownership import tags_for
 from reconciler.core.records.scaling import NAMESPACE, VariantTarget
+from reconciler.core.resource import Key
 from reconciler.core.schema.shapes import Structure, canonical, to_request
 from reconciler.core.values import Json, JsonObject, Spec
 
@@ -57,12 +59,14 @@ class DesiredScaling:
     request: Mapping[str, JsonObject]
     """The same as parameters, by operation."""
     tags: Mapping[str, str]
+    counted: JsonObject = field(default_factory=dict)
+    """What of it the hash is about."""
     puts: bool = True
     """Whether the policy is put: not where nothing of it is to be corrected, or it was taken away and is to be left so."""
 
     @property
     def hash(self) -> str:
-        return digest([self.variant.target, self.policy, self.spec])
+        return digest([self.variant.target, self.policy, self.counted])
 
     @property
     def tag_hash(self) -> str:
@@ -80,7 +84,9 @@ class DesiredScaling:
 
 
 def desired(this: Pass) -> tuple[DesiredScaling, ...]:
-    """One entry per variant, in the spec's order. Raises TerminalError, naming the field, for what cannot be asked for."""
+    """One entry per variant, in the spec's order. Raises TerminalError, naming the field, for what cannot be asked for, and
+    NotInServiceError while a HostingDeployment that is named has no endpoint yet.
+    """
     spec = _with_defaults(this.spec)
     _check(spec)
     shape = this.shape
@@ -90,8 +96,28 @@ def desired(this: Pass) -> tuple[DesiredScaling, ...]:
     request = requests(shape, spec)
     # A variant's tags do not follow the commit: a target is not registered again per revision.
     tags = {tag["Key"]: tag["Value"] for tag in tags_for(this) if tag["Key"] != COMMIT_TAG}
-    variants = dict.fromkeys(_variants(spec["resourceId"], str(spec["scalableDimension"])))
-    return tuple(DesiredScaling(variant, str(spec["policyName"]), content, request, tags) for variant in variants)
+    resources = [_named(this, index, resource) for index, resource in enumerate(spec["resourceId"])]
+    variants = dict.fromkeys(_variants(resources, str(spec["scalableDimension"])))
+    counted = reduced(content) if this.taken else content
+    return tuple(
+        DesiredScaling(variant, str(spec["policyName"]), content, request, tags, counted) for variant in variants
+    )
+
+
+def _named(this: Pass, index: int, resource: JsonObject) -> JsonObject:
+    """An item of `resourceId` with its endpoint's name. A reference needs no Ready target, as others do: an endpoint keeps its
+    name while it is updated, and its scaling must not come and go with that.
+    """
+    named = (resource or {}).get("endpointRef")
+    if not named:
+        return resource
+    kind, name = str(named.get("kind") or ""), str(named.get("name") or "")
+    target = this.others.get(Key(kind, this.resource.namespace, name))
+    endpoint = str(target.status.get("endpointName") or "") if target else ""
+    if not endpoint:
+        why = "has no endpoint yet" if target else "is not there"
+        raise NotInServiceError(f"/spec/resourceId/{index}/endpointRef: {kind} {name} {why}")
+    return {**resource, "endpointName": endpoint}
 
 
 def requests(shape: Structure, spec: Spec) -> dict[str, dict[str, Json]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reconciler.core.decision import Call, Decision, Phase
+from reconciler.core.decision import Call, Decision, Phase, sooner
 from reconciler.core.kind import Pass
 from reconciler.core.records.scaling import ScalingTarget, VariantTarget
 from reconciler.core.references import NOT_READY
@@ -153,6 +153,10 @@ def _refused(case: ScalingCase) -> Decision | None:
     if case.at(VariantStep.REGISTER, VariantStep.TAG) and not case.calls:
         look = _REST_LOOK
     why = "; ".join(dict.fromkeys(one.why for one in refused))
+    for one in refused:
+        look = sooner(look, one.again)
+    if all(one.again for one in refused):
+        return case.decision(Phase.WAITING, refused[0].reason, why, FAILED, additional=why, look=look)
     return case.decision(Phase.STALLED, refused[0].reason, why, FAILED, additional=why, look=look)
 
 

@@ -9,6 +9,7 @@ from typing import Self
 from reconciler.core.conditions import stamp
 from reconciler.core.kind import Pass, View
 from reconciler.core.ownership import Owner, judge, may_adopt
+from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.scaling import ScalingTarget, VariantTarget, is_variant, scaling_targets
 from reconciler.core.values import Answer
 from reconciler.kinds.scaling.content import INSTANCES, DesiredScaling, desired
@@ -116,7 +117,7 @@ def _observed(view: View, this: Pass, desired: DesiredScaling, record: ScalingTa
     if record.hash not in ("", desired.hash) and not this.doubt:
         return _with_endpoint(view, VariantObserved(), variant, fresh=False)
     # A correction that was cut short is looked after: until a page shows it, nobody knows how far it came.
-    correcting = bool((this.past.get("drift") or {}).get("correcting"))
+    correcting = bool(DriftRecord.parse(this.past.get("drift")).correcting)
     seen = _with_owner(view, this, _swept(view, this, desired, fresh=this.doubt or correcting), record)
     if this.doubt or seen.gone or (seen.target_known and not record.hash):
         seen = _with_endpoint(view, seen, variant, fresh=True)

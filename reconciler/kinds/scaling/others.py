@@ -14,7 +14,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.record import unreadable
 from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import RolloutRecord
-from reconciler.core.records.scaling import ScalingTarget, VariantTarget, scaling_targets
+from reconciler.core.records.scaling import TARGETS, ScalingTarget, VariantTarget, scaling_targets
 from reconciler.core.resource import Resource
 
 __all__ = ["EndpointRollout", "endpoint_rollout", "is_released", "registered", "same_account", "sharer"]
@@ -62,7 +62,11 @@ def sharer(this: Pass, variant: VariantTarget) -> Resource | None:
 
 
 def registered(this: Pass, policy: Resource) -> frozenset[VariantTarget]:
-    """What a HostingAutoscalingPolicy recorded as registered in the region of this pass."""
+    """What a HostingAutoscalingPolicy recorded as registered in the region of this pass. Of records that cannot be read: nothing, for it
+    would not put on again what is taken off.
+    """
+    if unreadable(TARGETS.shape, policy.status.get(TARGETS.key) or []):
+        return frozenset()
     records = scaling_targets(policy.status).values()
     return frozenset(record.variant for record in records if record.registered and record.region == this.region)
 

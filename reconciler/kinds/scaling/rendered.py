@@ -7,9 +7,15 @@ from dataclasses import replace
 
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Notice, Pace, Reply, Watch
-from reconciler.core.errors import CredentialsError, NotInServiceError, ReconcileError, TerminalError, TransientError
+from reconciler.core.errors import (
+    CredentialsError,
+    NotInServiceError,
+    ReconcileError,
+    TransientError,
+)
 from reconciler.core.kind import Pass
 from reconciler.core.records.scaling import PARTLY_SENT, UNTAGGED, ScalingTarget, VariantTarget
+from reconciler.core.refusals import refused
 from reconciler.core.values import Json, Status
 from reconciler.kinds.scaling.content import DesiredScaling
 from reconciler.kinds.scaling.others import endpoint_rollout
@@ -24,7 +30,7 @@ Records = Mapping[VariantTarget, ScalingTarget]
 
 
 def with_replies(this: Pass, known: Records, wanted: Mapping[VariantTarget, DesiredScaling]) -> Records:
-    """The records with what the replies of this pass say, and with a refusal that is for good."""
+    """The records with what the replies of this pass say, and with a refusal that holds the variant back."""
     found = dict(known)
     for reply in this.replies:
         params = reply.call.params
@@ -37,11 +43,12 @@ def with_replies(this: Pass, known: Records, wanted: Mapping[VariantTarget, Desi
             found.pop(variant, None)
         elif variant in found and variant in wanted:
             found[variant] = _with_reply(this, found[variant], wanted[variant], reply)
-    if this.failure is not None and isinstance(this.failure.error, TerminalError):
+    refusal = refused(this, this.failure.error, this.failure.call.identity) if this.failure else None
+    if this.failure is not None and refusal is not None:
         variant = VariantTarget.named_in(this.failure.call.params)
         if variant is not None and variant in found and variant in wanted:
-            message = str(this.failure.error)
-            found[variant] = replace(found[variant], refused=wanted[variant].hash, message=message)
+            hash_ = wanted[variant].hash
+            found[variant] = replace(found[variant], refused=hash_, message=refusal.message, retry_at=refusal.retry_at)
     return found
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import Enum
 from functools import cached_property
 
-from reconciler.core.conditions import stamp
+from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Difference, Pace, Watch
 from reconciler.core.drift.policy import Sifted
+from reconciler.core.errors import TerminalError, UnknownRefusalError
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner, adoption_refusal
 from reconciler.core.records.scaling import PARTLY_SENT, ScalingTarget
@@ -94,6 +96,8 @@ class VariantPlan:
     corrects: tuple[str, ...] = ()
     watch: Watch | None = None
     """What is waited for."""
+    again: timedelta | None = None
+    """When what was refused is tried again; None: never by itself."""
 
 
 Rule = Callable[[VariantCase], VariantPlan | None]
@@ -124,7 +128,13 @@ def _refused_before(case: VariantCase) -> VariantPlan | None:
     record = case.record
     if record is None or record.refused != case.desired.hash or "retry" in case.this.tokens:
         return None
-    return VariantPlan(VariantStep.REFUSED, case, record, reason="Rejected", why=record.message)
+    if not record.retry_at:
+        return VariantPlan(VariantStep.REFUSED, case, record, reason=TerminalError.reason, why=record.message)
+    left = moment(record.retry_at) - case.this.now
+    if left <= timedelta(0):
+        return None
+    reason = UnknownRefusalError.reason
+    return VariantPlan(VariantStep.REFUSED, case, record, reason=reason, why=record.message, again=left)
 
 
 def _endpoint_not_in_service(case: VariantCase) -> VariantPlan | None:
@@ -192,9 +202,10 @@ def _drift_to_report(case: VariantCase) -> VariantPlan | None:
 
 
 def _other_tags(case: VariantCase) -> VariantPlan | None:
-    """Its tags are not as wanted, where we set any."""
+    """Its tags are not as wanted, where we set any, or are to set ours: on what the archived operator registered."""
     record = _confirmed(case)
-    if record is None or not record.arn or record.tag_hash in ("", case.desired.tag_hash):
+    ours = record is not None and (record.tag_hash or case.this.taken)
+    if record is None or not record.arn or not ours or record.tag_hash == case.desired.tag_hash:
         return None
     return VariantPlan(VariantStep.TAG, case, record, _tagging(record.arn, case.desired, record))
 
@@ -255,7 +266,7 @@ def _intent(case: VariantCase, *, correcting: bool) -> ScalingTarget:
     variant = case.desired.variant
     region = str(case.this.spec.get("region") or "")
     record = case.record or ScalingTarget(variant.resource_id, region=region, dimension=variant.dimension)
-    record = replace(record, arn=case.seen.arn or record.arn, refused="", message="")
+    record = replace(record, arn=case.seen.arn or record.arn, refused="", message="", retry_at="")
     if not record.registered:
         return replace(record, requested_at=stamp(case.this.now))
     # What a correction leaves undone is seen again.

@@ -139,6 +139,19 @@ class Cluster:
                 raise DeniedError(f"{error}. Ask for the right to patch {_api(known(key.kind)).plural}") from None
         raise StaleError(f"{key} keeps changing; try again")
 
+    def check_namespace(self) -> None:
+        """Raise PreconditionError when the one that is asked about does not exist: nothing in it would look like nothing wrong."""
+        if self.all_namespaces:
+            return
+        try:
+            self._client.request("GET", f"{_NAMESPACES.path()}/{self.namespace}", timeout_s=self._timeout_s)
+        except NotFoundError:
+            raise PreconditionError(
+                f"there is no namespace {self.namespace}; see: kubectl get namespaces, or choose another with -n"
+            ) from None
+        except DeniedError:
+            return  # whoever may not read namespaces is believed
+
     def namespaces(self) -> list[str]:
         found = self._client.request("GET", _NAMESPACES.path(), timeout_s=self._timeout_s)
         return [one["metadata"]["name"] for one in found["items"]]

@@ -22,6 +22,7 @@ COMMANDS: tuple[click.Command, ...] = (
     commands_act.rollback,
     commands_act.retry,
     commands_act.rerun,
+    commands_act.approve,
     commands_act.suspend,
     commands_act.resume,
 )

@@ -246,7 +246,11 @@ Examples:
   kubectl sagemaker rollback churn-api                 to the newest success that is not what serves
   kubectl sagemaker rollback churn-api --to 3          to #3 of kubectl sagemaker history churn-api
   kubectl sagemaker rollback churn-api --until 2h      for two hours at most
+  kubectl sagemaker rollback churn-api --guarded       with the steps and waits of spec.deploymentConfig
   kubectl sagemaker rollback churn-api --end           Git counts again, now
+
+All traffic moves at once, for this content served before. No alarm watches it, with --guarded neither: the alarm that
+rings for what serves now would stop the rollback.
 
 SageMaker cannot cancel an update: while one is under way, the rollback begins when it is over, and without --to it
 leads to what served before.
@@ -259,11 +263,14 @@ Exit codes: 0 asked for, 1 an error or refused, 2 wrong usage.""",
 @click.option(
     "--until", type=Until(), metavar="WHEN", help="When the hold ends at the latest: 2h, or 2026-01-31T12:00:00Z."
 )
+@click.option("--guarded", is_flag=True, help="With the steps and waits of spec.deploymentConfig, not all at once.")
 @click.option("--end", is_flag=True, help="End the hold.")
 @connected
-def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: bool, **parameters: Any) -> None:
+def rollback(
+    target: tuple[str, ...], wanted: str, until: datetime | None, guarded: bool, end: bool, **parameters: Any
+) -> None:
     """Put an endpoint back to an earlier rollout without touching Git."""
-    if end and (wanted or until):
+    if end and (wanted or until or guarded):
         raise click.UsageError("--end goes alone")
     session = Session.open(parameters)
 
@@ -277,7 +284,10 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
         if not resource.annotations.get(health.ROLLBACK_TO):
             raise PreconditionError(f"{resource.key} is not held; what serves is what Git asks for, or see its status")
         session.cluster.patch(
-            resource.key, lambda _: annotated({health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None})
+            resource.key,
+            lambda _: annotated(
+                {health.ROLLBACK_TO: None, health.ROLLBACK_UNTIL: None, Annotation.ROLLBACK_STRATEGY: None}
+            ),
         )
         held = health.held(resource)
         outcome = f"the hold of #{held} is ended" if held else "its hold is over already; the annotation is removed"
@@ -288,14 +298,70 @@ def rollback(target: tuple[str, ...], wanted: str, until: datetime | None, end: 
 
     def change(seen: Resource) -> dict[str, Any]:
         now = releases.rollback(seen, chosen.id)
-        return annotated({health.ROLLBACK_TO: now.id, health.ROLLBACK_UNTIL: limit})
+        strategy = None if guarded else "AllAtOnce"
+        return annotated(
+            {health.ROLLBACK_TO: now.id, health.ROLLBACK_UNTIL: limit, Annotation.ROLLBACK_STRATEGY: strategy}
+        )
 
     session.cluster.patch(resource.key, change)
     click.echo(f"{_called(resource)}: back {chosen.says}")
+    terminal.note(_how(chosen.takes, guarded=guarded))
     terminal.note(f"Held {f'until {limit} or ' if limit else ''}until Git's content changes; git revert makes it last.")
     if chosen.changing:
         terminal.note("An update is under way, and SageMaker cannot cancel it: the rollback begins when it is over.")
     terminal.note(f"Follow it: kubectl sagemaker status {resource.name} --watch")
+
+
+def _how(takes: str, *, guarded: bool) -> str:
+    """How the traffic moves and how long that takes, and what does not watch it."""
+    how = "Traffic moves in the steps of spec.deploymentConfig" if guarded else "All traffic moves at once"
+    long = takes or "it takes some minutes, for new instances have to start"
+    return f"{how}; {long}. No alarms watch it."
+
+
+@click.command(
+    cls=GoCommand,
+    short_help="Let a GitSync delete what left Git.",
+    epilog="""\b
+A commit that takes more than spec.prune.maxDeletePercent of a GitSync's objects away is applied, but deletes nothing:
+PruneNeedsApproval. This names the objects and allows it, for that one commit. Deleting an object deletes what it has in
+SageMaker. Without a name the namespace's only GitSync is meant.
+
+\b
+Examples:
+  kubectl sagemaker approve growth-models --dry-run             what would be deleted
+  kubectl sagemaker approve growth-models                       allow it
+  kubectl sagemaker approve growth-models --revision 1a2b3c4    only if that is still the commit it is about
+
+\b
+Exit codes: 0 done, 1 an error or nothing to approve, 2 wrong usage.""",
+)
+@click.argument("target", metavar="[SYNC]", nargs=-1)
+@click.option("--revision", default="", metavar="SHA", help="The commit that was looked at; another one is refused.")
+@click.option("--dry-run", is_flag=True, help="Only name the objects.")
+@connected
+def approve(target: tuple[str, ...], revision: str, dry_run: bool, **parameters: Any) -> None:
+    """Approve the pruning that a GitSync waits with."""
+    session = Session.open(parameters)
+
+    from reconciler.plugins.sagemaker import releases  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.cluster import annotated  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.kinds import SYNC  # noqa: PLC0415
+
+    sync = session.cluster.named(target, [SYNC]) if target else _syncs(session.cluster, every=False)[0]
+    found = releases.approval(sync, revision)
+    more = found.total - len(found.objects)
+    terminal.note("\n".join((*found.objects, *([f"... and {more} more"] if more > 0 else []))))
+    if dry_run:
+        click.echo(f"{_called(sync)}: {found.total} objects would be deleted for {found.revision[:7]}")
+        return
+
+    def change(seen: Resource) -> dict[str, Any]:
+        # Decided again on the newest look: another commit may have come.
+        return annotated({Annotation.APPROVE_PRUNE: releases.approval(seen, found.revision).revision})
+
+    session.cluster.patch(sync.key, change)
+    click.echo(f"{_called(sync)}: {found.total} objects may be deleted for {found.revision[:7]}")
 
 
 @click.command(

@@ -41,6 +41,7 @@ Examples:
   kubectl sagemaker status                       everything in the namespace
   kubectl sagemaker status growth-models         one GitSync and what it holds
   kubectl sagemaker status churn-api --watch     one endpoint's rollout, live
+  kubectl sagemaker status --failed              only what has trouble, and why
   kubectl sagemaker status -A -o json | jq -r '.syncs[].objects[] | select(.ready | not) | .name'
 
 \b
@@ -48,31 +49,47 @@ Exit codes: 0 everything is Ready at its newest generation, 1 something is not (
 2 wrong usage or the cluster cannot be asked.""",
 )
 @click.argument("target", metavar=_SYNC_OR_NAME, nargs=-1)
+@click.option(
+    "--failed", "only_failed", is_flag=True, help="Only what has trouble: failed, waiting for a person, not looked at."
+)
 @click.option("-w", "--watch", is_flag=True, help="Redraw with every change, until Ctrl-C; lines where no terminal is.")
 @all_namespaces_option
 @output_option()
 @connected
 @question
-def status(target: tuple[str, ...], watch: bool, **parameters: Any) -> None:
+def status(target: tuple[str, ...], only_failed: bool, watch: bool, **parameters: Any) -> None:
     """Show each GitSync, the objects it holds, and what they are in SageMaker."""
     session = Session.open(parameters)
 
     from reconciler.plugins.sagemaker import rollout, tree  # noqa: PLC0415 - help and completion do without
-    from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC, TUNING  # noqa: PLC0415
 
     only = _chosen(session, target, prefer=SYNC)
     found = _everything(session, only)
 
+    def chosen(forest: tree.Forest) -> tree.Forest:
+        return tree.failed(forest) if only_failed else forest
+
     def render(resources: Iterable[Resource], now: datetime) -> list[str]:
         every = list(resources)
         names = {one.namespace for one in every}
-        how = tree.TreeStyle(session.paint, now, wide=session.wide, namespaced=len(names) > 1)
+        tuning = only is not None and only.kind == TUNING
+        how = tree.TreeStyle(
+            session.paint,
+            now,
+            wide=session.wide,
+            namespaced=len(names) > 1,
+            failures_first=watch,
+            unfolded=tuning,
+        )
         fresh = next((one for one in every if only is not None and one.key == only.key), None)
         if only is not None and fresh is None:
             return [f"{only.key} was deleted"]
-        shown = tree.text(tree.forest(every, fresh), how)
+        shown = tree.text(chosen(tree.forest(every, fresh)), how)
         if fresh is not None and fresh.kind == HOSTING:
             shown += rollout.lines(fresh, how)
+        if not shown and only_failed and every:
+            return [f"Nothing has trouble in {session.cluster.where}"]
         return shown or [
             f"No GitSync and no SageMaker resource is in {session.cluster.where}; begin with: kubectl apply -f gitsync.yaml"
         ]
@@ -83,7 +100,7 @@ def status(target: tuple[str, ...], watch: bool, **parameters: Any) -> None:
     if session.for_people:
         session.show(render(found, session.now))
     else:
-        session.show_document(tree.document(forest))
+        session.show_document(tree.document(chosen(forest)))
     if not forest.healthy:
         raise click.exceptions.Exit(NO)
 
@@ -131,6 +148,8 @@ def _everything(session: Session, only: Resource | None = None) -> list[Resource
 
     cluster = session.cluster
     found = cluster.every()
+    if not found:
+        cluster.check_namespace()
     if cluster.all_namespaces:
         return found
     syncs = [one for one in found if one.kind == SYNC and (only is None or only.kind != SYNC or one.key == only.key)]
@@ -277,7 +296,7 @@ Examples:
 Unknown is what was not looked at yet, what may not be read whole in SageMaker, and a GitSync that cannot read Git.
 
 \b
-Exit codes: 0 no drift, 1 drift, 2 wrong usage or the cluster cannot be asked, 3 no drift is known of, but of some it is
+Exit codes: 0 no drift, 1 drift, or an endpoint that a rollback holds against Git, 2 wrong usage or the cluster cannot be asked, 3 no drift is known of, but of some it is
 unknown whether they drifted.""",
 )
 @click.argument("target", metavar=_SYNC_OR_NAME, nargs=-1)
@@ -296,11 +315,14 @@ def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: An
     scope = _scope(session, target)
     found, corrected = differences.drifted(scope), differences.corrected(scope, session.now)
     unknown = differences.unknown([*scope, *_syncs_beside(session, scope)])
+    held = differences.held(scope)
     namespaced = session.cluster.all_namespaces
     if not session.for_people:
         recent = {"corrected": [one.document() for one in corrected]} if lately else {}
         unknown_objects = [one.document() for one in unknown]
-        session.show_document({"drifted": [one.document() for one in found], "unknown": unknown_objects, **recent})
+        on_purpose = {"held": [one.document() for one in held]} if held else {}
+        drifted = [one.document() for one in found]
+        session.show_document({"drifted": drifted, "unknown": unknown_objects, **on_purpose, **recent})
     elif found and as_diff:
         session.show(differences.unified(found, session.paint, namespaced=namespaced))
     elif found:
@@ -311,10 +333,12 @@ def drift(target: tuple[str, ...], as_diff: bool, lately: bool, **parameters: An
             session.show(differences.corrected_table(corrected, session.paint, session.now, namespaced=namespaced))
         elif corrected:
             terminal.note(f"corrected within the hour: {len(corrected)}; see --corrected")
+        if held:
+            session.show((f"held: {len(held)}", *differences.held_lines(held, session.now)))
         if unknown:
             terminal.note("\n".join((f"unknown: {len(unknown)}", *differences.unknown_lines(unknown))))
-    if found or unknown:
-        raise click.exceptions.Exit(NO if found else NOT_KNOWN)
+    if found or held or unknown:
+        raise click.exceptions.Exit(NO if found or held else NOT_KNOWN)
     if session.for_people:
         terminal.note(f"no drift among {len(scope)} objects in {session.cluster.where}")
 

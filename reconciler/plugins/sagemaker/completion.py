@@ -25,6 +25,7 @@ NO_FILES_NO_SPACE = ":6"
 FILES = ":0"
 _JOBS_ONLY = frozenset({"rerun"})
 _HOSTING_ONLY = frozenset({"rollback"})
+_SYNCS_ONLY = frozenset({"approve"})
 
 Objects = Callable[[ConnectionFlags], Sequence[tuple[str, str, Status]]]
 """(kind, name, status) of what the caller can see."""
@@ -100,7 +101,7 @@ def _rollback_targets(history: History, status: Status) -> list[HistoryEntry]:
 
 
 def _targets(command: click.Command, given: Sequence[str], current: str, objects: Objects) -> list[str]:
-    from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, every_kind, kind_named  # noqa: PLC0415
+    from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, every_kind, kind_named  # noqa: PLC0415
 
     target, flags = _parsed(command, given)
     several = any(isinstance(one, click.Argument) and one.name == "targets" for one in command.params)
@@ -112,6 +113,8 @@ def _targets(command: click.Command, given: Sequence[str], current: str, objects
         kinds = list(JOBS)
     elif command.name in _HOSTING_ONLY:
         kinds = [HOSTING]
+    elif command.name in _SYNCS_ONLY:
+        kinds = [SYNC]
     visible = [(kind, name) for kind, name, _ in objects(flags) if kind in kinds]
     begun, slash, rest = current.partition("/")
     if slash:

@@ -14,11 +14,12 @@ import yaml
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.drift.policy import SHOWN_FOR, UNKNOWN
+from reconciler.core.records.rollout import HoldRecord, RolloutRecord
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.declaration import SECRET_MEMBERS
 from reconciler.core.values import Json, JsonObject
 from reconciler.plugins.sagemaker.health import Health, look
-from reconciler.plugins.sagemaker.kinds import SYNC
+from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, when
 
 _NOT_WHOLE = "the service may not read all of it in SageMaker; its log names the right that it lacks"
@@ -73,6 +74,34 @@ class Unknown:
         return {**self.key._asdict(), "reason": self.reason}
 
 
+@dataclass(frozen=True)
+class Held:
+    """An endpoint that people keep on an earlier rollout: what serves is not what Git says, on purpose."""
+
+    key: Key
+    hold: HoldRecord
+
+    def document(self) -> dict[str, Json]:
+        hold = self.hold
+        known = {"commit": hold.source.commit, "since": hold.since, "until": hold.until}
+        return {**self.key._asdict(), "id": hold.id, **{key: value for key, value in known.items() if value}}
+
+
+def held(resources: Iterable[Resource]) -> list[Held]:
+    found = ((one.key, RolloutRecord.parse(one.status.get("rollout")).hold) for one in resources if one.kind == HOSTING)
+    return [Held(key, hold) for key, hold in found if hold]
+
+
+def held_lines(found: Sequence[Held], now: datetime) -> list[str]:
+    lines = []
+    for one in found:
+        until = f"until {plain(one.hold.until)} or " if one.hold.until else ""
+        since = f", since {ago(one.hold.since, now)}" if one.hold.since else ""
+        how = f"{until}until Git's content changes; end it: kubectl sagemaker rollback {one.key.name} --end"
+        lines.append(f"  {_named(one.key, namespaced=True)}: {plain(one.hold.title)} is held against Git{since}, {how}")
+    return lines
+
+
 def _chosen(corrected: JsonObject, *keys: str) -> dict[str, Json]:
     return {key: corrected[key] for key in keys if corrected.get(key)}
 
@@ -118,12 +147,23 @@ def table(
     most = 400 if wide else 40
     rows: list[list[str | Cell]] = []
     for one in found:
-        name, mode = _named(one.key, namespaced=namespaced), plain(one.drift.get("mode"))
+        name = _named(one.key, namespaced=namespaced)
         for each in one.differences:
             since, by = ago(each.get("since") or one.drift.get("since"), now), plain(each.get("by"), most)
             sides = [Cell(plain(each.get("desired"), most), "good"), Cell(plain(each.get("live"), most), "bad")]
-            rows.append([name, plain(each.get("plane")), plain(each.get("path")), *sides, since, by, mode])
+            rows.append(
+                [name, plain(each.get("plane")), plain(each.get("path")), *sides, since, by, _mode(one.drift, each)]
+            )
     return paint.table(head, rows)
+
+
+def _mode(drift: JsonObject, difference: JsonObject) -> str:
+    """What happens about it. In SageMaker not all is corrected in mode Correct: a job is never run again for drift, and counts and
+    weights are left where the mode is only the default.
+    """
+    mode = plain(drift.get("mode"))
+    reported = difference.get("plane") == "sagemaker" and difference.get("path") not in (drift.get("correcting") or ())
+    return "Warn" if mode == "Correct" and reported else mode
 
 
 def corrected_table(found: Sequence[Corrected], paint: Paint, now: datetime, *, namespaced: bool = False) -> list[str]:

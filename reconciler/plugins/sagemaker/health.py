@@ -11,6 +11,8 @@ from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.core.sync.spec import requested
+from reconciler.core.values import JsonObject
+from reconciler.core.waits import waits_for_a_person
 
 ROLLBACK_TO, ROLLBACK_UNTIL = Annotation.ROLLBACK_TO, Annotation.ROLLBACK_UNTIL
 _SUSPENDED = "Suspended"
@@ -45,19 +47,28 @@ def look(resource: Resource) -> ObjectHealth:
     is_ready = ready.get("status") == "True" and seen(resource)
     if suspended(resource):
         return ObjectHealth(Health.PAUSED, _SUSPENDED, message if reason == _SUSPENDED else "suspended", ready=is_ready)
+    if _cannot_begin(resource, ready):
+        return ObjectHealth(Health.BAD, reason, message)
     if not seen(resource):
         text = f"generation {resource.generation} was not looked at yet (before: {reason})"
         return ObjectHealth(Health.BUSY, "NotObserved", text)
-    if _is_true(resource, STALLED):
+    if _is_true(resource, STALLED) or waits_for_a_person(resource.status):
         return ObjectHealth(Health.BAD, reason, message)
     if is_ready:
         return ObjectHealth(Health.GOOD, reason, message, ready=True)
     return ObjectHealth(Health.BUSY, reason, message)
 
 
+def _cannot_begin(resource: Resource, ready: JsonObject) -> bool:
+    """A GitSync that cannot read its repository has observed nothing yet, and its condition is about this spec all the same."""
+    current = int(ready.get("observedGeneration") or 0) >= resource.generation
+    return resource.kind == SYNC and ready.get("status") == "False" and current
+
+
 def seen(resource: Resource) -> bool:
     """Whether status is about the spec as it is now."""
-    return int(resource.status.get("observedGeneration") or 0) >= resource.generation
+    observed = resource.status.get("observedGeneration")
+    return isinstance(observed, int) and observed >= resource.generation
 
 
 def stalled(resource: Resource) -> bool:

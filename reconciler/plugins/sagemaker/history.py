@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -126,7 +126,7 @@ class ListedRollout:
             "DURATION": ended if entry.finished_at else so_far(entry.started_at, how.now),
             "MARKS": Cell(",".join(self.marks), style),
             **(more if how.wide else {}),
-            "REASON": self._reason(400 if how.wide else 100),
+            "REASON": self._reason(400),
         }
 
     def _reason(self, limit: int) -> str:
@@ -162,16 +162,30 @@ class ListedRun:
 
     def columns(self, how: Ways) -> dict[str, str | Cell]:
         run = self.record
+        begun = run.creation_time or run.started_at
         more = {"REGION": run.region, "DIGEST": run.digest, "ARN": run.arn}
         return {
             "RUN": run.name,
             "RESULT": _cell(self.result),
             "REVISION": revision_of(self.source),
-            "STARTED": ago(run.creation_time or run.started_at, how.now),
+            "AUTHOR": plain(self.source.author, 30),
+            "STARTED": ago(begun, how.now),
+            "DURATION": between(begun, run.finished_at)
+            if run.finished_at
+            else ""
+            if self._over
+            else so_far(begun, how.now),
+            "BILLABLE": "" if run.billable_seconds is None else f"{run.billable_seconds}s",
+            "METRICS": _metrics(run.metrics, len(run.metrics) if how.wide else _METRICS),
             "TOKEN": plain(run.token, 40),
             "MARKS": Cell(",".join(self.marks), "good"),
             **(more if how.wide else {}),
+            "REASON": plain(run.reason),
         }
+
+    @property
+    def _over(self) -> bool:
+        return self.result not in (_UNDER_WAY, "Running", "Stopping")
 
     def document(self) -> dict[str, Json]:
         known = {"revision": self.source.revision, "author": self.source.author}
@@ -222,6 +236,15 @@ class ListedRevision:
 
     def document(self) -> dict[str, Json]:
         return {**_written(self.record), "result": self.result}
+
+
+_METRICS = 3
+"""So many are shown in a row; -o wide shows all."""
+
+
+def _metrics(found: Mapping[str, float], most: int) -> str:
+    shown = [f"{plain(name, 40)}={value:g}" for name, value in sorted(found.items())[:most]]
+    return " ".join(shown) + (" ..." if len(found) > most else "")
 
 
 def entries(resource: Resource) -> Sequence[Listed]:

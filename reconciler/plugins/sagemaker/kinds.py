@@ -11,9 +11,10 @@ from reconciler.core.resource import Resource
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.kinds import CATALOG
 
-__all__ = ["HOSTING", "JOBS", "SYNC", "KnownKind", "every_kind", "kind_named", "known", "one_of", "shown"]
+__all__ = ["HOSTING", "JOBS", "SYNC", "TUNING", "KnownKind", "every_kind", "kind_named", "known", "one_of", "shown"]
 
 HOSTING = "HostingDeployment"
+TUNING = "HyperparameterTuningJob"
 
 JOBS: dict[str, StatusKeys] = {name: kind.keys for name, kind in CATALOG.jobs.items()}
 

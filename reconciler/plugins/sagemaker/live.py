@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import re
 import shutil
 import sys
 import time
@@ -100,10 +101,14 @@ class Screen:
         self._drawn = 0
 
     def draw(self, lines: Sequence[str]) -> None:
-        height = max(2, shutil.get_terminal_size().lines)
+        size = shutil.get_terminal_size()
+        height = max(2, size.lines)
+        lines = [part for line in lines for part in wrapped(line, max(20, size.columns))]
         shown = list(lines[: height - 1])
         if len(lines) > len(shown):
-            shown[-1] = f"... and {len(lines) - len(shown) + 1} more lines; a larger window shows them"
+            shown[-1] = (
+                f"... and {len(lines) - len(shown) + 1} more lines below; a larger window, --failed or a name shows them"
+            )
         up = f"\x1b[{self._drawn}F" if self._drawn else ""
         # Each line clears its own rest: clearing the block first would flicker.
         self._stream.write(up + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
@@ -119,6 +124,29 @@ class Screen:
         finally:
             self._stream.write("\x1b[?7h\x1b[?25h")
             self._stream.flush()
+
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line in pieces of at most so many columns, the later ones indented below the tree's own strokes. Styles take no room."""
+    if len(_STYLE.sub("", line)) <= width:
+        return [line]
+    begin = re.match(r"[|│ ]*", _STYLE.sub("", line))
+    indent = (begin[0] if begin else "") + "    "
+    pieces, current, columns = [], "", 0
+    for part in re.split(r"(\x1b\[[0-9;]*m)", line):
+        if _STYLE.fullmatch(part):
+            current += part
+            continue
+        for char in part:
+            if columns == width:
+                pieces.append(current)
+                current, columns = indent, len(indent)
+            current += char
+            columns += 1
+    return [*pieces, current]
 
 
 def redraw(view: ObjectWatch, render: Callable[[Iterable[Resource], datetime], list[str]]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from reconciler.core.conditions import READY, find
+from reconciler.core.conditions import READY, find, moment
 from reconciler.core.errors import PreconditionError
 from reconciler.core.records.history import History, HistoryEntry
 from reconciler.core.records.quarantine import Quarantine, QuarantineEntry
@@ -18,7 +19,10 @@ from reconciler.core.values import JsonObject, Spec
 from reconciler.kinds.hosting.declaration import serving_entry, serving_hash
 from reconciler.plugins.sagemaker.health import suspended
 from reconciler.plugins.sagemaker.kinds import HOSTING, JOBS, SYNC, one_of
-from reconciler.plugins.sagemaker.paint import commit_of, plain
+from reconciler.plugins.sagemaker.paint import commit_in, commit_of, plain, span
+
+_CHANGED_OUTSIDE = ("ExternallyDeleted", "ExternallyModified")
+"""Reasons of Ready while an endpoint that others deleted or moved is left so."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,12 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
         used = ("", resource.annotations.get(Annotation.RETRY), handled.retry)
         token = fresh if refused.call in used else refused.call
         return Release(token, f"sends the refused request once more ({plain(refused.message)})")
+    if reason == "EndpointFailed" and RolloutRecord.parse(resource.status.get("rollout")).attempt:
+        return Release(fresh, "deletes the failed endpoint and creates it once more")
     if reason == "UpdateNotReceived":
         return Release(fresh, "sends the update once more")
+    if resource.kind == HOSTING and reason in _CHANGED_OUTSIDE:
+        return Release(fresh, "brings what is wanted back into service, whatever the drift mode is")
     if resource.kind in JOBS and reason in ("JobFailed", "JobStopped", "ExternallyDeleted"):
         raise PreconditionError(
             f"{resource.key} is not waiting to be released: a job that ran is run again, for money, by: "
@@ -85,6 +93,36 @@ def _quarantined(resource: Resource, wanted: str) -> QuarantineEntry | None:
             f"several contents are in quarantine on {resource.key}; say --hash with one of: {listed}"
         )
     return entries[0] if entries else None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Of what a GitSync would delete."""
+
+    revision: str
+    """The commit that is approved, whole."""
+    objects: Sequence[str]
+    """Kind/name, as far as status lists them."""
+    total: int
+
+
+def approval(sync: Resource, wanted: str = "") -> Approval:
+    """What there is to approve; `wanted` is the commit that the person has looked at."""
+    if sync.kind != SYNC:
+        raise PreconditionError(f"{one_of(sync.kind)} prunes nothing; a GitSync does")
+    waits = sync.status.get("pruneApproval") or {}
+    revision = commit_in(waits.get("revision"))
+    if not revision:
+        ready = find(sync.status.get("conditions") or (), READY) or {}
+        raise PreconditionError(
+            f"{sync.key} waits for no approval ({ready.get('reason') or 'it was not looked at yet'})"
+        )
+    if wanted and not revision.startswith(commit_in(wanted)):
+        raise PreconditionError(
+            f"{sync.key} waits for an approval of {revision[:7]}, not of {wanted}; look again first"
+        )
+    names = [plain(name) for name in waits.get("objects") or ()]
+    return Approval(revision, names, int(waits.get("total") or len(names)))
 
 
 @dataclass(frozen=True)
@@ -138,6 +176,8 @@ class Rollback:
     says: str
     changing: bool = False
     """An update is under way, which SageMaker cannot cancel."""
+    takes: str = ""
+    """How long a rollout took, for the person who waits for this one."""
 
 
 def rollback(resource: Resource, wanted: str) -> Rollback:
@@ -158,7 +198,7 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
         fits = [entry for entry in kept if (changing or entry.hash != live) and entry.hash not in bad]
         if not fits:
             raise PreconditionError(f"{resource.key} has no other rollout to go back to: {_listed(history.entries)}")
-        return _held(fits[0], serving, changing=changing)
+        return _held(fits[0], serving, history, changing=changing)
     entry = next((one for one in history.entries if str(one.id) == wanted.removeprefix("#")), None)
     if entry is None:
         raise PreconditionError(
@@ -186,7 +226,7 @@ def rollback(resource: Resource, wanted: str) -> Rollback:
         )
     if entry.hash == live and not changing:
         raise PreconditionError(f"rollout {wanted} is what serves already; {_listed(kept, 'kept:')}")
-    return _held(entry, serving, changing=changing)
+    return _held(entry, serving, history, changing=changing)
 
 
 def _acted_on(resource: Resource, wanted: str) -> bool:
@@ -197,12 +237,19 @@ def _acted_on(resource: Resource, wanted: str) -> bool:
     return said == wanted == handled.rollback_to and not rollout.hold
 
 
-def _held(entry: HistoryEntry, serving: HistoryEntry | None, *, changing: bool) -> Rollback:
+def _held(entry: HistoryEntry, serving: HistoryEntry | None, history: History, *, changing: bool) -> Rollback:
     commit = commit_of(entry)[:7]
     subject = f' "{plain(entry.subject, 60)}"' if entry.subject else ""
     text = f"#{entry.id} ({' '.join(filter(None, (commit, plain(entry.author, 30))))}{subject})"
     now = f"; now #{serving.id} serves" if serving else ""
-    return Rollback(str(entry.id), f"to {text}{now}", changing)
+    return Rollback(str(entry.id), f"to {text}{now}", changing, _takes(history))
+
+
+def _takes(history: History) -> str:
+    """By the rollouts that took some time; one that was only found to serve took none."""
+    times = [moment(one.finished_at) - moment(one.started_at) for one in history.succeeded if one.finished_at]
+    took = [time for time in times if time > timedelta(0)]
+    return f"the quickest rollout of this endpoint took {span(min(took))}" if took else ""
 
 
 def _is_kept(resource: Resource, entry: HistoryEntry) -> bool:

@@ -35,6 +35,10 @@ _STYLES = {
 }
 
 
+_BAD = frozenset({"RolledBack", "Failed", "Rejected", "Stopped"})
+"""Why something failed is never cut short."""
+
+
 @dataclass(frozen=True)
 class TraceStep:
     """One effect of a commit, or one commit behind an object: a row of `trace`."""
@@ -142,12 +146,12 @@ def _runs(resource: Resource) -> Iterator[TraceStep]:
     current = runs.current or (Run(str(status[keys.name])) if status.get(keys.name) else None)
     if current:
         result = str(status.get(keys.status) or current.status)
-        detail = str(status.get("additional") or "")
+        detail = current.reason or str(status.get("additional") or status.get("failureReason") or "")
         at, commit = current.started_at or current.requested_at, current.commit or source.commit
         author, subject = (source.author, source.subject) if commit == source.commit else ("", "")
         yield TraceStep(at, commit, name, f"job {current.name}", result, detail, author, subject)
     for run in runs.earlier:
-        yield TraceStep(run.started_at or run.requested_at, run.commit, name, f"job {run.name}", run.status)
+        yield TraceStep(run.started_at or run.requested_at, run.commit, name, f"job {run.name}", run.status, run.reason)
 
 
 def _now(resource: Resource) -> TraceStep:
@@ -231,7 +235,7 @@ def table(steps: Sequence[TraceStep], paint: Paint, *, of_one: bool, wide: bool 
     rows: list[list[str | Cell]] = []
     for step in steps:
         result = Cell(plain(step.result), _STYLES.get(step.result, ""))
-        detail = plain(step.detail, most)
+        detail = plain(step.detail, 400 if step.result in _BAD else most)
         if of_one:
             who = [plain(step.author, 30), plain(step.subject, most)]
             rows.append([step.at, step.commit if wide else step.commit[:7], plain(step.what), result, *who, detail])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,10 @@ from reconciler.core.drift.policy import CORRECTED, STANDS
 from reconciler.core.git.inventory import read
 from reconciler.core.resource import TUNING_JOB_LABEL, Annotation, Key, Resource
 from reconciler.core.sync.spec import owner_id
+from reconciler.core.values import Status
 from reconciler.kinds import CATALOG
-from reconciler.plugins.sagemaker.health import Health, look
-from reconciler.plugins.sagemaker.kinds import SYNC, every_kind, shown
+from reconciler.plugins.sagemaker.health import Health, ObjectHealth, look
+from reconciler.plugins.sagemaker.kinds import HOSTING, SYNC, TUNING, every_kind, shown
 from reconciler.plugins.sagemaker.paint import Paint, ago, plain, revision
 
 
@@ -34,6 +36,8 @@ class Forest:
     children: Mapping[Key, tuple[Resource, ...]] = field(default_factory=dict)
     """Training jobs of tuning jobs."""
     catalog: Catalog = CATALOG
+    places: Mapping[Key, str] = field(default_factory=dict)
+    """Of what failed: file and line in Git."""
 
     @property
     def healthy(self) -> bool:
@@ -50,9 +54,9 @@ def forest(resources: Iterable[Resource], only: Resource | None = None, catalog:
     order = {kind.kind: place for place, kind in enumerate(every_kind(catalog))}
     every = sorted(resources, key=lambda one: (one.namespace, order.get(one.kind, 99), one.name))
     children: dict[Key, tuple[Resource, ...]] = {}
-    parents = {one.key for one in every if one.kind == "HyperparameterTuningJob"}
+    parents = {one.key for one in every if one.kind == TUNING}
     for one in every:
-        parent = Key("HyperparameterTuningJob", one.namespace, one.labels.get(TUNING_JOB_LABEL, ""))
+        parent = Key(TUNING, one.namespace, one.labels.get(TUNING_JOB_LABEL, ""))
         if parent in parents and one.kind == "TrainingJob":
             children[parent] = (*children.get(parent, ()), one)
     spawned = {child.key for found in children.values() for child in found}
@@ -60,13 +64,26 @@ def forest(resources: Iterable[Resource], only: Resource | None = None, catalog:
     objects = [one for one in every if one.kind != SYNC and (one.key not in spawned or one.key == (only and only.key))]
     if only is not None and only.kind != SYNC:
         mine = tuple(one for one in objects if one.key == only.key)
-        return Forest((Branch(None, mine),), children, catalog)
+        return Forest((Branch(None, mine),), children, catalog, _places(every))
     branches = [_branch(sync, objects) for sync in syncs if only is None or sync.key == only.key]
     in_a_branch = {one.key for sync in syncs for one in _branch(sync, objects).objects}
     free = tuple(one for one in objects if one.key not in in_a_branch)
     if only is None and free:
         branches.append(Branch(None, free))
-    return Forest(tuple(branches), children, catalog)
+    return Forest(tuple(branches), children, catalog, _places(every))
+
+
+def _places(resources: Iterable[Resource]) -> dict[Key, str]:
+    """As the syncs know them; their objects are in the namespace that the inventory names."""
+    found: dict[Key, str] = {}
+    for sync in resources:
+        held = read(sync.status.get("inventory") or ()) if sync.kind == SYNC else {}
+        where = {(key.kind, key.name): key for key in held}
+        for one in (sync.status.get("failing") or ()) if held else ():
+            key = where.get((str(one.get("kind")), str(one.get("name"))))
+            if key is not None and one.get("path"):
+                found[key] = f"{plain(one['path'])}:{one['line']}" if one.get("line") else plain(one["path"])
+    return found
 
 
 def namespaces(syncs: Iterable[Resource]) -> set[str]:
@@ -93,6 +110,10 @@ class TreeStyle:
     wide: bool = False
     namespaced: bool = False
     """Name the namespaces: more than one is shown."""
+    failures_first: bool = False
+    """Where the lines below may not be seen."""
+    unfolded: bool = False
+    """Every training job of a tuning job has lines of its own."""
 
 
 def text(found: Forest, how: TreeStyle) -> list[str]:
@@ -103,17 +124,47 @@ def text(found: Forest, how: TreeStyle) -> list[str]:
             lines += _sync_lines(branch.sync, how)
         elif len(found.branches) > 1:
             lines.append(how.paint("Not from a GitSync", "dim"))
-        below = [_object_lines(one, how, found.catalog, found.children.get(one.key, ())) for one in branch.objects]
-        below += [
-            [f"{how.paint.mark('bad')} {_titled(key, how)}   Missing   in the inventory, not in the cluster"]
-            for key in branch.missing
-        ]
-        below += [
-            _rejected_lines(one, how) for one in (branch.sync.status if branch.sync else {}).get("rejected") or ()
-        ]
+        below = _below(branch, found, how)
         bare = branch.sync is None and len(found.branches) == 1
         lines += [line for block in below for line in block] if bare else _grown(below, how.paint)
     return lines
+
+
+def _below(branch: Branch, found: Forest, how: TreeStyle) -> list[list[str]]:
+    """A block of lines for each object, for what is missing and for what was rejected."""
+    objects = [(look(one).health, _object_lines(one, how, found)) for one in branch.objects]
+    missing = [
+        [f"{how.paint.mark('bad')} {_titled(key, how)}   Missing   in the inventory, not in the cluster"]
+        for key in branch.missing
+    ]
+    rejected = [_rejected_lines(one, how) for one in (branch.sync.status if branch.sync else {}).get("rejected") or ()]
+    if not how.failures_first:
+        return [*(lines for _, lines in objects), *missing, *rejected]
+    objects.sort(key=lambda one: _URGENT.get(one[0], len(_URGENT)))
+    bad = sum(health is Health.BAD for health, _ in objects)
+    lines = [lines for _, lines in objects]
+    return [*lines[:bad], *missing, *rejected, *lines[bad:]]
+
+
+_URGENT = {Health.BAD: 0, Health.UNKNOWN: 1, Health.BUSY: 2}
+
+
+def failed(found: Forest) -> Forest:
+    """Only what has trouble: objects that failed, wait for a person or were never looked at, with their syncs."""
+    branches = []
+    for branch in found.branches:
+        objects = tuple(
+            one for one in branch.objects if _in_trouble(one) or any(map(_in_trouble, found.children.get(one.key, ())))
+        )
+        sync = branch.sync
+        rejected = bool(sync and sync.status.get("rejected"))
+        if objects or branch.missing or rejected or (sync is not None and _in_trouble(sync)):
+            branches.append(replace(branch, objects=objects))
+    return replace(found, branches=tuple(branches))
+
+
+def _in_trouble(resource: Resource) -> bool:
+    return look(resource).health in (Health.BAD, Health.UNKNOWN) or bool(gone(resource))
 
 
 def _grown(blocks: Sequence[Sequence[str]], paint: Paint) -> Iterator[str]:
@@ -134,16 +185,24 @@ def _sync_lines(sync: Resource, how: TreeStyle) -> list[str]:
     where = f"{plain(repo.get('url'))} {plain(repo.get('path'))}".strip()
     lines = ["   ".join(filter(None, parts)), *_indented([where], paint)]
     counts = status.get("objects") or {}
-    words = [f"{counts[key]} {key}" for key in ("ready", "failed", "drifted", "rejected") if counts.get(key)]
+    words = [f"{counts[key]} {key}" for key in ("ready", "failed", "waiting", "drifted", "rejected") if counts.get(key)]
     if counts.get("total"):
         lines += _indented([f"{counts['total']} objects: {', '.join(words) or 'none ready'}"], paint)
-    return lines + _said(seen.health, seen.message, how)
+    return lines + _said(seen.health, seen.message, how) + _indented(_unpruned(status), paint)
+
+
+def _unpruned(status: Status) -> list[str]:
+    """What an approval would delete, by name."""
+    waits = status.get("pruneApproval") or {}
+    names = [plain(name) for name in waits.get("objects") or ()]
+    more = int(waits.get("total") or 0) - len(names)
+    return [f"would be deleted: {name}" for name in names] + ([f"... and {more} more"] if more > 0 else [])
 
 
 _DRIFT = {STANDS: "busy", CORRECTED: "good"}
 
 
-def _object_lines(resource: Resource, how: TreeStyle, catalog: Catalog, children: Sequence[Resource] = ()) -> list[str]:
+def _object_lines(resource: Resource, how: TreeStyle, trees: Forest) -> list[str]:
     seen, paint, source = look(resource), how.paint, resource.status.get("source") or {}
     commit = str(source.get("shortRevision") or "")
     drift = str((resource.status.get("drift") or {}).get("state") or "")
@@ -154,13 +213,54 @@ def _object_lines(resource: Resource, how: TreeStyle, catalog: Catalog, children
         parts += [plain(source.get("author")), f'"{plain(source.get("subject"), 60)}"']
     if how.wide:
         parts.append(ago(resource.metadata.get("creationTimestamp"), how.now).replace(" ago", " old"))
-    lines = ["   ".join(filter(None, parts)), *_said(seen.health, seen.message, how)]
+    lines = ["   ".join(filter(None, parts)), *_said(seen.health, _placed(resource, seen, trees.places), how)]
     found = [
         "   ".join(filter(None, (f"{one.type} {plain(one.name)}", plain(one.status), plain(one.detail))))
-        for one in shown(resource, catalog)
+        for one in shown(resource, trees.catalog)
     ]
-    blocks = [[line] for line in found] + [_object_lines(child, how, catalog) for child in children]
+    found += [paint(f"{type_} {name}   gone: {_NOT_PATCHED}", "bad") for type_, name in gone(resource)]
+    blocks = [[line] for line in found] + _children_lines(trees.children.get(resource.key, ()), how, trees)
     return lines + list(_grown(blocks, paint))
+
+
+_NOT_PATCHED = "the endpoint serves on, but SageMaker can neither patch nor scale nor restart it"
+
+
+def gone(resource: Resource) -> list[tuple[str, str]]:
+    """What a live endpoint needs and SageMaker has no more, as (type, name): its model, its configuration."""
+    if resource.kind != HOSTING or resource.status.get("endpointStatus") in (None, "", "Failed"):
+        return []
+    differences = (resource.status.get("drift") or {}).get("differences") or ()
+    found = []
+    for one in differences:
+        path = str(one.get("path") or "")
+        type_ = "Model" if "/models/" in path else "EndpointConfig" if "endpointConfig" in path else ""
+        if type_ and one.get("plane") == "sagemaker" and one.get("live") == "(deleted)":
+            found.append((type_, plain(one.get("desired"))))
+    return found
+
+
+def _children_lines(children: Sequence[Resource], how: TreeStyle, trees: Forest) -> list[list[str]]:
+    """Of many training jobs those that failed, and how many the others are."""
+    if how.unfolded or how.wide or len(children) <= _UNFOLDED:
+        return [_object_lines(child, how, trees) for child in children]
+    failing = [child for child in children if _in_trouble(child)]
+    counts = Counter(look(child).reason for child in children)
+    words = ", ".join(f"{count} {plain(reason)}" for reason, count in sorted(counts.items()))
+    folded = f"{len(children)} training jobs: {words}   (-o wide shows all)"
+    return [[folded], *(_object_lines(child, how, trees) for child in failing[:_UNFOLDED])]
+
+
+_UNFOLDED = 3
+"""So many training jobs of a tuning job are shown one by one."""
+
+
+def _placed(resource: Resource, seen: ObjectHealth, places: Mapping[Key, str]) -> str:
+    """The message of what failed, with the place in Git where it is mended."""
+    if seen.health is not Health.BAD:
+        return seen.message
+    place = places.get(resource.key) or plain(resource.annotations.get(Annotation.PATH))
+    return ": ".join(filter(None, (place, seen.message)))
 
 
 def _rejected_lines(found: Mapping[str, Any], how: TreeStyle) -> list[str]:
@@ -219,6 +319,7 @@ def record(resource: Resource, catalog: Catalog = CATALOG, children: Sequence[Re
         "sageMaker": [
             {key: value for key, value in one._asdict().items() if value} for one in shown(resource, catalog)
         ],
+        "gone": [{"type": type_, "name": name} for type_, name in gone(resource)],
         "trainingJobs": [record(child, catalog) for child in children],
     }
     return {key: value for key, value in members.items() if value not in (None, "", [])}

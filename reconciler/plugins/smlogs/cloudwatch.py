@@ -23,6 +23,7 @@ from reconciler.core.errors import (
     TerminalError,
     ThrottledError,
     TransientError,
+    UnknownRefusalError,
 )
 from reconciler.plugins.smlogs.kinds import Query
 from reconciler.plugins.smlogs.lines import LogEvent
@@ -131,6 +132,6 @@ def _translated(error: Exception, group: str) -> ReconcileError:
             return DeniedError(f"{problem}. Your own AWS credentials need the right logs:FilterLogEvents on {group}")
         case ThrottledError() | TransientError():
             return problem
-        case TerminalError():
+        case TerminalError() | UnknownRefusalError():
             return TerminalError(f"CloudWatch Logs refused to read {group}: {problem}")
     return problem

@@ -41,11 +41,11 @@ KIND is one of:
   ProcessingJob            streams <job>/<host>-<time>
   HyperparameterTuningJob  all its training jobs, new ones as they start; -p 003 shows the third
   HostingDeployment        the endpoint's variants; -p main shows the variant main
-Capitals do not matter, plurals and KIND/NAME do as well.
+Capitals do not matter, plurals and KIND NAME do as well; a name that is taken once needs no KIND.
 
 \b
 Examples:
-  kubectl smlogs TrainingJob xgboost-mnist                       everything it has logged
+  kubectl smlogs xgboost-mnist                                   everything it has logged
   kubectl smlogs TrainingJob xgboost-mnist -f                    and on, until the job is over
   kubectl smlogs trainingjob xgboost-mnist -p algo-2             the second instance alone
   kubectl smlogs HyperparameterTuningJob/search -f --tail 20     the last 20 lines, then what comes
@@ -57,7 +57,7 @@ own AWS credentials, which need logs:FilterLogEvents. Notes go to stderr, so std
 
 Exit codes: 0 done, 1 an error, 2 wrong usage, 130 Ctrl-C.""",
 )
-@click.argument("target", metavar="KIND NAME", nargs=-1)
+@click.argument("target", metavar="NAME | KIND/NAME", nargs=-1)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job is over (an endpoint: until it is deleted).")
 @click.option(
     "-p",
@@ -96,7 +96,7 @@ def smlogs(
     **connection: Any,
 ) -> None:
     """Show the CloudWatch logs of a SageMaker job or endpoint by the name of its Kubernetes resource."""
-    kind, name = _wanted(target)
+    words = _words(target)
     if poll_interval <= timedelta():
         raise click.BadParameter("must be longer than nothing", param_hint="--poll-interval")
     flags = ConnectionFlags.taken_from(connection)
@@ -106,6 +106,7 @@ def smlogs(
     from reconciler.plugins.smlogs.follow import Following, LogReading  # noqa: PLC0415
     from reconciler.plugins.smlogs.resources import Resources  # noqa: PLC0415
 
+    kind, name = words if isinstance(words, tuple) else (_kind_of(words, flags), words)
     resources = Resources(kind, flags)
     line = (json_line if output == "json" else text_line)(hide_stream=hide_log_stream_name)
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal of few characters is no error
@@ -139,6 +140,39 @@ def smlogs(
 
 def _because(seen: Subject) -> str:
     return f", {seen.hopeless}" if seen.hopeless else ""
+
+
+def _kind_of(name: str, flags: ConnectionFlags) -> LogKind:
+    """The one kind with logs that has an object of this name."""
+    from reconciler.core.errors import DeniedError, PreconditionError  # noqa: PLC0415
+    from reconciler.plugins.smlogs.resources import Resources  # noqa: PLC0415
+
+    found: list[LogKind] = []
+    problems: list[Exception] = []
+    where = ""
+    for kind in KINDS:
+        resources = Resources(kind, flags)
+        where = resources.namespace
+        try:
+            found += [kind] if resources.find(name) is not None else []
+        except (DeniedError, PreconditionError) as error:
+            problems.append(error)
+    if len(problems) == len(KINDS):
+        raise problems[0]
+    if not found:
+        kinds = ", ".join(one.kind for one in KINDS)
+        raise PreconditionError(f'nothing with logs is called "{name}" in namespace {where}; there are {kinds}')
+    if len(found) > 1:
+        several = ", ".join(f"{one.kind.lower()}/{name}" for one in found)
+        raise PreconditionError(f'"{name}" names several objects; say which: {several}')
+    return found[0]
+
+
+def _words(target: tuple[str, ...]) -> tuple[LogKind, str] | str:
+    """KIND NAME or KIND/NAME; a name alone, whose kind the cluster knows."""
+    if len(target) == 1 and "/" not in target[0] and kind_named(target[0]) is None:
+        return target[0]
+    return _wanted(target)
 
 
 def _wanted(target: tuple[str, ...]) -> tuple[LogKind, str]:

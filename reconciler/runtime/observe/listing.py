@@ -162,7 +162,7 @@ class Listing(Sweep):
         under = self._under
         if under is None:
             return set()
-        page, under.token = answer[self.remote.list_key], answer.get("NextToken")
+        page, under.token = self.remote.summaries(answer), answer.get("NextToken")
         under.pages += 1
         self.pages += 1
         woken: set[Key] = set()

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from reconciler.core.aws.remote import RemoteKinds
+from reconciler.core.aws.remote import RemoteKinds, listed, whole
 from reconciler.core.aws.wakeups import Hint
 from reconciler.core.decision import Call, Watch
-from reconciler.core.errors import DeniedError, NotFoundError, RateLimitedError
+from reconciler.core.errors import DeniedError, NotFoundError, OldLookError, RateLimitedError
 from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
@@ -25,12 +25,14 @@ from reconciler.core.values import Answer, Json, Params
 from reconciler.runtime.observe.listing import Listing
 from reconciler.runtime.observe.sweep import Paces
 from reconciler.runtime.observe.sweeper import Sweeper
-from reconciler.runtime.observe.tag_book import TagBook
+from reconciler.runtime.observe.tag_book import TAG, TagBook
 
 __all__ = ["Aws", "Observer", "Paces", "SweepFreshness", "TenantView"]
 
 _PAGE = 100
 _UNFINISHED_S = 120.0
+_REPLICAS_AGREE_S = 120.0
+"""An answer that is older than one of so long ago is believed: it is no late read any more."""
 _TUNING_JOB = "HyperParameterTuningJob"
 _TAGS = "Tags"
 """What `freshness` calls the sweeps of tags."""
@@ -212,6 +214,9 @@ class Observer:
         except NotFoundError:
             found = None
         with self._lock:
+            before = listing.details.get(name)
+            if before is not None and found is not None and _is_older(found, before) and age_s < _REPLICAS_AGREE_S:
+                raise OldLookError(f"{listing.remote.describe} {name}: an older state than was shown before")
             listing.described(name, found)
         return found
 
@@ -254,7 +259,7 @@ class Observer:
                 with self._lock:
                     self._unfinished[asked] = _Unfinished(begun.until, found, params)
                 raise
-            found += answer.get(key) or ()
+            found += listed(operation, answer, key)
             if not answer.get("NextToken"):
                 return found
             params = {**params, "NextToken": answer["NextToken"]}
@@ -265,10 +270,11 @@ class Observer:
         asked_at = self._clock.monotonic()
         try:
             if ":application-autoscaling:" in arn:
-                return dict(self._aws.read(tenant, "ListTagsForResource", {"ResourceARN": arn}).get("Tags") or {})
+                answer = self._aws.read(tenant, "ListTagsForResource", {"ResourceARN": arn})
+                return dict(whole("ListTagsForResource", answer, ("Tags",))["Tags"])
             while True:
                 answer = self._aws.read(tenant, "ListTags", params)
-                found |= {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or ()}
+                found |= {tag["Key"]: tag["Value"] for tag in listed("ListTags", answer, "Tags", TAG)}
                 if not answer.get("NextToken"):
                     break
                 params = {"ResourceArn": arn, "NextToken": answer["NextToken"]}
@@ -327,6 +333,14 @@ class Observer:
             )
         books = self._tags.values()
         yield _TAGS, SweepFreshness(0, 0, None, sum(book.sweeps for book in books), sum(book.pages for book in books))
+
+
+def _is_older(found: Answer, before: Answer) -> bool:
+    """Of two descriptions of the same object. Summaries are not compared: nobody knows that their times agree (SM-67)."""
+    if found.get("CreationTime") != before.get("CreationTime"):
+        return False
+    one, other = found.get("LastModifiedTime"), before.get("LastModifiedTime")
+    return isinstance(one, datetime) and isinstance(other, datetime) and one < other
 
 
 @dataclass(frozen=True)

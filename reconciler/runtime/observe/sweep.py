@@ -44,6 +44,8 @@ class Sweep(ABC):
         """After a failure, and while the limiter holds back, nothing is asked before this second."""
         self.turn = 0
         """When it was served last, in the sweeper's count."""
+        self.fault = ""
+        """The reason of the failure that was logged last; empty while it works."""
         self.sweeps = 0
         self.pages = 0
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from reconciler.core.errors import RateLimitedError, ReconcileError
+from reconciler.core.errors import RateLimitedError, ReconcileError, ThrottledError
 from reconciler.core.health import Loop
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
@@ -131,10 +131,12 @@ class Sweeper:
             answer = self._aws.read(lane.tenant, ask.operation, ask.params)
             with self._changed:
                 woken |= sweep.take(answer, asked_at)
+            self._log_once(sweep, ask.operation, None)
         except RateLimitedError as error:
             with self._changed:
                 sweep.postpone(error.retry_after_s)
         except ReconcileError as error:
+            self._log_once(sweep, ask.operation, error)
             with self._changed:
                 woken |= sweep.fail(error)
         except Exception as error:
@@ -147,3 +149,13 @@ class Sweeper:
                 self._changed.notify()
         for key in woken:
             self._wake(key)
+
+    def _log_once(self, sweep: Sweep, operation: str, error: ReconcileError | None) -> None:
+        """Once when it begins to fail in a way, and once when it works again."""
+        if isinstance(error, ThrottledError):
+            return  # normal: the limiter learns from it
+        if error is None and sweep.fault:
+            log.info("%s works again", operation)
+        elif error is not None and sweep.fault != error.reason:
+            log.warning("%s does not work, nothing is concluded from it: %s", operation, error)
+        sweep.fault = error.reason if error else ""

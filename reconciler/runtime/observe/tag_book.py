@@ -6,24 +6,35 @@ missing: it was untagged, or it is gone, or the index is late; the kind confirms
 
 Tags are never a reason to stop: a failing sweep backs off, concludes nothing and raises nowhere. Application Auto
 Scaling's targets are not asked for: a type that the API does not serve would make it refuse the whole page.
+
+Of some of SageMaker's types it is only believed that the API serves them (SM-71). Where it refuses the types, everything of
+SageMaker's is asked for instead; a type of which then nothing is shown is one whose tags nobody knows, and that is said.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reconciler.core.aws.remote import RemoteKey, RemoteKinds, remote_key
+from reconciler.core.aws.remote import RemoteKey, RemoteKinds, listed, remote_key
 from reconciler.core.decision import Call
-from reconciler.core.errors import DeniedError, ReconcileError
+from reconciler.core.errors import DeniedError, ReconcileError, TerminalError, UnknownRefusalError
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.ports import Clock
 from reconciler.core.resource import Key
 from reconciler.runtime.observe.sweep import Paces, PageRequest, Sweep, jitter
 
+log = logging.getLogger(__name__)
+
+TAG = ("Key", "Value")
+"""Members of each tag in an answer."""
 _OPERATION = "GetResources"
+_LASTING = (DeniedError, TerminalError, UnknownRefusalError)
+"""What another try soon will not change."""
+_EVERY_TYPE = "sagemaker"
 _PAGE = 100
 _FIRST_S = 15.0
 """After a start everything is watched within seconds; a sweep begun earlier says nothing about most of it."""
@@ -57,6 +68,10 @@ class TagBook(Sweep):
         super().__init__(clock, paces, rate)
         self._remotes = remotes
         self.denied = False
+        """Whether tags of something that is watched cannot be read in bulk: no right, or the API does not show its type."""
+        self._by_type = True
+        self._unshown: frozenset[str] = frozenset()
+        """Types that the API was never seen to show, once it had refused to be asked by type."""
         self._tagged: dict[RemoteKey, _Tagged] = {}
         self._at = 0.0
         self._under: _TagsUnderWay | None = None
@@ -95,11 +110,15 @@ class TagBook(Sweep):
 
     def known(self, arn: str) -> Mapping[str, str] | None:
         tagged = self._found(arn)
-        return tagged.tags if tagged else None
+        return tagged.tags if tagged and not self._is_unshown(arn) else None
 
     def missing(self, arn: str) -> bool:
         tagged = self._found(arn)
-        return tagged is not None and tagged.unseen and tagged.tags is None
+        return tagged is not None and tagged.unseen and tagged.tags is None and not self._is_unshown(arn)
+
+    def _is_unshown(self, arn: str) -> bool:
+        named = self._remotes.named_by(arn)
+        return named is not None and named.remote in self._unshown
 
     def seen_at(self, remote: str, name: str) -> datetime | None:
         tagged = self._tagged.get(remote_key(remote, name))
@@ -118,7 +137,8 @@ class TagBook(Sweep):
 
     def next_page(self) -> PageRequest:
         if self._under is None:
-            types = sorted({f"sagemaker:{self._remotes[each.remote].arn_type}" for each in self._tagged})
+            types = sorted({f"{_EVERY_TYPE}:{self._remotes[each.remote].arn_type}" for each in self._tagged})
+            types = types if self._by_type else [_EVERY_TYPE]
             self._under = _TagsUnderWay(self._clock.monotonic(), types)
         params: dict[str, Any] = {
             "ResourcesPerPage": _PAGE,
@@ -135,13 +155,12 @@ class TagBook(Sweep):
         under.pages += 1
         self.pages += 1
         woken: set[Key] = set()
-        for shown in answer.get("ResourceTagMappingList") or ():
+        for shown in listed(_OPERATION, answer, "ResourceTagMappingList", ("ResourceARN",)):
             named = self._remotes.named_by(shown["ResourceARN"])
             if named is not None:
                 under.seen.add(named)
-                woken |= self._with_tags(
-                    named, {tag["Key"]: tag["Value"] for tag in shown.get("Tags") or ()}, under.began
-                )
+                tags = listed(_OPERATION, {"Tags": [], **shown}, "Tags", TAG)
+                woken |= self._with_tags(named, {tag["Key"]: tag["Value"] for tag in tags}, under.began)
         under.token = answer.get("PaginationToken") or ""
         return woken if under.token else woken | self._end(under)
 
@@ -157,10 +176,10 @@ class TagBook(Sweep):
         self._under = None
         self.sweeps += 1
         self._failures = 0
-        self.denied = False
+        woken = self._count_unshown(under)
+        self.denied = bool(self._unshown)
         pace = self._paces.tags_s * jitter(0.1)
         self._at = self._clock.monotonic() + self._interval(_OPERATION, under.pages, pace)
-        woken: set[Key] = set()
         for named, tagged in self._tagged.items():
             if named in under.seen or tagged.since > under.began or tagged.unseen:
                 continue  # never shown, it is asked about once: by then a read of its own has shown what there is
@@ -168,9 +187,25 @@ class TagBook(Sweep):
             woken |= set(tagged.keys)
         return woken
 
+    def _count_unshown(self, under: _TagsUnderWay) -> set[Key]:
+        """Where everything was asked for, a type of which nothing was shown, though some of it is long watched, is not served."""
+        if self._by_type:
+            return set()
+        settled = {named.remote for named, tagged in self._tagged.items() if tagged.since <= under.began}
+        before, self._unshown = self._unshown, frozenset(settled - {named.remote for named in under.seen})
+        if unshown := self._unshown - before:
+            names = ", ".join(sorted(unshown))
+            log.warning("the tagging API does not show %s: drift of their tags is unknown", names)
+        changed = self._unshown ^ before
+        return {key for named, tagged in self._tagged.items() if named.remote in changed for key in tagged.keys}
+
     def fail(self, error: ReconcileError) -> set[Key]:
         self._under = None
-        if not isinstance(error, DeniedError):
+        if self._by_type and isinstance(error, (TerminalError, UnknownRefusalError)):
+            self._by_type = False
+            log.warning("the tagging API refused one of the types, all of SageMaker's are asked for instead: %s", error)
+            return set()
+        if not isinstance(error, _LASTING):
             self._back_off(error)
             return set()
         self._back_off(error, _DENIED_BACKOFF_MAX_S)

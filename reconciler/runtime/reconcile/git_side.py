@@ -4,6 +4,7 @@
     edited, mode Warn or Ignore          act, and in Warn report what differs
     edited, mode Correct                 wait a moment: the sync reverts the edit
     ... and still there after that       blocked: act on nothing of it, and the object says why
+    Git was not read since the start     look and decide, and send nothing: the spec, and status, may be older than what serves
 
 Answered from memory alone: claims, the informers' cache and the object's own status. Writes nothing.
 """
@@ -16,7 +17,8 @@ from typing import Generic, Protocol, TypeVar
 
 from reconciler.core.conditions import READY, find
 from reconciler.core.decision import Difference, Refusal
-from reconciler.core.drift.git_drift import GitDrift, Reverted, remembered
+from reconciler.core.drift.edits import Author, author
+from reconciler.core.drift.git_drift import GitDrift, Reverted, editor, remembered
 from reconciler.core.drift.policy import DriftMode, Policy, not_acted_on
 from reconciler.core.git.applied import Wanted
 from reconciler.core.ports import Cache, Clock
@@ -27,6 +29,10 @@ from reconciler.core.sync.spec import owner_id
 
 _PATIENCE = timedelta(seconds=10)
 """An edit in the cluster is reverted within a second as a rule; later than this the object says that it is not."""
+
+
+_STARTING = timedelta(seconds=30)
+"""Git is read within seconds of a start as a rule; later than this the object says that it is waited for."""
 
 
 class Claim(Protocol):
@@ -48,6 +54,10 @@ class Claim(Protocol):
     def wanted(self) -> Wanted | None: ...
     @property
     def frozen(self) -> str: ...
+    @property
+    def in_git(self) -> bool: ...
+    @property
+    def read(self) -> bool: ...
 
 
 ClaimT = TypeVar("ClaimT", bound=Claim)
@@ -69,8 +79,20 @@ class Claims(Protocol[ClaimT]):
     def uncounted_reverts(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """Edits of the last hour that the sync reverted and the object's status does not count yet."""
 
+    def await_read(self, key: Key) -> None:
+        """Wake the object once Git was read: something waits to be sent for it."""
+
     def report_edit(self, key: Key) -> None:
         """Wake the sync that owns the object; harmless when it knows of the edit already."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Git was not read since the process started: nothing is sent for the object until it was (D-5.18)."""
+
+    refusal: Refusal
+    unsaid: timedelta | None
+    """For so long nothing is said of it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,9 @@ class GitVerdict:
     """Why nothing of the spec is acted on."""
     wanted: Wanted | None = None
     """What Git holds, where that is known."""
+    unread: Unread | None = None
+    in_git: bool = False
+    """Whether Git holds the object, as far as it is known."""
 
 
 class GitSide(Generic[ClaimT]):
@@ -95,22 +120,44 @@ class GitSide(Generic[ClaimT]):
         self._clock = clock
         self._edited: dict[Key, float] = {}
         """Since when an object is seen to be edited, by the monotonic clock. One key is never in two workers."""
+        self._unread: dict[Key, float] = {}
+        """Since when something waits to be sent for an object, likewise."""
 
     def forget(self, key: Key) -> None:
         self._edited.pop(key, None)
+        self._unread.pop(key, None)
+
+    def await_read(self, key: Key) -> None:
+        """Something is to be sent for an object whose `GitVerdict` is `unread`."""
+        self._unread.setdefault(key, self._clock.monotonic())
+        self._claims.await_read(key)
 
     def verdict(self, resource: Resource, now: datetime) -> GitVerdict:
         claim = self._claims.claim(resource.key)
         git = self._plane(resource, claim, now)
         policy = _policy(resource, claim, git, now)
         on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
+        unread = self._unread_by(resource.key, claim)
+        in_git = claim is not None and claim.in_git
         if claim is None or resource.deleting or not self._is_edited(resource, claim):
-            self.forget(resource.key)
-            return GitVerdict(git, policy, on_change)
+            self._edited.pop(resource.key, None)
+            return GitVerdict(git, policy, on_change, unread=unread, in_git=in_git)
         self._claims.report_edit(resource.key)
         if wait := self._wait(resource, git, policy):
             return GitVerdict(git, policy, on_change, reverting=wait)
-        return GitVerdict(git, policy, on_change, blocked=self._blocked(git, policy, claim), wanted=claim.wanted)
+        blocked = self._blocked(git, policy, claim)
+        return GitVerdict(git, policy, on_change, blocked=blocked, wanted=claim.wanted, unread=unread)
+
+    def _unread_by(self, key: Key, claim: ClaimT | None) -> Unread | None:
+        if claim is None or claim.read:
+            self._unread.pop(key, None)
+            return None
+        since = self._unread.get(key)
+        left = _STARTING - timedelta(seconds=self._clock.monotonic() - since) if since is not None else _STARTING
+        trouble = self._trouble(claim)
+        what = f"GitSync {owner_id(claim.sync)} did not read Git since the controller started, so nothing is sent"
+        message = f"{what}: {trouble}" if trouble else f"{what} yet"
+        return Unread(Refusal("GitNotRead", message), left if left > timedelta(0) else None)
 
     def _is_edited(self, resource: Resource, claim: ClaimT) -> bool:
         return claim.mode is DriftMode.CORRECT and self._claims.live_hash(resource, claim) != claim.hash
@@ -121,7 +168,11 @@ class GitSide(Generic[ClaimT]):
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
             edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
-        return GitDrift(edits, self._claims.uncounted_reverts(resource.key, now))
+        reverts = self._claims.uncounted_reverts(resource.key, now)
+        if claim.mode is DriftMode.CORRECT or not claim.in_git or self._claims.live_hash(resource, claim) == claim.hash:
+            return GitDrift(edits, reverts)
+        by = editor(edits) or author(resource.metadata.get("managedFields") or (), "/spec") or Author("somebody")
+        return GitDrift(edits, reverts, by, claim.wanted.written if claim.wanted else None)
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()
@@ -133,10 +184,13 @@ class GitSide(Generic[ClaimT]):
         return left if left > timedelta(0) else None
 
     def _blocked(self, git: GitDrift, policy: Policy, claim: Claim) -> Refusal:
+        return Refusal(*not_acted_on(git, policy, owner_id(claim.sync), self._trouble(claim)))
+
+    def _trouble(self, claim: Claim) -> str:
+        """What keeps the sync from its work, in its own words."""
         sync = self._cache.get(claim.sync)
         ready = find((sync.status.get("conditions") or ()) if sync else (), READY)
-        trouble = f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
-        return Refusal(*not_acted_on(git, policy, owner_id(claim.sync), trouble))
+        return f"{ready['reason']}: {ready['message']}" if ready and ready["status"] != "True" else ""
 
 
 def _policy(resource: Resource, claim: Claim | None, git: GitDrift, now: datetime) -> Policy:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from reconciler.core.conditions import moment
 from reconciler.core.decision import Phase, Refusal
+from reconciler.core.drift.edits import written_by
 from reconciler.core.errors import TerminalError
 from reconciler.core.findings import foreign_arns
 from reconciler.core.kind import Kind, Pass
+from reconciler.core.pointers import child
 from reconciler.core.records.record import unreadable
 from reconciler.core.resource import FINALIZER, Annotation, Resource
 from reconciler.core.schema.shapes import Structure
@@ -24,6 +27,8 @@ from reconciler.runtime.reconcile.git_side import GitVerdict
 from reconciler.runtime.reconcile.outcome import Next
 
 _PARENT_LOOK = timedelta(seconds=10)
+_MEANT_FOR = timedelta(hours=1)
+"""How long `deletion-policy: delete` on a live object says that its deletion is meant."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,33 @@ def retained(case: Case, endings: Endings) -> Next | None:
     return endings.release(resource)
 
 
+def comes_back(case: Case, endings: Endings) -> Next | None:
+    """A protected object was deleted, and the sync applied it again: it goes on from what the deleted one knew."""
+    return endings.hand_on(case.resource) if case.kind.protected and not case.resource.status else None
+
+
+def protected(case: Case, endings: Endings) -> Next | None:
+    """Git still holds it: what serves is not torn down for a `kubectl delete` (D-9.9). The object goes and comes back, which
+    waits where nobody could apply it again.
+    """
+    resource = case.resource
+    if not (case.kind.protected and resource.deleting and case.git.in_git) or _meant(resource):
+        return None
+    frozen = case.git.policy.frozen or (case.git.unread.refusal.message if case.git.unread else "")
+    return endings.refuse_deletion(resource, frozen, case.now)
+
+
+def _meant(resource: Resource) -> bool:
+    """Whether somebody wrote `deletion-policy: delete` on the live object within the hour before it was deleted, or since."""
+    if resource.annotations.get(Annotation.DELETION_POLICY) != "delete":
+        return False
+    who = written_by(
+        resource.metadata.get("managedFields") or (), child("/metadata/annotations", Annotation.DELETION_POLICY)
+    )
+    since = moment(str(resource.metadata["deletionTimestamp"])) - _MEANT_FOR
+    return who is not None and bool(who.at) and moment(who.at) >= since
+
+
 def edit_is_being_reverted(case: Case, _endings: Endings) -> Next | None:
     return Next(after=case.git.reverting) if case.git.reverting else None
 
@@ -89,6 +121,8 @@ GUARDS: Sequence[Guard] = (
     already_released,
     suspended,
     retained,
+    protected,
+    comes_back,
     edit_is_being_reverted,
 )
 
@@ -97,7 +131,9 @@ def unreadable_status(this: Pass) -> TerminalError | None:
     """Status is the memory of what was made and sent. Where part of it cannot be read nothing is decided: what is not remembered
     would be made again, sent again, or deleted as nobody's.
     """
-    found = next(iter(unreadable(this.kind.schema.status, this.past)), None)
+    # Conditions remember nothing, and are written anew.
+    remembered = {key: item for key, item in this.past.items() if key != "conditions"}
+    found = next(iter(unreadable(this.kind.schema.status, remembered)), None)
     if found is None:
         return None
     name = f"{this.kind.name.lower()} {this.resource.key.name} -n {this.resource.key.namespace}"

@@ -15,16 +15,15 @@ from reconciler.core.errors import (
     ReconcileError,
     TerminalError,
     ThrottledError,
+    UnknownRefusalError,
 )
 from reconciler.core.kind import Kind, Observed, Pass
 from reconciler.core.status import kept
 from reconciler.core.values import Status
-from reconciler.runtime.reconcile.past import is_new
+from reconciler.runtime.reconcile.past import TERMINAL_LOOK, is_new
 
 SLOW_LOOK = timedelta(minutes=1)
 """At what waits for a person who acts outside the spec."""
-TERMINAL_LOOK = timedelta(minutes=10)
-"""At what was refused for good: reads go on, nothing is sent."""
 _CREDENTIALS_LOOK = timedelta(seconds=30)
 """The account is paused and probed for all of its objects at once; asking more often only costs time."""
 
@@ -57,6 +56,7 @@ _MEANINGS: tuple[tuple[type[ReconcileError], Meaning], ...] = (
     (QuotaError, Meaning(Phase.WAITING, SLOW_LOOK, "the owner of the AWS account")),
     (DependencyError, Meaning(Phase.WAITING)),  # made moments ago, it appears by itself
     (PreconditionError, Meaning(Phase.WAITING, SLOW_LOOK, "whoever owns the role or bucket")),
+    (UnknownRefusalError, Meaning(Phase.WAITING, acts="nobody knows")),  # ever later, up to an hour: core/refusals
     (ReconcileError, Meaning(Phase.WAITING)),
 )
 

@@ -5,6 +5,10 @@ Pure. Called by the worker, which writes these records down.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
 from reconciler.core.conditions import HEALTHY, READY, find
 from reconciler.core.decision import Decision, Phase, Refusal
 from reconciler.core.drift.policy import HELD
@@ -12,9 +16,12 @@ from reconciler.core.errors import RateLimitedError, ReconcileError
 from reconciler.core.kind import Pass
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Handled, RefusedRequest
+from reconciler.core.refusals import due_in
 from reconciler.core.resource import Annotation, Resource
 from reconciler.core.values import Status
 
+TERMINAL_LOOK = timedelta(minutes=10)
+"""At what was refused for good: reads go on, nothing is sent."""
 _ONCE = {"retry": Annotation.RETRY, "rollbackTo": Annotation.ROLLBACK_TO}
 """What `Pass.tokens` calls the tokens that act once."""
 
@@ -46,20 +53,42 @@ def _acted_on(resource: Resource) -> dict[str, str]:
 
 
 def still_refused(this: Pass, *, decided: bool) -> RefusedRequest | None:
-    """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it."""
+    """The record of a refused request, for as long as neither the spec nor `retry` asks for another look at it. One that is
+    tried again is over once it went through, or once a look is answered where a look was refused.
+    """
     refused = this.past.get("refused")
     if not refused or this.resource.deleting or (this.tokens.get("retry") and decided):
         return None
     found = RefusedRequest.parse(refused)
-    return found if found.generation == this.resource.generation else None
+    if found.generation != this.resource.generation:
+        return None
+    answered = not found.call or any(reply.call.identity == found.call for reply in this.replies)
+    return None if found.retry_at and answered and decided else found
 
 
-def refused_before(decision: Decision, this: Pass) -> Refusal | None:
-    """Why the decision's calls may not go out: one of them was refused for good already."""
-    refused = still_refused(this, decided=True)
-    if refused and any(call.identity == refused.call for call in decision.calls):
-        return Refusal(refused.reason, refused.message)
-    return None
+class RefusedBefore(NamedTuple):
+    """Why a decision's calls may not go out: one of them was refused already."""
+
+    refusal: Refusal
+    look: timedelta
+    passing: bool = False
+    """Sent again by itself."""
+
+    def shown(self, decision: Decision) -> Decision:
+        shown = decision.without_calls(self.refusal)
+        return replace(shown, phase=Phase.WAITING) if self.passing else shown
+
+
+def refused_before(decision: Decision, this: Pass) -> RefusedBefore | None:
+    """What keeps the decision's calls back."""
+    known = still_refused(this, decided=True)
+    if known is None or not any(call.identity == known.call for call in decision.calls):
+        return None
+    refusal = Refusal(known.reason, known.message)
+    if not known.retry_at:
+        return RefusedBefore(refusal, TERMINAL_LOOK)
+    left = due_in(known, this.now)
+    return RefusedBefore(refusal, left, passing=True) if left > timedelta(0) else None
 
 
 def as_before(past: Status) -> Decision:

@@ -17,7 +17,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.request import Intent, RefusedRequest
 from reconciler.core.resource import Resource
-from reconciler.core.status import Bookkeeping, render, undecided
+from reconciler.core.status import Bookkeeping, last_checked, render, undecided
 from reconciler.core.values import Status
 from reconciler.runtime.reconcile.execute import label
 from reconciler.runtime.reconcile.freshness import Freshness
@@ -51,10 +51,13 @@ class Recorder:
             self._intent(this, decision) if decision.calls else None,
             refused or still_refused(this, decided=decided),
             this.role,
+            this.kind.made(decision.status),
             verified,
         )
         resource, past = this.resource, this.resource.status
         status = render(resource, decision, books, policy=this.drift, shape=this.shape, now=this.now, git=this.git)
+        if this.kind.checks:
+            status = last_checked(status, past, this.now)
         if status != past or decision.calls:
             resource = self._write(this, status)
         drifted = find(status["conditions"], DRIFTED)

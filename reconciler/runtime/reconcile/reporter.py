@@ -11,17 +11,19 @@ from reconciler.core import deciding
 from reconciler.core.deciding import Look
 from reconciler.core.decision import Phase, Refusal, sooner
 from reconciler.core.errors import (
+    OldLookError,
     RateLimitedError,
     ReconcileError,
     TerminalError,
 )
 from reconciler.core.kind import Failure, Kind, Observed, Pass
-from reconciler.core.records.request import RefusedRequest
-from reconciler.core.resource import Resource
+from reconciler.core.refusals import due_in, refused
+from reconciler.core.resource import Key, Resource
 from reconciler.core.status import kept
 from reconciler.core.tenancy import Place, Tenant
 from reconciler.core.values import Json
 from reconciler.runtime.reconcile.execute import NotLeadingError
+from reconciler.runtime.reconcile.git_side import Unread
 from reconciler.runtime.reconcile.guards import Restriction
 from reconciler.runtime.reconcile.outcome import SLOW_LOOK, Next, after_error, shown
 from reconciler.runtime.reconcile.past import as_before
@@ -32,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _WORTH_SHOWING_S = 5.0
 """A shorter delay by the service's own limiter is not shown."""
+_OLD_LOOK = timedelta(seconds=5)
+_OLD_LOOKS_SHOWN_S = 60.0
+"""Reads that show an older state than is known for longer are no replica's that is late: status is wrong, and says so."""
 
 
 class Reporter:
@@ -41,6 +46,8 @@ class Reporter:
         self._ports = ports
         self._recorder = recorder
         self._place_of = place_of
+        self._old_looks: dict[Key, tuple[float, float]] = {}
+        """Monotonic seconds of the first and the last old read in a row. Few objects ever have one."""
 
     def observe_only(self, kind: Kind[Observed], this: Pass, tenant: Tenant, restricted: Restriction) -> Next:
         """Observe what there is and change nothing, whatever is wanted."""
@@ -51,6 +58,15 @@ class Reporter:
         self._ports.observer.watch(this.resource.key, tenant, shown.watches)
         this = self._recorder.record(this, shown, decided=True)
         return Next(sooner(SLOW_LOOK, drift_look(this.resource, this.now)))
+
+    def unread(self, this: Pass, unread: Unread) -> Next:
+        """Something would be sent, and Git was not read since the start: nothing of it is recorded, and tokens wait as well."""
+        if unread.unsaid is not None:
+            return Next(unread.unsaid)
+        refusal = unread.refusal
+        shown = replace(as_before(this.past), reason=refusal.reason, message=refusal.message, status=kept(this.past))
+        self._recorder.record(this, shown)
+        return Next(SLOW_LOOK)
 
     def follow(self, kind: Kind[Observed], this: Pass, refusal: Refusal) -> Next:
         """Nobody knows what Git holds: what is recorded to be on its way is followed, and all else stays as it was known.
@@ -75,8 +91,20 @@ class Reporter:
         """Nothing could be decided: say what is in the way, and when to try again."""
         if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_SHOWING_S:
             return Next(after=timedelta(seconds=error.retry_after_s))
-        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past))
-        return after_error(error)
+        if isinstance(error, OldLookError) and self._is_soon(this.resource.key):
+            return Next(after=_OLD_LOOK)
+        known = refused(this, error)
+        error = error.saying(known.message) if known else error
+        self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past), refused=known)
+        return Next(after=due_in(known, this.now)) if known else after_error(error)
+
+    def _is_soon(self, key: Key) -> bool:
+        """Whether old reads of it began so lately that nothing need be shown of them."""
+        now = self._ports.clock.monotonic()
+        began, last = self._old_looks.get(key, (now, now))
+        began = began if now - last < _OLD_LOOKS_SHOWN_S else now
+        self._old_looks[key] = (began, now)
+        return now - began < _OLD_LOOKS_SHOWN_S
 
     def unreadable(self, kind: Kind[Observed], this: Pass, error: TerminalError) -> Next:
         """Status cannot be read: nothing was decided, and what stands there stays to the letter."""
@@ -84,7 +112,7 @@ class Reporter:
             self._recorder.undecided(this, shown(kind, this, error, as_before(this.past), this.past))
         except TerminalError as refused:
             log.warning("%s: %s; the API server stores no such status: %s", this.resource.key, error, refused)
-        return after_error(error)
+        return Next(SLOW_LOOK)
 
     def call_failed(
         self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], failure: Failure
@@ -98,9 +126,9 @@ class Reporter:
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
         self._ports.observer.watch(this.resource.key, tenant, folded.watches)
-        refused = None
-        if isinstance(error, TerminalError):
-            generation = this.resource.generation
-            refused = RefusedRequest(failure.call.identity, error.reason, str(error), generation)
-        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=refused)
+        known = refused(this, error, failure.call.identity)
+        error = error.saying(known.message) if known else error
+        self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=known)
+        if known and known.retry_at:
+            return Next(sooner(due_in(known, this.now), folded.look_again))
         return after_error(error, sooner=folded.look_again)

@@ -39,9 +39,9 @@ from reconciler.core.values import Json
 from reconciler.runtime.reconcile.endings import Endings
 from reconciler.runtime.reconcile.execute import execute
 from reconciler.runtime.reconcile.freshness import Freshness
-from reconciler.runtime.reconcile.git_side import GitSide
+from reconciler.runtime.reconcile.git_side import GitSide, Unread
 from reconciler.runtime.reconcile.guards import GUARDS, Case, restriction, unreadable_status
-from reconciler.runtime.reconcile.outcome import TERMINAL_LOOK, Next, meaning
+from reconciler.runtime.reconcile.outcome import Next, meaning
 from reconciler.runtime.reconcile.past import new_tokens, refused_before
 from reconciler.runtime.reconcile.ports import Ports
 from reconciler.runtime.reconcile.recorder import Recorder, drift_look
@@ -120,7 +120,7 @@ class Worker:
         try:
             if restricted := restriction(this, place, case.git):
                 return self._reporter.observe_only(kind, this, place.tenant, restricted)
-            return self._rounds(kind, this, place.tenant)
+            return self._rounds(kind, this, place.tenant, case.git.unread)
         except (StaleError, NotFoundError):
             raise
         except ReconcileError as error:
@@ -153,7 +153,7 @@ class Worker:
             partition_of=self._partition_of,
         )
 
-    def _rounds(self, kind: Kind[Observed], this: Pass, tenant: Tenant) -> Next:
+    def _rounds(self, kind: Kind[Observed], this: Pass, tenant: Tenant, unread: Unread | None) -> Next:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
         found: Look[Json] | None = None
@@ -163,8 +163,11 @@ class Worker:
             found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
             decision = deciding.decide(kind, this, found)
             if refusal := refused_before(decision, this):
-                decision = decision.without_calls(refusal)
+                decision = refusal.shown(decision)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
+            if unread and decision.calls and not this.resource.deleting:
+                self._git.await_read(this.resource.key)
+                return self._reporter.unread(this, unread)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)
             if decision.calls and not this.replies and this.failure is None:
@@ -172,7 +175,7 @@ class Worker:
                 self._ports.aws.admit(tenant, decision.calls[0])
             this = self._recorder.record(this, decision, decided=True, verified=self._verified(tenant, decision))
             if not decision.calls:
-                again = TERMINAL_LOOK if refusal else decision.look_again
+                again = refusal.look if refusal else decision.look_again
                 return Next(sooner(again, drift_look(this.resource, this.now)))
             replies, failure = execute(
                 decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader

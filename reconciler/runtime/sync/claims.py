@@ -53,6 +53,12 @@ class SyncClaim:
     """What hashes to `hash`; None until the first look at Git since the process started."""
     frozen: str = ""
     """Why the sync puts nothing back for now, if it does not on purpose."""
+    in_git: bool = True
+    """Whether Git holds the object, as far as it is known: what left Git and was kept is not."""
+    read: bool = True
+    """Whether Git was read since the process started, and this is what it holds or what is applied until a person helps. False
+    too where the inventory was restored, from a backup, to something else than Git held when it was read last.
+    """
 
 
 @dataclass
@@ -63,7 +69,11 @@ class _Sync:
     leftovers: frozenset[Key] = frozenset()
     """Objects that left Git and were kept: Git says nothing of their spec any more."""
     ran: bool = False
+    read: bool = False
+    """Git was looked at since the start of the process, and what follows from it is done."""
     wanted: Mapping[Key, Wanted] = field(default_factory=dict)
+    known: bool = False
+    """Whether `wanted` was read since the start."""
 
 
 class SyncClaims:
@@ -75,6 +85,7 @@ class SyncClaims:
         self._syncs: dict[Key, _Sync] = {}
         self._claimants: dict[Key, tuple[Key, ...]] = {}
         self._reverts: dict[Key, tuple[Reverted, ...]] = {}
+        self._waiting: set[Key] = set()
         self._on_edit: Callable[[Key], None] = lambda _sync: None
         self._wake: Callable[[Key], None] = lambda _key: None
 
@@ -88,6 +99,9 @@ class SyncClaims:
                 return None
             hashes, spec = sync.inventory[key], sync.spec
             leftover, ran, wanted = key in sync.leftovers, sync.ran, sync.wanted.get(key)
+            in_git = not leftover and (key in sync.wanted or not sync.known)
+            suspended = spec is not None and spec.suspend
+            read = suspended or (sync.read and (wanted is None or wanted.hash in hashes))
         ignore = spec.ignored(key) if spec else ()
         matching = self._matching(hashes, live, ignore)
         return SyncClaim(
@@ -100,6 +114,8 @@ class SyncClaims:
             ignore=ignore,
             on_change=_on_change(spec, live),
             settled=ran and len(hashes) == 1,
+            in_git=in_git,
+            read=read,
         )
 
     def live_hash(self, resource: Resource, claim: SyncClaim) -> str:
@@ -178,6 +194,7 @@ class SyncClaims:
             if known is None:
                 return
             first, known.wanted = not known.wanted, {want.key: want for want in wanted}
+            known.known = True
         for key in edited if first else ():
             self._wake(key)
 
@@ -187,6 +204,23 @@ class SyncClaims:
             known = self._syncs.get(sync)
             if known:
                 known.ran, known.leftovers = True, frozenset(leftovers)
+        self.read(sync)
+
+    def read(self, sync: Key) -> None:
+        """Git was read, and what follows from it is done, though that may be nothing: what is applied stays in force."""
+        with self._lock:
+            known = self._syncs.get(sync)
+            if known is None:
+                return
+            known.read, waiting = True, [key for key in self._waiting if sync in self._claimants.get(key, ())]
+            self._waiting.difference_update(waiting)
+        for key in waiting:
+            self._wake(key)
+
+    def await_read(self, key: Key) -> None:
+        """Wake this object once Git was read: something waits to be sent for it."""
+        with self._lock:
+            self._waiting.add(key)
 
     def drop(self, sync: Key) -> None:
         """The GitSync is gone: what it applied belongs to nobody now."""

@@ -25,8 +25,11 @@ from reconciler.core.manifests.parse import Rejection
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.resource import Annotation, Key, Resource
 from reconciler.core.sync.plan import ClusterView, Edited, LiveObject, SyncPlan, inventory_after, plan
+from reconciler.core.sync.prune import NEEDS_APPROVAL
 from reconciler.core.sync.spec import GitSyncSpec, approves, owner_id, owner_key
-from reconciler.core.sync.status import Counts, Drift, SyncOutcome, SyncReport, SyncVerdict, Work, render
+from reconciler.core.sync.status import Counts, Drift, Failing, SyncOutcome, SyncReport, SyncVerdict, Work, render
+from reconciler.core.values import Status
+from reconciler.core.waits import waits_for_a_person
 from reconciler.runtime.sync.apply import Done, Hands, NotLeaderError, Orders, refused_file
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.liveview import newer
@@ -79,13 +82,14 @@ class ClusterPass:
         if message := inventories.too_many(len(wanted), sum(self._live.get(key) is not None for key in left)):
             outcome = SyncOutcome(SyncVerdict.STALLED, "TooManyObjects", message)
             self.report(memory, sync, SyncReport(outcome, memory.generation, attempted=found.revision, handled=handled))
+            self._claims.read(memory.key)
             return Result(complete=False)
         steps = self._plan(memory, sync, found, wanted, spec)
         self._claims.want(memory.key, wanted, [edit.wanted.key for edit in (*steps.reported, *steps.fought)])
         if steps.before != known and steps.before:
             sync = self._announce(memory, sync, found, steps)
         done = self._carry_out(memory, sync, spec, found, steps)
-        return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled))
+        return self._settle(memory, sync, _Pass(spec, found, steps, done, started, handled, wanted))
 
     def report(self, memory: Memory, sync: Resource, report: SyncReport) -> Resource:
         """Write the status if it differs; written again at the newest version when the GitSync has moved."""
@@ -205,7 +209,9 @@ class ClusterPass:
             inventory=inventories.write(after),
             counts=self._counts(after, steps, rejected),
             rejected=faults,
+            failing=list(self._failing(this.wanted)),
             handled=this.handled,
+            unpruned=[kept.key for kept in steps.kept if kept.reason == NEEDS_APPROVAL],
             approved=approval if done.pruned and approves(approval, found.revision) else None,
             drift=Drift(
                 edited=tuple(_edit_shown(edit) for edit in steps.reported),
@@ -227,7 +233,7 @@ class ClusterPass:
 
     def _counts(self, after: inventories.Inventory, steps: SyncPlan, rejected: int) -> Counts:
         reported = {edit.wanted.key for edit in (*steps.reported, *steps.fought)}
-        total = ready = failed = drifted = 0
+        total = ready = failed = drifted = waiting = 0
         for key in after:
             live = self._live.get(key)
             if live is None:
@@ -237,7 +243,16 @@ class ClusterPass:
             ready += is_ready
             failed += is_failed
             drifted += is_drifted or key in reported
-        return Counts(total, ready, failed, drifted, rejected)
+            waiting += waits_for_a_person(live.status)
+        return Counts(total, ready, failed, drifted, rejected, waiting)
+
+    def _failing(self, wanted: Sequence[Wanted]) -> Iterator[Failing]:
+        """What was applied and will not get ready by itself, in the order of Git."""
+        for want in wanted:
+            live = self._live.get(want.key)
+            reason = _trouble(live.status) if live else None
+            if reason is not None:
+                yield Failing(want.key, want.path, want.line, reason)
 
     def _calm_s(self, fought: Sequence[Edited]) -> float | None:
         """When the first of what is fought over may be reverted again."""
@@ -285,6 +300,22 @@ class _Pass:
     done: Done
     started: datetime
     handled: str | None
+    wanted: Sequence[Wanted]
+
+
+def counted(resource: Resource) -> tuple[object, ...]:
+    """All that a GitSync's status says of an object; a change of it is worth a pass."""
+    trouble = _trouble(resource.status)
+    return *summary(resource), waits_for_a_person(resource.status), trouble
+
+
+def _trouble(status: Status) -> str | None:
+    """Why an object will not get ready by itself; None: it may."""
+    conditions = status.get("conditions") or ()
+    stalled = (find(conditions, STALLED) or {}).get("status") == "True"
+    if not stalled and not waits_for_a_person(status):
+        return None
+    return str((find(conditions, READY) or {}).get("reason") or "")
 
 
 def summary(resource: Resource) -> tuple[bool, bool, bool]:

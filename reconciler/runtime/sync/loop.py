@@ -26,7 +26,7 @@ from reconciler.core.sync.status import SyncOutcome, SyncReport, SyncVerdict
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.sync.apply import NotLeaderError
-from reconciler.runtime.sync.cluster_pass import ClusterPass, summary
+from reconciler.runtime.sync.cluster_pass import ClusterPass, counted
 from reconciler.runtime.sync.lag import SyncLag
 from reconciler.runtime.sync.memory import Memory, Result, SyncCounts
 from reconciler.runtime.sync.notes import SyncNotes
@@ -156,6 +156,7 @@ class SyncController:
             outcome = SyncOutcome(verdict, error.reason, error.message)
             return self._problem(memory, sync, outcome, handled, revision, retry=not stalls)
         if isinstance(found, SyncOutcome):
+            self._claims.read(memory.key)
             return self._problem(memory, sync, found, handled, revision)
         self._recall(memory.key)
         with memory.lock:
@@ -224,7 +225,7 @@ class SyncController:
             return
         delay_s = 0.0
         if old is not None and new is not None and not _moved(old, new):
-            if summary(old) == summary(new):
+            if counted(old) == counted(new):
                 return
             delay_s = COUNTS_DELAY_S
         for sync in syncs:

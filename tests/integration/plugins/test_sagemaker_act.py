@@ -45,12 +45,22 @@ def test_rollback_holds_the_newest_success_that_does_not_serve(person: Person) -
     said = person.said("HostingDeployment", "churn")
     assert said["rollback-to"] == "1"
     assert said["rollback-until"].endswith("Z")
+    assert said["rollback-strategy"] == "AllAtOnce"
+    assert "All traffic moves at once; " in ended.stderr
+    assert "No alarms watch it" in ended.stderr
     found = person.get("HostingDeployment", "churn")
     assert (found["spec"], managers(found, "rollback-to")) == (before, {"sagemaker-cli"})
     assert "held" in person.call("history", "churn").stdout
     assert person.call("rollback", "churn", "--end").returncode == 0
     assert person.said("HostingDeployment", "churn") == {}
     assert "is not held" in person.call("rollback", "churn", "--end").stderr
+
+
+def test_a_guarded_rollback_keeps_the_steps_of_the_spec(person: Person) -> None:
+    person.make("HostingDeployment", "churn", SERVING)
+    ended = person.call("rollback", "churn", "--guarded")
+    assert "rollback-strategy" not in person.said("HostingDeployment", "churn")
+    assert "Traffic moves in the steps of spec.deploymentConfig; " in ended.stderr
 
 
 def test_the_annotation_of_a_hold_that_ran_out_is_taken_away_as_such(person: Person) -> None:
@@ -122,6 +132,19 @@ def test_retry_of_a_refused_request_and_of_nothing(person: Person) -> None:
     assert (ended.returncode, "kubectl sagemaker rerun trainingjob/failed" in ended.stderr) == (1, True)
     person.make("Model", "fine", ready("Created"))
     assert "nothing in quarantine" in person.call("retry", "fine").stderr
+
+
+def test_approve_writes_what_the_annotation_says(person: Person) -> None:
+    person.sync(**stalled("PruneNeedsApproval", "7 of 8 objects would be deleted"))
+    waits = {"revision": f"main@sha1:{A}", "total": 7, "objects": ["Model/a"]}
+    assert person.call("approve").returncode == 1
+    person.status("GitSync", "models", pruneApproval=waits)
+    looked = person.call("approve", "models", "--dry-run")
+    assert (looked.returncode, "Model/a" in looked.stderr, "7 objects" in looked.stdout) == (0, True, True)
+    assert "approve-prune" not in person.said("GitSync", "models")
+    assert person.call("approve", "models", "--revision", B).returncode == 1
+    assert person.call("approve").returncode == 0
+    assert person.said("GitSync", "models")["approve-prune"] == A
 
 
 def test_rerun_says_what_it_costs_and_wants_a_yes(person: Person) -> None:

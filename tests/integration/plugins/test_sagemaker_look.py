@@ -77,6 +77,22 @@ def test_a_cluster_that_cannot_be_asked_is_no_no(person: Person) -> None:
     assert person.run("status", "--nonsense").returncode == 2
 
 
+def test_a_namespace_that_is_not_there_is_no_health(person: Person) -> None:
+    person.namespace = "nothing-like-it"
+    for command in ("status", "drift", "diff"):
+        ended = person.call(command)
+        assert ended.returncode == 2
+        assert "there is no namespace nothing-like-it" in ended.stderr
+
+
+def test_a_hold_is_no_absence_of_drift(person: Person) -> None:
+    held = {**SERVING, "rollout": {"hold": {"id": 1, "hash": "hhh1", "commit": A}}}
+    person.make("HostingDeployment", "api", held)
+    ended = person.call("drift")
+    assert (ended.returncode, "held: 1" in ended.stdout) == (1, True)
+    assert person.json("drift")["held"][0]["id"] == 1
+
+
 def test_history_of_an_endpoint(person: Person) -> None:
     person.make("HostingDeployment", "churn", SERVING)
     ended = person.run("history", "churn")

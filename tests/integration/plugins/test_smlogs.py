@@ -23,6 +23,7 @@ def test_a_training_job_reads_as_with_the_archived_plugin(desk: Desk) -> None:
     lines = through_kubectl.stdout.splitlines()
     time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})? -0[78]00 P[SD]T"
     assert [bool(re.fullmatch(rf"job1/algo-1-1574811673 {time} epoch \d", line)) for line in lines] == [True, True]
+    assert desk.here("mnist").stdout == through_kubectl.stdout  # a name that is taken once needs no kind
     hidden = desk.here("trainingjobs", "mnist", "--hide-log-stream-name")
     assert hidden.stdout.splitlines() == [line.removeprefix("job1/algo-1-1574811673 ") for line in lines]
 
@@ -166,6 +167,7 @@ def test_throttling_is_waited_out(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        pytest.param(["nobody"], 'nothing with logs is called "nobody" in namespace', id="a name that nothing has"),
         pytest.param(["trainingjob", "nobody"], 'TrainingJob "nobody" is not in namespace', id="no such resource"),
         pytest.param(["processingjob", "early"], "wait for it with -f, or see: kubectl describe", id="no job yet"),
         pytest.param(["processingjob", "refused", "-f"], "RequestRefused: no such image", id="no job ever"),

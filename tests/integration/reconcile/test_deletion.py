@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, annotated, hosting, job
+from tests.support.lab_git import LabGit
 
 THROTTLED = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
 
@@ -190,3 +191,89 @@ def test_an_endpoint_that_aws_cannot_make_keeps_the_object_until_it_failed(lab: 
     assert "to leave Creating" in lab.condition(key, "Ready")["message"]
     lab.run(until=lambda: key not in lab.cluster.objects, step_s=30)
     assert lab.exists() == {}
+
+
+# --- what Git still holds ---------------------------------------------------------------------------------------------
+
+
+def applied_again(lab: Lab, git: LabGit) -> None:
+    """The sync makes what Git holds and nobody finds."""
+    if git.key not in lab.cluster.objects:
+        lab.cluster.apply(git.manifest)
+
+
+def delete(lab: Lab, git: LabGit, annotated_at: str = "") -> None:
+    """`kubectl delete`, maybe after somebody wrote that it is meant."""
+    if annotated_at:
+        lab.cluster.annotate(git.key, deletion_policy="delete")
+        body = lab.cluster.objects[git.key]
+        owned: dict[str, Any] = {"f:metadata": {"f:annotations": {"f:sagemaker-gitops.dev/deletion-policy": {}}}}
+        body["metadata"]["managedFields"] = [{"manager": "kubectl-annotate", "time": annotated_at, "fieldsV1": owned}]
+    lab.cluster.delete(git.key)
+    lab.settle()
+
+
+@pytest.fixture
+def served(lab: Lab) -> LabGit:
+    """Two rollouts, of which people hold the first."""
+    git = LabGit(lab, hosting())
+    lab.run(until=lambda: lab.is_ready(git.key), step_s=20)
+    git.manifest["spec"] = hosting(image="lab:2")["spec"]
+    git.begin()
+    lab.cluster.apply(git.manifest)
+    lab.run(until=lambda: lab.is_ready(git.key) and len(lab.status(git.key)["history"]) == 2, step_s=20)
+    lab.cluster.annotate(git.key, rollback_to="1")
+    lab.run(until=lambda: lab.reason(git.key) == "RollbackHeld", step_s=20)
+    return git
+
+
+@pytest.mark.holds("D-9.9")
+def test_what_git_still_holds_comes_back_to_what_serves(lab: Lab, served: LabGit) -> None:
+    history, config = lab.status(served.key)["history"], lab.status(served.key)["endpointConfigName"]
+    mark = lab.simulator.mark()
+    delete(lab, served)
+    assert served.key not in lab.cluster.objects
+    applied_again(lab, served)
+    lab.run(900, step_s=30)
+    assert lab.effects(mark) == {}
+    assert lab.reason(served.key) == "RollbackHeld"
+    assert (lab.status(served.key)["history"], lab.status(served.key)["endpointConfigName"]) == (history, config)
+    said = next(message for _, reason, message in lab.around.emitted if reason == "DeletionRefused")
+    assert "git rm" in said
+    assert "sagemaker-gitops.dev/deletion-policy=delete" in said
+
+
+@pytest.mark.holds("D-9.9")
+@pytest.mark.parametrize(
+    ("annotated_at", "left_git", "goes"),
+    [
+        pytest.param("2026-02-28T23:30:00Z", False, True, id="somebody wrote within the hour that it is meant"),
+        pytest.param("2026-02-28T22:30:00Z", False, False, id="what somebody wrote earlier does not count"),
+        pytest.param("", True, True, id="it left Git"),
+    ],
+)
+def test_a_deletion_that_is_meant_is_carried_out(
+    lab: Lab, served: LabGit, annotated_at: str, left_git: bool, goes: bool
+) -> None:
+    if left_git:
+        lab.claims.want(Key("GitSync", "team", served.name), [], [])
+    delete(lab, served, annotated_at)
+    lab.run(900, step_s=30)
+    assert (lab.exists()["Endpoint"] == 0) is goes
+
+
+@pytest.mark.parametrize("why", ["suspended", "unread"])
+def test_it_is_not_let_go_while_nobody_would_apply_it_again(lab: Lab, served: LabGit, why: str) -> None:
+    mark = lab.simulator.mark()
+    lab.begin()
+    served.begin(read=False, **({"suspend": True} if why == "suspended" else {}))
+    delete(lab, served)
+    lab.run(900, step_s=60)
+    assert (lab.reason(served.key), lab.effects(mark)) == ("DeletionRefused", {})
+    lab.begin()
+    served.begin(**({"suspend": False} if why == "suspended" else {}))
+    lab.run(120, step_s=20)
+    assert served.key not in lab.cluster.objects
+    applied_again(lab, served)
+    lab.run(300, step_s=30)
+    assert (lab.reason(served.key), lab.effects(mark)) == ("RollbackHeld", {})

@@ -344,3 +344,44 @@ def test_in_a_freeze_nothing_of_an_edit_is_acted_on(lab: Lab, git: LabGit, whole
     git.put_back()
     assert drift(lab, git)["state"] == "Corrected"
     assert lab.effects(mark) == {}
+
+
+# --- whose rollout is it ----------------------------------------------------------------------------------------------
+
+BY = "kubectl-edit at 2026-03-01T10:00:00Z"
+
+
+def serving(lab: Lab, mode: str) -> LabGit:
+    git = LabGit(lab, hosting(), drift={"mode": mode})
+    lab.run(until=lambda: lab.is_ready(git.key), step_s=20)
+    return git
+
+
+def told_of(lab: Lab) -> list[tuple[Any, Any]]:
+    lines = [line for line in lab.around.noted.values() if line["event"] == "RolloutStarted"]
+    return [(line["initiatedBy"], line.get("editedBy")) for line in lines]
+
+
+@pytest.mark.holds("D-7.13")
+@pytest.mark.parametrize("mode", ["Warn", "Ignore"])
+def test_an_edit_that_is_left_in_place_and_rolled_out_is_nobodys_commit(lab: Lab, mode: str) -> None:
+    git = serving(lab, mode)
+    git.edit(models=hosting(image="lab:2")["spec"]["models"])
+    lab.run(until=lambda: len(lab.status(git.key)["history"]) == 2 and lab.is_ready(git.key), step_s=20)
+    entry = lab.status(git.key)["history"][0]
+    assert (entry["initiatedBy"], entry["author"]) == ("manual", BY)
+    assert entry.keys().isdisjoint({"commit", "revision", "path"})
+    assert told_of(lab) == [("git", None), ("manual", BY)]
+    events = [message for _, reason, message in lab.around.emitted if reason == "RolloutStarted"]
+    assert [BY in message for message in events] == [False, True]
+
+
+def test_a_commit_beside_an_edit_that_is_no_content_is_the_commits_rollout(lab: Lab) -> None:
+    git = serving(lab, "Warn")
+    git.edit(tags=[{"key": "team", "value": "x"}])
+    lab.settle()
+    git.manifest["spec"] = hosting(image="lab:2")["spec"]
+    git.begin()
+    git.edit(models=git.manifest["spec"]["models"])
+    lab.run(until=lambda: len(lab.status(git.key)["history"]) == 2 and lab.is_ready(git.key), step_s=20)
+    assert lab.status(git.key)["history"][0]["initiatedBy"] == "git"

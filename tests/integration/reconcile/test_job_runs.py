@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.notes.past import of_cluster, started
 from reconciler.core.resource import Key
+from reconciler.kinds.jobs.runs import RUNS_KEPT
 from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 
 RUN = "Run"
@@ -301,6 +302,66 @@ def test_a_rebuilt_cluster_follows_what_notes_tell_of_without_asking_for_it(lab:
     assert "CreateTrainingJob" not in lab.simulator.counts(mark)
 
 
+def remember(lab: Lab, key: Key) -> None:
+    """What the notes tell by now is heard by the process that runs."""
+    lines = [json.dumps(line) for line in lab.around.noted.values()]
+    lab.around.past_runs = started(of_cluster(lines, "lab"))[key]
+
+
+@pytest.mark.holds("D-4.3")
+def test_git_returns_to_content_that_only_the_notes_know(lab: Lab) -> None:
+    key = lab.cluster.apply(reviewed())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    first = lab.status(key)["run"]["name"]
+    lab.cluster.apply(reviewed(hyperParameters=OTHER))
+    lab.run(until=lambda: lab.is_ready(key) and lab.status(key)["run"]["name"] != first, step_s=60)
+    # The object is made anew, and the first job deleted in SageMaker; then Git returns to the first content.
+    lab.cluster.forget(key)
+    remember(lab, key)
+    lab.begin()
+    lab.cluster.apply(reviewed(hyperParameters=OTHER))
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    lab.simulator.rules({"match": {"name": first}, "action": {"type": "delete", "kind": "TrainingJob", "now": True}})
+    mark = lab.simulator.mark()
+    lab.cluster.apply(reviewed())
+    lab.run(until=lambda: lab.reason(key) == "ExternallyDeleted", step_s=30)
+    lab.run(3600, step_s=600)
+    assert lab.effects(mark) == {}
+    assert lab.status(key)["run"]["name"] == first
+
+
+@pytest.mark.holds("D-4.3")
+def test_content_that_status_forgot_because_so_many_came_after_it_does_not_run_again(lab: Lab) -> None:
+    key = lab.cluster.apply(reviewed())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    first = lab.status(key)["run"]["name"]
+    for number in range(RUNS_KEPT + 2):
+        lab.cluster.apply(reviewed(hyperParameters=[{"name": "number", "value": str(number)}]))
+        lab.settle()
+        lab.run(until=lambda: lab.is_ready(key), step_s=120)
+    assert first not in [run["name"] for run in lab.status(key)["runs"]]
+    remember(lab, key)
+    lab.simulator.rules({"match": {"name": first}, "action": {"type": "delete", "kind": "TrainingJob", "now": True}})
+    mark = lab.simulator.mark()
+    lab.cluster.apply(reviewed())
+    lab.run(until=lambda: lab.reason(key) == "ExternallyDeleted", step_s=30)
+    assert lab.effects(mark) == {}
+
+
+def test_changed_content_waits_for_the_notes_and_what_ran_before_is_shown_meanwhile(lab: Lab) -> None:
+    key = lab.cluster.apply(reviewed())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    first, mark = lab.status(key)["run"]["name"], lab.simulator.mark()
+    lab.around.past_runs = None
+    lab.begin()
+    lab.cluster.apply(reviewed(hyperParameters=OTHER))
+    lab.run(30, step_s=5)
+    assert (lab.reason(key), lab.effects(mark), lab.status(key)["run"]["name"]) == ("Confirming", {}, first)
+    lab.around.past_runs = {}
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    assert lab.effects(mark) == {"CreateTrainingJob": 1}
+
+
 @pytest.mark.holds("D-4.3")
 def test_nothing_is_started_before_the_notes_are_read(lab: Lab) -> None:
     lab.around.past_runs = None
@@ -334,7 +395,7 @@ def test_content_corrected_after_a_refused_create_is_asked_for_at_once(lab: Lab)
     lab.simulator.rules(
         {
             "match": {"op": "CreateTrainingJob", "count": 1},
-            "action": {"type": "error", "code": "ValidationException", "message": "no"},
+            "action": {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no"},
         }
     )
     key = lab.cluster.apply(job())
@@ -349,7 +410,7 @@ def test_content_corrected_after_a_refused_create_is_asked_for_at_once(lab: Lab)
 def test_going_back_while_a_refused_run_is_on_record_starts_nothing(lab: Lab) -> None:
     key = completed(lab, reviewed())
     first = lab.status(key)["run"]["name"]
-    refuse = {"type": "error", "code": "ValidationException", "message": "no"}
+    refuse = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no"}
     lab.simulator.rules({"match": {"op": "CreateTrainingJob"}, "action": refuse})
     lab.cluster.apply(reviewed(hyperParameters=OTHER))
     lab.settle()

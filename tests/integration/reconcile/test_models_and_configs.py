@@ -194,6 +194,8 @@ def test_a_strangers_model_of_our_name_is_taken_only_when_asked(lab: Lab) -> Non
 
 
 def test_a_refused_create_is_not_sent_again_until_the_spec_changes(lab: Lab) -> None:
+    refusal = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: nonsense"}
+    lab.simulator.rules({"match": {"op": "CreateModel", "count": 1}, "action": refusal})
     bad = model()
     bad["spec"]["containers"] = [{"image": IMAGE}]
     key = lab.cluster.apply(bad)

@@ -15,6 +15,7 @@ from tests.support.lab import PREFIX, Lab, annotated, hosting, job
 from tests.support.lab_scaling import scaling
 
 REFUSED = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: nonsense"}
+UNKNOWN = {"type": "error", "code": "ValidationException", "message": "something that nobody has written down"}
 ROLE_MISSING = {
     "type": "error",
     "code": "ValidationException",
@@ -54,6 +55,51 @@ def test_a_refused_request_is_not_sent_again_by_itself(lab: Lab, manifest: dict[
 
 @pytest.mark.holds("D-10.4")
 @pytest.mark.parametrize(("manifest", "operation"), CREATES)
+def test_a_refusal_that_nobody_knows_is_tried_again_ever_more_slowly(
+    lab: Lab, manifest: dict[str, Any], operation: str
+) -> None:
+    key = refused(lab, manifest, operation, UNKNOWN)
+    assert (lab.reason(key), lab.types(key)) == ("RefusalUnknown", {"Reconciling"})
+    assert "kubectl sagemaker retry" in lab.condition(key, "Ready")["message"]
+    asked = lab.condition(key, "Ready")["message"]
+    for _ in range(3):
+        lab.begin()
+        lab.settle()
+    assert lab.simulator.counts()[operation] == 1, "not sooner than it says, whatever wakes it"
+    assert lab.condition(key, "Ready")["message"] == asked
+    lab.run(86400, step_s=600)
+    assert 20 <= lab.simulator.counts()[operation] <= 34
+    lab.simulator.clear_rules()
+    lab.run(9000, until=lambda: lab.is_ready(key), step_s=60)
+    assert "refused" not in lab.status(key)
+
+
+def test_a_refusal_that_nobody_knows_is_sent_at_once_by_retry(lab: Lab) -> None:
+    key = refused(lab, job(), "CreateTrainingJob", UNKNOWN, count=6)
+    lab.run(400, step_s=20)
+    assert lab.reason(key) == "RefusalUnknown"
+    sent = lab.simulator.counts()["CreateTrainingJob"]
+    lab.cluster.annotate(key, retry="now")
+    lab.settle()
+    assert lab.simulator.counts()["CreateTrainingJob"] == sent + 1
+
+
+def test_a_look_that_is_refused_in_words_that_nobody_knows_is_told_with_its_next_try(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"id": "no", "match": {"op": "DescribeEndpoint"}, "action": UNKNOWN})
+    lab.begin()
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.settle()
+    assert lab.reason(key) == "RefusalUnknown"
+    assert "again at" in lab.condition(key, "Ready")["message"]
+    lab.run(7200, step_s=60)
+    lab.simulator.clear_rules()
+    lab.run(9000, until=lambda: lab.is_ready(key), step_s=60)
+    assert "refused" not in lab.status(key)
+
+
+@pytest.mark.holds("D-10.4")
+@pytest.mark.parametrize(("manifest", "operation"), CREATES)
 @pytest.mark.parametrize("way_out", ["retry", "tags", "spec"])
 def test_retry_or_another_spec_asks_again(lab: Lab, manifest: dict[str, Any], operation: str, way_out: str) -> None:
     key = refused(lab, manifest, operation, REFUSED, count=1)
@@ -72,19 +118,38 @@ def test_retry_or_another_spec_asks_again(lab: Lab, manifest: dict[str, Any], op
 
 @pytest.mark.parametrize("serves", [False, True], ids=["first create", "update"])
 def test_the_phase_of_what_was_refused_is_failed(lab: Lab, serves: bool) -> None:
-    """An alarm that does not exist: the endpoint neither is made nor moves."""
     if serves:
         in_service(lab, hosting())
-    key = lab.cluster.apply(hosting(image="lab:2", deploymentConfig=CANARY))
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint" if serves else "CreateEndpoint"}, "action": REFUSED})
+    key = lab.cluster.apply(hosting(image="lab:2"))
     lab.settle()
     assert (lab.reason(key), lab.status(key)["rollout"]["phase"]) == ("Rejected", "Failed")
     assert lab.status(key)["history"][0]["result"] == "Failed"
-    alarm(lab)
-    lab.cluster.annotate(key, retry="the alarm is there")
+    lab.simulator.clear_rules()
+    lab.cluster.annotate(key, retry="corrected outside")
     lab.settle()
     assert lab.status(key)["rollout"]["phase"] == ("Updating" if serves else "Creating")
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     assert lab.status(key)["rollout"]["phase"] == "Complete"
+
+
+@pytest.mark.parametrize("serves", [False, True], ids=["first create", "update"])
+def test_an_alarm_that_does_not_exist_yet_is_waited_for(lab: Lab, serves: bool) -> None:
+    """SageMaker refuses it until it exists (SM-129): asked about once a minute, and no person is needed but for the alarm."""
+    if serves:
+        in_service(lab, hosting())
+    key = lab.cluster.apply(hosting(image="lab:2", deploymentConfig=CANARY))
+    lab.settle()
+    assert (lab.reason(key), lab.types(key) - {"Healthy"}) == ("PreconditionFailed", {"Reconciling"})
+    assert lab.status(key)["rollout"]["phase"] == "Pending"
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=20)
+    operation = "UpdateEndpoint" if serves else "CreateEndpoint"
+    assert 8 <= len([row for row in lab.simulator.requests(mark) if row["op"] == operation]) <= 15
+    alarm(lab)
+    lab.run(3600, until=lambda: lab.is_ready(key), step_s=20)
+    assert next(entry["result"] for entry in lab.status(key)["history"]) == "Succeeded"
+    assert "quarantine" not in lab.status(key)
 
 
 def test_what_was_not_taken_on_yet_is_pending(lab: Lab) -> None:
@@ -409,7 +474,7 @@ def test_secret_values_never_leave_by_an_error(
     lab.simulator.rules({"match": {"op": "Create*", "count": 1}, "action": action})
     key = lab.cluster.apply(manifest)
     lab.settle()
-    assert lab.reason(key) == "Rejected"
+    assert lab.reason(key) in ("Rejected", "RefusalUnknown")
     assert "***" in lab.condition(key, "Ready")["message"]
     lab.cluster.annotate(key, retry="again")
     lab.run(until=lambda: lab.is_ready(key), step_s=60)

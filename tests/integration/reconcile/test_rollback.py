@@ -344,3 +344,21 @@ def test_what_drifts_during_a_hold_is_put_back_to_what_is_held(lab: Lab) -> None
     lab.run(600, step_s=20)
     assert (lab.reason(key), lab.status(key)["endpointConfigName"]) == ("RollbackHeld", held)
     assert PREFIX + "rollback-to" in lab.condition(key, "Ready")["message"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "guards"),
+    [
+        pytest.param({"rollback_strategy": "AllAtOnce"}, set(), id="all at once where that was said"),
+        pytest.param({}, {"steps"}, id="in the steps of the spec otherwise"),
+    ],
+)
+def test_how_the_traffic_moves_to_what_is_held(lab: Lab, strategy: dict[str, str], guards: set[str]) -> None:
+    alarm(lab)
+    key = two(lab, deploymentConfig=CANARY)
+    before = len(lab.sent)
+    lab.cluster.annotate(key, rollback_to="1", **strategy)
+    lab.settle()
+    sent = next(one.call for one in lab.sent[before:] if one.call.operation == "UpdateEndpoint")
+    assert {"steps" for name in sent.params if name == "DeploymentConfig"} == guards
+    lab.run(until=lambda: lab.reason(key) == "RollbackHeld", step_s=20)

@@ -511,6 +511,92 @@ def test_a_retry_after_a_failed_first_create_makes_it_anew(lab: Lab) -> None:
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
 
 
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. Please retry using a "
+    "different ML instance type or after some time."
+)
+NO_ROLE = (
+    'The execution role ARN "arn:aws:iam::123456789012:role/lab" is invalid. Please ensure that the role exists and that its '
+    'trust relationship policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com".'
+)
+
+
+@pytest.mark.parametrize("reason", [NO_CAPACITY, NO_ROLE, "Request to service failed. Please try again."])
+def test_a_first_create_that_failed_for_no_fault_of_its_content_is_made_anew(lab: Lab, reason: str) -> None:
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": reason}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 2}, "action": outcome})
+    key = lab.cluster.apply(hosting())
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert (lab.effects()["CreateEndpoint"], lab.effects()["DeleteEndpoint"]) == (3, 2)
+    assert "quarantine" not in lab.status(key)
+    assert results(lab, key) == ["Succeeded"]
+
+
+def test_a_first_create_is_made_anew_three_times_at_most_and_then_names_its_way_out(lab: Lab) -> None:
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": NO_CAPACITY}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 3}, "action": outcome})
+    key = lab.cluster.apply(hosting())
+    lab.run(7200, until=lambda: "Stalled" in lab.types(key), step_s=20)
+    lab.run(86400, step_s=1800)
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), lab.types(key)) == ("EndpointFailed", {"Stalled"})
+    assert "kubectl sagemaker retry hostingdeployment/serve" in lab.condition(key, "Ready")["message"]
+    assert (lab.effects()["CreateEndpoint"], lab.effects()["DeleteEndpoint"]) == (3, 2)
+    assert "quarantine" not in lab.status(key)
+    assert results(lab, key) == ["Failed"]
+    lab.cluster.annotate(key, retry="capacity again")
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert results(lab, key) == ["Succeeded", "Failed"]
+
+
+def test_new_content_after_creates_in_vain_begins_anew(lab: Lab) -> None:
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": NO_CAPACITY}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 3}, "action": outcome})
+    key = lab.cluster.apply(hosting())
+    lab.run(7200, until=lambda: "Stalled" in lab.types(key), step_s=20)
+    in_service(lab, hosting(image="lab:2"))
+    assert results(lab, key) == ["Succeeded", "Failed"]
+
+
+@pytest.mark.holds("D-5.6")
+def test_a_lost_request_and_a_count_changed_outside_are_no_rollback(lab: Lab) -> None:
+    """The endpoint is Updating and its LastModifiedTime moves, for what somebody else asked for: the content was never tried."""
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": {"type": "drop_before"}})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.settle()
+    name, client = lab.status(key)["endpointName"], lab.simulator.client()
+    (variant,) = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    change = {"VariantName": variant["VariantName"], "DesiredInstanceCount": 3}
+    client.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[change])
+    lab.run(until=lambda: lab.is_ready(key), step_s=10)
+    assert updates(lab) == 2
+    assert "quarantine" not in lab.status(key)
+    assert results(lab, key) == ["Succeeded", "Succeeded"]
+
+
+def test_a_rollback_that_nobody_watched_is_known_by_the_answer_to_the_request(lab: Lab) -> None:
+    """The service was away from right after the request until it was over: rolled back, and not sent again."""
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": SILENT})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.settle()
+    lab.simulator.advance(7200)
+    lab.clock.elapsed_s += 7200
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), updates(lab)) == ("RevisionQuarantined", 1)
+
+
+def test_content_pushed_after_a_deletion_in_the_console_is_gits(lab: Lab) -> None:
+    key = in_service(lab, annotated(hosting(), **{"drift-mode": "Correct"}))
+    lab.simulator.client().delete_endpoint(EndpointName=lab.status(key)["endpointName"])
+    lab.cluster.apply(annotated(hosting(image="lab:2"), **{"drift-mode": "Correct"}))
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert [entry.get("initiatedBy") for entry in lab.status(key)["history"]] == ["git", "git"]
+
+
 # what is kept
 
 
@@ -623,7 +709,7 @@ def test_changing_region_or_endpoint_name_of_something_that_exists_is_refused(la
 
 
 def test_a_name_that_was_refused_can_be_corrected(lab: Lab) -> None:
-    refuse = {"type": "error", "code": "ValidationException", "message": "that name is no good"}
+    refuse = {"type": "error", "code": "ValidationException", "message": "1 validation error detected: no such name"}
     lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": refuse})
     key = lab.cluster.apply(hosting(endpointName="wrong"))
     lab.settle()

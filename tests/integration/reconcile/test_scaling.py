@@ -52,6 +52,20 @@ def test_several_resources_are_registered_and_put(lab: Lab, console: Console) ->
     }
 
 
+def test_an_endpoint_may_be_named_by_its_deployment(lab: Lab, console: Console) -> None:
+    named = {"endpointRef": {"kind": "HostingDeployment", "name": "a"}, "variantName": "variant-model-0"}
+    lab.cluster.apply(scaling("a", resourceId=[named]))
+    lab.run(30)
+    assert lab.reason(HAP) == "DependencyNotReady"
+    assert console.targets() == {}
+    deploy(lab, "a")
+    lab.run(until=lambda: lab.is_ready(HAP))
+    assert set(console.targets()) == {A} == set(lab.status(HAP)["resourceIDList"])
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=60)
+    assert console.changes(mark) == []
+
+
 def test_an_update_is_in_place_without_a_gap(lab: Lab, console: Console) -> None:
     applied(lab, "a", "b")
     before, mark = console.targets()[A]["ScalableTargetARN"], lab.simulator.mark()
@@ -363,7 +377,7 @@ def test_a_target_that_was_registered_since_it_was_looked_for(
     assert lab.reason(HAP) == reason
 
 
-def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: Lab, console: Console) -> None:
+def test_an_object_of_the_archived_operator_is_taken_over_with_its_tags_alone(lab: Lab, console: Console) -> None:
     deploy(lab, "a", "b")
     for each in (A, B):
         console.register(each)
@@ -385,8 +399,9 @@ def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: L
     lab.settle()
     assert lab.status(HAP)["hostingAutoscalingPolicyStatus"] == "Created"
     lab.run(until=lambda: lab.is_ready(HAP))
-    assert console.changes(mark) == []
-    assert Counter(console.calls(mark)) == {"DescribeScalableTargets": 1, "DescribeScalingPolicies": 1}
+    assert console.changes(mark) == ["TagResource", "TagResource"]
+    looks = {"DescribeScalableTargets": 1, "DescribeScalingPolicies": 1}
+    assert Counter(console.calls(mark)) == {**looks, "TagResource": 2}
     assert {key: lab.status(HAP)[key] for key in status} == status
     lab.cluster.delete(HAP)
     lab.settle()
@@ -395,14 +410,15 @@ def test_an_object_of_the_archived_operator_is_taken_over_without_a_write(lab: L
 
 def test_what_is_refused_for_good_is_said_in_the_services_words_and_not_sent_again(lab: Lab, console: Console) -> None:
     deploy(lab, "a", "b")
-    refusal = {"type": "error", "code": "ValidationException", "message": "Burstable instances cannot be scaled"}
+    said = "cannot register a variant with ml.t2.medium"
+    refusal = {"type": "error", "code": "ValidationException", "message": said}
     lab.simulator.rules({"match": {"service": SERVICE, "op": "Register*", "name": A}, "action": refusal})
     lab.cluster.apply(scaling("a", "b"))
     lab.run(10)
     assert set(console.targets()) == {B}
     lab.run(1300)
     assert (lab.reason(HAP), lab.types(HAP)) == ("Rejected", {"Stalled"})
-    assert "Burstable instances cannot be scaled" in lab.status(HAP)["additional"]
+    assert said in lab.status(HAP)["additional"]
     assert lab.status(HAP)["hostingAutoscalingPolicyStatus"] == "Error"
     asked = [row["key"] for row in lab.simulator.requests(service=SERVICE, op="RegisterScalableTarget")]
     assert asked == [A, B]
@@ -410,6 +426,23 @@ def test_what_is_refused_for_good_is_said_in_the_services_words_and_not_sent_aga
     lab.simulator.clear_rules()
     lab.cluster.annotate(HAP, retry="1")
     lab.run(until=lambda: lab.is_ready(HAP))
+
+
+def test_what_is_refused_in_words_that_nobody_knows_holds_back_its_variant_alone(lab: Lab, console: Console) -> None:
+    deploy(lab, "a", "b")
+    refusal = {"type": "error", "code": "ValidationException", "message": "who knows"}
+    lab.simulator.rules({"match": {"service": SERVICE, "op": "Register*", "name": A}, "action": refusal})
+    lab.cluster.apply(scaling("a", "b"))
+    lab.run(10)
+    assert set(console.targets()) == {B}
+    assert (lab.reason(HAP), lab.types(HAP)) == ("RefusalUnknown", {"Reconciling"})
+    lab.run(1300)
+    asked = [row["key"] for row in lab.simulator.requests(service=SERVICE, op="RegisterScalableTarget")]
+    assert asked.count(B) == 1
+    assert 5 <= asked.count(A) <= 8
+    lab.simulator.clear_rules()
+    lab.run(3700, until=lambda: lab.is_ready(HAP))
+    assert set(console.targets()) == {A, B}
 
 
 def test_throttled_it_goes_on_by_itself(lab: Lab, console: Console) -> None:

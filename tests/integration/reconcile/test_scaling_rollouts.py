@@ -236,11 +236,12 @@ def test_a_throttled_deregistration_and_update_go_on(scaled: Lab, console: Conso
     assert lab.condition(HOSTING, "Ready")["reason"] == "InService"
 
 
+@pytest.mark.parametrize("said", ["Variant main is registered as a scalable target", "words that nobody has recorded"])
 def test_a_target_that_is_registered_between_look_and_update_is_taken_off_after_all(
-    scaled: Lab, console: Console
+    scaled: Lab, console: Console, said: str
 ) -> None:
+    """Targets are looked at before each update, so after a refusal as well, whatever its words."""
     lab = scaled
-    said = "Variant main is registered as a scalable target"
     error = {"type": "error", "code": "ValidationException", "message": said}
     lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": error})
     lab.cluster.apply(endpoint("a", **LARGER))

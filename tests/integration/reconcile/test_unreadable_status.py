@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.reconcile.test_rollouts import in_service, rolled_back
 from tests.support.lab import Lab, hosting, job
+from tests.support.lab_scaling import endpoint, scaling
 
 
 def without_its_hash(status: dict[str, Any]) -> None:
@@ -79,3 +80,68 @@ def test_a_deleted_object_waits_and_names_the_way_to_let_go_of_it(lab: Lab) -> N
     lab.settle()
     assert key not in lab.cluster.objects
     assert lab.effects(mark) == {}
+
+
+def test_parts_without_their_endpoint_are_not_taken_for_the_archived_operators(lab: Lab) -> None:
+    key = rolled_back(lab)
+    mark = lab.simulator.mark()
+    lab.cluster.rewrite(key, lambda status: status.pop("endpoint"))
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.reason(key), lab.effects(mark)) == ("StatusUnreadable", {})
+
+
+def test_a_condition_that_is_none_is_written_anew(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+
+    def damaged(status: dict[str, Any]) -> None:
+        status["conditions"] = [
+            {**one, "lastTransitionTime": "2026-01-01T00:00:00+99:99"} for one in status["conditions"]
+        ]
+
+    lab.cluster.rewrite(key, damaged)
+    lab.cluster.annotate(key, requestedAt="now")
+    lab.run(120, step_s=30)
+    assert lab.is_ready(key)
+    assert "+99:99" not in str(lab.status(key)["conditions"])
+
+
+@pytest.mark.parametrize("ending", ["", "suspended", "deleted"])
+def test_a_correction_without_its_time_ends_no_pass_in_an_exception(lab: Lab, ending: str) -> None:
+    key = in_service(lab, hosting())
+    mark = lab.simulator.mark()
+    lab.cluster.rewrite(
+        key,
+        lambda status: status.update(
+            drift={"state": "Corrected", "corrected": {"count": 1, "recent": [{"path": "/a"}]}}
+        ),
+    )
+    match ending:
+        case "suspended":
+            lab.cluster.annotate(key, suspend="true")
+        case "deleted":
+            lab.cluster.delete(key)
+    lab.run(600, step_s=60)
+    assert lab.reason(key) == ("Suspended" if ending == "suspended" else "StatusUnreadable")
+    assert lab.status(key)["drift"]["corrected"] == {"count": 1, "recent": [{"path": "/a"}]}
+    assert lab.effects(mark) == {}
+
+
+@pytest.mark.parametrize("targets", ["x", [5], [{"policyArn": [1]}]])
+def test_a_deployment_waits_for_a_policy_whose_targets_cannot_be_read(lab: Lab, targets: Any) -> None:
+    key = lab.cluster.apply(endpoint("a"))
+    policy = lab.cluster.apply(scaling("a"))
+    lab.run(until=lambda: lab.is_ready(key) and lab.is_ready(policy), step_s=30)
+    mark = lab.simulator.mark()
+    lab.cluster.rewrite(
+        policy,
+        lambda status: status.update(
+            targets=targets
+            if isinstance(targets, str)
+            else [{**status["targets"][0], **one} if isinstance(one, dict) else one for one in targets]
+        ),
+    )
+    lab.cluster.apply(endpoint("a", instanceType="ml.m5.xlarge"))
+    lab.run(600, step_s=60)
+    assert lab.reason(key) == "ScaledByAnother"
+    assert "UpdateEndpoint" not in lab.effects(mark)

@@ -71,3 +71,24 @@ def test_a_second_signal_ends_a_stop_at_once_and_pays_for_nothing_twice(
         ]
         assert len(made) == 1
         assert process.stop() == 0
+
+
+def test_a_second_reconciler_refuses_to_act_beside_the_first(
+    service: tuple[ServiceProcess, str], control_plane: Cluster, simulator: SimControl, namespace: str, tmp_path: Path
+) -> None:
+    process, page = service
+    env = environment(control_plane.kubeconfig, binaries.kubectl(), simulator.url)
+    told = {**env, "RECONCILER_CLUSTER_NAME": "from-file"}
+    arguments = [f"--namespace={namespace}", f"--controller-namespace={namespace}", f"--port={free_port()}"]
+    second = ServiceProcess(tmp_path / "second.log", told, *arguments, f"--cache-dir={tmp_path / 'other'}")
+    with running(process, page):
+        second.start()
+        eventually(lambda: not second.alive, timeout=60)
+        assert second.exit_code == 1
+        assert "another reconciler" in second.log()
+        assert "--leader-election" in second.log()
+        assert process.alive
+        os.kill(process.pid, signal.SIGKILL)
+        eventually(lambda: not process.alive)
+        process.start()  # whoever held the Lease is gone
+        process.wait_ready(page)

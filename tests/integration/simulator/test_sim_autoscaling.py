@@ -189,6 +189,20 @@ def _scaled(aws: Aws) -> None:
         ),
         pytest.param(_scaled, lambda aws: targets(aws, MaxResults=51), VE, "", id="pages of 50"),
         pytest.param(
+            _scaled,
+            lambda aws: scaling(aws).describe_scaling_policies(ServiceNamespace="sagemaker", MaxResults=11),
+            VE,
+            "between 1 and 10",
+            id="pages of 10 policies",
+        ),
+        pytest.param(
+            _scaled,
+            lambda aws: scaling(aws).tag_resource(ResourceARN=targets(aws)[0]["ScalableTargetARN"], Tags={"k": ""}),
+            VE,
+            "Tag values cannot be empty or blank",
+            id="an empty tag value",
+        ),
+        pytest.param(
             _scaled, lambda aws: targets(aws, NextToken="bad"), "InvalidNextTokenException", "", id="a token of its own"
         ),
         pytest.param(_scaled, lambda aws: register(aws, Tags={"a": "b"}), VE, "", id="tags only when it is made"),
@@ -304,11 +318,11 @@ def test_pages_and_filters(aws: Aws) -> None:
         for name in names:
             register(aws, ResourceId=f"endpoint/e{number}/variant/{name}")
             put(aws, ResourceId=f"endpoint/e{number}/variant/{name}")
-    for page_of in ("describe_scalable_targets", "describe_scaling_policies"):
+    for page_of, most, left in (("describe_scalable_targets", 50, 10), ("describe_scaling_policies", 10, 10)):
         first = getattr(scaling(aws), page_of)(ServiceNamespace="sagemaker")
         rest = getattr(scaling(aws), page_of)(ServiceNamespace="sagemaker", NextToken=first["NextToken"])
         member = next(name for name in first if name.startswith("Scal"))
-        assert (len(first[member]), len(rest[member]), "NextToken" in rest) == (50, 10, False)
+        assert (len(first[member]), len(rest[member]), "NextToken" in rest) == (most, left, most == 10)
     assert len(targets(aws, ResourceIds=["endpoint/e1/variant/v1", "endpoint/e2/variant/v2"])) == 2
     assert len(policies(aws, ResourceId="endpoint/e1/variant/v1", PolicyNames=["requests"])) == 1
     assert policies(aws, PolicyNames=["other"]) == []

@@ -96,6 +96,8 @@ def test_the_record_holds_every_call_of_every_service(aws: Aws) -> None:
         ("sagemaker", "ListModels", "", "OK", False),
         ("logs", "FilterLogEvents", "none", "ResourceNotFoundException", False),
     ]
+    assert aws.requests()[4]["input"] == {"ResourceArn": given.arn("training-job", "my-job"), "Tags": []}
+    assert [line["input"] for line in aws.requests() if line["op"].startswith(("Describe", "List"))] == [{}] * 3
     ids = [line["id"] for line in aws.requests()]
     assert ids == list(range(1, 8))
     assert [line["id"] for line in aws.control("GET", "requests?since=5")] == [6, 7]

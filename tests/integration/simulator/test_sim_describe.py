@@ -294,7 +294,13 @@ def _at(value: Any, path: str) -> Any:
         pytest.param(
             _job(), "ProfilerConfig.S3OutputPath", "s3://bucket/out", id="training: a profiler nobody asked for"
         ),
-        pytest.param(_job(), "DebugHookConfig.CollectionConfigurations", [], id="training: a hook nobody asked for"),
+        pytest.param(_job(), "DebugHookConfig", MISSING, id="training: no hook that nobody asked for"),
+        pytest.param(
+            _job(DebugHookConfig={"S3OutputPath": "s3://bucket/hook"}),
+            "DebugHookConfig.S3OutputPath",
+            "s3://bucket/hook",
+            id="training: the hook that was asked for",
+        ),
         pytest.param(
             _job(ProfilerRuleConfigurations=[{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]),
             "ProfilerRuleConfigurations.0.VolumeSizeInGB",
@@ -383,8 +389,9 @@ def test_what_describe_says(aws: Aws, described: Described, path: str, expected:
     assert _at(described(aws), path) == expected
 
 
-def test_built_in_images_gain_metric_definitions_unless_the_user_gave_some(aws: Aws) -> None:
-    builtin = "683313688378.dkr.ecr.us-east-1.amazonaws.com/xgboost:1"
+@pytest.mark.parametrize("repository", ["xgboost:1", "sagemaker-xgboost:1.7-1"])
+def test_built_in_images_gain_metric_definitions_unless_the_user_gave_some(aws: Aws, repository: str) -> None:
+    builtin = f"683313688378.dkr.ecr.us-east-1.amazonaws.com/{repository}"
     spec = {"TrainingImage": builtin, "TrainingInputMode": "File"}
     aws.train("theirs", AlgorithmSpecification=spec)
     own = [{"Name": "auc", "Regex": "auc=(.*)"}]

@@ -57,6 +57,16 @@ def test_a_lost_reply_did_happen(aws: Aws) -> None:
     assert _codes(aws, "CreateModel") == [("LostReply", True)]
 
 
+def test_a_garbage_answer_comes_after_the_effect(aws: Aws) -> None:
+    aws.rule({"type": "garbage"}, op="CreateModel", count=1)
+    assert error(lambda: aws.sm.create_model(**given.model()))[0] == "403"
+    assert _models(aws) == ["model"]
+    assert _codes(aws, "CreateModel") == [("Garbage", True)]
+    aws.rule({"type": "garbage", "status": 200, "body": '{"Models": null}'}, op="ListModels", count=1)
+    assert aws.sm.list_models().get("Models") is None
+    assert _codes(aws, "ListModels")[-1] == ("Garbage", False)
+
+
 def test_a_delay_is_wall_time(aws: Aws) -> None:
     aws.rule({"type": "delay", "seconds": 0.2}, op="CreateModel")
     before = time.monotonic()

@@ -97,8 +97,14 @@ def test_tags_may_hold_any_letter(aws: Aws) -> None:
 
 
 @pytest.mark.holds("D-11.4")
-def test_an_instance_type_newer_than_botocore_is_accepted(aws: Aws) -> None:
-    aws.train(ResourceConfig={"InstanceType": "ml.z99.huge", "InstanceCount": 1, "VolumeSizeInGB": 1})
+def test_an_instance_type_newer_than_botocore_is_accepted_once_the_simulator_is_told_of_it(aws: Aws) -> None:
+    newest = {"InstanceType": "ml.z99.huge", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    code, message = error(lambda: aws.train(ResourceConfig=newest))
+    start = "1 validation error detected: Value 'ml.z99.huge' at 'resourceConfig.instanceType' failed to satisfy constraint: "
+    assert code == "ValidationException"
+    assert message.startswith(f"{start}Member must satisfy enum value set: [ml.m4.xlarge, ")
+    aws.settings(instance_types=["ml.z99.huge"])
+    aws.train(ResourceConfig=newest)
     assert aws.job()["ResourceConfig"]["InstanceType"] == "ml.z99.huge"
 
 

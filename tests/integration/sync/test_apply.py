@@ -107,7 +107,7 @@ def test_kubectl_shows_the_sync(engine: Engine, team: Team, bare_repository: Bar
     heading, row = team.cluster.kubectl("-n", team.namespace, "get", "gitsync").splitlines()
 
     assert heading.split() == ["NAME", "READY", "REVISION", "OBJECTS", "FAILED", "DRIFTED", "AGE", "STATUS"]
-    assert row.split()[:6] == ["team", "True", f"main@sha1:{sha}", "2", "0", "0"]
+    assert row.split()[:6] == ["team", "True", f"main@{sha[:7]}", "2", "0", "0"]
     assert f"Applied main@sha1:{sha}" in row
 
 

@@ -67,6 +67,19 @@ def test_what_the_api_server_refuses_is_told_with_its_file(
     assert team.models() == {"a"}
 
 
+def test_other_kinds_stop_nothing_where_the_sync_ignores_them(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    sha = bare_repository.commit({**files("a"), "prod/config.yaml": config})
+    team.sync(otherKinds="Ignore")
+
+    status = team.wait_applied(sha)
+
+    assert team.models() == {"a"}
+    assert "rejected" not in status
+
+
 @pytest.mark.holds("D-14.7")
 def test_a_gitsync_in_git_is_never_applied(engine: Engine, team: Team, bare_repository: BareRepository) -> None:
     nested = (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reconciler.core.drift.policy import DriftMode
-from reconciler.core.resource import Resource
+from reconciler.core.resource import Key, Resource
 from reconciler.core.sync.spec import OnChange
 from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import Engine, Team, files
@@ -74,3 +76,45 @@ def test_a_reported_edit_wakes_the_sync(engine: Engine, team: Team, bare_reposit
     engine.claims.report_edit(team.model_key("a"))
 
     eventually(lambda: engine.stats.passes > passes)
+
+
+def test_git_counts_as_read_once_a_pass_is_over_and_who_waits_is_woken(
+    start: Start, team: Team, bare_repository: BareRepository
+) -> None:
+    first = start()
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+    first.stop()
+    key = team.model_key("a")
+    second, woken = start(workers=0), list[Key]()
+    second.claims.wake_with(woken.append)
+    claim = second.claims.claim(key)
+    assert claim
+    assert (claim.read, claim.in_git) == (False, True)
+    second.claims.await_read(key)
+
+    second.claims.want(team.key, [], [])
+    second.claims.finish(team.key, [])
+
+    claim = second.claims.claim(key)
+    assert claim
+    assert (claim.read, claim.in_git, woken) == (True, False, [key])
+
+
+def test_an_inventory_that_is_older_than_what_was_read_of_git_is_not_acted_on(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a")))
+    key = team.model_key("a")
+    eventually(lambda: (found := engine.claims.claim(key)) and found.read)
+    claim = engine.claims.claim(key)
+    assert claim
+    assert claim.wanted
+    newer = replace(claim.wanted, hash="of-a-newer-commit")
+
+    engine.claims.want(team.key, [newer], [])
+
+    claim = engine.claims.claim(key)
+    assert claim
+    assert not claim.read

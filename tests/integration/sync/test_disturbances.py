@@ -166,6 +166,36 @@ def test_objects_that_become_ready_or_stall_are_counted(
     eventually(lambda: team.status()["objects"] == expected)
 
 
+def test_what_fails_or_waits_for_a_person_is_listed_with_its_place(
+    engine: Engine, team: Team, bare_repository: BareRepository
+) -> None:
+    team.sync()
+    team.wait_applied(bare_repository.commit(files("a", "b", "c")))
+
+    for name, reason, kind in (("a", "JobFailed", "Stalled"), ("b", "PreconditionFailed", "Reconciling")):
+        conditions = [
+            {
+                "type": one,
+                "status": status,
+                "reason": reason,
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            for one, status in (("Ready", "False"), (kind, "True"))
+        ]
+        told = {"status": {"conditions": conditions}}
+        team.cluster.merge(LEGACY, "Model", name, team.namespace, told, subresource="status")
+
+    place = {"kind": "Model", "line": 1}
+    expected = [
+        {**place, "name": "a", "path": "prod/a.yaml", "reason": "JobFailed"},
+        {**place, "name": "b", "path": "prod/b.yaml", "reason": "PreconditionFailed"},
+    ]
+    eventually(lambda: team.status().get("failing") == expected)
+    counts = {"total": 3, "ready": 0, "failed": 1, "drifted": 0, "rejected": 0, "waiting": 1}
+    assert team.status()["objects"] == counts
+
+
 def test_a_gitsync_deleted_and_made_again_takes_its_objects_back(
     engine: Engine, team: Team, bare_repository: BareRepository
 ) -> None:

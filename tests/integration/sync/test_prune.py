@@ -75,6 +75,11 @@ def test_many_deletions_wait_for_an_approval_of_their_revision(
     sha = bare_repository.delete(*(f"prod/{name}.yaml" for name in SIX[1:]))
     message = team.wait_reason("PruneNeedsApproval")["message"]
     assert sha[:7] in message
+    assert "kubectl sagemaker approve" in message
+    names = [f"Model/{name}" for name in SIX[1:]]
+    assert all(name in message for name in names)
+    waits = team.status()["pruneApproval"]
+    assert (waits["revision"], waits["total"], sorted(waits["objects"])) == (f"main@sha1:{sha}", 5, names)
     assert team.models() == team.inventory() == set(SIX)
 
     team.say(approve_prune="0123456")  # names another revision
@@ -83,6 +88,7 @@ def test_many_deletions_wait_for_an_approval_of_their_revision(
     status = team.wait_applied(sha)
     assert team.models() == {"a"}
     assert status["handled"]["approvePrune"] == sha[:7]
+    assert "pruneApproval" not in status
 
 
 @pytest.mark.holds("D-9.4")

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
+from tests.support import lab_kinds
 from tests.support.lab import IMAGE, ROLE, Lab, hosting
+from tests.support.lab_scaling import SERVICE
 from tests.support.legacy import STALE, Legacy
 
 OUTCOMES = {"failing": "fail", "halted": "stopped"}
@@ -90,9 +93,24 @@ def _carried(key: Key, status: Mapping[str, Any]) -> dict[str, Any]:
         "intent",
         "tags",
     )
-    ours += ("managedTags", "run", "runs", "models", "configs", "targets", "endpoint", "rollout", "history", *CHECKED)
+    ours += (
+        "managedTags",
+        "takenOver",
+        "run",
+        "runs",
+        "models",
+        "configs",
+        "targets",
+        "endpoint",
+        "rollout",
+        "history",
+        *CHECKED,
+    )
     running = {"trainingJobStatus": None, "secondaryStatus": None} if "running" in key.name else {}
-    return {name: value for name, value in (dict(status) | running).items() if name not in ours}
+    found = {name: value for name, value in (dict(status) | running).items() if name not in ours}
+    if "bestTrainingJob" in found:  # it left out what it could not read
+        found["bestTrainingJob"] = found["bestTrainingJob"]["trainingJobName"]
+    return found
 
 
 def _is_stalled(lab: Lab, key: Key) -> bool:
@@ -357,3 +375,169 @@ def _called_failed(lab: Lab, age_s: float) -> Key:
     lab.cluster.objects[key]["status"] |= refused
     lab.begin()
     return key
+
+
+# --- what the archived operator could not bring into service ----------------------------------------------------------
+
+BACK = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "Alarm rang", "after": 60}
+SILENTLY_BACK = {**BACK, "reason": ""}
+
+
+@pytest.mark.holds("D-3.7")
+@pytest.mark.parametrize("how", [BACK, SILENTLY_BACK], ids=["with a reason", "without one"])
+@pytest.mark.parametrize("looked_s", [1800, 30], ids=["before the take-over", "after it"])
+@pytest.mark.parametrize("mode", ["Warn", "Correct"])
+def test_a_rollback_of_the_operators_update_is_one(lab: Lab, how: dict[str, Any], looked_s: float, mode: str) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": how})
+    left.update(key, "lab:2")
+    lab.simulator.clear_rules()
+    asked = left.name_of(key, "endpointConfigName")
+    lab.simulator.advance(looked_s)
+    left.finish()
+    lab.begin()
+    lab.cluster.annotate(key, drift_mode=mode)
+    mark = lab.simulator.mark()
+    lab.run(3 * 3600, step_s=60)
+    assert {op for op, _ in lab.simulator.mutations(mark)} <= {"AddTags"}
+    status = lab.status(key)
+    assert [entry["endpointConfigName"] for entry in status["quarantine"]] == [asked]
+    told = [(entry["endpointConfigName"], entry["result"]) for entry in status["history"]]
+    assert told == [(asked, "RolledBack"), (served, "Succeeded")]
+    assert (lab.reason(key), status["drift"].get("differences")) == ("RevisionQuarantined", None)
+
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host"))
+    lab.run(1800, step_s=60)
+    assert (lab.is_ready(key), lab.effects(mark)["UpdateEndpoint"]) == (True, 0)
+    assert status["endpointConfigName"] in (asked, served)
+    assert lab.status(key)["endpointConfigName"] == served
+
+
+@pytest.mark.holds("D-3.7")
+def test_a_pending_edit_leaves_a_way_back_and_reverting_costs_nothing(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    left.finish()
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    told = [(entry["endpointConfigName"], entry["result"]) for entry in lab.status(key)["history"]]
+    assert told == [(lab.status(key)["endpointConfigName"], "Succeeded"), (served, "Succeeded")]
+    mark = lab.simulator.mark()
+    lab.cluster.apply(hosting("host"))
+    lab.run(until=lambda: lab.is_ready(key) and lab.status(key)["endpointConfigName"] == served, step_s=60)
+    assert lab.effects(mark) == {"UpdateEndpoint": 1}  # no model and no configuration is made again
+
+
+def test_an_edit_that_was_reverted_before_it_was_carried_out_costs_nothing(lab: Lab) -> None:
+    """The generation grew twice; what is asked for is what serves."""
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    left.finish()
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.cluster.apply(hosting("host"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(1800, step_s=60)
+    assert {op for op, _ in lab.simulator.mutations(mark)} == {"AddTags"}
+    assert lab.is_ready(key)
+
+
+def test_an_edit_that_the_operator_could_not_carry_out_keeps_what_serves(lab: Lab) -> None:
+    """An error blanked the name of the configuration."""
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    served = left.name_of(key, "endpointConfigName")
+    left.finish()
+    body = lab.cluster.objects[key]
+    body["status"] = {name: value for name, value in body["status"].items() if name != "endpointConfigName"}
+    body["status"] |= {"endpointStatus": "ReconcilingEndpoint", "additional": STALE}
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(until=lambda: lab.is_ready(key) and lab.effects(mark)["UpdateEndpoint"], step_s=60)
+    assert (served, "Succeeded") in [(one["endpointConfigName"], one["result"]) for one in lab.status(key)["history"]]
+    assert served in {row["name"] for row in lab.simulator.state()["resources"]}
+
+
+def test_scalable_targets_get_the_owner_tag(lab: Lab) -> None:
+    left = Legacy(lab)
+    host = left.endpoint("host")
+    lab.simulator.advance(900)
+    key = left.scaling("scale", host)
+    left.finish()
+    lab.begin()
+    mark = lab.simulator.mark()
+    lab.run(600, step_s=60)
+    arn = lab.status(key)["targets"][0]["arn"]
+    tags = lab.simulator.client(SERVICE).list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert tags[OWNER_TAG] == "lab/team/HostingAutoscalingPolicy/scale"
+    assert [op for op, _ in lab.simulator.mutations(mark) if op != "AddTags"] == ["TagResource"]
+
+
+def test_the_time_of_the_last_check_lives_on_and_moves_with_what_is_shown(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.endpoint("host")
+    lab.simulator.advance(900)
+    told = left.finish()[key]
+    lab.begin()
+    lab.run(600, step_s=60)
+    first = lab.status(key)["lastCheckTime"]
+    assert first >= told["lastCheckTime"]
+    written = len(lab.cluster.written)
+    lab.run(1800, step_s=60)
+    assert (lab.status(key)["lastCheckTime"], len(lab.cluster.written)) == (first, written)
+    lab.cluster.apply(hosting("host", image="lab:2"))
+    lab.run(until=lambda: lab.status(key)["endpointStatus"] == "Updating", step_s=60)
+    assert lab.status(key)["lastCheckTime"] > first
+
+
+@pytest.mark.parametrize("kind", ["TrainingJob", "HyperparameterTuningJob"])
+def test_a_reference_to_an_ended_job_takes_the_artefact_from_describe(lab: Lab, kind: str) -> None:
+    """The operator's `modelPath` has no slash; of a tuning job it is that of the best training job, which it never told."""
+    left = Legacy(lab)
+    tuning, training = left.tuning("search"), left.training("train")
+    lab.simulator.advance(3600)
+    children = left.spawn(tuning)
+    told = left.finish()
+    for one in (training, *children):
+        lab.cluster.objects[one]["status"]["modelPath"] = told[one]["modelPath"].replace("/output/", "output/", 1)
+    names = {"TrainingJob": [training, *children], "HyperparameterTuningJob": [tuning]}[kind]
+    for number, one in enumerate(names):
+        by = lab_kinds.model(f"net-{number}")
+        by["spec"]["primaryContainer"].pop("modelDataUrl", None)
+        by["spec"]["primaryContainer"]["modelDataUrlRef"] = {"kind": kind, "name": one.name}
+        lab.cluster.apply(by)
+    lab.begin()
+    lab.run(600, step_s=60)
+    client = lab.simulator.client()
+    best = told[tuning]["bestTrainingJob"]["trainingJobName"]
+    for number, one in enumerate(names):
+        job = best if one == tuning else told[one]["sageMakerTrainingJobName"]
+        artefact = client.describe_training_job(TrainingJobName=job)["ModelArtifacts"]["S3ModelArtifacts"]
+        model = lab.status(Key("Model", "team", f"net-{number}"))["sageMakerModelName"]
+        assert client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"] == artefact
+
+
+def test_an_artefact_that_only_the_operator_tells_of_is_not_given(lab: Lab) -> None:
+    left = Legacy(lab)
+    key = left.training("train")
+    lab.simulator.advance(3600)
+    left.finish()
+    lab.simulator.reset()
+    by = lab_kinds.model("net")
+    by["spec"]["primaryContainer"].pop("modelDataUrl", None)
+    by["spec"]["primaryContainer"]["modelDataUrlRef"] = {"kind": "TrainingJob", "name": key.name}
+    waiting = lab.cluster.apply(by)
+    lab.begin()
+    lab.run(300, step_s=60)
+    assert (lab.reason(waiting), lab.exists()["Model"]) == ("DependencyNotReady", 0)

@@ -18,9 +18,7 @@ VARIANT = "/spec/productionVariants/0"
 REFUSED = {
     "a variant that names an unknown model": (hosting(), {f"{VARIANT}/modelName": "nobody"}, "UnknownModel"),
     "two models of one name": (hosting(models=2), {"/spec/models/1/name": "model-0"}, "DuplicateName"),
-    "a container without an image": (hosting(), {FIRST: {"containerHostname": "c"}}, "Rejected"),
     "a primary container that is none": (hosting(), {"/spec/models/0/primaryContainer": "x"}, "UnknownContainer"),
-    "a model without a container": (model(), {"/spec/primaryContainer": {}}, "Rejected"),
     "a policy without a configuration": (
         scaling("serve", targetTrackingScalingPolicyConfiguration=None),
         {},
@@ -47,6 +45,28 @@ def test_is_refused_by_name_and_not_tried_for_ever(
     assert len(lab.status(key)["additional"]) > 20
     refused = [row for row in lab.simulator.requests() if row["code"] != "OK"]
     assert len(refused) <= 1
+    assert lab.is_ready(other)
+    lab.cluster.delete(key)
+    lab.run(until=lambda: key not in lab.cluster.objects, step_s=60)
+
+
+UNEXPLAINED = {
+    "a container without an image": (hosting(), {FIRST: {"containerHostname": "c"}}),
+    "a model without a container": (model(), {"/spec/primaryContainer": {}}),
+}
+
+
+@pytest.mark.parametrize(("manifest", "edits"), UNEXPLAINED.values(), ids=UNEXPLAINED.keys())
+def test_what_only_sagemaker_refuses_is_said_and_tried_ever_more_slowly(
+    lab: Lab, manifest: dict[str, Any], edits: Mapping[str, Any]
+) -> None:
+    """Nobody has recorded the words, so nobody knows that they are for good."""
+    other = lab.cluster.apply(job("bystander"))
+    key = lab.cluster.apply(edited(manifest, edits))
+    lab.run(7200, step_s=60)
+    assert (lab.reason(key), lab.types(key)) == ("RefusalUnknown", {"Reconciling"})
+    assert len(lab.status(key)["additional"]) > 20
+    assert len([row for row in lab.simulator.requests() if row["code"] != "OK"]) < 12
     assert lab.is_ready(other)
     lab.cluster.delete(key)
     lab.run(until=lambda: key not in lab.cluster.objects, step_s=60)

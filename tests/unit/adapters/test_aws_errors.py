@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import botocore.exceptions as boto
 import pytest
 from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from reconciler.adapters.aws.errors import translate
 from reconciler.core import errors
 
 ARN = "arn:aws:sagemaker:us-west-2:123456789012"
+ROLE = "arn:aws:iam::123456789012:role/x"
 VE = "ValidationException"
 
 
@@ -121,6 +125,45 @@ def answer(code: str, message: str, status: int = 400) -> boto.ClientError:
             "ManagedInstanceScaling is only supported for inference component endpoints.",
             errors.TerminalError,
         ),
+        (
+            "CreateModel",
+            VE,
+            (
+                f'The execution role ARN "{ROLE}" is invalid. Please ensure that the role exists and that its trust relationship '
+                'policy allows the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com".'
+            ),
+            errors.PreconditionError,
+        ),
+        ("CreateModel", VE, "Could not find model data at s3://b/model.tar.gz.", errors.PreconditionError),
+        ("CreateModel", VE, "Could not access model data at s3://b/model.tar.gz.", errors.PreconditionError),
+        (
+            "CreateModel",
+            VE,
+            (
+                f"Role {ROLE} cannot pull 123456789012.dkr.ecr.us-west-2.amazonaws.com/a:1. Ensure that the role exists and the "
+                "image was granted pull permission."
+            ),
+            errors.PreconditionError,
+        ),
+        (
+            "CreateTransformJob",
+            VE,
+            f"The role '{ROLE}' does not grant ecr:GetDownloadUrlForLayer permission to SageMaker",
+            errors.PreconditionError,
+        ),
+        ("RegisterScalableTarget", VE, f"Unable to assume IAM role: {ROLE}", errors.PreconditionError),
+        ("PutScalingPolicy", "FailedResourceAccessException", "alarms", errors.PreconditionError),
+        ("UpdateEndpoint", VE, "Could not find CloudWatch alarm(s): high-latency.", errors.PreconditionError),
+        ("CreateEndpoint", VE, "The alarm [high-latency] does not exist.", errors.PreconditionError),
+        ("RegisterScalableTarget", VE, "cannot register a variant with ml.t2.medium", errors.TerminalError),
+        ("RegisterScalableTarget", VE, "Tag values cannot be empty or blank", errors.TerminalError),
+        ("CreateModel", "InvalidParameterCombination", "both", errors.TerminalError),
+        ("CreateModel", VE, "Something that nobody has written down yet", errors.UnknownRefusalError),
+        ("UpdateEndpoint", VE, "Autoscaling is on", errors.UnknownRefusalError),
+        ("CreateModel", "BrandNewException", "and its words", errors.UnknownRefusalError),
+        ("UpdateEndpoint", VE, "variant main is a scalable target", errors.BusyError),
+        ("RegisterScalableTarget", "LimitExceededException", "too many", errors.QuotaError),
+        ("CreateModel", "ServiceUnavailableException", "HTTP 400", errors.LostReplyError),
         ("DescribeModel", "InternalFailure", "try again", errors.TransientError),
         ("DescribeModel", "ServiceUnavailable", "try again", errors.TransientError),
     ],
@@ -131,6 +174,21 @@ def test_the_text_tells_the_class(operation: str, code: str, message: str, meani
     assert "id-1" not in str(found)
 
 
+@pytest.mark.parametrize(
+    "code", sorted({*ThrottledRetryableChecker._THROTTLED_ERROR_CODES} - {"LimitExceededException"})
+)
+def test_what_botocore_calls_throttling_is_throttling(code: str) -> None:
+    """But LimitExceededException, which is a quota where we meet it (SM-153)."""
+    assert type(translate(answer(code, "slow down"), "CreateModel")) is errors.ThrottledError
+
+
+@pytest.mark.parametrize(
+    "code", sorted({*TransientRetryableChecker._TRANSIENT_ERROR_CODES} - {"PriorRequestNotComplete"})
+)
+def test_what_botocore_calls_passing_passes(code: str) -> None:
+    assert type(translate(answer(code, "again"), "DescribeModel")) is errors.TransientError
+
+
 @pytest.mark.holds("D-10.9")
 @pytest.mark.parametrize(
     ("fault", "operation", "meaning"),
@@ -139,6 +197,19 @@ def test_the_text_tells_the_class(operation: str, code: str, message: str, meani
             answer("InternalFailure", "", 500), "CreateModel", errors.LostReplyError, id="a fault may have created it"
         ),
         pytest.param(answer("Odd", "", 503), "UpdateEndpoint", errors.LostReplyError, id="any server fault may"),
+        pytest.param(
+            answer("403", "<html><body>Forbidden</body></html>", 403),
+            "CreateModel",
+            errors.LostReplyError,
+            id="a page of a proxy's: nobody knows what it passed on",
+        ),
+        pytest.param(answer("413", "", 413), "CreateModel", errors.LostReplyError, id="a status without a code"),
+        pytest.param(
+            answer("403", "<html>", 403),
+            "DescribeModel",
+            errors.TransientError,
+            id="a read that met a proxy is repeated",
+        ),
         pytest.param(
             boto.ReadTimeoutError(endpoint_url="u"), "CreateModel", errors.LostReplyError, id="no reply in time"
         ),
@@ -196,6 +267,23 @@ def test_values_that_may_be_secret_are_masked(message: str, told: str) -> None:
     text = str(translate(answer(VE, message), "CreateModel", params))
     assert told in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("size", [4000, 4085, 4096, 5000])
+def test_a_secret_that_the_cut_goes_through_is_masked(size: int) -> None:
+    start = "1 validation error detected: "
+    message = f"{start}{'x' * (size - len(start))} Value '{SECRET} and its' friends' at 'environment.TOKEN' failed"
+    text = str(translate(answer(VE, message), "CreateModel", {}))
+    assert not any(SECRET[:length] in text for length in range(4, len(SECRET)))
+    assert len(text) < 4200
+
+
+def test_no_text_takes_long() -> None:
+    """Hostile ones: an endpoint of the user's own may answer whatever it likes."""
+    for part in ("Value '", "alarm ", "execution role ARN ", "Role ", ", value: ", "Value 'a' at '"):
+        began = time.process_time()
+        translate(answer(VE, part * 200_000), "UpdateEndpoint", {})
+        assert time.process_time() - began < 1
 
 
 def test_botocores_own_refusal_is_masked() -> None:

@@ -131,6 +131,10 @@ def test_what_is_right_has_no_findings(kind: str, spec: dict[str, Any]) -> None:
             "/spec/productionVariants/1/variantName", "Duplicate",
             id="a variant twice",
         ),
+        pytest.param(
+            "HostingAutoscalingPolicy", {**SCALING, "tags": [{"key": "team", "value": " "}]}, "/spec/tags/0/value", "EmptyTagValue",
+            id="a blank tag, which Application Auto Scaling refuses",
+        ),
         pytest.param("HostingAutoscalingPolicy", {**SCALING, "resourceId": []}, "/spec/resourceId", "NothingToScale", id="no variant"),
         pytest.param(
             "HostingAutoscalingPolicy", {**SCALING, "resourceId": [{"endpointName": "e"}]},

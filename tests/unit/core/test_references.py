@@ -32,6 +32,7 @@ def artefact(kind: str, name: str) -> dict[str, Any]:
 
 
 PAIRS = [{"name": "a", "value": "serve-a"}, {"name": "b", "value": "serve-b"}]
+MADE = {"name": "train-1", "artefact": "s3://made"}
 BEST = {"trainingJobName": "search-001", "modelPath": "s3://best"}
 
 
@@ -65,10 +66,10 @@ BEST = {"trainingJobName": "search-001", "modelPath": "s3://best"}
         pytest.param(
             MODEL,
             artefact("TrainingJob", "train"),
-            ready(job(), modelPath="s3://made", sageMakerTrainingJobName="train-1"),
+            ready(job(), run=MADE, modelPath="s3:/made", sageMakerTrainingJobName="train-1"),
             "s3://made",
             "train-1",
-            id="a training job's artefact",
+            id="a training job's artefact, as Describe said",
         ),
         pytest.param(
             MODEL,
@@ -182,9 +183,9 @@ def test_cycles(edges: dict[str, str], expected: set[str]) -> None:
 
 
 def test_what_is_told_moves_with_what_is_given_and_not_with_news() -> None:
-    before = ready(job(), modelPath="s3://made")
-    news = ready(job(), modelPath="s3://made", additional="news", lastCheckTime="2026-03-01T00:00:00Z")
-    other = ready(job(), modelPath="s3://other")
+    before = ready(job(), run=MADE)
+    news = ready(job(), run=MADE, additional="news", lastCheckTime="2026-03-01T00:00:00Z")
+    other = ready(job(), run={**MADE, "artefact": "s3://other"})
     assert fingerprint(before, GIVES) == fingerprint(news, GIVES)
     assert fingerprint(before, GIVES) != fingerprint(other, GIVES)
     assert fingerprint(before, GIVES) != fingerprint(None, GIVES)

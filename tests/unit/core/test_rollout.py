@@ -10,7 +10,7 @@ import pytest
 from reconciler.core.conditions import stamp
 from reconciler.core.records.content import Content
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.rollout import EVIDENCE_WAIT, LiveEndpoint, Outcome, judge
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, LiveEndpoint, Outcome, judge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW, OTHER = Content("old", "config-old"), Content("new", "config-new"), Content("other", "config-other")
@@ -22,12 +22,24 @@ def update(evidence: str = "", failure_before: str = "", *, others: bool = False
     return Attempt(NEW, OLD, T0, failure_before, stamp(NOW), 1, evidence, others)
 
 
-def create(modified: str = "") -> Attempt:
-    return Attempt(NEW, None, modified, "", stamp(NOW), 1)
+def create(modified: str = "", evidence: str = "", *, faulted: bool = False) -> Attempt:
+    return Attempt(NEW, None, modified, "", stamp(NOW), 1, evidence, faulted_at=stamp(NOW) if faulted else "")
 
 
-def live(status: str, config: Content = OLD, modified: str = T0, failure: str = "") -> LiveEndpoint:
-    return LiveEndpoint(status, config.config, modified, failure)
+def live(
+    status: str, config: Content = OLD, modified: str = T0, failure: str = "", pending: Content | None = None
+) -> LiveEndpoint:
+    return LiveEndpoint(status, config.config, modified, failure, pending.config if pending else "")
+
+
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. Please retry"
+)
+NO_ROLE = (
+    'The execution role ARN "arn:aws:iam::1:role/x" is invalid. Please ensure that the role exists and that its trust '
+    'relationship policy allows the action "sts:AssumeRole"'
+)
+BAD_CONTENT = "The primary container for production variant main did not pass the ping health check."
 
 
 @pytest.mark.holds("D-5.6", "D-5.7", "D-8.3")
@@ -55,7 +67,42 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
             update("RollingBack"), live("InService"), EARLY, Outcome.ROLLED_BACK, id="RollingBack was seen: rolled back"
         ),
         pytest.param(
-            update(), live("InService", OLD, T1), EARLY, Outcome.ROLLED_BACK, id="moved without a reason: rolled back"
+            update(),
+            live("InService", OLD, T1),
+            EARLY,
+            Outcome.UNCONFIRMED,
+            id="moved by a change of counts, and not asked for: no verdict",
+        ),
+        pytest.param(
+            update(),
+            live("InService", OLD, T1, "Scaling failed"),
+            LATE,
+            Outcome.NOT_RECEIVED,
+            id="moved, with a reason, and never seen to be taken on: not received",
+        ),
+        pytest.param(
+            update(ACCEPTED),
+            live("InService", OLD, T1),
+            EARLY,
+            Outcome.UNCONFIRMED,
+            id="answered, but the read may be late",
+        ),
+        pytest.param(
+            update(ACCEPTED),
+            live("InService", OLD, T1),
+            LATE,
+            Outcome.ROLLED_BACK,
+            id="answered, and moved: rolled back",
+        ),
+        pytest.param(
+            update(ACCEPTED), live("InService", OLD, T0), LATE, Outcome.NOT_RECEIVED, id="answered, and never moved"
+        ),
+        pytest.param(
+            update(ACCEPTED, others=True),
+            live("InService", OLD, T1),
+            LATE,
+            Outcome.NOT_RECEIVED,
+            id="answered, and moved by a patch: no proof",
         ),
         pytest.param(
             update(others=True), live("InService", OLD, T1), EARLY, Outcome.UNCONFIRMED, id="moved by a patch: no proof"
@@ -64,7 +111,11 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
             update(others=True), live("InService", OLD, T1), LATE, Outcome.NOT_RECEIVED, id="patched, no trace for long"
         ),
         pytest.param(
-            update(), live("InService", OLD, T0, "alarm"), EARLY, Outcome.ROLLED_BACK, id="a new reason: rolled back"
+            update(),
+            live("InService", OLD, T0, "alarm"),
+            EARLY,
+            Outcome.UNCONFIRMED,
+            id="a new reason alone is no evidence",
         ),
         pytest.param(
             update(failure_before="alarm"),
@@ -77,8 +128,8 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
             update(failure_before="alarm", others=True),
             live("InService", OLD, T1, "alarm"),
             EARLY,
-            Outcome.ROLLED_BACK,
-            id="the same reason again, and moved: rolled back",
+            Outcome.UNCONFIRMED,
+            id="the same reason again, and moved, is none either",
         ),
         pytest.param(
             update("Updating"),
@@ -97,9 +148,27 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
         pytest.param(
             update(), live("InService", OTHER, T1), EARLY, Outcome.OVERTAKEN, id="a third configuration: overtaken"
         ),
-        pytest.param(update(), live("Failed", OLD, T1), EARLY, Outcome.FAILED, id="failed is failed"),
+        pytest.param(update("Updating"), live("Failed", OLD, T1), EARLY, Outcome.FAILED, id="failed is failed"),
         pytest.param(
-            update(), live("UpdateRollbackFailed", OLD, T1), EARLY, Outcome.FAILED, id="both ways failed is failed"
+            update("Updating"),
+            live("UpdateRollbackFailed", OLD, T1),
+            EARLY,
+            Outcome.FAILED,
+            id="both ways failed is failed",
+        ),
+        pytest.param(
+            update("Updating"),
+            live("UpdateRollbackFailed", OLD, T1, NO_CAPACITY),
+            EARLY,
+            Outcome.FAILED,
+            id="a rollback that failed is broken, whatever the reason",
+        ),
+        pytest.param(
+            update(),
+            live("UpdateRollbackFailed", OLD, T1),
+            LATE,
+            Outcome.NOT_RECEIVED,
+            id="broken by somebody else's update",
         ),
         pytest.param(
             update(),
@@ -119,7 +188,22 @@ def live(status: str, config: Content = OLD, modified: str = T0, failure: str = 
         ),
         pytest.param(create(), live("Creating", NEW), EARLY, Outcome.UNDER_WAY, id="creating"),
         pytest.param(create(), live("InService", NEW), EARLY, Outcome.SUCCEEDED, id="created"),
-        pytest.param(create(), live("Failed", NEW), EARLY, Outcome.FAILED, id="a first create failed"),
+        pytest.param(create(evidence=ACCEPTED), None, EARLY, Outcome.UNCONFIRMED, id="answered, but not shown yet"),
+        pytest.param(create(), live("Failed", NEW, T0, BAD_CONTENT), EARLY, Outcome.FAILED, id="a first create failed"),
+        pytest.param(
+            create(), live("Failed", NEW, T0, NO_CAPACITY), EARLY, Outcome.FAULTED, id="no capacity for a first create"
+        ),
+        pytest.param(
+            create(), live("Failed", NEW, T0, NO_ROLE), EARLY, Outcome.FAULTED, id="its role is not there yet"
+        ),
+        pytest.param(
+            create(faulted=True),
+            live("Deleting", NEW, T1),
+            LATE,
+            Outcome.FAULTED,
+            id="the failed one is on its way out",
+        ),
+        pytest.param(create(faulted=True), None, LATE, Outcome.FAULTED, id="the failed one is gone"),
         pytest.param(
             create(T0),
             live("Failed", NEW, T0),
@@ -139,17 +223,22 @@ def test_what_became_of_an_attempt(
 
 
 @pytest.mark.parametrize(
-    ("status", "evidence", "others"),
+    ("seen", "evidence", "others"),
     [
-        pytest.param("Updating", "Updating", False, id="updating is evidence"),
-        pytest.param("RollingBack", "RollingBack", False, id="rolling back is evidence"),
-        pytest.param("Creating", "Creating", False, id="creating is evidence"),
-        pytest.param("SystemUpdating", "", True, id="patching takes evidence away"),
-        pytest.param("InService", "", False, id="in service is none"),
+        pytest.param(
+            live("Updating", pending=NEW), "Updating", False, id="an update to what was asked for is evidence"
+        ),
+        pytest.param(live("RollingBack", pending=NEW), "RollingBack", False, id="one that is rolled back is"),
+        pytest.param(live("Creating", NEW), "Creating", False, id="an endpoint of that configuration is"),
+        pytest.param(live("Updating"), "", False, id="updating alone is none"),
+        pytest.param(live("Updating", pending=OTHER), "", False, id="an update to something else is none"),
+        pytest.param(live("RollingBack"), "", False, id="rolling back alone is none"),
+        pytest.param(live("SystemUpdating"), "", True, id="patching takes evidence away"),
+        pytest.param(live("InService"), "", False, id="in service is none"),
     ],
 )
-def test_evidence_is_remembered_until_the_verdict(status: str, evidence: str, others: bool) -> None:
-    _, attempt = judge(live(status), update(), EARLY)
+def test_evidence_is_remembered_until_the_verdict(seen: LiveEndpoint, evidence: str, others: bool) -> None:
+    _, attempt = judge(seen, update(), EARLY)
     assert (attempt.evidence, attempt.others_moved) == (evidence, others)
     assert Attempt.parse(attempt.record()) == attempt
 

@@ -12,7 +12,7 @@ from reconciler.core.conditions import clip, stamp
 from reconciler.core.decision import Decision, Difference, Phase
 from reconciler.core.drift.git_drift import GitDrift
 from reconciler.core.drift.policy import Policy
-from reconciler.core.resource import Resource
+from reconciler.core.resource import UNOBSERVED, Resource
 from reconciler.core.schema.shapes import Structure
 from reconciler.core.status import pruned, render, suspended
 
@@ -33,7 +33,7 @@ def kstatus(found: Resource) -> str:
     """cli-utils' reading order, for objects it does not know."""
     if found.deleting:
         return "Terminating"
-    status = found.status
+    status = found.body["status"]
     if status.get("observedGeneration") not in (None, found.generation):
         return "InProgress"
     conditions = {c["type"]: c["status"] for c in status.get("conditions") or ()}
@@ -142,3 +142,14 @@ def test_empty_values_are_absent_keys_and_zero_is_a_value() -> None:
 def test_texts_are_cut_and_carry_no_control_characters() -> None:
     assert clip("a\x1b[31m\nb") == "a [31m b"
     assert len(clip("x" * 1000)) == 300
+
+
+def test_kstatus_does_not_take_what_nobody_looked_at_for_done() -> None:
+    assert kstatus(resource(dict(UNOBSERVED))) == "InProgress"
+
+
+def test_what_nobody_looked_at_can_be_suspended() -> None:
+    """A condition's observedGeneration is never negative."""
+    seen = resource({**UNOBSERVED, "conditions": []})
+    status = suspended(seen, policy=Policy(), shape=Structure(()), git=GitDrift(), now=NOW)
+    assert [condition["observedGeneration"] for condition in status["conditions"]] == [0]

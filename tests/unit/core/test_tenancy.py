@@ -50,6 +50,7 @@ def named(role: str) -> dict[str, str]:
         pytest.param("us-west-2", f"{OWN}/", id="with a slash"),
         pytest.param("us-west-2", "https://api.sagemaker.us-west-2.amazonaws.com", id="the API's own host"),
         pytest.param("us-west-2", "https://api.sagemaker.us-west-2.api.aws", id="dual stack"),
+        pytest.param("us-west-2", "https://api-fips.sagemaker.us-west-2.amazonaws.com", id="FIPS"),
         pytest.param("us-west-2", "https://vpce-0a1b-2c.api.sagemaker.us-west-2.vpce.amazonaws.com", id="PrivateLink"),
         pytest.param("cn-north-1", "https://api.sagemaker.cn-north-1.amazonaws.com.cn", id="China"),
     ],

@@ -7,11 +7,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from reconciler.dev import rights
 from reconciler.dev.demo import command
 from reconciler.dev.demo.stage import NotSeenError, Stage
 from reconciler.dev.demo.table import DemoTable
 
 HEAD = "NAME    STATUS     AGE"
+
+
+def test_the_demo_runs_under_the_shipped_policy(tmp_path: Path) -> None:
+    assert Stage(tmp_path, 60)._environment.options.iam_policy == str(rights.shipped())
 
 
 @pytest.mark.holds("D-21.4")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reconciler.dev.simulator import errors, rollout
+from reconciler.dev.simulator import errors, premises, rollout
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds import deployment, endpoint_view
 from reconciler.dev.simulator.kinds.deployment import BUSY, Fleet, Hosting
@@ -26,7 +26,7 @@ def _create(call: SimulatedCall) -> Answer:
     _check_alarms(call, request.get("DeploymentConfig"))
     _check_quota(call, config, {})
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags") or []}
-    outcome = call.outcome("endpoint_outcome", name, tags)
+    outcome = call.outcome("endpoint_outcome", name, tags) or _what_is_missing(call, config)
     hosting = Hosting(config.name, config.request, None, last_deployment=request.get("DeploymentConfig"))
     endpoint = call.world.create(call, KIND, "Creating", hosting)
     deployment.begin_creation(call.world, endpoint, fleet, outcome, call.now)
@@ -56,7 +56,7 @@ def _update(call: SimulatedCall) -> Answer:
     if request.get("RetainAllVariantProperties"):
         excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties") or []}
         fleet.retain(hosting, excluded)
-    outcome = call.outcome("endpoint_outcome", endpoint.name, endpoint.tags)
+    outcome = call.outcome("endpoint_outcome", endpoint.name, endpoint.tags) or _what_is_missing(call, config)
     hosting.last_deployment = policy
     deployment.begin_update(call.world, endpoint, fleet, outcome, call.now)
     return {"EndpointArn": endpoint.arn}
@@ -100,6 +100,16 @@ def _config(call: SimulatedCall, name: str) -> SimulatedResource:
     return config
 
 
+def _what_is_missing(call: SimulatedCall, config: SimulatedResource) -> Action:
+    """A model was made while its role, image and artefact were there: what has gone since fails the deployment."""
+    for variant in variants_of(config.request):
+        model = call.find("Model", variant.get("ModelName", ""))
+        for premise in premises.of_model(call.scope, model.request if model else {}):
+            if premises.is_missing(call.world, call.scope, premise.named):
+                return {"outcome": "rollback", "reason": premise.refusal.message}
+    return {}
+
+
 def _check_idle(endpoint: SimulatedResource) -> None:
     if endpoint.status in BUSY:
         raise errors.in_progress(endpoint.arn)
@@ -128,8 +138,10 @@ def _check_deployment(call: SimulatedCall, hosting: Hosting, fleet: Fleet, polic
     names = [variant.name for variant in fleet.variants]
     if hosting.fleet and sorted(names) != sorted(variant.name for variant in hosting.fleet.variants):
         raise errors.unverified("With a DeploymentConfig the variant names must stay the same.")
-    if policy.get("RollingUpdatePolicy") and (len(names) > 1 or fleet.serverless):
-        raise errors.unverified("A rolling deployment supports neither several variants nor serverless ones.")
+    if fleet.serverless:
+        raise errors.unverified("Deployment guardrails are not supported for serverless endpoints.")
+    if policy.get("RollingUpdatePolicy") and len(names) > 1:
+        raise errors.unverified("A rolling deployment does not support several variants.")
     _check_alarms(call, policy)
 
 

@@ -8,6 +8,7 @@ from reconciler.dev.simulator import errors
 from reconciler.dev.simulator.faults import Action
 from reconciler.dev.simulator.kinds import training_view as view
 from reconciler.dev.simulator.kinds.progress import tell_progress
+from reconciler.dev.simulator.kinds.training_rules import of_profiler as profiler_rules
 from reconciler.dev.simulator.paging import ListOperation
 from reconciler.dev.simulator.store import Answer, SimulatedResource
 from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
@@ -15,6 +16,8 @@ from reconciler.dev.simulator.world import SimulatedCall, SimulatedKind, World
 _NOUN = "training job"
 _RUNNING = ("InProgress", "Stopping")
 _LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+"""Of the algorithm's metrics in CloudWatch (SM-181); a value at the end stands for the curve."""
 _MESSAGES = {
     "Pending": "Waiting for capacity",
     "Starting": "Launching requested ML instances",
@@ -43,6 +46,8 @@ class Training:
     started: float | None = None
     ended: float | None = None
     failure: str = ""
+    rules_over: bool = False
+    """Whether the evaluations of its rules have ended: some time after the job."""
     warm_pool: Answer | None = None
     updates: Answer = field(default_factory=dict)
     """What UpdateTrainingJob changed, over the create request."""
@@ -182,6 +187,13 @@ def _end(world: World, job: SimulatedResource, status: str, secondary: str, at: 
     training.transitions[-1]["EndTime"] = at
     if training.started is not None:
         _write(world, job, at, [training.failure or _MESSAGES[secondary]])
+        world.neighbours.put_metrics(
+            job.scope, METRICS_NAMESPACE, {"TrainingJobName": job.name}, view.final_metrics(job), at
+        )
+    if artefact := view.artefact(job):
+        world.neighbours.put_object(job.scope, artefact, b"made by the simulator")
+    if job.request.get("DebugRuleConfigurations") or profiler_rules(job):
+        world.clock.after(at, world.duration("training.rules"), lambda _due: setattr(training, "rules_over", True))
     keep_s = view.keep_alive_s(job)
     if training.warm_pool and keep_s and status == "Completed":
         training.warm_pool = {"Status": "Available", "ResourceRetainedBillableTimeInSeconds": 0}
@@ -250,7 +262,7 @@ def _update(call: SimulatedCall) -> Answer:
         if call.input.get(name):
             training.updates[name] = call.input[name]
     if rules := call.input.get("ProfilerRuleConfigurations"):
-        known = view.profiler_rules(job)
+        known = profiler_rules(job)
         taken = {rule["RuleConfigurationName"] for rule in known}
         training.updates["ProfilerRuleConfigurations"] = [
             *known,

@@ -4,8 +4,8 @@ Describe echoes the request and adds the service's defaults and noise (SM-37 to 
 """
 
 import hashlib
-from typing import Any
 
+from reconciler.dev.simulator.kinds import training_rules as rules
 from reconciler.dev.simulator.kinds.builtin_metrics import metric_definitions
 from reconciler.dev.simulator.kinds.fields import event_times, named, with_defaults, without_none
 from reconciler.dev.simulator.store import Answer, SimulatedResource
@@ -52,11 +52,6 @@ def keep_alive_s(job: SimulatedResource) -> int:
     return int(job.state.updates.get("KeepAlivePeriodInSeconds", config.get("KeepAlivePeriodInSeconds", 0)))
 
 
-def profiler_rules(job: SimulatedResource) -> list[Answer]:
-    rules = job.state.updates.get("ProfilerRuleConfigurations", job.request.get("ProfilerRuleConfigurations"))
-    return [with_defaults(rule, {"VolumeSizeInGB": 0}) for rule in rules or []]
-
-
 def describe(world: World, job: SimulatedResource) -> Answer:
     request, training = job.request, job.state
     shown = {
@@ -80,7 +75,7 @@ def describe(world: World, job: SimulatedResource) -> Answer:
         shown["WarmPoolStatus"] = dict(training.warm_pool)
     if training.updates.get("RemoteDebugConfig"):
         shown["RemoteDebugConfig"] = training.updates["RemoteDebugConfig"]
-    return without_none({**shown, **_profiler(world, job), **_run(job)})
+    return without_none({**shown, **_profiler(world, job), **rules.evaluations(job), **_run(job)})
 
 
 def _algorithm(given: Answer) -> Answer:
@@ -114,13 +109,11 @@ def _profiler(world: World, job: SimulatedResource) -> Answer:
     shown: Answer = {"ProfilingStatus": "Enabled" if enabled else "Disabled"}
     if given is not None:
         shown["ProfilerConfig"] = given
-    if rules := profiler_rules(job):
-        shown["ProfilerRuleConfigurations"] = rules
+    if asked := rules.of_profiler(job):
+        shown["ProfilerRuleConfigurations"] = asked
     if world.switch("profiler_noise"):
         output = job.request["OutputDataConfig"]["S3OutputPath"]
         shown.setdefault("ProfilerConfig", {"S3OutputPath": output, "ProfilingIntervalInMilliseconds": 500})
-        hook = {"S3OutputPath": output, "CollectionConfigurations": []}
-        shown["DebugHookConfig"] = job.request.get("DebugHookConfig", hook)
     return shown
 
 
@@ -137,24 +130,29 @@ def _run(job: SimulatedResource) -> Answer:
     seconds = round(training.ended - training.started)
     share = _SPOT_SHARE if job.request.get("EnableManagedSpotTraining") else 1.0
     shown |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": round(seconds * share)}
-    if job.status != "Failed":
-        path = job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-        shown["ModelArtifacts"] = {"S3ModelArtifacts": f"{path}/{job.name}/output/model.tar.gz"}
-    if metrics := _metrics(job, training.ended):
-        shown["FinalMetricDataList"] = metrics
+    if uri := artefact(job):
+        shown["ModelArtifacts"] = {"S3ModelArtifacts": uri}
+    if metrics := final_metrics(job):
+        shown["FinalMetricDataList"] = [
+            {"MetricName": name, "Value": value, "Timestamp": training.ended} for name, value in metrics.items()
+        ]
     return shown
 
 
-def _metrics(job: SimulatedResource, at: float) -> list[dict[str, Any]]:
+def artefact(job: SimulatedResource) -> str:
+    """Where a run that began and did not fail has left its model; empty for another."""
+    if job.state.started is None or job.state.ended is None or job.status == "Failed":
+        return ""
+    return f"{job.request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job.name}/output/model.tar.gz"
+
+
+def final_metrics(job: SimulatedResource) -> dict[str, float]:
     """One value for each definition: from the rule, where null means none; else drawn from the names, so that runs repeat."""
     wanted = dict(job.state.plan.get("metrics", {}))
     algorithm = _algorithm(job.request.get("AlgorithmSpecification") or {})
-    names = [definition["Name"] for definition in algorithm.get("MetricDefinitions") or []]
-    for name in names:
-        wanted.setdefault(name, drawn(job.name, name))
-    return [
-        {"MetricName": name, "Value": value, "Timestamp": at} for name, value in wanted.items() if value is not None
-    ]
+    for definition in algorithm.get("MetricDefinitions") or []:
+        wanted.setdefault(definition["Name"], drawn(job.name, definition["Name"]))
+    return {name: float(value) for name, value in wanted.items() if value is not None}
 
 
 def drawn(job_name: str, metric: str) -> float:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reconciler.core.errors import DeniedError, TerminalError
+from reconciler.core.conditions import stamp
+from reconciler.core.errors import DeniedError, OldLookError, TerminalError
 from reconciler.core.kind import Pass, View
-from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, remote_name
+from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, ROLLOUT_TAG, remote_name
 from reconciler.core.ownership import Owner, may_adopt
 from reconciler.core.ownership import judge as judge_owner
 from reconciler.core.records.content import Content
 from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.rollout import EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
+from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
 from reconciler.core.values import Answer
 from reconciler.kinds.hosting import legacy
 from reconciler.kinds.hosting.desired import (
@@ -23,11 +24,18 @@ from reconciler.kinds.hosting.desired import (
     hold_may_change,
     hold_verdict,
 )
+from reconciler.kinds.hosting.observed import adopted, scaling
 from reconciler.kinds.hosting.observed import parts as served_parts
-from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.parts import PartsObserved
 from reconciler.kinds.hosting.observed.scaling import ScaledVariant
-from reconciler.kinds.hosting.records import HostingRecords, as_recorded, endpoint_digest, identity, recorded
+from reconciler.kinds.hosting.records import (
+    HostingRecords,
+    as_recorded,
+    endpoint_digest,
+    identity,
+    is_new_to_us,
+    recorded,
+)
 from reconciler.kinds.hosting.situation import drift
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
@@ -51,8 +59,12 @@ class HostingObserved:
     """Why, by the name of a configuration that was found again and carries the tag."""
     commits: Mapping[str, str] = field(default_factory=dict)
     """By the name of a configuration that was found again: the commit that it was made for."""
+    rollouts: Mapping[str, str] = field(default_factory=dict)
+    """By the name of a configuration that was found again: the id of the rollout that it was made for."""
     serving: Part | None = None
-    """Our configuration that no record names, on our endpoint that none names: status was lost."""
+    """A configuration that no record names, on our endpoint: ours, and status was lost or is older than SageMaker; or that of an
+    adopted endpoint, equal to what is wanted (`taken`).
+    """
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
     config: Answer | None = None
@@ -73,11 +85,14 @@ class HostingObserved:
 def observe(view: View, this: Pass) -> HostingObserved:
     records = recorded(this)
     attempt, close = records.rollout.attempt, this.doubt or this.resource.deleting
+    close = close or (may_adopt(this) and is_new_to_us(this))
     found = _parts_made(view, this, records) if close else _Found()
     for remote, name in legacy.without_arn(this):
         described = view.describe(remote, name, fresh=True)
         if described is not None:
             found = found.added(name, str(described[f"{remote}Arn"]), Owner.US)
+    if refused := _refused_owner(view, this, records):
+        return refused
     sent = any(reply.call.operation in (*SENDS, REBALANCE) for reply in this.replies)
     if sent or not (records.endpoint.exists or attempt or close):
         return found.observed()
@@ -85,6 +100,7 @@ def observe(view: View, this: Pass) -> HostingObserved:
     updating = attempt is not None and attempt.previous is not None
     name = identity(this, records)
     endpoint = view.describe("Endpoint", name, fresh=fresh, at_most_old=STAGE_LOOK if updating else None)
+    _check_age(this, endpoint)
     serving = None
     if endpoint is not None and not as_recorded(records, endpoint):
         arn = str(endpoint["EndpointArn"])
@@ -93,8 +109,25 @@ def observe(view: View, this: Pass) -> HostingObserved:
         if owner is Owner.US and close and not this.resource.deleting:
             serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
             found = replace(found, tags={**found.tags, serving.name: tags}) if serving else found
+        elif may_adopt(this) and owner in (Owner.NOBODY, Owner.UNKNOWN) and (want := _desired(this, records)):
+            taken = adopted.equal(view, want, str(endpoint.get("EndpointConfigName") or ""))
+            serving = taken[0] if taken else None
+            for model, model_arn in taken[1] if taken else ():
+                found = found.added(model, model_arn, Owner.NOBODY)
+    elif endpoint is not None and not this.resource.deleting:
+        serving, tags = _unrecorded(view, this, records, str(endpoint.get("EndpointConfigName") or ""))
+        found = (
+            _with_models(view, this, replace(found, tags={**found.tags, serving.name: tags}), serving)
+            if serving
+            else found
+        )
     seen = replace(
-        found.observed(), endpoint=endpoint, endpoint_known=True, commits=found.tagged(COMMIT_TAG), serving=serving
+        found.observed(),
+        endpoint=endpoint,
+        endpoint_known=True,
+        commits=found.tagged(COMMIT_TAG),
+        rollouts=found.tagged(ROLLOUT_TAG),
+        serving=serving,
     )
     want = _desired(this, records) if endpoint is not None and not this.resource.deleting else None
     if endpoint is None or want is None:
@@ -103,6 +136,33 @@ def observe(view: View, this: Pass) -> HostingObserved:
         return _before_a_move(view, this, records, want, seen)
     settled = endpoint["EndpointStatus"] == "InService" and not (want.waits and not want.hold)
     return _settled(view, this, records, want, seen) if settled else seen
+
+
+def _refused_owner(view: View, this: Pass, records: HostingRecords) -> HostingObserved | None:
+    """Somebody else's endpoint under the name that is wanted, before anything is made for it; None where there is none."""
+    made = records.exist or records.models or records.configs or records.rollout.attempt
+    if made or this.resource.deleting or this.replies or this.failure:
+        return None
+    name = identity(this, records)
+    endpoint = view.describe("Endpoint", name, fresh=True)
+    if endpoint is None:
+        return None
+    arn = str(endpoint["EndpointArn"])
+    owner = judge_owner(this, name, view.tags(arn), identity=endpoint_digest(this))
+    seen = replace(_Found().added(name, arn, owner).observed(), endpoint=endpoint, endpoint_known=True)
+    return None if seen.owned(this, name) else seen
+
+
+def _check_age(this: Pass, endpoint: Answer | None) -> None:
+    """Raises OldLookError for the endpoint as it was before what status knows of it (both times are SageMaker's own)."""
+    if endpoint is None or not endpoint.get("LastModifiedTime"):
+        return
+    known, shown = str(this.past.get("lastModifiedTime") or ""), stamp(endpoint["LastModifiedTime"])
+    if shown < known and this.past.get("creationTime") == stamp(endpoint["CreationTime"]):
+        raise OldLookError(
+            f"SageMaker shows the endpoint as of {shown}, and /status/lastModifiedTime is {known}: an old read is asked again; "
+            "where status is wrong, remove that member"
+        )
 
 
 @dataclass(frozen=True)
@@ -151,7 +211,7 @@ def _parts_made(view: View, this: Pass, records: HostingRecords) -> _Found:
 
 def _is_late(this: Pass, attempt: Attempt | None) -> bool:
     """Whether an attempt without evidence is to be concluded upon."""
-    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and not attempt.evidence
+    return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and attempt.evidence in ("", ACCEPTED)
 
 
 def _is_quiet(this: Pass, records: HostingRecords) -> bool:
@@ -185,6 +245,16 @@ def _unrecorded(view: View, this: Pass, records: HostingRecords, name: str) -> t
         return None, {}
     models = tuple(str(variant["ModelName"]) for variant in found["ProductionVariants"] if variant.get("ModelName"))
     return Part(name, str(found["EndpointConfigArn"]), hash=content, models=models), tags or {}
+
+
+def _with_models(view: View, this: Pass, found: _Found, serving: Part) -> _Found:
+    """With the models of a configuration that status does not know, as far as they are ours."""
+    for name in dict.fromkeys(serving.models):
+        described = view.describe("Model", name)
+        if described is not None:
+            arn = str(described["ModelArn"])
+            found = found.added(name, arn, judge_owner(this, name, view.tags(arn)))
+    return found
 
 
 def _desired(this: Pass, records: HostingRecords) -> DesiredHosting | None:

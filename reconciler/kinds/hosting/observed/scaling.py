@@ -12,7 +12,7 @@ from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError
 from reconciler.core.kind import Pass, View
 from reconciler.core.values import Answer
 from reconciler.kinds.scaling.content import INSTANCES, VariantTarget
-from reconciler.kinds.scaling.others import same_account
+from reconciler.kinds.scaling.others import registered, same_account
 
 DEREGISTER = "DeregisterScalableTarget"
 
@@ -72,9 +72,8 @@ def owned(this: Pass, endpoint: str) -> frozenset[str]:
         at.target
         for policy in this.others.items("HostingAutoscalingPolicy")
         if same_account(this, policy)
-        for record in policy.status.get("targets") or ()
-        if record.get("registeredAt") and record.get("region") == this.region
-        if (at := VariantTarget(str(record.get("resourceId")), str(record.get("dimension")))).endpoint == endpoint
+        for at in registered(this, policy)
+        if at.endpoint == endpoint
     )
 
 

@@ -13,7 +13,7 @@ from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Failure
 from reconciler.core.records.history import SUCCEEDED, SUPERSEDED
 from reconciler.core.records.rollout import Attempt
-from reconciler.core.rollout import SENDS_MAX, Outcome, judge
+from reconciler.core.rollout import ACCEPTED, SENDS_MAX, Outcome, judge
 from reconciler.kinds.hosting.observed.endpoint import SENDS
 from reconciler.kinds.hosting.records import commit_of
 from reconciler.kinds.hosting.situation.situation import Situation
@@ -33,11 +33,13 @@ def settled(s: Situation) -> Situation:
         arn, region = str(accepted.answer["EndpointArn"]), str(s.this.spec.get("region") or "")
         endpoint = replace(s.records.endpoint, name=s.name, arn=arn, region=region)
         status = "Creating" if accepted.call.operation == "CreateEndpoint" else "Updating"
-        s = s.having(replace(s.records, endpoint=endpoint))
+        s = s.having(replace(s.records, endpoint=endpoint)).with_rollout(attempt=replace(attempt, evidence=ACCEPTED))
         return replace(s, outcome=Outcome.UNDER_WAY, status=status)
     if not s.seen.endpoint_known:
         # Another call of the pass that sent it did not go through: nobody looked at the endpoint since.
         return replace(s, outcome=Outcome.UNDER_WAY, status="Updating" if attempt.previous else "Creating")
+    if attempt.previous is None and s.adopting:
+        return _unsent(s)  # the create never was: what is there was made by others, and is taken over now
     outcome, attempt = judge(s.live, attempt, s.this.now)
     s = s.with_rollout(attempt=attempt, foreign="")
     return _over(replace(s, outcome=outcome, status=s.live.status if s.live else "Creating"), attempt)
@@ -69,10 +71,12 @@ def _over(s: Situation, attempt: Attempt) -> Situation:
             return _unsent(s)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
-            return _given_up(s, attempt, "RolledBack", why)
+            return _given_up(s, attempt, "RolledBack" if attempt.previous else "Failed", why)
         case Outcome.OVERTAKEN | Outcome.VANISHED:
             return _given_up(s, attempt, SUPERSEDED, "the endpoint was changed from outside meanwhile")
-        case Outcome.FAULTED if more:
+        case Outcome.FAULTED if attempt.previous is None and not more and s.this.tokens.get("retry"):
+            return _unsent(s)
+        case Outcome.FAULTED if more or attempt.previous is None:
             return s
         case Outcome.ROLLED_BACK | Outcome.FAULTED:
             return _condemned(s, attempt, "RolledBack", why)

@@ -19,8 +19,10 @@ from reconciler.core.records.content import Content
 from reconciler.core.records.history import SUCCEEDED, SUPERSEDED, History
 from reconciler.core.records.quarantine import QuarantineEntry
 from reconciler.core.records.remote_object import EndpointRecord, Part
+from reconciler.core.records.rollout import Attempt
 from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
+from reconciler.core.rollout import CHANGING
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     RollbackRequest,
@@ -74,7 +76,9 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
     if is_new_to_us(this):
         models, configs = legacy_models(this, seen.arns), legacy_configs(this, seen.arns)
     if seen.serving:
-        models = {one: Part(one, hash=one.rpartition("-")[2]) for one in seen.serving.models} | dict(models)
+        taken = seen.serving.taken
+        found = {one: Part(one, hash=one.rpartition("-")[2], taken=taken) for one in seen.serving.models}
+        models = found | dict(models)
         configs = {seen.serving.name: seen.serving} | dict(configs)
     configs = _parts_seen(this, seen, configs, arns)
     quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
@@ -84,9 +88,7 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
         models=_parts_seen(this, seen, models, arns),
         configs=configs,
-        history=records.history
-        if records.history.entries
-        else History.parse(this.past_rollouts[: history_limit(this)]),
+        history=records.history.remembered(this.past_rollouts, history_limit(this)),
         quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
     )
 
@@ -146,21 +148,48 @@ def _endpoint_seen(
 
 
 def taken_over(s: Situation) -> Situation:
-    """What the archived operator left is taken for what serves."""
-    config, endpoint = str(s.this.past.get("endpointConfigName") or ""), s.records.endpoint
-    if not (is_new_to_us(s.this) and endpoint.exists and config):
+    """What the archived operator left is taken for what serves, or for what it was about to bring there."""
+    asked, endpoint = str(s.this.past.get("endpointConfigName") or ""), s.records.endpoint
+    if not (is_new_to_us(s.this) and endpoint.exists):
         return s
     configs = known_configs(s.this, s.records.configs, endpoint.arn, s.want)
     records = replace(s.records, configs=configs)
-    records = records.with_rollout(applied=records.serving(config))
-    serving = configs.get(str((s.seen.endpoint or {}).get("EndpointConfigName") or ""))
-    if serving is not None and serving.name != config:
-        # It was moving the endpoint to what it asked for; what serves meanwhile may be rolled back to. No commit of the
-        # object's is known to have asked for it.
-        content = Content(serving.hash, serving.name)
-        history = _opened(s, records.history, content, SourceRecord()).closed(s.this.now, SUCCEEDED)
-        records = replace(records, history=history)
-    return s.having(records)
+    serving = configs.get(s.live.config) if s.live else None
+    if serving is None or s.want.content.hash == serving.hash:
+        return s.having(records.with_rollout(applied=records.serving(asked)) if asked else records)
+    # Not what is wanted, so it will be left: what serves may be rolled back to. No commit of the object's is known to have asked for it.
+    serves = records.serving(serving.name)
+    history = _opened(s, records.history, serves, SourceRecord()).closed(s.this.now, SUCCEEDED)
+    s = s.having(replace(records, history=history)).with_rollout(applied=serves)
+    if asked not in configs or asked == serving.name:
+        return s
+    return _asked_for_another(s, records.serving(asked), serves)
+
+
+def _asked_for_another(s: Situation, asked: Content, serves: Content) -> Situation:
+    """The archived operator had sent an update that is not in service: it is under way, or came back, which it never noticed
+    and sent again for ever.
+    """
+    assert s.live is not None  # noqa: S101 - what serves is known
+    status = str(s.this.past.get("endpointStatus") or "")
+    if s.live.status in CHANGING:
+        history = _opened(s, s.records.history, asked, SourceRecord())
+        attempt = Attempt(
+            requested=asked,
+            previous=serves,
+            last_modified_time=s.live.modified,
+            failure_before=s.live.failure,
+            requested_at=stamp(s.this.now),
+        )
+        return s.having(replace(s.records, history=history)).with_rollout(attempt=attempt, applied=asked)
+    if s.live.status != "InService" or not (s.live.failure or status in CHANGING or status == "InService"):
+        return s
+    reason = s.live.failure or str(s.this.past.get("failureReason") or "") or "it was rolled back before the take-over"
+    result = "RolledBack"
+    history = _opened(s, s.records.history, asked, SourceRecord()).closed(s.this.now, result, reason)
+    quarantine = s.records.quarantine.added(asked, reason, s.this.now)
+    notice = Notice("Warning", f"Rollout{result}", f"{asked.config}: {reason}")
+    return s.having(replace(s.records, history=history, quarantine=quarantine)).noticed(notice)
 
 
 def known_by_content(s: Situation) -> Situation:
@@ -216,6 +245,27 @@ def released(s: Situation) -> Situation:
 # --- what serves ------------------------------------------------------------------------------------------------------
 
 
+def newer_than_status(s: Situation) -> Situation:
+    """The endpoint serves content of this object that status never knew: status is older than SageMaker, as after a restore from a
+    backup. What serves is believed: it is what was applied last, under the id that its configuration remembers.
+    """
+    serving, live = s.seen.serving, s.live
+    if not (s.undisputed and s.attempt is None and s.records.rollout.applied) or serving is None or live is None:
+        return s
+    if live.status != "InService" or live.config != serving.name:
+        return s
+    content, history = s.records.serving(live.config), s.records.history
+    if not any(entry.hash == content.hash for entry in history.succeeded):
+        opened = _opened(s, history, content, _made_by(s, content), initiated_by="git")
+        history = opened.closed(s.this.now, SUCCEEDED).as_recalled()
+    number = next(entry.id for entry in history.succeeded if entry.hash == content.hash)
+    message = (
+        f"status is older than SageMaker: #{number} serves, {live.config}, which status did not know; it is believed"
+    )
+    s = s.having(replace(s.records, history=history)).with_rollout(applied=content)
+    return s.noticed(Notice("Warning", "StatusOutdated", message))
+
+
 def found_serving(s: Situation) -> Situation:
     """What serves, though no rollout is known to have brought it there, is taken for what was applied last."""
     if not (s.undisputed and s.attempt is None and s.looked):
@@ -228,7 +278,9 @@ def found_serving(s: Situation) -> Situation:
     if s.seen.serving is None or live.config != s.seen.serving.name:
         return s
     # A first create was about to be asked for, when it turned out that status had been lost.
-    history = s.records.history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
+    history, newest = s.records.history, s.records.history.newest
+    if newest and newest.hash != applied.hash:
+        history = history.closed(s.this.now, SUPERSEDED, "the endpoint exists already")
     return s.having(replace(s.records, history=_with_serving(s, history, applied)))
 
 
@@ -261,9 +313,19 @@ def _with_serving(s: Situation, history: History, serving: Content) -> History:
     return history.closed(s.this.now, SUCCEEDED).trimmed(history_limit(s.this))
 
 
-def _opened(s: Situation, history: History, content: Content, source: SourceRecord) -> History:
-    """With an entry for what others brought into service."""
-    return history.opened(content, source, now=s.this.now, initiated_by="manual", limit=history_limit(s.this))
+def _opened(
+    s: Situation, history: History, content: Content, source: SourceRecord, *, initiated_by: str = "manual"
+) -> History:
+    """With an entry for what others brought into service, or we did before status was lost."""
+    tagged = s.seen.rollouts.get(content.config, "")
+    return history.opened(
+        content,
+        source,
+        now=s.this.now,
+        initiated_by=initiated_by,
+        limit=history_limit(s.this),
+        at_least=int(tagged) if tagged.isdecimal() else 0,
+    )
 
 
 def _made_by(s: Situation, serving: Content) -> SourceRecord:
@@ -309,6 +371,7 @@ CONCLUSIONS: tuple[Callable[[Situation], Situation], ...] = (
     same_identity,
     released,
     settled,
+    newer_than_status,
     found_serving,
     compared,
 )

@@ -8,14 +8,20 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from reconciler.core.decision import Notice
+from reconciler.core.drift.edits import Author
+from reconciler.core.errors import TerminalError
 from reconciler.core.kind import Pass
+from reconciler.core.ownership import Owner
+from reconciler.core.records.history import HistoryEntry
 from reconciler.core.records.quarantine import QuarantineEntry
+from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import Attempt
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.rollout import LiveEndpoint, Outcome
 from reconciler.core.values import Json
-from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.desired import DesiredHosting, RollbackRequest, desired_by_git
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
-from reconciler.kinds.hosting.records import HostingRecords
+from reconciler.kinds.hosting.records import HostingRecords, commit_of
 from reconciler.kinds.hosting.situation.drift import HostingDrift
 
 __all__ = ["Situation"]
@@ -65,9 +71,71 @@ class Situation:
         return self.records.quarantine.of(self.want.content)
 
     @property
+    def last_good(self) -> HistoryEntry | None:
+        """The newest rollout that succeeded and could serve again: not in quarantine, its configuration kept."""
+        bad, configs = self.records.quarantine.hashes, self.records.configs
+        good = (entry for entry in self.records.history.succeeded if entry.hash not in bad)
+        return next((entry for entry in good if entry.config in configs and configs[entry.config].exists), None)
+
+    @property
+    def is_new_content(self) -> bool:
+        """Whether other content is wanted than what was brought into service last, or than was wanted last."""
+        rollout, content = self.records.rollout, self.want.content
+        served = rollout.applied is not None and rollout.applied != content
+        return served or rollout.desired_hash not in ("", content.hash)
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether a person asks for what is wanted, in this pass: by a new `retry`, or a rollback that was not asked for before."""
+        return bool(self.this.tokens.get("retry")) or (self.want.hold is not None and RollbackRequest.of(self.this).new)
+
+    @property
+    def edited_by(self) -> Author | None:
+        """Who edited what is wanted in the cluster, if Git does not want it. An edit of anything else (tags, guardrails) made
+        no content.
+        """
+        git = self.this.git
+        if git.edited_by is None or self.want.hold or self.want.source:
+            return None
+        try:
+            held = desired_by_git(replace(self.this, spec=git.held)) if git.held is not None else None
+        except TerminalError:
+            held = None
+        return None if held and held.content.hash == self.want.content.hash else git.edited_by
+
+    @property
+    def initiated_by(self) -> str:
+        """Of a rollout of what the spec says."""
+        return "manual" if self.edited_by else "git"
+
+    @property
+    def asked_for_by(self) -> SourceRecord:
+        """What brings the wanted content into service: a commit, or an edit in the cluster, which no committer answers for."""
+        if self.want.hold:
+            return self.want.hold.source
+        by = self.edited_by
+        edit = SourceRecord(author=str(by), subject="edited in the cluster, not in Git") if by else None
+        return self.want.source or edit or commit_of(self.this)
+
+    @property
+    def forgetting_what_is_gone(self) -> Self:
+        """As if there had been no endpoint, where there is none: it is created whatever becomes of this pass, for a person's word
+        counts in one pass only.
+        """
+        if self.live is not None:
+            return self
+        endpoint = EndpointRecord(self.name, region=self.records.endpoint.region)
+        return self.having(replace(self.records, endpoint=endpoint)).with_rollout(applied=None)
+
+    @property
     def not_owned(self) -> str:
         """The name of a remote object that goes by one of our names, is not owned and may not be taken over."""
         return next((name for name in self.seen.owners if not self.owned(name)), "")
+
+    @property
+    def adopting(self) -> bool:
+        """Whether the endpoint was made by somebody else, and is taken over in this pass."""
+        return self.live is not None and self.seen.owners.get(self.name) in (Owner.NOBODY, Owner.UNKNOWN)
 
     def owned(self, name: str) -> bool:
         return self.seen.owned(self.this, name)

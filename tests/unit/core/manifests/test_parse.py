@@ -167,11 +167,48 @@ def test_problems_of_the_schema_carry_their_line_and_field() -> None:
 
     parsed = parse_file("a.yaml", job(spec="\n  x: 1\n  region: moon").encode(), OPTIONS, validate)
     assert [(r.line, r.reason, r.message) for r in parsed.rejections] == [
-        (7, "InvalidField", "spec.region: no such region[31m"),
-        (5, "Required", "spec.none: missing"),
+        (7, "InvalidField", "/spec/region: no such region[31m"),
+        (5, "Required", "/spec/none: missing"),
     ]
     assert not parsed.manifests
     assert parsed.refused == {(JOB, "a")}
+
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+ACK = "apiVersion: sagemaker.services.k8s.aws/v1alpha1\nkind: TrainingJob\nmetadata: {name: theirs}\n"
+HELM = 'metadata:\n  name: {{ .Release.Name }}-{{ include "x" . }}\n  {{- if .Values.labels }}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "rejected", "ignored"),
+    [
+        pytest.param(CONFIG_MAP, ["KindNotAllowed"], [], id="an object of another group"),
+        pytest.param(ACK, ["KindNotAllowed"], [], id="a kind of ours by name in another group"),
+        pytest.param("replicas: 2\n", ["NotAManifest"], [], id="values of a chart"),
+        pytest.param(HELM, ["InvalidYAML"], [], id="a template of Helm's"),
+        pytest.param(f"apiVersion: {V1}\n" + HELM, ["InvalidYAML"], ["InvalidYAML"], id="a template that may be ours"),
+        pytest.param(f"kind: {JOB}\n", ["NotAManifest"], ["NotAManifest"], id="our kind without an apiVersion"),
+        pytest.param(job().replace(JOB, "Trainign"), ["KindNotAllowed"], ["KindNotAllowed"], id="our group, misspelt"),
+        pytest.param(job().replace(JOB, "GitSync"), ["KindNotAllowed"], ["KindNotAllowed"], id="a GitSync"),
+        pytest.param("# nothing\n", ["NotAManifest"], ["NotAManifest"], id="a file that was emptied"),
+        pytest.param("kind: [\n", ["InvalidYAML"], ["InvalidYAML"], id="what nobody can read"),
+    ],
+)
+def test_other_kinds_are_rejected_or_ignored_as_the_sync_says(
+    text: str, rejected: list[str], ignored: list[str]
+) -> None:
+    for ignore, reasons in ((False, rejected), (True, ignored)):
+        options = ParseOptions("team", OPTIONS.kinds, ignore_others=ignore)
+        parsed = parse_file("a.yaml", text.encode(), options, accept)
+        assert [fault.reason for fault in parsed.rejections] == reasons
+        assert not parsed.manifests
+
+
+@pytest.mark.parametrize("text", [CONFIG_MAP, ACK, "replicas: 2\n", HELM])
+def test_the_way_out_of_a_foreign_file_is_named(text: str) -> None:
+    (fault,) = parse(text).rejections
+    assert ".sourceignore" in fault.message
+    assert "spec.otherKinds" in fault.message
 
 
 def test_a_fault_in_a_rule_stops_one_object_only() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.core.decision import Phase
 from reconciler.core.drift.policy import DriftMode, Policy
+from reconciler.core.errors import OldLookError
 from reconciler.core.kind import Pass
 from reconciler.core.ownership import Owner
 from reconciler.core.records.content import Content
@@ -53,7 +54,7 @@ def live(status: str = "InService", config: str = CONFIG, **more: Any) -> Hostin
 GONE = HostingObserved(None, True)
 
 
-def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[str, Any]:
+def asked(since: timedelta, config: str = CONFIG, content: str = HASH, evidence: str = "") -> dict[str, Any]:
     """An update to `config` went out that long ago, from something else."""
     rollout = {
         "requested": {"hash": content, "endpointConfigName": config},
@@ -61,6 +62,7 @@ def asked(since: timedelta, config: str = CONFIG, content: str = HASH) -> dict[s
         "lastModifiedTime": NOW.isoformat(),
         "requestedAt": (NOW - since).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "attempt": 1,
+        **({"evidence": evidence} if evidence else {}),
     }
     history = [{"id": 2, "hash": content, "endpointConfigName": config}, *SERVES["history"]]
     return {**SERVES, "rollout": rollout, "history": history}
@@ -142,7 +144,15 @@ SOON, LATE = timedelta(seconds=5), timedelta(minutes=2)
             id="asked, no trace for long: once more",
         ),
         pytest.param(
-            a_pass(KIND, hosting(), asked(SOON)),
+            a_pass(KIND, hosting(), asked(LATE)),
+            live(config="before", FailureReason="scaling failed", LastModifiedTime=NOW + timedelta(seconds=9)),
+            Phase.ACTING,
+            "RolloutInProgress",
+            ["UpdateEndpoint"],
+            id="asked, and moved by somebody else: content that was never tried is not condemned",
+        ),
+        pytest.param(
+            a_pass(KIND, hosting(), asked(SOON, evidence="Updating")),
             live(config="before", FailureReason="alarm"),
             Phase.STALLED,
             "RevisionQuarantined",
@@ -260,3 +270,61 @@ def served(*entries: tuple[int, str] | tuple[int, str, int], result: str = "Succ
 )
 def test_what_is_a_rollback(history: list[dict[str, Any]], content: str, serving: str, behind: bool) -> None:
     assert History.parse(history).is_rollback(Content(content), Content(serving)) is behind
+
+
+class OlderView:
+    """An endpoint as it was before what status knows."""
+
+    def __init__(self, modified: str, created: str) -> None:
+        self.found = {
+            "EndpointName": "serve",
+            "EndpointArn": "arn:endpoint/serve",
+            "EndpointStatus": "InService",
+            "EndpointConfigName": CONFIG,
+            "CreationTime": datetime.fromisoformat(created),
+            "LastModifiedTime": datetime.fromisoformat(modified),
+        }
+
+    def describe(self, remote: str, name: str, **how: Any) -> dict[str, Any] | None:
+        del name, how
+        return self.found if remote == "Endpoint" else None
+
+    def summary(self, *args: Any) -> None:
+        del args
+
+    def unlisted(self, *args: Any) -> bool:
+        del args
+        return False
+
+    def listing(self, *args: Any) -> list[Any]:
+        del args
+        return []
+
+    def tags(self, *args: Any) -> dict[str, str]:
+        del args
+        return {}
+
+
+CREATED, KNOWN = (
+    "2026-03-01T10:00:00+00:00",
+    {"lastModifiedTime": "2026-03-01T11:00:00Z", "creationTime": "2026-03-01T10:00:00Z"},
+)
+
+
+@pytest.mark.parametrize(
+    ("modified", "created", "old"),
+    [
+        pytest.param("2026-03-01T10:59:59+00:00", CREATED, True, id="older than status knows"),
+        pytest.param("2026-03-01T11:00:00.9+00:00", CREATED, False, id="the same second"),
+        pytest.param("2026-03-01T11:00:01+00:00", CREATED, False, id="newer"),
+        pytest.param("2026-03-01T10:00:00+00:00", "2026-03-01T09:00:00+00:00", False, id="of another endpoint"),
+    ],
+)
+def test_an_endpoint_older_than_what_status_knows_is_not_believed(modified: str, created: str, old: bool) -> None:
+    this = a_pass(KIND, hosting(), {**SERVES, **KNOWN})
+    view: Any = OlderView(modified, created)
+    if old:
+        with pytest.raises(OldLookError):
+            KIND.observe(view, this)
+    else:
+        assert KIND.observe(view, this).endpoint == view.found

@@ -32,7 +32,7 @@ def test_sagemaker_answers_every_member_that_is_read_of_it() -> None:
 def test_what_is_declared_is_what_the_crd_has_and_what_stays() -> None:
     declared = [field.key for field in ENDPOINT_STATUS.fields]
     assert [field.key for field in SCHEMA.status.fields][: len(declared)] == declared
-    assert set(declared) - set(KEPT) == {"lastCheckTime"}, "never written"
+    assert set(declared) - set(KEPT) == {"lastCheckTime"}, "written for every kind in one place"
 
 
 def test_an_answer_is_written_in_the_resources_spelling_and_what_it_lacks_goes() -> None:

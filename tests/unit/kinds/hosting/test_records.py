@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.records.content import Content
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.observed.endpoint import HostingObserved
-from reconciler.kinds.hosting.records import HostingRecords, garbage
+from reconciler.kinds.hosting.records import HostingRecords, garbage, identity, recorded
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import a_pass
@@ -84,3 +84,32 @@ def test_only_what_is_known_to_be_needed_by_nothing_is_collected(part: dict[str,
         }
     )
     assert [one.name for parts in garbage(records, Content("now", "c-now")) for one in parts] == left
+
+
+def test_no_model_is_collected_while_nobody_knows_which_of_them_serve() -> None:
+    records = HostingRecords.parse({"models": [{"name": "m-now"}, {"name": "m-old"}]})
+    assert garbage(records, Content("now", "c-now")) == ([], [])
+
+
+NAMED = {"endpointName": "of-the-operator", "endpoint": {"region": "us-east-1"}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "status", "name"),
+    [
+        pytest.param(hosting(), {"endpointName": "of-the-operator"}, "of-the-operator", id="before our first pass"),
+        pytest.param(hosting(), NAMED, "of-the-operator", id="after a pass that made nothing"),
+        pytest.param(hosting(endpointName="said"), NAMED, "said", id="the spec names another, and nothing was made"),
+        pytest.param(
+            hosting(endpointName="said"),
+            {**NAMED, "rollout": {"foreign": "of-the-operator"}},
+            "said",
+            id="it turned out to be somebody else's",
+        ),
+    ],
+)
+def test_a_name_in_status_is_the_identity_also_without_an_arn(
+    manifest: dict[str, Any], status: dict[str, Any], name: str
+) -> None:
+    this = a_pass(KIND, manifest, status)
+    assert identity(this, recorded(this)) == name

@@ -15,7 +15,7 @@ from reconciler.adapters.aws.errors import translate
 from reconciler.core.conditions import stamp
 from reconciler.core.decision import Decision, Phase, Refusal, Reply
 from reconciler.core.drift.policy import DriftMode, Policy
-from reconciler.core.errors import RateLimitedError, ReconcileError, TerminalError, ThrottledError
+from reconciler.core.errors import RateLimitedError, ReconcileError, TerminalError, ThrottledError, UnknownRefusalError
 from reconciler.core.kind import Failure
 from reconciler.core.ownership import Owner
 from reconciler.core.records.scaling import ScalingTarget
@@ -652,9 +652,20 @@ def test_a_refusal_for_good_is_kept_with_its_resource() -> None:
     refused = Failure(first.calls[0], TerminalError("burstable"))
     shown = not_sent(first.status, refused)
     after = decided(shown.status, VariantObserved(True, **IN_SERVICE))
-    assert (after.phase, after.reason, after.message, verbs(after)) == (Phase.STALLED, "Rejected", "burstable", [])
+    assert (after.phase, after.reason, verbs(after)) == (Phase.STALLED, "Rejected", [])
+    assert after.message.startswith("burstable; ")
     retried = decided(shown.status, VariantObserved(True, **IN_SERVICE), tokens={"retry": "1"})
     assert verbs(retried) == [REGISTER, PUT]
+
+
+def test_an_unknown_refusal_holds_its_variant_back_until_it_is_time() -> None:
+    first = decided({}, VariantObserved(True, **IN_SERVICE))
+    shown = not_sent(first.status, Failure(first.calls[0], UnknownRefusalError("who knows")))
+    after = decided(shown.status, VariantObserved(True, **IN_SERVICE))
+    assert (after.phase, after.reason, verbs(after)) == (Phase.WAITING, "RefusalUnknown", [])
+    assert after.look_again == timedelta(seconds=15)
+    later = decided(shown.status, VariantObserved(True, **IN_SERVICE), now=NOW + timedelta(seconds=15))
+    assert verbs(later) == [REGISTER, PUT]
 
 
 def test_after_a_call_that_did_not_go_through_the_kind_says_what_it_shows_without_calls() -> None:

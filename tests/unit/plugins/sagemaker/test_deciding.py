@@ -108,10 +108,59 @@ def test_what_cannot_be_waited_for(text: str) -> None:
         (resource(ready="X", generation=2), Health.BUSY),
         (resource(ready="Suspended", annotations=SUSPENDED), Health.PAUSED),
         (resource("GitSync", ready="X", spec={"suspend": True}), Health.PAUSED),
+        pytest.param(
+            resource(working="PreconditionFailed"), Health.BAD, id="a role that cannot be assumed needs a person"
+        ),
+        pytest.param(resource(working="QuotaExceeded"), Health.BAD, id="a quota needs a person"),
+        pytest.param(resource(working="DependencyNotReady"), Health.BUSY, id="a reference needs nobody"),
     ],
 )
 def test_health(seen: Resource, health: Health) -> None:
     assert look(seen).health is health
+
+
+@pytest.mark.parametrize(
+    ("generation", "reason"),
+    [
+        pytest.param(1, "AuthenticationFailed", id="about this spec"),
+        pytest.param(2, "NotObserved", id="about one before"),
+    ],
+)
+def test_a_sync_that_cannot_read_its_repository_shows_why(generation: int, reason: str) -> None:
+    failing = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "AuthenticationFailed",
+        "message": "401",
+        "observedGeneration": 1,
+    }
+    status: dict[str, Any] = {
+        "conditions": [failing, {"type": "Reconciling", "status": "True", "reason": "ProgressingWithRetry"}]
+    }
+    seen = look(resource("GitSync", generation=generation, **status))
+    assert (seen.reason, seen.ready) == (reason, False)
+
+
+WAITS = {"revision": f"main@sha1:{A}", "total": 7, "objects": ["Model/a", "Model/b"]}
+
+
+@pytest.mark.parametrize("wanted", ["", A[:7], A])
+def test_an_approval_names_the_commit_and_what_goes(wanted: str) -> None:
+    found = releases.approval(resource("GitSync", stalled="PruneNeedsApproval", pruneApproval=WAITS), wanted)
+    assert (found.revision, list(found.objects), found.total) == (A, ["Model/a", "Model/b"], 7)
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted", "says"),
+    [
+        pytest.param(resource("GitSync", ready="ReconciliationSucceeded"), "", "waits for no approval", id="nothing"),
+        pytest.param(resource("GitSync", pruneApproval=WAITS), B[:7], "not of bbbbbbb", id="another commit"),
+        pytest.param(hosting(), "", "prunes nothing", id="no sync"),
+    ],
+)
+def test_an_approval_of_nothing(seen: Resource, wanted: str, says: str) -> None:
+    with pytest.raises(PreconditionError, match=says):
+        releases.approval(seen, wanted)
 
 
 def test_requests_of_flux_count_as_ours() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.notes.text import parse
 from reconciler.core.resource import Resource
-from reconciler.plugins.sagemaker import differences, history, rollout, tracing, tree
+from reconciler.plugins.sagemaker import differences, history, live, rollout, tracing, tree
 from reconciler.plugins.sagemaker.paint import Cell, Paint, ago, plain, revision, so_far, span, when
 from tests.unit.plugins.sagemaker.builders import HISTORY, NOW, SINCE, A, B, C, conditions, entry, hosting, resource
 
@@ -96,6 +96,133 @@ def test_children_of_a_tuning_job_hang_below_it() -> None:
 `-- [ok] TrainingJob search-001   Completed
 """
     )
+
+
+def spawned(number: int, **more: Any) -> Resource:
+    labels = {"labels": {"sagemaker-gitops.dev/tuning-job": "search"}}
+    return resource("TrainingJob", f"search-{number:03}", metadata=labels, **more)
+
+
+def test_many_children_are_folded_and_those_that_failed_are_not() -> None:
+    children = [spawned(number, ready="Completed") for number in range(20)]
+    children.append(spawned(20, stalled="JobFailed", message="OutOfMemory"))
+    parent = resource("HyperparameterTuningJob", "search", ready="Completed")
+    found = tree.forest([parent, *children])
+    assert (
+        shown(tree.text(found, HOW))
+        == """
+[ok] HyperparameterTuningJob search   Completed
+|-- 21 training jobs: 20 Completed, 1 JobFailed   (-o wide shows all)
+`-- [!!] TrainingJob search-020   JobFailed
+    |   OutOfMemory
+"""
+    )
+    assert len(tree.text(found, tree.TreeStyle(PLAIN, NOW, unfolded=True))) == 23
+
+
+def test_what_failed_names_its_file_and_line() -> None:
+    told = {"kind": "TrainingJob", "name": "train", "path": "prod/train.yaml", "line": 12, "reason": "JobFailed"}
+    inventory = ["TrainingJob/ml/train@x"]
+    holder = resource("GitSync", "models", ready="ReconciliationSucceeded", inventory=inventory, failing=[told])
+    job = resource("TrainingJob", "train", stalled="JobFailed", message="no data", annotations=OWNED)
+    assert "prod/train.yaml:12: no data" in tree.text(tree.forest([holder, job]), HOW)[-1]
+    assert tree.text(tree.forest([holder, job], job), HOW)[1] == "|   prod/train.yaml:12: no data"
+
+
+def test_failures_come_first_where_not_all_fits_and_alone_when_asked_for() -> None:
+    good = resource("Model", "a", ready="Created", annotations=OWNED)
+    bad = resource("TrainingJob", "z", stalled="JobFailed", annotations=OWNED)
+    found = tree.forest([good, bad, sync()])
+    lines = tree.text(found, tree.TreeStyle(PLAIN, NOW, failures_first=True))
+    places = [next(i for i, line in enumerate(lines) if name in line) for name in ("Job z", "x.yaml", "Model a")]
+    assert places == sorted(places)
+    alone = tree.text(tree.failed(found), HOW)
+    assert not any("Model a" in line for line in alone)
+    assert any("TrainingJob z" in line for line in alone)
+    assert tree.failed(tree.forest([good])).branches == ()
+
+
+def test_a_live_endpoint_whose_model_or_configuration_is_gone_is_named() -> None:
+    gone = {"plane": "sagemaker", "live": "(deleted)"}
+    differences = [
+        {**gone, "path": "/spec/models/0", "desired": "churn-abc"},
+        {**gone, "path": "/status/endpointConfigName", "desired": "churn-h2"},
+        {"plane": "sagemaker", "path": "/spec/models/0/x", "desired": "a", "live": "b"},
+    ]
+    live_ = hosting(
+        ready="InService", stalled="", drift={"mode": "Warn", "state": "Drifted", "differences": differences}
+    )
+    lines = tree.text(tree.forest([live_]), HOW)
+    assert sum("gone: the endpoint serves on" in line for line in lines) == 2
+    assert any("Model churn-abc   gone" in line for line in lines)
+    assert any("EndpointConfig churn-h2   gone" in line for line in lines)
+    assert tree.record(live_)["gone"] == [
+        {"type": "Model", "name": "churn-abc"},
+        {"type": "EndpointConfig", "name": "churn-h2"},
+    ]
+    assert tree.failed(tree.forest([live_])).branches
+
+
+def test_what_an_approval_would_delete_is_listed() -> None:
+    waits = {"revision": f"main@sha1:{B}", "total": 7, "objects": ["Model/a", "Model/b"]}
+    lines = tree.text(
+        tree.forest([resource("GitSync", "models", stalled="PruneNeedsApproval", pruneApproval=waits)]), HOW
+    )
+    assert lines[-3:] == ["|   would be deleted: Model/a", "|   would be deleted: Model/b", "|   ... and 5 more"]
+
+
+@pytest.mark.parametrize(
+    ("line", "pieces"),
+    [
+        pytest.param("|   short", ["|   short"], id="what fits stays"),
+        pytest.param("|   " + "x" * 20, ["|   " + "x" * 16, "|       xxxx"], id="the rest stands below"),
+        pytest.param("\x1b[31m" + "y" * 20 + "\x1b[0m", ["\x1b[31m" + "y" * 20 + "\x1b[0m"], id="styles take no room"),
+    ],
+)
+def test_a_long_line_is_not_cut_on_a_terminal(line: str, pieces: list[str]) -> None:
+    assert live.wrapped(line, 20) == pieces
+
+
+def test_a_hold_is_shown_as_what_is_not_as_git_says() -> None:
+    (found,) = differences.held([hosting(rollout={"hold": {"id": 1, "commit": A, "until": SINCE}}), hosting()])
+    (line,) = differences.held_lines([found], NOW)
+    assert line.startswith(
+        f"  HostingDeployment/ml/churn: #1 (aaaaaaa) is held against Git, until {SINCE} or until Git's"
+    )
+    assert "rollback churn --end" in line
+    assert found.document()["id"] == 1
+
+
+def test_history_of_runs_has_who_how_long_and_what_it_cost() -> None:
+    run = {
+        "name": "train-1",
+        "startedAt": "2026-01-10T10:00:00Z",
+        "finishedAt": "2026-01-10T10:20:00Z",
+        "billableSeconds": 1100,
+        "metrics": {"auc": 0.91},
+        "commit": A,
+    }
+    failed = {**run, "name": "train-0", "status": "Failed", "reason": "AlgorithmError: no data", "metrics": {}}
+    source = {"revision": f"main@sha1:{A}", "commit": A, "author": "Ada"}
+    job = resource("TrainingJob", "train", trainingJobStatus="Completed", run=run, runs=[failed], source=source)
+    head, first, second = history.table(history.entries(job), WAYS)
+    assert head.split() == [
+        "RUN",
+        "RESULT",
+        "REVISION",
+        "AUTHOR",
+        "STARTED",
+        "DURATION",
+        "BILLABLE",
+        "METRICS",
+        "TOKEN",
+        "MARKS",
+        "REASON",
+    ]
+    assert {"train-1", "Completed", "Ada", "20m", "1100s", "auc=0.91"} <= set(first.split())
+    assert second.endswith("AlgorithmError: no data")
+    steps = tracing.of_object(job, {})
+    assert [step.detail for step in steps if step.result == "Failed"] == ["AlgorithmError: no data"]
 
 
 def test_a_terminal_gets_signs_and_colours() -> None:

@@ -25,6 +25,7 @@ NAMES = [
     "rollback",
     "retry",
     "rerun",
+    "approve",
     "suspend",
     "resume",
 ]
@@ -102,6 +103,7 @@ def test_every_kind_is_known_and_syncs_come_first() -> None:
         pytest.param(["status", "gitsync", "team", ""], [":4"], id="nothing after a kind and a name"),
         pytest.param(["rollback", ""], ["churn", ":4"], id="only endpoints are rolled back"),
         pytest.param(["rerun", ""], ["train", ":4"], id="only jobs are rerun"),
+        pytest.param(["approve", ""], ["team", ":4"], id="only syncs are approved"),
         pytest.param(["status", "hostingd"], ["hostingdeployment/", ":6"], id="kinds"),
         pytest.param(["status", "HostingDeployment/c"], ["HostingDeployment/churn", ":4"], id="a name of a kind"),
         pytest.param(["rollback", "churn", "--to", ""], ["1", ":4"], id="what succeeded and does not serve"),

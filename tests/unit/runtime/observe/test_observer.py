@@ -14,6 +14,7 @@ from reconciler.core.decision import Call, Pace, Watch
 from reconciler.core.errors import (
     CredentialsError,
     NotFoundError,
+    OldLookError,
     RateLimitedError,
     ReconcileError,
     ThrottledError,
@@ -441,3 +442,86 @@ def test_a_list_that_is_held_back_is_read_to_its_end_and_old_pages_are_not_belie
     aws.hold, aws.meanwhile, aws.names = None, lambda: None, aws.names[:150]
     bench.clock.elapsed_s += 200
     assert len(view.listing("Endpoint", {})) == 150
+
+
+class OneEndpoint(FakeSageMaker):
+    """An endpoint as the replicas show it, one after another; and its List."""
+
+    def __init__(self, *modified_s: float) -> None:
+        super().__init__(0)
+        self.shown = [self.described(seconds) for seconds in modified_s]
+        self.page: Any = {"Endpoints": []}
+
+    @staticmethod
+    def described(modified_s: float, **more: Any) -> dict[str, Any]:
+        modified = START + timedelta(seconds=modified_s)
+        return {
+            "EndpointName": "e",
+            "EndpointArn": "arn:aws:sagemaker:us-west-2:1:endpoint/e",
+            "EndpointStatus": "InService",
+            "CreationTime": START,
+            "LastModifiedTime": modified,
+            **more,
+        }
+
+    def read(self, tenant: Any, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if operation == "DescribeEndpoint":
+            return self.shown.pop(0)
+        if operation == "ListEndpoints":
+            self.asked.append(operation)
+            found: Mapping[str, Any] = self.page
+            return found
+        return super().read(tenant, operation, params)
+
+
+def looking(aws: OneEndpoint, clock: LabClock) -> Observer:
+    woken: list[Key] = []
+    return Observer(aws, clock, CATALOG.remotes, woken.append, Paces(5, 60, 1e9))
+
+
+def test_a_describe_that_is_older_than_one_before_it_is_not_believed() -> None:
+    aws, clock = OneEndpoint(10, 5, 10, 12), LabClock()
+    view = looking(aws, clock).view(TENANT)
+    assert view.describe("Endpoint", "e", fresh=True) is not None
+    with pytest.raises(OldLookError):
+        view.describe("Endpoint", "e", fresh=True)
+    for _ in range(2):
+        assert view.describe("Endpoint", "e", fresh=True) is not None
+
+
+def test_an_older_describe_of_another_object_or_long_after_is_believed() -> None:
+    aws, clock = OneEndpoint(10, 5, 4), LabClock()
+    aws.shown[1]["CreationTime"] = START - timedelta(hours=1)
+    view = looking(aws, clock).view(TENANT)
+    for _ in range(2):
+        assert view.describe("Endpoint", "e", fresh=True) is not None
+    clock.elapsed_s += 200
+    assert view.describe("Endpoint", "e", fresh=True) is not None
+
+
+@pytest.mark.parametrize("missing", ["EndpointArn", "CreationTime", "EndpointStatus"])
+def test_a_description_that_is_none_is_a_passing_fault(missing: str) -> None:
+    aws = OneEndpoint(10)
+    del aws.shown[0][missing]
+    with pytest.raises(TransientError, match=missing):
+        looking(aws, LabClock()).view(TENANT).describe("Endpoint", "e")
+
+
+@pytest.mark.parametrize(
+    "page", [{}, {"Endpoints": None}, {"Endpoints": [None]}, {"Endpoints": "x"}, {"Endpoints": [{"EndpointName": "e"}]}]
+)
+def test_garbage_in_a_list_is_told_once_and_concludes_nothing(
+    page: Mapping[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    aws, clock = OneEndpoint(), LabClock()
+    observer = looking(aws, clock)
+    observer.watch(Key("HostingDeployment", "team", "e"), TENANT, (Watch("Endpoint", "e", Pace.FAST),))
+    aws.page = page
+    for _ in range(20):
+        clock.elapsed_s += 200
+        observer.sweep_due()
+    told = [one for one in caplog.records if "ListEndpoints" in one.getMessage()]
+    assert ([one.levelname for one in told], [one for one in caplog.records if one.exc_info]) == (["WARNING"], [])
+    with pytest.raises(TransientError):
+        observer.view(TENANT).summary("Endpoint", "e")
+    assert not observer.view(TENANT).unlisted("Endpoint", "e")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.decision import Call, Pace, Watch
-from reconciler.core.errors import DeniedError, ReconcileError, TransientError
+from reconciler.core.errors import DeniedError, ReconcileError, TransientError, UnknownRefusalError
 from reconciler.core.kind import View
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key
@@ -31,6 +31,10 @@ class FakeTagging:
         self.fails: ReconcileError | None = None
         self.fails_on_page = 0
         self.meanwhile: Callable[[], object] = lambda: None
+        self.refused_types: set[str] = set()
+        self.hidden: set[str] = set()
+        """Types of which nothing is shown."""
+        self.garbage: Mapping[str, Any] | None = None
         self.index()
 
     def index(self) -> None:
@@ -46,11 +50,16 @@ class FakeTagging:
             return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
         assert operation == "GetResources"
         assert params["TagFilters"] == [{"Key": OWNER_TAG}]
+        if self.garbage is not None:
+            return self.garbage
+        if self.refused_types & set(params["ResourceTypeFilters"]):
+            raise UnknownRefusalError("InvalidParameterException: no such type")
         start = int(params.get("PaginationToken") or 0)
         if self.fails and start // params["ResourcesPerPage"] == self.fails_on_page:
             raise self.fails
-        page = sorted(self.indexed)[start : start + params["ResourcesPerPage"]]
-        more = start + len(page) < len(self.indexed)
+        shown = [each for each in self.indexed if each.split(":")[5].split("/")[0] not in self.hidden]
+        page = sorted(shown)[start : start + params["ResourcesPerPage"]]
+        more = start + len(page) < len(shown)
         answer = {
             "PaginationToken": str(start + len(page)) if more else "",
             "ResourceTagMappingList": [
@@ -163,6 +172,49 @@ def test_no_right_to_read_is_told_once_backs_off_and_blocks_nothing() -> None:
     assert sorted({name for _ in range(80) for name in bench.sweep(60)}) == ["a", "b"]
     assert not bench.view.tags_denied()
     assert bench.view.known_tags(arn("a")) == OURS
+
+
+def test_types_that_the_api_refuses_fall_back_to_all_of_sagemakers(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench("a", "b")
+    bench.aws.refused_types = {"sagemaker:model"}
+    assert bench.sweep() == ["a", "b"]
+    assert [params["ResourceTypeFilters"] for _, params in bench.aws.asked] == [["sagemaker:model"], ["sagemaker"]]
+    assert (bench.view.known_tags(arn("a")), bench.view.tags_denied()) == (OURS, False)
+    bench.sweep()
+    assert [params["ResourceTypeFilters"] for _, params in bench.aws.asked] == [["sagemaker"]]
+    assert len([one for one in caplog.records if "types" in one.getMessage()]) == 1
+
+
+def test_a_type_that_is_never_shown_is_told_as_unknown() -> None:
+    bench = Bench("a")
+    bench.watch("job", "TrainingJob")
+    bench.aws.refused_types = {"sagemaker:model"}
+    bench.aws.hidden = {"model"}
+    bench.aws.indexed[arn("job", "training-job")] = dict(OURS)
+    assert bench.sweep() == ["a", "job"]
+    assert (bench.view.known_tags(arn("a")), bench.view.tags_missing(arn("a"))) == (None, False)
+    assert bench.view.tags_denied()
+    assert bench.view.known_tags(arn("job", "training-job")) == OURS
+    assert bench.sweep() == [], "told once"
+    bench.aws.hidden = set()
+    assert bench.sweep() == ["a"]
+    assert (bench.view.known_tags(arn("a")), bench.view.tags_denied()) == (OURS, False)
+
+
+def test_an_api_that_refuses_every_type_is_told_as_unknown() -> None:
+    bench = Bench("a")
+    bench.aws.refused_types = {"sagemaker:model", "sagemaker"}
+    assert bench.sweep() == ["a"]
+    assert bench.view.tags_denied()
+
+
+@pytest.mark.parametrize("garbage", [{}, {"ResourceTagMappingList": None}, {"ResourceTagMappingList": [None]}])
+def test_garbage_is_no_sweep(garbage: Mapping[str, Any]) -> None:
+    bench = Bench("a")
+    bench.sweep()
+    bench.aws.garbage = garbage
+    assert bench.sweep() == []
+    assert (bench.view.known_tags(arn("a")), bench.view.tags_missing(arn("a"))) == (OURS, False)
 
 
 @pytest.mark.holds("D-8.5")

@@ -19,6 +19,7 @@ from reconciler.core.errors import (
     RateLimitedError,
     ReconcileError,
     TerminalError,
+    UnknownRefusalError,
 )
 from reconciler.core.tenancy import Place, Tenant
 from reconciler.kinds.model import KIND
@@ -95,6 +96,7 @@ def test_their_order_is_a_list_to_read() -> None:
         (DependencyError(""), "nobody"),
         (NotInServiceError(""), "nobody"),
         (RateLimitedError("", SLOW_LOOK.total_seconds()), "nobody"),
+        (UnknownRefusalError(""), "nobody knows"),
         (ReconcileError(""), "nobody"),
     ],
     ids=lambda given: type(given).__name__ if isinstance(given, Exception) else "",
