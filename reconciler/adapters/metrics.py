@@ -61,11 +61,15 @@ _LOOKED_UP: Mapping[str, _Read] = {
     "verification_age_seconds": _Read(
         "Since the remote object of this kind that was looked at longest ago was seen in SageMaker.", ("kind",)
     ),
-    "unverified_things": _Read("Things that were not seen in SageMaker yet since the start.", ("kind",)),
+    "unverified_things": _Read("Remote objects that were not observed in SageMaker yet since the start.", ("kind",)),
     "sweep_pages": _Read("Pages of List calls that were read.", ("kind",), counts=True),
     "queue_depth": _Read("Keys that are due and wait for a worker.", ("queue",)),
     "queue_oldest_seconds": _Read("How long the key that is due for longest has waited.", ("queue",)),
-    "sync_objects": _Read("Objects that syncs wrote: applied, put_back or pruned.", ("action",), counts=True),
+    "sync_objects": _Read(
+        "Objects that syncs wrote: applied, put_back (reverted) or pruned.",  # its name in earlier releases
+        ("action",),
+        counts=True,
+    ),
     "notes_waiting_lines": _Read("Lines for git notes that are not pushed yet."),
     "notes_lines": _Read("Lines for git notes that are in Git now.", counts=True),
     "notes_pushes": _Read("Pushes of git notes.", counts=True),
@@ -111,7 +115,7 @@ class Metrics:
             ("service", "operation"), buckets=_CALL_S, registry=registry,
         )  # fmt: skip
         self._aws_throttles = Counter(
-            f"{PREFIX}_aws_throttles", "Requests that AWS turned away (service) or that we held back (limiter).",
+            f"{PREFIX}_aws_throttles", "Requests that AWS throttled (service) or that this controller delayed (limiter).",
             ("service", "operation", "origin"), registry=registry,
         )  # fmt: skip
         self._git = Histogram(
@@ -159,7 +163,7 @@ class Metrics:
         if result == ThrottledError.reason:
             self._aws_throttles.labels(service, operation, "service").inc()
 
-    def aws_held_back(self, service: str, operation: str) -> None:
+    def aws_delayed(self, service: str, operation: str) -> None:
         self._aws_throttles.labels(service, operation, "limiter").inc()
 
     def git_called(self, operation: str, result: str, seconds: float) -> None:

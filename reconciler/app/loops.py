@@ -42,7 +42,7 @@ class CommonGround(NamedTuple):
 def common_ground(kinds: LoadedKinds, cache: Cache, wake: Wake, monotonic: Callable[[], float]) -> CommonGround:
     live = LiveView(cache, kinds.as_written, monotonic)
     claims = SyncClaims(live)
-    claims.on_news(wake)
+    claims.wake_with(wake)
     return CommonGround(live, claims)
 
 

@@ -54,8 +54,9 @@ class Service:
         self._failed = False
         self._running = False
         """Whether this replica has begun to lead."""
-        self._vitals = Vitals()
-        self._lifecycle = Lifecycle(self._vitals.watch)
+        self.vitals = Vitals()
+        """What `/healthz` asks."""
+        self._lifecycle = Lifecycle(self.vitals.watch)
         self._base = base = Base.of(settings)
         name, clock, metrics = settings.cluster_name, base.clock, base.metrics
 
@@ -111,6 +112,7 @@ class Service:
             settings.workers,
             monotonic=clock.monotonic,
             meter=metrics,
+            deadline_s=settings.pass_deadline_s,
         )
         cluster.cache.subscribe(Rollouts(frozenset(base.kinds.table), metrics).changed)
 
@@ -261,7 +263,7 @@ class Service:
             yield from owner.pools()
 
     def _unhealthy(self) -> list[str]:
-        return [] if self._ended.is_set() else self._vitals.problems()
+        return [] if self._ended.is_set() else self.vitals.problems()
 
     def _unready(self) -> list[str]:
         return [*self._behind(), *self._aws.contact.problems()]

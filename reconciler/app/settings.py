@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.runtime.observe.observer import Paces
+from reconciler.runtime.reconcile.loop import DEADLINE_S
 
 
 class SystemClock:
@@ -37,6 +38,8 @@ class Settings:
     allow_file_remotes: bool = False
     cache_dir: Path = Path("/var/cache/sagemaker-gitops")
     workers: int = 4
+    pass_deadline_s: float = DEADLINE_S
+    """After so long one pass counts as stuck; no flag sets it."""
     paces: Paces = field(default_factory=Paces)
     events_queue: str = ""
     """URL of an SQS queue of EventBridge events; empty: sweeps alone."""

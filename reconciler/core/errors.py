@@ -76,7 +76,7 @@ class ThrottledError(TransientError):
 
     reason = "Throttled"
     retry_after_s: float | None = None
-    """When the one who throttles (or our own limiter) says how long to hold back."""
+    """When the one who throttles (or our own limiter) says how long to wait."""
 
 
 class RateLimitedError(ThrottledError):

@@ -33,7 +33,7 @@ def findings(kind: Kind[Observed], spec: Json, partition_of: Partitions) -> tupl
 def _common(spec: Spec, partition_of: Partitions) -> Iterator[Problem]:
     tags = spec.get("tags") or []
     if len(tags) > MAX_USER_TAGS:
-        message = f"at most {MAX_USER_TAGS} tags: three of the 50 that SageMaker takes are ours"
+        message = f"at most {MAX_USER_TAGS} tags: SageMaker takes 50, and this controller sets three of its own"
         yield Problem("/spec/tags", "TooManyTags", message)
     yield from twice([tag.get("key") for tag in tags], "/spec/tags", "key", "tag key")
     for index, tag in enumerate(tags):

@@ -164,13 +164,13 @@ def cycles(edges: Mapping[Key, Sequence[Target]]) -> dict[Key, tuple[Key, ...]]:
     """Objects that wait for themselves, each with the way round, beginning and ending with it."""
     found = {}
     for start in edges:
-        way = _way_back(start, edges)
+        way = _way_round(start, edges)
         if way:
             found[start] = way
     return found
 
 
-def _way_back(start: Key, edges: Mapping[Key, Sequence[Target]]) -> tuple[Key, ...]:
+def _way_round(start: Key, edges: Mapping[Key, Sequence[Target]]) -> tuple[Key, ...]:
     ways: list[tuple[Key, ...]] = [(start,)]
     seen: set[Key] = set()
     while ways:

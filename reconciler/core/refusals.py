@@ -54,5 +54,5 @@ def refused(this: Pass, error: ReconcileError, call: str = "") -> RefusedRequest
 
 
 def due_in(known: RefusedRequest, now: datetime) -> timedelta:
-    """How much longer a request that is tried again is held back; zero when it may go."""
+    """How much longer a request that is tried again is delayed; zero when it may go."""
     return max(moment(known.retry_at) - now, timedelta(0)) if known.retry_at else timedelta(0)

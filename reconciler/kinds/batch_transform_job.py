@@ -10,12 +10,12 @@ from reconciler.core.kind import Logs, Pass
 from reconciler.core.records.common import status
 from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
-from reconciler.core.schema.status import record, string, time
+from reconciler.core.schema.status import record, string
 from reconciler.core.values import Answer, Json
 from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, SYNCHRONIZING, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, SYNCHRONIZING, TAGS
 
 SCHEMA = Schema(
     kind="BatchTransformJob",
@@ -39,10 +39,13 @@ SCHEMA = Schema(
     added=ROOT,
     status=status(
         record(
-            transformJobStatus=string(),
-            additional=string(),
-            lastCheckTime=time(),
-            sageMakerTransformJobName=string(),
+            transformJobStatus=(
+                string(),
+                "SageMaker's status of the job, or how far this service is before there is one.",
+            ),
+            additional=ADDITIONAL,
+            lastCheckTime=LAST_CHECK_TIME,
+            sageMakerTransformJobName=(string(), "SageMaker's name of the job."),
         ),
         *RUNS,
     ),

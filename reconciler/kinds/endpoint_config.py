@@ -14,14 +14,14 @@ from reconciler.core.schema.declaration import ApiDifference, Column, Schema, So
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, at
 from reconciler.core.schema.shapes import Field, List
-from reconciler.core.schema.status import boolean, record, string, time
+from reconciler.core.schema.status import boolean, record, string
 from reconciler.core.values import Answer, Spec
 from reconciler.kinds import archived_operator
 from reconciler.kinds.hosting.declaration import ENDPOINT
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
-from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_UPDATE_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="EndpointConfig",
@@ -57,11 +57,11 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            status=string(),
-            sageMakerEndpointConfigName=string(),
-            endpointConfigArn=string(),
-            additional=string(),
-            lastUpdateTime=time(),
+            status=(string(), "Created, or what the controller is doing or could not do."),
+            sageMakerEndpointConfigName=(string(), "SageMaker's name of the configuration."),
+            endpointConfigArn=(string(), "Its ARN."),
+            additional=ADDITIONAL,
+            lastUpdateTime=LAST_UPDATE_TIME,
         ),
         Field(
             "configs",

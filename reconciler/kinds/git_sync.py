@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.core.records.sync_entry import SyncEntry
 from reconciler.core.schema.declaration import Column, Schema
 from reconciler.core.schema.rules import NotShorter
 from reconciler.core.schema.shapes import Field, List, Scalar, StringMap, Structure
-from reconciler.core.schema.status import CONDITIONS, integer, internal, many, record, string, time
+from reconciler.core.schema.status import CONDITIONS, integer, internal, many, record, string
 
 _DURATION = Scalar("string", pattern=r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+", max_length=32)
 _NAME = Scalar("string", min_length=1, max_length=253, pattern=r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -212,73 +213,84 @@ SCHEMA = Schema(
             Field(
                 "objects",
                 record(
-                    total=integer(),
-                    ready=integer(),
-                    failed=integer(),
-                    drifted=integer(),
-                    rejected=integer(),
-                    waiting=integer(),
+                    total=(integer(), "Objects of the inventory that are in the cluster."),
+                    ready=(integer(), "Those that are Ready."),
+                    failed=(integer(), "Those that are Stalled."),
+                    drifted=(integer(), "Those that are not as Git says, here or in SageMaker."),
+                    rejected=(integer(), "Those that could not be applied."),
+                    waiting=(integer(), "Those that a person must help outside Git."),
                 ),
                 doc="Counts; `waiting` are those that a person must help outside Git (a role, a quota), when there are any.",
             ),
             Field(
                 "failing",
-                many(record(kind=string(), name=string(), path=string(), line=integer(), reason=string())),
+                many(
+                    record(
+                        kind=(string(), "Kind of the object."),
+                        name=(string(), "Its name."),
+                        path=(string(), "File in the repository."),
+                        line=(integer(), "Line in it, where one is known."),
+                        reason=(string(), "Reason of its Ready condition."),
+                    )
+                ),
                 doc="Objects that failed or that a person must help, with their place in Git; at most 50.",
             ),
             Field(
                 "rejected",
                 many(
                     record(
-                        path=string(),
-                        line=integer(),
-                        kind=string(),
-                        name=string(),
-                        reason=string(),
-                        message=string(),
+                        path=(string(), "File in the repository."),
+                        line=(integer(), "Line in it, where one is known."),
+                        kind=(string(), "Kind of the object, where it could be read."),
+                        name=(string(), "Its name, likewise."),
+                        reason=(string(), "Why, in a word for scripts."),
+                        message=(string(), "Why, for people."),
                     )
                 ),
                 doc="What could not be applied, at most 50; objects.rejected counts all.",
             ),
             Field(
                 "pruneApproval",
-                record(revision=string(), total=integer(), objects=many(string())),
+                record(
+                    revision=(string(), "The revision that no longer holds them, as ref@sha1:commit."),
+                    total=(integer(), "How many there are."),
+                    objects=(many(string()), "Each as kind/name."),
+                ),
                 doc="What left Git and waits for an approval of this revision, at most 100 by name.",
             ),
             Field(
                 "history",
-                many(
-                    internal(
-                        revision=string(),
-                        commit=string(),
-                        author=string(),
-                        subject=string(),
-                        startedAt=time(),
-                        finishedAt=time(),
-                        result=string(),
-                        message=string(),
-                        applied=integer(),
-                        pruned=integer(),
-                        failed=integer(),
-                    )
-                ),
+                many(SyncEntry.shape()),
                 doc="Revisions, newest first.",
             ),
-            Field("handled", record(requestedAt=string(), approvePrune=string()), doc="Tokens that were acted on."),
+            Field(
+                "handled",
+                record(
+                    requestedAt=(string(), "Of `requestedAt`: look again now."),
+                    approvePrune=(string(), "Of `approve-prune`: the prune that was allowed."),
+                ),
+                doc="Tokens that were acted on.",
+            ),
             Field("webhookPath", string(), doc="Where the forge sends its webhooks, on the service's port."),
             Field(
                 "commitStatus",
                 internal(
-                    open=many(string()),
-                    records=many(
-                        internal(
-                            commit=string(),
-                            ref=string(),
-                            state=string(),
-                            description=string(),
-                            said=string(),
-                            writes=integer(),
-                        )
+                    open=(many(string()), "Commits since the last success: the newest answers for their objects too."),
+                    records=(
+                        many(
+                            internal(
+                                commit=(string(), "Full id of the commit."),
+                                ref=(string(), "The branch or tag that was synced."),
+                                state=(string(), "State of the commit status."),
+                                description=(string(), "The sentence beside it."),
+                                said=(
+                                    string(),
+                                    "Digest of what the forge was sent last; unequal to this record: it is to be sent.",
+                                ),
+                                writes=(integer(), "How often it was sent."),
+                            )
+                        ),
+                        "What the forge was sent, by commit.",
                     ),
                 ),
                 doc="What was said of which commit at the forge, newest first.",

@@ -14,14 +14,14 @@ from reconciler.core.schema.declaration import ApiDifference, Column, Schema, So
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, NotGreater, at
 from reconciler.core.schema.shapes import Field, List, Scalar, Structure
-from reconciler.core.schema.status import many, record, string, time
+from reconciler.core.schema.status import many, record, string
 from reconciler.core.values import JsonObject, Spec, Status
 from reconciler.kinds import archived_operator
 from reconciler.kinds.scaling.content import CONFIGURATIONS, DEFAULT_POLICY, INSTANCES, NAMESPACE, TRACKING
 from reconciler.kinds.scaling.decide import decide
 from reconciler.kinds.scaling.observed import observe
 from reconciler.kinds.scaling.rendered import failing
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, NO_CHECK_TIME, ROOT
 
 _RESOURCE_ID = Structure(
     (
@@ -88,11 +88,14 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            policyName=string(),
-            hostingAutoscalingPolicyStatus=string(),
-            resourceIDList=many(string()),
-            additional=string(),
-            lastCheckTime=time(),
+            policyName=(string(), "Name of the scaling policy."),
+            hostingAutoscalingPolicyStatus=(string(), "Created, or what the controller is doing or could not do."),
+            resourceIDList=(
+                many(string()),
+                "The variants that are scaled, each as `endpoint/<endpoint>/variant/<variant>`.",
+            ),
+            additional=ADDITIONAL,
+            lastCheckTime=NO_CHECK_TIME,
         ),
         TARGETS,
     ),

@@ -16,12 +16,13 @@ from reconciler.core.schema.declaration import ApiDifference, Column, Nested, Sc
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtLeastOne, AtMostOne, Requires, at
 from reconciler.core.schema.shapes import Field, List, Scalar
-from reconciler.core.schema.status import integer, many, number, pairs, record, string, time
+from reconciler.core.schema.status import many
 from reconciler.core.values import Json, JsonObject, Spec
 from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG, variants_findings
 from reconciler.kinds.hosting.decide import decide, follow
 from reconciler.kinds.hosting.declaration import ENDPOINT, ENDPOINT_NAME, MODELS, records, shown
+from reconciler.kinds.hosting.endpoint_status import ENDPOINT_STATUS
 from reconciler.kinds.hosting.observed.endpoint import observe
 from reconciler.kinds.hosting.rendered import as_written, failing
 from reconciler.kinds.model import MODEL, containers_findings
@@ -115,29 +116,7 @@ SCHEMA = Schema(
         ),
     ),
     status=status(
-        record(
-            endpointName=string(),
-            endpointConfigName=string(),
-            endpointUrl=string(),
-            endpointStatus=string(),
-            endpointArn=string(),
-            creationTime=time(),
-            lastModifiedTime=time(),
-            lastCheckTime=time(),
-            failureReason=string(),
-            additional=string(),
-            modelNames=pairs(),
-            productionVariants=many(
-                record(
-                    variantName=string(),
-                    currentInstanceCount=integer(),
-                    desiredInstanceCount=integer(),
-                    currentWeight=number(),
-                    desiredWeight=number(),
-                    deployedImages=many(record(resolutionTime=time(), resolvedImage=string(), specifiedImage=string())),
-                )
-            ),
-        ),
+        ENDPOINT_STATUS,
         Field("rollout", RolloutRecord.shape(), doc="The rollout that is on its way or was the last."),
         Field("history", many(HistoryEntry.shape()), doc="Rollouts, newest first; an id is never given again."),
         Field(
@@ -145,9 +124,13 @@ SCHEMA = Schema(
             many(QuarantineEntry.shape()),
             doc="Content that was rolled back or failed; only a retry that names the hash releases it.",
         ),
-        Field("endpoint", EndpointRecord.shape()),
-        Field("models", many(Part.shape())),
-        Field("configs", many(Part.shape())),
+        Field("endpoint", EndpointRecord.shape(), meaning="The endpoint that this object made or adopted."),
+        Field("models", many(Part.shape()), meaning="The Models that its configurations serve from."),
+        Field(
+            "configs",
+            many(Part.shape()),
+            meaning="The EndpointConfigs that it made: what serves, what is next, what is kept.",
+        ),
         # Without it the object would pass for one that the archived operator left.
         readable_if=tuple(
             Requires(key, ("endpoint",)) for key in ("rollout", "history", "quarantine", "models", "configs")

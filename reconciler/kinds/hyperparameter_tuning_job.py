@@ -25,7 +25,7 @@ from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, NO_CHECK_TIME, ROOT, TAGS
 from reconciler.kinds.training_job import definition_findings
 
 _COUNTERS = ".status.trainingJobStatusCounters"
@@ -79,34 +79,56 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            hyperParameterTuningJobStatus=string(),
-            additional=string(),
-            lastCheckTime=time(),
-            sageMakerHyperParameterTuningJobName=string(),
-            trainingJobStatusCounters=record(
-                completed=integer(),
-                inProgress=integer(),
-                nonRetryableError=integer(),
-                retryableError=integer(),
-                stopped=integer(),
-                totalError=integer(),
+            hyperParameterTuningJobStatus=(
+                string(),
+                "SageMaker's status of the job, or how far this service is before there is one.",
             ),
-            bestTrainingJob=record(
-                creationTime=time(),
-                failureReason=string(),
-                finalHyperParameterTuningJobObjectiveMetric=record(metricName=string(), type=string(), value=string()),
-                objectiveStatus=string(),
-                trainingStartTime=time(),
-                trainingEndTime=time(),
-                trainingJobArn=string(),
-                trainingJobName=string(),
-                trainingJobStatus=string(),
-                tunedHyperParameters=pairs(),
-                tuningJobName=string(),
-                # A number beside the archived operator's string, which always came out empty.
-                objectiveValue=number(),
-                # Where its artefact is, as DescribeTrainingJob says.
-                modelPath=string(),
+            additional=ADDITIONAL,
+            lastCheckTime=NO_CHECK_TIME,
+            sageMakerHyperParameterTuningJobName=(string(), "SageMaker's name of the job."),
+            trainingJobStatusCounters=(
+                record(
+                    completed=(integer(), "That completed."),
+                    inProgress=(integer(), "That run or are being started."),
+                    nonRetryableError=(integer(), "That failed and are not started again."),
+                    retryableError=(integer(), "That failed and are started again."),
+                    stopped=(integer(), "That were stopped."),
+                    totalError=(integer(), "That failed, with or without another start."),
+                ),
+                "Training jobs of this tuning job by how far they are.",
+            ),
+            bestTrainingJob=(
+                record(
+                    creationTime=(time(), "When SageMaker made it."),
+                    failureReason=(string(), "Why it failed."),
+                    finalHyperParameterTuningJobObjectiveMetric=(
+                        record(
+                            metricName=(string(), "Name of the metric."),
+                            type=(
+                                string(),
+                                "Whether tuning looks for the greatest or the least: Maximize or Minimize.",
+                            ),
+                            value=(string(), "Always empty, as the archived operator left it; see objectiveValue."),
+                        ),
+                        "Its final objective metric.",
+                    ),
+                    objectiveStatus=(
+                        string(),
+                        "What tuning made of its final objective metric: Succeeded, Pending or Failed.",
+                    ),
+                    trainingStartTime=(time(), "When training began on its instances."),
+                    trainingEndTime=(time(), "When training ended."),
+                    trainingJobArn=(string(), "Its ARN."),
+                    trainingJobName=(string(), "Its name."),
+                    trainingJobStatus=(string(), "SageMaker's status of it."),
+                    tunedHyperParameters=(pairs(), "Hyperparameters that tuning chose for it."),
+                    tuningJobName=(string(), "Name of the tuning job that started it."),
+                    # A number beside the archived operator's string, which always came out empty.
+                    objectiveValue=(number(), "Its final objective metric, as a number."),
+                    # Where its artefact is, as DescribeTrainingJob says.
+                    modelPath=(string(), "S3 URI of the model that it wrote."),
+                ),
+                "The training job with the best objective metric so far.",
             ),
         ),
         *RUNS,

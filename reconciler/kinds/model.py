@@ -13,14 +13,14 @@ from reconciler.core.schema.declaration import ApiDifference, Column, Schema, So
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.reference import Given, Provider
 from reconciler.core.schema.shapes import Field, List
-from reconciler.core.schema.status import boolean, record, string, time
+from reconciler.core.schema.status import boolean, record, string
 from reconciler.core.values import Json, JsonObject, Spec, Status
 from reconciler.kinds import archived_operator
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.immutable.deciding import immutable_kind
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.users import models_of
-from reconciler.kinds.shared import ADDED_COLUMNS, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, LAST_UPDATE_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="Model",
@@ -42,11 +42,11 @@ SCHEMA = Schema(
     added=ROOT,
     status=status(
         record(
-            status=string(),
-            sageMakerModelName=string(),
-            modelArn=string(),
-            additional=string(),
-            lastUpdateTime=time(),
+            status=(string(), "Created, or what the controller is doing or could not do."),
+            sageMakerModelName=(string(), "SageMaker's name of the model."),
+            modelArn=(string(), "Its ARN."),
+            additional=ADDITIONAL,
+            lastUpdateTime=LAST_UPDATE_TIME,
         ),
         Field(
             "models",

@@ -15,13 +15,13 @@ from reconciler.core.records.run import RUNS
 from reconciler.core.schema.declaration import ApiDifference, Column, Schema, Source
 from reconciler.core.schema.problems import Problem
 from reconciler.core.schema.rules import AtMostOne, at
-from reconciler.core.schema.status import record, string, time
+from reconciler.core.schema.status import record, string
 from reconciler.core.values import Answer, Json, Spec
 from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -51,11 +51,14 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            processingJobStatus=string(),
-            additional=string(),
-            lastCheckTime=time(),
-            cloudWatchLogUrl=string(),
-            sageMakerProcessingJobName=string(),
+            processingJobStatus=(
+                string(),
+                "SageMaker's status of the job, or how far this service is before there is one.",
+            ),
+            additional=ADDITIONAL,
+            lastCheckTime=LAST_CHECK_TIME,
+            cloudWatchLogUrl=(string(), "Page of the job's logs in the CloudWatch console."),
+            sageMakerProcessingJobName=(string(), "SageMaker's name of the job."),
         ),
         *RUNS,
     ),

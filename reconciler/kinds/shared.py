@@ -8,6 +8,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.references import Resolved, resolve
 from reconciler.core.schema.declaration import ApiDifference, Column
 from reconciler.core.schema.shapes import Field, Scalar
+from reconciler.core.schema.status import string, time
 
 CREATION_TIME = Column("Creation-Time", ".metadata.creationTimestamp", format="date")
 
@@ -36,8 +37,21 @@ SYNCHRONIZING = "SynchronizingK8sJobWithSageMaker"
 FOREIGN_LOOK = timedelta(minutes=10)
 """How often somebody else's object under one of our names is looked at again."""
 
+ADDITIONAL = (
+    string(),
+    "Why it failed or does not go on: SageMaker's words or an error's; unset while there is nothing to say.",
+)
+LAST_CHECK_TIME = (time(), "When anything else in status changed last.")
+LAST_UPDATE_TIME = (time(), "When one of the archived operator's members changed last.")
+NO_CHECK_TIME = (time(), "Declared because the archived operator declared it; not written.")
+
 TAGS = ApiDifference("Tags", digest=False)
 ROOT = (REGION, SAGEMAKER_ENDPOINT)
+
+
+def unchangeable(change: str) -> str:
+    """What to do about an edit that no remote object can follow; `change` says what it was, as "/spec/region was us-east-1"."""
+    return f"{change} and cannot change: change it back, or delete this object and make a new one"
 
 
 def resolved(this: Pass) -> Resolved:

@@ -24,7 +24,7 @@ from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
-from reconciler.kinds.shared import ADDED_COLUMNS, CREATION_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, NO_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="TrainingJob",
@@ -59,21 +59,27 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            trainingJobStatus=string(),
-            secondaryStatus=string(),
-            additional=string(),
-            lastCheckTime=time(),
-            cloudWatchLogUrl=string(),
-            sageMakerTrainingJobName=string(),
-            modelPath=string(),
-            debugRuleEvaluationStatuses=many(
-                record(
-                    lastModifiedTime=time(),
-                    ruleConfigurationName=string(),
-                    ruleEvaluationJobArn=string(),
-                    ruleEvaluationStatus=string(),
-                    statusDetail=string(),
-                )
+            trainingJobStatus=(
+                string(),
+                "SageMaker's status of the job, or how far this service is before there is one.",
+            ),
+            secondaryStatus=(string(), "SageMaker's secondary status; empty while the job is being stopped."),
+            additional=ADDITIONAL,
+            lastCheckTime=NO_CHECK_TIME,
+            cloudWatchLogUrl=(string(), "Page of the job's logs in the CloudWatch console."),
+            sageMakerTrainingJobName=(string(), "SageMaker's name of the job."),
+            modelPath=(string(), "S3 URI of the model that the job wrote; once it is Completed."),
+            debugRuleEvaluationStatuses=(
+                many(
+                    record(
+                        lastModifiedTime=(time(), "When the evaluation changed last."),
+                        ruleConfigurationName=(string(), "Name of the rule in the spec."),
+                        ruleEvaluationJobArn=(string(), "ARN of the processing job that evaluates it."),
+                        ruleEvaluationStatus=(string(), "SageMaker's status of the evaluation."),
+                        statusDetail=(string(), "What SageMaker says of that status."),
+                    )
+                ),
+                "How far the evaluation of each debug rule is.",
             ),
         ),
         *RUNS,

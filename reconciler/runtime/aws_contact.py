@@ -56,15 +56,15 @@ class AwsContact:
             self._answered.set()
         self._meter.aws_called(service, operation, result, seconds)
 
-    def aws_held_back(self, service: str, operation: str) -> None:
-        self._meter.aws_held_back(service, operation)
+    def aws_delayed(self, service: str, operation: str) -> None:
+        self._meter.aws_delayed(service, operation)
 
     def _run(self, ask: Callable[[], object]) -> None:
         while not self._answered.is_set():
             try:
                 ask()
             except ReconcileError as error:
-                self._told(error)
+                self._report(error)
             except Exception as error:
                 log.exception("a bug in asking STS")
                 self._problem = f"AWS: STS cannot be asked: {type(error).__name__}"
@@ -72,7 +72,7 @@ class AwsContact:
                 return
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
-    def _told(self, error: ReconcileError) -> None:
+    def _report(self, error: ReconcileError) -> None:
         problem = f"AWS: STS: {error}"
         if isinstance(error, CredentialsError):
             problem = f"AWS: {error}; {_WAY_OUT}"

@@ -27,8 +27,12 @@ class Vitals:
     def watch(self, *loops: Callable[[], Iterable[Loop]]) -> None:
         self._watched.extend(loops)
 
+    def loops(self) -> Iterator[Loop]:
+        """All that is watched now, well or not."""
+        return (loop for describe in tuple(self._watched) for loop in describe())
+
     def problems(self) -> list[str]:
-        return ailing(loop for describe in tuple(self._watched) for loop in describe())
+        return ailing(self.loops())
 
 
 class Pool(NamedTuple):

@@ -27,7 +27,12 @@ def queues(pools: Iterable[Pool]) -> Iterator[Sample]:
 
 
 def syncs(stats: SyncCounts) -> Iterator[Sample]:
-    for action, number in (("applied", stats.applied), ("put_back", stats.put_back), ("pruned", stats.pruned)):
+    wrote = (
+        ("applied", stats.applied),
+        ("put_back", stats.reverted),  # its name in earlier releases
+        ("pruned", stats.pruned),
+    )
+    for action, number in wrote:
         yield Sample("sync_objects", number, (action,))
 
 

@@ -1,8 +1,9 @@
 """The reference pages of docs/reference: a page per kind, and one of what all kinds share.
 
-Fields, limits, columns and status come from the kind's CRD, annotations from the docstrings of `core/resource.py`, reasons
-from the source (`reasons.py`) with the sentences of docs/reference/reasons.yaml. A reason without a sentence, a sentence
-without a reason and a page that is not as it would be written now are errors.
+Fields, limits, columns and status come from the kind's CRD, what a member of status means also from the kind's declaration
+and the records (`meanings.py`), annotations from the docstrings of `core/resource.py`, reasons from the source (`reasons.py`)
+with the sentences of docs/reference/reasons.yaml. A member of status without a meaning, a reason without a sentence, a
+sentence without a reason and a page that is not as it would be written now are errors.
 
     python -m tests.support.reference           write the pages
     python -m tests.support.reference --check   name what is stale, for `make check`
@@ -16,13 +17,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from reconciler.adapters.service_model import load_shape
 from reconciler.core.schema.crd import crd
+from reconciler.core.schema.shapes import Structure
 from reconciler.kinds import CATALOG
+from tests.support.meanings import meanings
 from tests.support.reasons import Found, reasons
 from tests.support.style import Module, modules
 
@@ -38,6 +42,7 @@ _SYNCS = ("reconciler/core/sync/", "reconciler/core/manifests/", "reconciler/cor
 _PATTERN_SHOWN = 40
 
 Json = Mapping[str, Any]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 Sentences = Mapping[str, str | Mapping[str, str]]
 """What each reason means; of a pattern (`Rollout*`) what each reason means that it may become."""
 
@@ -50,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     sentences = _sentences()
     found = reasons(source)
     wrong = [f"{SENTENCES}: {problem}" for problem in unexplained(found, sentences)]
+    wrong += [
+        f"{one.kind}: nothing says what status.{path} means" for one in CATALOG.schemas for path in silent(one.status)
+    ]
     pages = rendered(source, found, sentences)
     stale = [name for name in sorted(pages) if _text(TOP / PAGES / name) != pages[name]]
     left = sorted(page.name for page in (TOP / PAGES).glob("*.md") if page.name not in pages)
@@ -80,32 +88,40 @@ def unexplained(found: Iterable[Found], sentences: Sentences) -> Iterator[str]:
         yield f"nothing gives the reason {known}"
 
 
+def silent(status: Structure) -> Iterator[str]:
+    """Members of a status that nothing explains."""
+    return (path for path, said in meanings(status) if not said)
+
+
 def rendered(source: Sequence[Module], found: Iterable[Found], sentences: Sentences) -> dict[str, str]:
     """Every page's text by its file name."""
     definitions = {schema.kind: crd(schema, load_shape(schema)) for schema in CATALOG.schemas}
     by_page = _placed(source, found, definitions.keys())
     shared = shared_status([one for kind, one in definitions.items() if kind != _SYNC])
+    said = {schema.kind: dict(meanings(schema.status)) for schema in CATALOG.schemas}
 
     def told(page: str) -> list[tuple[str, str]]:
-        said = ((reason, sentences.get(reason, "")) for reason in by_page.get(page, ()))
-        rows = [[(reason, text)] if isinstance(text, str) else [*text.items()] for reason, text in said]
+        given = ((reason, sentences.get(reason, "")) for reason in by_page.get(page, ()))
+        rows = [[(reason, text)] if isinstance(text, str) else [*text.items()] for reason, text in given]
         return sorted(row for several in rows for row in several)
 
     pages = {
         f"{definition['spec']['names']['plural']}.md": "\n".join(
-            kind_page(definition, told(kind), {} if kind == _SYNC else shared)
+            kind_page(definition, told(kind), {} if kind == _SYNC else shared, said[kind])
         )
         for kind, definition in definitions.items()
     }
     of_classes = {module.path: module.tree for module in source}["reconciler/core/resource.py"]
     pages[SHARED] = "\n".join(
-        shared_page([*definitions.values()], [*annotations_of_people(of_classes)], told(""), shared)
+        shared_page([*definitions.values()], [*annotations_of_people(of_classes)], told(""), shared, said["Model"])
     )
     return pages
 
 
-def kind_page(definition: Json, told: Sequence[tuple[str, str]], shared: Json) -> Iterator[str]:
-    """`shared` are the members of status that another page tells of."""
+def kind_page(
+    definition: Json, told: Sequence[tuple[str, str]], shared: Json, said: Mapping[str, str]
+) -> Iterator[str]:
+    """`shared` are the members of status that another page tells of, `said` is what a member means by its path."""
     names, version = definition["spec"]["names"], definition["spec"]["versions"][0]
     root = _root(definition)
     yield f"{_HEADER}\n# {names['kind']}\n"
@@ -128,14 +144,18 @@ def kind_page(definition: Json, told: Sequence[tuple[str, str]], shared: Json) -
     yield "## Status\n"
     status = root["properties"]["status"]
     own = {key: member for key, member in status["properties"].items() if shared.get(key) != member}
-    yield from _fields({**status, "properties": own})
+    yield from _fields({**status, "properties": own}, said)
     yield "## Reasons\n"
     yield "Of its conditions and Events, beside those of every kind:\n"
     yield from _table(("reason", "meaning"), ((f"`{reason}`", text) for reason, text in told))
 
 
 def shared_page(
-    definitions: Sequence[Json], notes: Sequence[tuple[str, str]], told: Sequence[tuple[str, str]], shared: Json
+    definitions: Sequence[Json],
+    notes: Sequence[tuple[str, str]],
+    told: Sequence[tuple[str, str]],
+    shared: Json,
+    said: Mapping[str, str],
 ) -> Iterator[str]:
     yield f"{_HEADER}\n# Reference\n"
     yield from _table(
@@ -153,7 +173,7 @@ def shared_page(
     yield "## Annotations\n"
     yield from _table(("annotation", "meaning"), ((f"`{key}`", text) for key, text in notes))
     yield "## Status of every kind that is reconciled with SageMaker\n"
-    yield from _fields({"properties": shared})
+    yield from _fields({"properties": shared}, said)
     yield "## Reasons of every kind\n"
     yield "Of conditions and Events. An error's reason stands in Ready until its cause is gone.\n"
     yield from _table(("reason", "meaning"), ((f"`{reason}`", text) for reason, text in told))
@@ -270,20 +290,20 @@ def _called(names: Json) -> str:
     return f"`kubectl get {words[0]}` (or {', '.join(f'`{word}`' for word in words[1:])}; in {groups})"
 
 
-def _fields(structure: Json) -> Iterator[str]:
-    rows = [*_rows(structure, "")]
+def _fields(structure: Json, said: Mapping[str, str] = _NOTHING) -> Iterator[str]:
+    rows = [*_rows(structure, "", said)]
     yield from _table(("field", "type", "required", "limits", "meaning"), rows)
 
 
-def _rows(structure: Json, within: str) -> Iterator[tuple[str, ...]]:
+def _rows(structure: Json, within: str, said: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     required = structure.get("required", ())
     for key, member in structure["properties"].items():
-        doc = str(member.get("description", ""))
         suffix, innermost = _unpacked(member)
         path = f"{within}{key}"
+        doc = str(member.get("description") or said.get(path, ""))
         yield f"`{path}`", _type(member), "yes" if key in required else "", _limits(member, innermost), doc
         if "properties" in innermost and not doc.startswith("Another spelling of "):
-            yield from _rows(innermost, f"{path}{suffix}.")
+            yield from _rows(innermost, f"{path}{suffix}.", said)
 
 
 def _unpacked(member: Json) -> tuple[str, Json]:

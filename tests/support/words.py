@@ -1,6 +1,7 @@
 """Checks the words: none that docs/glossary.md refuses is in code or pages, and what its rows point to is there.
 
-Run as `python -m tests.support.words`, by `make check`. Refused are the words in double quotes in a table's last column.
+Run as `python -m tests.support.words`, by `make check`. Refused are the words in double quotes in a table's last column: in text,
+and as parts of a name in code (`put_back`, `ToldEvents`). Tests are not searched.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _PLACES = (
 _SPARED = (str(GLOSSARY), "CHANGELOG.md", "docs/adr/*")
 """The words themselves, and what was written at its time."""
 _ALIAS = "# its name in earlier releases"
-"""On the line of a JSON key that scripts may read still."""
+"""On the line of a JSON key or a metric's label that scripts may read still."""
 _ROW = re.compile(r"^\| [^|]+ \| [^|]+ \| ([^|]*) \| ([^|]*)\|$", re.MULTILINE)
 _POINTER = re.compile(r"`((?:core|kinds|runtime)/[a-z_/]+)(?:\.([A-Z]\w+))?`")
 
@@ -51,17 +52,26 @@ def refused(top: Path) -> tuple[str, ...]:
 
 def problems(top: Path) -> Iterator[Problem]:
     """Every refused word, in the order of the files."""
-    words = {_pattern(word): word for word in refused(top)}
-    every = re.compile("|".join(f"(?:{pattern})" for pattern in words), re.IGNORECASE)
+    words = refused(top)
+    every = re.compile("|".join(map(_pattern, words)), re.IGNORECASE)
+    named = re.compile("|".join(map(_part, words)))
     spared = {file for place in _SPARED for file in top.glob(place)}
     for file in sorted({file for place in _PLACES for file in top.glob(place) if file.is_file()} - spared):
         text = file.read_text(encoding="utf-8")
         lines = text.splitlines()
-        for match in every.finditer(text):
+        for match in (*every.finditer(text), *(_names(text, named) if file.suffix == ".py" else ())):
             if _ALIAS in lines[_line(text, match) - 1]:
                 continue
             said = " ".join(match[0].replace("#", " ").split())
             yield Problem(file.relative_to(top), _line(text, match), f'"{said}": see {GLOSSARY}')
+
+
+def _names(text: str, named: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """Names of several parts, in code, strings and comments, of which some are a refused word."""
+    for match in re.finditer(r"[A-Za-z]*_\w+|[A-Za-z]+[A-Z]\w*", text):
+        parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", match[0])
+        if named.search(f" {' '.join(parts).lower()} "):
+            yield match
 
 
 def pointers(top: Path) -> Iterator[Problem]:
@@ -82,6 +92,11 @@ def _classes(module: Path) -> set[str]:
 def _pattern(word: str) -> str:
     """The word whole, its plural too, also where a line of a comment ends within it."""
     return r"\b" + r"(?:\s|#)+".join(map(re.escape, word.split())) + r"s?\b"
+
+
+def _part(word: str) -> str:
+    """The word among the parts of a name, its plural too. One with a hyphen (a noun) is no name: `roll_out` is the verb."""
+    return f" {re.escape(word.lower())}s? "
 
 
 def _line(text: str, match: re.Match[str]) -> int:

@@ -131,7 +131,7 @@ class AwsClients:
         try:
             yield
         except RateLimitedError:
-            self._meter.aws_held_back(_service(operation), operation)
+            self._meter.aws_delayed(_service(operation), operation)
             raise
 
     def _bucket(self, tenant: Tenant, operation: str) -> Bucket:

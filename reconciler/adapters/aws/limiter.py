@@ -100,7 +100,7 @@ class Bucket:
         if wait > _FAR_S:
             wait = max(_FAR_S, wait / 2)
         self._line[who] = now + wait
-        raise RateLimitedError("held back to stay under SageMaker's rate limit for this operation", wait)
+        raise RateLimitedError("delayed to stay under SageMaker's rate limit for this operation", wait)
 
     def _fill(self, now: float) -> None:
         full = max(_SMALLEST_BURST, self.rate_per_s * _BURST_S)

@@ -45,9 +45,12 @@ class _Loaded:
 class Connection:
     """`kubeconfig` names a file; without it KUBECONFIG, then the pod's own service account, then ~/.kube/config."""
 
-    def __init__(self, kubeconfig: str | None = None, context: str | None = None) -> None:
+    def __init__(
+        self, kubeconfig: str | None = None, context: str | None = None, *, reload_every_s: float = _RELOAD_EVERY_S
+    ) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
+        self._reload_every_s = reload_every_s
         self._lock = threading.Lock()
         self._loaded_at = time.monotonic()
         self._loaded = self._load()
@@ -76,7 +79,7 @@ class Connection:
     def reload(self) -> bool:
         """After a 401: load configuration and credentials again; False when that was done a moment ago."""
         with self._lock:
-            if time.monotonic() - self._loaded_at < _RELOAD_EVERY_S:
+            if time.monotonic() - self._loaded_at < self._reload_every_s:
                 return False
             self._loaded_at = time.monotonic()
             try:

@@ -158,7 +158,7 @@ class KubeEvents:
                 self._write(same, occurrence)
                 self._backoff.reset()
             except TransientError as error:
-                self._put_back(same, occurrence)
+                self._queue_again(same, occurrence)
                 if self._stopping.is_set():
                     log.info("Events are lost at the end: %s", error)
                     return
@@ -181,7 +181,7 @@ class KubeEvents:
             self._busy_since = self._clock.monotonic()
             return self._pending.popitem(last=False)
 
-    def _put_back(self, same: _Sameness, occurrence: _Occurrence) -> None:
+    def _queue_again(self, same: _Sameness, occurrence: _Occurrence) -> None:
         with self._changed:
             later = self._pending.get(same)
             if later is not None:

@@ -1,6 +1,6 @@
 """What differs between AWS partitions in texts we write: DNS suffixes, console hosts, the URLs made of them.
 
-Which region is in which partition is botocore's to say (`adapters/aws/partitions`); it comes in as a value, so that a region
+Which region is in which partition is botocore's to say (`adapters/partitions`); it comes in as a value, so that a region
 opened tomorrow costs a dependency bump.
 """
 

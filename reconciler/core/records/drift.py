@@ -21,16 +21,17 @@ class DriftDifference(Record):
     closed = True
 
     plane: str = ""
-    """`git` or `sagemaker`."""
+    """Where it differs: `git` (this object in the cluster) or `sagemaker`."""
     path: str = ""
     """JSON Pointer into the resource."""
     desired: str = ""
-    """Masked and cut; empty: nothing."""
+    """What Git says, secrets masked and long values cut; empty: nothing."""
     live: str = ""
-    """Likewise."""
+    """What was found there, likewise."""
     by: str = ""
     """Of an edit in the cluster: the field manager that wrote it, and when."""
     at: Time = ""
+    """When it was edited, as the field manager's entry says; of an edit in the cluster alone."""
     since: Time = ""
     """When it was found first."""
 
@@ -48,9 +49,11 @@ class Correction(Record):
     readable_if = (AtLeastOne(("at",)),)
 
     path: str = ""
+    """JSON Pointer into the resource."""
     at: Time = ""
+    """When it was corrected or reverted."""
     edit: str = ""
-    """Of an edit in the cluster: `core.drift.git_drift.Reverted.edit`, by which each is counted once."""
+    """Of an edit in the cluster: what identifies it, so that each is counted once."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,15 @@ class Corrections(Record):
     readable_if = (AtLeastOne(("at",)),)
 
     at: Time = ""
+    """When something was corrected or reverted last."""
     count: int = 0
+    """How often ever."""
     paths: tuple[str, ...] = ()
+    """JSON Pointers of the last time."""
     by: str = ""
     """Whose edit was reverted; empty for a correction in SageMaker."""
     recent: tuple[Correction, ...] = ()
+    """Each path of the last hour; three of one path, and it is left alone."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,17 @@ class DriftRecord(Record):
     closed = True
 
     mode: str = ""
-    """`core.drift.policy.DriftMode`."""
+    """What happens to drift in SageMaker: Correct, Warn or Ignore."""
     state: str = ""
     """The word of the Drift column: InSync, Drifted, Corrected, Held or Unknown."""
     since: Time = ""
     """When the oldest of what differs now was found; only while it is Drifted."""
     differences: tuple[DriftDifference, ...] = ()
+    """What differs now."""
     correcting: tuple[str, ...] = ()
     """Paths of which calls are on their way: they count as corrected when a later look no longer finds them."""
     corrected: Corrections | None = None
+    """What was corrected in SageMaker or reverted in the cluster."""
     last_verified: Time = ""
     """When all that the object is about was seen in SageMaker last."""
 

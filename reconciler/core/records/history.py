@@ -30,20 +30,31 @@ class HistoryEntry(Record):
     readable_if = (AtLeastOne(("id",)),)
 
     id: int = 0
+    """Its number; never given again."""
     hash: str = ""
+    """Digest of its models, variants, data capture and KMS key; empty where it is not known."""
     config: str = member("endpointConfigName", default="")
+    """EndpointConfig that was rolled out."""
     revision: str = ""
+    """The head that was synced, as `main@sha1:...`."""
     commit: str = ""
+    """Full id of the commit that asked for it."""
     author: str = ""
+    """Of that commit."""
     subject: str = ""
+    """First line of its message."""
     path: str = ""
+    """File in the repository."""
     initiated_by: str = ""
     """git, rollback, drift or manual."""
     started_at: Time = ""
+    """When it was asked for."""
     finished_at: Time = ""
+    """When it was found to have ended."""
     result: str = ""
     """Succeeded, RolledBack, Failed or Superseded; empty while it is under way."""
     reason: str = ""
+    """Why it did not succeed."""
     rollback_of: int | None = None
     """Id of the rollout that brought this content into service before."""
     recalled: bool = False

@@ -29,11 +29,17 @@ class QuarantineEntry(Record):
     readable_if = (AtLeastOne(("hash",)),)
 
     hash: str = ""
+    """Digest of the content; a `retry` with it releases the entry."""
     config: str = member("endpointConfigName", default="")
+    """EndpointConfig under which SageMaker knows the content."""
     revision: str = ""
+    """The head that was synced when it was asked for, as `main@sha1:...`."""
     commit: str = ""
+    """Full id of the commit that asked for it."""
     since: Time = ""
+    """When it was quarantined."""
     reason: str = ""
+    """Why: what SageMaker said of the update."""
     mirrored: bool = False
     """Its EndpointConfig carries the quarantine tag, from which the entry is known again when status is lost."""
 

@@ -25,7 +25,7 @@ from reconciler.core.schema.rules import Rule
 from reconciler.core.schema.shapes import Opaque, Scalar, Shape, Structure
 from reconciler.core.values import Json, JsonObject
 
-__all__ = ["INLINED", "Record", "Time", "declared", "member", "unreadable"]
+__all__ = ["INLINED", "Record", "Time", "declarations", "declared", "member", "unreadable"]
 
 Time = Annotated[str, "date-time"]
 """RFC 3339 text, as `core.conditions.stamp` writes it; empty: never."""
@@ -78,7 +78,7 @@ class Record:
     def shape(cls) -> Opaque | Structure:
         """The schema of the CRD: what is declared and, unless it is closed, room for what later versions add."""
         members = tuple(shapes.Field(name, shape) for name, shape in _schema(cls).items())
-        declared = Structure(members, readable_if=_readable_if(cls))
+        declared = Structure(members, readable_if=_readable_if(cls), declared_by=cls)
         return declared if cls.closed else Opaque(declared)
 
 
@@ -97,6 +97,14 @@ def _without_nulls(value: Json) -> Json:
 def declared(record: type[Record]) -> frozenset[str]:
     """Names of all JSON members that a record declares, those of inlined records among them."""
     return frozenset(name for one in _members(record) for name in one.names)
+
+
+def declarations(record: type[Record]) -> dict[str, tuple[type, str]]:
+    """By JSON member the record that declares it, inlined ones among them, and the name of its field there."""
+    found: dict[str, tuple[type, str]] = {}
+    for one in _members(record):
+        found |= declarations(one.record) if one.inlined and one.record else {one.name: (record, one.field)}
+    return found
 
 
 def _readable_if(record: type[Record]) -> tuple[Rule, ...]:

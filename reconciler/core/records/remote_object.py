@@ -22,10 +22,13 @@ class RemoteObject(Record):
     """Without an ARN its create was about to go out, and nobody knows more."""
 
     name: str = ""
+    """Its name in AWS."""
     arn: str = ""
+    """Its ARN; empty until it is known to exist."""
     creation_time: Time = ""
-    """SageMaker's; another one under the same name is another object."""
+    """When SageMaker made it: another one under the same name is another object."""
     region: str = ""
+    """AWS region that it is in."""
 
     @property
     def exists(self) -> bool:
@@ -62,7 +65,7 @@ class ImmutableObject(RemoteObject):
     requested_at: Time = ""
     """When its create went out last."""
     used_by: str = ""
-    """What kept it from being deleted."""
+    """What still uses it and so keeps it from being deleted."""
     differs: str = ""
     """`yes`: it was not made by us, and is not as the spec says."""
 

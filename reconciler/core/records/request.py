@@ -14,8 +14,9 @@ class Intent(Record):
     """`status.intent`: written before each call, so that a crash between any two of them starts nothing twice."""
 
     at: Time = ""
+    """When they were about to be sent."""
     by: str = ""
-    """The replica."""
+    """The replica that sends them."""
     calls: tuple[str, ...] = ()
     """Operation and name of each, for people."""
 
@@ -27,14 +28,17 @@ class RefusedRequest(Record):
     """
 
     call: str = ""
-    """`Call.identity`."""
+    """Digest of the request, without tags."""
     reason: str = ""
+    """SageMaker's error code, or this service's reason."""
     message: str = ""
+    """What the refusal says."""
     generation: int = 0
     """Of the spec that was refused."""
     attempts: int = 0
     """Of one that is tried again: how often it was refused so far."""
     retry_at: Time = ""
+    """Of one that is tried again: when; unset where it was refused for good."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,10 @@ class Handled(Record):
     closed = True
 
     requested_at: str = ""
+    """Of `requestedAt`: look again now."""
     retry: str = ""
+    """Of `retry`: try again what was refused or quarantined."""
     run: str = ""
+    """Of `run`: run a job once more."""
     rollback_to: str = ""
+    """Of `rollback-to`: go to an earlier rollout and hold it."""

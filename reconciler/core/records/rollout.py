@@ -30,14 +30,17 @@ class Attempt(Record):
     readable_if = (Requires("requested", ("requestedAt",)), Requires("requestedAt", ("requested",)))
 
     requested: Content = field(default_factory=Content)
+    """Content that the endpoint was asked to serve."""
     previous: Content | None = None
-    """What served before; None for a first create."""
+    """What served before; unset: it is a first create."""
     last_modified_time: Time = ""
     """The endpoint's LastModifiedTime before the request, with all its digits."""
     failure_before: str = ""
     """The endpoint's FailureReason before the request."""
     requested_at: Time = ""
+    """When the request went out last."""
     sends: int = member("attempt", default=1)
+    """How often it was sent."""
     evidence: str = ""
     """Accepted once SageMaker answered the request; the endpoint's status once it was seen at it."""
     others_moved: bool = False
@@ -64,17 +67,27 @@ class HoldRecord(Record):
     """An earlier rollout that people hold against Git, with where it came from: the entry may leave history before."""
 
     id: int = 0
+    """Its number in history."""
     hash: str = ""
+    """Digest of its models, variants, data capture and KMS key; empty where it is not known."""
     config: str = member("endpointConfigName", default="")
+    """EndpointConfig that is held."""
     revision: str = ""
+    """The head that was synced, as `main@sha1:...`."""
     commit: str = ""
+    """Full id of the commit that it came from."""
     author: str = ""
+    """Of that commit."""
     subject: str = ""
+    """First line of its message."""
     path: str = ""
+    """File in the repository."""
     git_hash: str = ""
-    """What Git wanted when it began; empty while a reference kept that from being known."""
+    """Digest of what Git wanted when the hold began; empty while a reference kept that from being known."""
     since: Time = ""
+    """When it began."""
     until: Time = ""
+    """When it ends by itself; unset: when people or Git end it."""
 
     @property
     def content(self) -> Content:
@@ -102,10 +115,15 @@ class LastHold(Record):
     """The hold that ended last, for the notes and for people."""
 
     id: int = 0
+    """Number in history of what was held."""
     since: Time = ""
+    """When it began."""
     until: Time = ""
+    """When it was to end by itself."""
     ended_at: Time = ""
+    """When it ended."""
     reason: str = ""
+    """What ended it."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +131,9 @@ class RefusedRollback(Record):
     """What `rollback-to` asked for in vain, for as long as it is asked for."""
 
     rollback_to: str = ""
+    """What the annotation says."""
     message: str = ""
+    """Why it cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +141,7 @@ class ReleasedTarget(Record):
     """A scalable target that was deregistered for an update; its policy answers the token by registering it again."""
 
     target: str = ""
+    """Name of the scalable target: its resource id and dimension, with `|` between."""
     token: str = ""
     """A decimal number that grows; anything else was not written by this service and counts as 0."""
 
@@ -135,10 +156,13 @@ class Rebalance(Record):
     """The UpdateEndpointWeightsAndCapacities that went out last, for as long as something is to be corrected."""
 
     call: str = ""
-    """`Call.identity`."""
+    """Digest of the request, without tags."""
     requested_at: Time = ""
+    """When it went out."""
     last_modified_time: Time = ""
+    """The endpoint's LastModifiedTime before it."""
     attempt: int = 1
+    """How often it was sent."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +170,17 @@ class RolloutRecord(Record):
     """Everything that status remembers of moving the endpoint, beside history and quarantine."""
 
     phase: str = ""
+    """Pending, Creating, Updating, Complete, Held, or how it ended: RolledBack, Failed or Superseded."""
     desired_hash: str = ""
+    """Digest of the content that is wanted now."""
     current_hash: str = ""
+    """Digest of the content that serves, as far as is known."""
     stable_hash: str = ""
+    """Digest of the content that last came into service."""
     started_at: Time = ""
+    """When it began."""
     revision: str = ""
+    """The head that was synced when it began, as `main@sha1:...`."""
     applied: Content | None = None
     """What was last seen to succeed, or was adopted: it should be live until we change it."""
     attempt: Attempt | None = field(default=None, metadata=INLINED)
@@ -163,10 +193,12 @@ class RolloutRecord(Record):
     collecting: bool = False
     """Garbage was found: one more look at the live endpoint stands between finding and deleting it."""
     scaling: tuple[ReleasedTarget, ...] = ()
+    """Scalable targets that were taken off for an update and are not registered again yet."""
     resize: tuple[str, ...] = ()
     """Variants whose counts the last update kept and that are still to be set."""
     rebalance: Rebalance | None = None
     hold: HoldRecord | None = None
+    """The earlier rollout that people hold against Git."""
     last_hold: LastHold | None = None
     hold_refused: RefusedRollback | None = None
 

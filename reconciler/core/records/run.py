@@ -25,24 +25,29 @@ class Run(RemoteObject):
     readable_if = (AtLeastOne(("name",)),)
 
     digest: str = ""
+    """Identifies the run: of the content, the object and the run token."""
     token: str = ""
+    """Value of the annotation `run` that asked for it."""
     requested_at: Time = ""
     """When the create went out last; empty when it was answered with a refusal."""
     started_at: Time = ""
+    """When SageMaker was first known to have it."""
     status: str = ""
     """SageMaker's, or `Missing`."""
     commit: str = ""
     """The one that last changed the object's file when the run was asked for."""
     finished_at: Time = ""
+    """When it ended."""
     stopped_by: str = ""
     """`other`: somebody else stopped it while it ran; neither we nor a limit of its own did."""
     differs: str = ""
     """`yes`: it was adopted, and is not as the spec says."""
     reason: str = ""
-    """Of an end that was no success."""
+    """Why it ended without success."""
     artefact: str = ""
     """S3 URI of what it wrote."""
     billable_seconds: int | None = None
+    """What AWS charges for, as SageMaker counts it."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Final metrics by name."""
 

@@ -81,23 +81,31 @@ class ScalingTarget(RemoteObject):
     readable_if = (AtLeastOne(("resourceId",)),)
 
     name: str = member("resourceId", default="")
+    """The variant, as `endpoint/<endpoint>/variant/<variant>`."""
     dimension: str = ""
+    """What is scaled: instances, or the concurrency of a serverless variant."""
     policy_name: str = ""
+    """The scaling policy's name."""
     policy_arn: str = ""
+    """The scaling policy's ARN."""
     hash: str = ""
-    """Of what was registered and put last, or PARTLY_SENT; empty when the archived operator did it."""
+    """Digest of what was registered and put last, or `unknown` when only part of it may have been; empty when the
+    archived operator did it.
+    """
     tag_hash: str = ""
-    """Of the tags that we set, or UNTAGGED; empty where we set none."""
+    """Digest of the tags that were set, `none` after it was recreated without them; empty where none were set."""
     tag_keys: str = ""
     """Their keys, with commas between."""
     requested_at: Time = ""
+    """When its calls went out last."""
     registered_at: Time = ""
+    """When Application Auto Scaling took the registration on."""
     release: str = ""
     """The token of `status.rollout.scaling` that was answered last: when a HostingDeployment took this scaling off."""
     refused: str = ""
-    """Hash of what the service refused."""
+    """Digest of what the service refused."""
     message: str = ""
-    """The refusal's."""
+    """What that refusal says."""
     retry_at: Time = ""
     """When it is tried again; empty where it was refused for good."""
 

@@ -18,8 +18,11 @@ class SourceRecord(Record):
     commit: str = ""
     """Full id."""
     author: str = ""
+    """Of that commit."""
     subject: str = ""
+    """First line of its message."""
     path: str = ""
+    """File in the repository."""
 
     @property
     def short(self) -> str:
@@ -34,6 +37,7 @@ class StatusSource(Record):
     closed = True
 
     repo: str = ""
+    """URL of the repository, without credentials."""
     revision: str = ""
     """The head that was synced, as `main@sha1:...`."""
     short_revision: str = ""
@@ -41,8 +45,11 @@ class StatusSource(Record):
     commit: str = ""
     """Full id."""
     author: str = ""
+    """Of that commit."""
     subject: str = ""
+    """First line of its message."""
     path: str = ""
+    """File in the repository."""
     approximate: bool = False
     """`commit` is the head that was synced: the one that last changed the file was not found within bounds (D-13.1)."""
 

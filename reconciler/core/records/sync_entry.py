@@ -18,16 +18,23 @@ class SyncEntry(Record):
     revision: str = ""
     """As `main@sha1:...`."""
     commit: str = ""
+    """Its full id."""
     author: str = ""
+    """Of that commit."""
     subject: str = ""
+    """First line of its message."""
     started_at: Time = ""
+    """Of the first pass over it."""
     finished_at: Time = ""
     """Of the last pass."""
     result: str = ""
     """Succeeded, Running, Failed or Suspended."""
     message: str = ""
+    """Why it is not Succeeded."""
     applied: int = 0
+    """Objects that were applied."""
     pruned: int = 0
+    """Objects that were deleted because Git no longer has them."""
     failed: int = 0
     """Objects that the last pass could not apply."""
 

@@ -1,7 +1,7 @@
 """A kind's CustomResourceDefinition from its schema and its shape tree.
 
 No defaults are written for a spec: one would enter stored specs and so change digests, and with them everybody's job names. Lists
-in spec are atomic, because putting an object back as Git has it must also take away what somebody added to a list.
+in spec are atomic, because reverting an edit must also take away what somebody added to a list.
 """
 
 from __future__ import annotations

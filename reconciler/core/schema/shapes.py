@@ -119,6 +119,8 @@ class Field:
     required: bool = False
     aliases: tuple[str, ...] = ()
     doc: str = ""
+    meaning: str = ""
+    """What the reference page says of a member that the CRD does not describe."""
     digest: bool = True
     supplied: bool = False
     """A name that the controller makes up where none is given; the empty string is none given, as it was."""
@@ -137,6 +139,8 @@ class Structure:
     rules: tuple[Rule, ...] = ()
     readable_if: tuple[Rule, ...] = ()
     """Of a record in status: what its reader cannot do without. Not in the CRD, which has to keep what people wrote."""
+    declared_by: type | None = None
+    """Of a record in status: the class whose docstrings explain the members, to who writes the reference pages."""
     moved: tuple[tuple[str, str], ...] = ()
     """Keys of manifests older than the schema, and where each stands now."""
 

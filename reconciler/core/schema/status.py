@@ -56,12 +56,13 @@ def pairs() -> NameValueList:
     return NameValueList(string(), string())
 
 
-def record(**members: Shape) -> Structure:
-    """A closed object: an unknown member is refused by the API server."""
-    return Structure(tuple(Field(key, shape) for key, shape in members.items()))
+def record(**members: Shape | tuple[Shape, str]) -> Structure:
+    """A closed object: an unknown member is refused by the API server. A member's sentence is for its reference page."""
+    given = ((key, one if isinstance(one, tuple) else (one, "")) for key, one in members.items())
+    return Structure(tuple(Field(key, shape, meaning=meaning) for key, (shape, meaning) in given))
 
 
-def internal(**members: Shape) -> Opaque:
+def internal(**members: Shape | tuple[Shape, str]) -> Opaque:
     """A record that later versions extend."""
     return Opaque(record(**members))
 
@@ -70,12 +71,21 @@ def _condition() -> Structure:
     """metav1.Condition with its own limits."""
     return Structure(
         (
-            Field("type", Scalar("string", max_length=316), required=True),
-            Field("status", Scalar("string", enum=("True", "False", "Unknown")), required=True),
-            Field("observedGeneration", Scalar("integer", minimum=0, format="int64")),
-            Field("lastTransitionTime", time(), required=True),
-            Field("reason", Scalar("string", min_length=1, max_length=1024), required=True),
-            Field("message", Scalar("string", max_length=32768), required=True),
+            Field("type", Scalar("string", max_length=316), required=True, meaning="Which question it answers."),
+            Field("status", Scalar("string", enum=("True", "False", "Unknown")), required=True, meaning="The answer."),
+            Field(
+                "observedGeneration",
+                Scalar("integer", minimum=0, format="int64"),
+                meaning="The generation that it is about.",
+            ),
+            Field("lastTransitionTime", time(), required=True, meaning="When `status` changed last."),
+            Field(
+                "reason",
+                Scalar("string", min_length=1, max_length=1024),
+                required=True,
+                meaning="Why, in a word for scripts.",
+            ),
+            Field("message", Scalar("string", max_length=32768), required=True, meaning="Why, for people."),
         )
     )
 

@@ -154,7 +154,7 @@ class Stage:
             found = self.get(kind, name)
             before, version = version, found.get("metadata", {}).get("resourceVersion", "")
             if found.get("status") and version != before:
-                narrator.printed("\n".join(table.news(self.kubectl(*get, "--ignore-not-found").splitlines())))
+                narrator.printed("\n".join(table.changed(self.kubectl(*get, "--ignore-not-found").splitlines())))
             return found if look(found) else None
 
         return self.wait(what, seen, within_s=within_s, otherwise=lambda: json.dumps(self.get(kind, name)))

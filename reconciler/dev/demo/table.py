@@ -13,7 +13,7 @@ class DemoTable:
         self._head = ""
         self._rows: list[list[str]] = []
 
-    def news(self, printed: Sequence[str]) -> list[str]:
+    def changed(self, printed: Sequence[str]) -> list[str]:
         """What to print of it now: nothing where only ages moved, which always do; the head again where a cell needs room."""
         rows = [[word for word in row.split() if not _AGE.fullmatch(word)] for row in printed[1:]]
         if rows == self._rows:

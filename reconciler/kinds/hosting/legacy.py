@@ -1,4 +1,4 @@
-"""What the archived operator left of a HostingDeployment: a Model and an EndpointConfig resource per generation, each with a
+"""What the archived operator left of a HostingDeployment: a Model and an EndpointConfig resource per generation, each with an
 object in SageMaker that goes by a name of its own (LO-3, LO-4).
 
 The HostingDeployment takes those objects into its records at the first pass; the resources are then let go

@@ -18,6 +18,7 @@ from reconciler.core.resource import Annotation, Resource
 from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer, Json, Spec, Status
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
+from reconciler.kinds.hosting.endpoint_status import KEPT, described
 from reconciler.kinds.hosting.legacy import serving_names
 from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
 from reconciler.kinds.hosting.observed.parts import young_for
@@ -26,21 +27,7 @@ from reconciler.kinds.hosting.observed.stage import stage_of
 from reconciler.kinds.hosting.situation.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 
-WITHOUT_ALARMS = "without its alarms: one that fires for the version it leaves would stop the rollback"
-_LEGACY = (
-    "endpointName",
-    "endpointConfigName",
-    "endpointUrl",
-    "endpointStatus",
-    "endpointArn",
-    "creationTime",
-    "lastModifiedTime",
-    "failureReason",
-    "additional",
-    "modelNames",
-    "productionVariants",
-    "references",
-)
+WITHOUT_ALARMS = "without its alarms: one that fires for the content it replaces would stop the rollback"
 _SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
 """The old fleet serves until the new one took over."""
 
@@ -219,7 +206,7 @@ def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str,
     past, found = s.this.past, s.seen.endpoint
     if s.name in s.seen.owners and not s.owned(s.name):
         found = None  # what somebody else runs under this name is not this object's status
-    fields: dict[str, Json] = {key: past.get(key) for key in _LEGACY}
+    fields: dict[str, Json] = {key: past.get(key) for key in (*KEPT, "references")}
     fields |= {"endpointName": s.name, "additional": additional, "endpointStatus": status or past.get("endpointStatus")}
     if found is not None:
         fields |= _described(s, found, status)
@@ -236,14 +223,9 @@ def status_of(s: Situation, status: str = "", additional: str = "") -> dict[str,
 
 def _described(s: Situation, found: Answer, status: str) -> dict[str, Json]:
     return {
+        **described(found),
         "endpointStatus": status or found["EndpointStatus"],
-        "endpointConfigName": found.get("EndpointConfigName"),
-        "endpointArn": found["EndpointArn"],
         "endpointUrl": invocation_url(s.this.partition, s.this.region, s.name),
-        "creationTime": found.get("CreationTime"),
-        "lastModifiedTime": found.get("LastModifiedTime"),
-        "failureReason": found.get("FailureReason"),
-        "productionVariants": [_variant(variant) for variant in found.get("ProductionVariants") or ()],
     }
 
 
@@ -257,24 +239,6 @@ def held_names(config: Part, want: DesiredHosting) -> list[dict[str, str]]:
     stems = {name.rpartition("-")[0]: name for name in config.models}
     found = [(model.logical, stems.get(model.name.rpartition("-")[0])) for model in want.models]
     return [{"name": logical, "value": name} for logical, name in found if name]
-
-
-def _variant(found: Answer) -> dict[str, Json]:
-    return {
-        "variantName": found.get("VariantName"),
-        "currentInstanceCount": found.get("CurrentInstanceCount"),
-        "desiredInstanceCount": found.get("DesiredInstanceCount"),
-        "currentWeight": found.get("CurrentWeight"),
-        "desiredWeight": found.get("DesiredWeight"),
-        "deployedImages": [
-            {
-                "specifiedImage": image.get("SpecifiedImage"),
-                "resolvedImage": image.get("ResolvedImage"),
-                "resolutionTime": image.get("ResolutionTime"),
-            }
-            for image in found.get("DeployedImages") or ()
-        ],
-    }
 
 
 def failing(past: Status, error: ReconcileError) -> dict[str, Json]:

@@ -35,12 +35,12 @@ from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
+from reconciler.kinds.shared import FOREIGN_LOOK, unchangeable
 
 __all__ = ["OPEN_ATTEMPT", "RULES", "HostingRule", "first"]
 
 HostingRule = Callable[[Situation], Decision | None]
 
-_OTHERS_LOOK = timedelta(minutes=10)
 _SCALED_LOOK = timedelta(minutes=1)
 
 
@@ -60,8 +60,7 @@ def identity_changed(s: Situation) -> Decision | None:
     """The spec asks for another region or name than the endpoint has. No endpoint moves to another."""
     if not s.identity_change:
         return None
-    way_out = "and cannot change: put it back, or delete this object and make a new one"
-    return rendered.stalled(s, "IdentityChanged", f"{s.identity_change} {way_out}")
+    return rendered.stalled(s, "IdentityChanged", unchangeable(s.identity_change))
 
 
 def region_changed(s: Situation) -> Decision | None:
@@ -82,7 +81,7 @@ def owned_by_another(s: Situation) -> Decision | None:
         return None
     reason, message = adoption_refusal(s.this, name, s.seen.owners[name])
     s = s.with_rollout(foreign=name) if name == s.name else s
-    return replace(rendered.stalled(s, reason, message), look_again=_OTHERS_LOOK)
+    return replace(rendered.stalled(s, reason, message), look_again=FOREIGN_LOOK)
 
 
 # --- what is under way? -----------------------------------------------------------------------------------------------
@@ -308,8 +307,8 @@ def _move(s: Situation, initiated_by: str = "", sends: int = 1) -> Decision:
     if going and scaling.foreign(s.this, s.name, going):
         names = ", ".join(one.at.variant for one in going)
         why = (
-            f"variant {names} is a scalable target that no HostingAutoscalingPolicy here owns: deregister it, or let one "
-            "adopt it, before its instance type changes or it goes"
+            f"variant {names} is a scalable target that no HostingAutoscalingPolicy here owns: deregister it, or have "
+            "one adopt it, before the variant's instance type is changed or the variant is removed"
         )
         decision = rendered.stalled(s, "ScaledByAnother", why)
         return replace(decision, look_again=_SCALED_LOOK, unsent=rendered.refused(s))

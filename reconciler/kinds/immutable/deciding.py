@@ -29,7 +29,7 @@ from reconciler.kinds.immutable.immutable_pass import IN_USE_LOOK, ImmutablePass
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 from reconciler.kinds.immutable.objects import FAILING, desired_object, recorded_objects, reply_to
 from reconciler.kinds.immutable.observed import ImmutableObserved, observe
-from reconciler.kinds.shared import FOREIGN_LOOK, SYNCHRONIZING, resolved
+from reconciler.kinds.shared import FOREIGN_LOOK, SYNCHRONIZING, resolved, unchangeable
 
 __all__ = ["decide", "failing", "immutable_kind"]
 
@@ -48,7 +48,7 @@ def decide(kind: ImmutableType, this: Pass, seen: ImmutableObserved) -> Decision
         return Decision(Phase.WAITING, NOT_READY, given.refs.why, given.status(made), watches=given.watches(made))
     region = next((one.region for one in made if one.region), desired.region)
     if region != desired.region:
-        why = f"/spec/region was {region} and cannot change: put it back, or delete this object and make a new one"
+        why = unchangeable(f"/spec/region was {region}")
         return given.stalled(made, "IdentityChanged", why)
     current = next((one for one in made if one.hash == desired.hash), None)
     if current is None:

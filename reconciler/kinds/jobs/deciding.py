@@ -19,6 +19,7 @@ from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved, look_back, observe
 from reconciler.kinds.jobs.runs import as_written, desired_run, recorded_runs, same_content, was_taken_over
 from reconciler.kinds.jobs.starting import confirm_create, failing, go_to, start
+from reconciler.kinds.shared import unchangeable
 
 __all__ = ["decide", "followed", "job_kind"]
 
@@ -52,11 +53,11 @@ def _decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
     if desired.digest == current.digest:
         return follow_run(given, current, earlier)
     if current.region and desired.region != current.region:
-        why = f"/spec/region was {current.region} and cannot change: put it back, or delete this object and make a new one"
+        why = unchangeable(f"/spec/region was {current.region}")
         return refuse_edit(given, current, earlier, reason="IdentityChanged", why=why)
     if this.on_change == "Reject" and not same_content(this, current):
         why = (
-            "the spec of a job that ran cannot change: put it back, make a new object, "
+            "the spec of a job that ran cannot change: change it back, make a new object, "
             f"or annotate {Annotation.ON_CHANGE}: Run"
         )
         return refuse_edit(given, current, earlier, reason="ImmutableFieldChanged", why=why)

@@ -110,7 +110,7 @@ def _is_only_the_operators_word(job: JobType, run: Run) -> bool:
 
 
 def swept(job: JobType, view: View, run: Run) -> Mapping[str, Found]:
-    """News of a running job from the sweep; one Describe when it ended or seems to be gone."""
+    """What the sweep shows of a running job; one Describe when it ended or seems to be gone."""
     summary = view.summary(job.remote.name, run.name)
     if summary is not None and summary[job.remote.status_key] not in job.remote.over:
         return {run.name: summary}

@@ -29,12 +29,12 @@ from reconciler.kinds.scaling.rendered import (
     with_replies,
 )
 from reconciler.kinds.scaling.rules import VariantCase, VariantPlan, VariantStep, plan
+from reconciler.kinds.shared import FOREIGN_LOOK, unchangeable
 
 __all__ = ["VERDICTS", "decide"]
 
 _ROLLOUT_LOOK = timedelta(seconds=5)
 """A HostingDeployment's status wakes nobody here."""
-_FOREIGN_LOOK = timedelta(minutes=10)
 _REST_LOOK = timedelta(seconds=1)
 """One variant was refused for good; the others come after it in the next pass."""
 
@@ -90,7 +90,7 @@ def _region_changed(this: Pass, known: Mapping[VariantTarget, ScalingTarget]) ->
     region = next((record.region for record in known.values() if record.region), wanted)
     if region == wanted or not any(record.registered for record in known.values()):
         return None
-    why = f"/spec/region was {region} and cannot change: put it back, or delete this object and make a new one"
+    why = unchangeable(f"/spec/region was {region}")
     return Decision(Phase.STALLED, "IdentityChanged", why, status_of(this, known, FAILED, "", why))
 
 
@@ -149,7 +149,7 @@ def _refused(case: ScalingCase) -> Decision | None:
     refused = case.at(VariantStep.FOREIGN, VariantStep.REFUSED)
     if not refused:
         return None
-    look = _FOREIGN_LOOK if case.at(VariantStep.FOREIGN) else None
+    look = FOREIGN_LOOK if case.at(VariantStep.FOREIGN) else None
     if case.at(VariantStep.REGISTER, VariantStep.TAG) and not case.calls:
         look = _REST_LOOK
     why = "; ".join(dict.fromkeys(one.why for one in refused))

@@ -30,7 +30,7 @@ from reconciler.plugins.sagemaker.session import clock
 from reconciler.plugins.sagemaker.tree import record
 
 _TICK_S = 1.0
-"""Between two redraws without news: what is shown of time moves."""
+"""Between two redraws while nothing changes: what is shown of time moves."""
 _SETTLE_S = 0.05
 """Changes that come together are drawn together."""
 _SYNC_WITHIN_S = 10.0

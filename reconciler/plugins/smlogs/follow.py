@@ -17,7 +17,7 @@ from reconciler.plugins.smlogs.lines import LogEvent, Printer
 from reconciler.plugins.smlogs.window import Window
 
 QUIET_POLLS = 3
-"""Polls without news after the end of a job: with two seconds between them, what CloudWatch usually takes to show a line."""
+"""Polls without a new line after the end of a job: with two seconds between them, what CloudWatch usually takes to show a line."""
 
 
 class Log(Protocol):
@@ -91,13 +91,13 @@ class Following:
         reading = self.begin(seen)
         name, uid = seen.name, seen.uid
         quiet = 0
-        news = reading.polls()
+        found_more = reading.polls()
         while True:
             # Looked at before the poll: what the job wrote before it was seen to be over is then read at least once.
             seen_now = self._look(name, seen)
             gone = seen_now is None or seen_now.uid != uid
             seen = seen if seen_now is None or gone else seen_now
-            quiet = 0 if next(news) or not (gone or seen.over) else quiet + 1
+            quiet = 0 if next(found_more) or not (gone or seen.over) else quiet + 1
             if quiet >= QUIET_POLLS:
                 self.note(f"{name} was deleted" if gone else f"{name} is over: {seen.status}")
                 return

@@ -22,7 +22,7 @@ from reconciler.runtime.observe.sweep import Paces, PageRequest, Sweep, jitter
 
 _LASTING = (CredentialsError, DeniedError)
 _PASSING_FAULTS = 3
-"""So many failed sweeps in a row are news for the objects that wait; a throttled page or two are not."""
+"""So many failed sweeps in a row are reported to the objects that wait; a throttled page or two are not."""
 _HINT_GAP_S = 1.0
 """Several events per change are normal: what they hint at is looked at once."""
 
@@ -169,7 +169,7 @@ class Listing(Sweep):
         for summary in page:
             name = self.remote.named(summary)
             under.listed.add(name)
-            woken |= self._told(name, summary, asked_at)
+            woken |= self._with_summary(name, summary, asked_at)
         past_all = bool(page) and under.oldest is not None and page[-1]["CreationTime"] < under.oldest
         if under.token and (under.whole or not (under.meant <= under.listed or past_all)):
             return woken
@@ -198,14 +198,14 @@ class Listing(Sweep):
             self._hinted |= self._under.meant - self._fast
             self._under = None
         lasting = isinstance(error, _LASTING) or self._failures >= _PASSING_FAULTS
-        news = lasting and type(error) is not type(self.problem)
+        changed = lasting and type(error) is not type(self.problem)
         self.problem = error if lasting else None
-        return self._all_keys() if news else set()
+        return self._all_keys() if changed else set()
 
     def _all_keys(self) -> set[Key]:
         return {key for watched in self.watched.values() for key in watched.keys}
 
-    def _told(self, name: str, summary: Mapping[str, Any], asked_at: float) -> set[Key]:
+    def _with_summary(self, name: str, summary: Mapping[str, Any], asked_at: float) -> set[Key]:
         """Take a summary in; the objects to wake when it says something new."""
         watched = self.watched.get(name)
         if watched is None or watched.changed_at > asked_at:

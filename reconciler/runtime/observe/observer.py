@@ -84,7 +84,7 @@ class Observer:
         self._tags: dict[Tenant, TagBook] = {}
         self._watches: dict[Key, tuple[Tenant, tuple[Watch, ...]]] = {}
         self._unfinished: dict[Hashable, _Unfinished] = {}
-        """Lists that the limiter held back halfway: begun again each time, a long one would never be read to its end."""
+        """Lists that the limiter delayed halfway: begun again each time, a long one would never be read to its end."""
         self._lock = threading.RLock()
         self._sweeper = Sweeper(aws, clock, self._lock, wake)
 

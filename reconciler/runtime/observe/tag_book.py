@@ -160,17 +160,17 @@ class TagBook(Sweep):
             if named is not None:
                 under.seen.add(named)
                 tags = listed(_OPERATION, {"Tags": [], **shown}, "Tags", TAG)
-                woken |= self._told(named, {tag["Key"]: tag["Value"] for tag in tags}, under.began)
+                woken |= self._with_tags(named, {tag["Key"]: tag["Value"] for tag in tags}, under.began)
         under.token = answer.get("PaginationToken") or ""
         return woken if under.token else woken | self._end(under)
 
-    def _told(self, named: RemoteKey, tags: Mapping[str, str], began: float) -> set[Key]:
+    def _with_tags(self, named: RemoteKey, tags: Mapping[str, str], began: float) -> set[Key]:
         tagged = self._tagged.get(named)
         if tagged is None or tagged.since > began:
             return set()
-        news = tagged.tags != tags
+        changed = tagged.tags != tags
         tagged.tags, tagged.unseen, tagged.seen_at = tags, False, self._clock.now()
-        return set(tagged.keys) if news else set()
+        return set(tagged.keys) if changed else set()
 
     def _end(self, under: _TagsUnderWay) -> set[Key]:
         self._under = None
@@ -193,8 +193,8 @@ class TagBook(Sweep):
             return set()
         settled = {named.remote for named, tagged in self._tagged.items() if tagged.since <= under.began}
         before, self._unshown = self._unshown, frozenset(settled - {named.remote for named in under.seen})
-        if news := self._unshown - before:
-            names = ", ".join(sorted(news))
+        if unshown := self._unshown - before:
+            names = ", ".join(sorted(unshown))
             log.warning("the tagging API does not show %s: drift of their tags is unknown", names)
         changed = self._unshown ^ before
         return {key for named, tagged in self._tagged.items() if named.remote in changed for key in tagged.keys}

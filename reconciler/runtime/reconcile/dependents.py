@@ -1,7 +1,7 @@
 """Who refers to whom, and waking the one when the other changes.
 
 Fed by every informer event, before anything else acts on it. Wakes for what a reference gives (readiness, the model's name,
-the artefact's path) and for nothing else, so a running job's news wake nobody. The other way round, what is referred to is
+the artefact's path) and for nothing else, so a running job's progress wakes nobody. The other way round, what is referred to is
 woken when somebody lets go of it: it may be waiting to be deleted.
 """
 

@@ -76,7 +76,7 @@ class Claims(Protocol[ClaimT]):
     def edits(self, resource: Resource, claim: ClaimT) -> tuple[Difference, ...]:
         """What differs from Git, by whom; without values while nobody knows what Git holds."""
 
-    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
+    def uncounted_reverts(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """Edits of the last hour that the sync reverted and the object's status does not count yet."""
 
     def await_read(self, key: Key) -> None:
@@ -168,11 +168,11 @@ class GitSide(Generic[ClaimT]):
         edits = self._claims.edits(resource, claim)
         if edits and claim.wanted is None:
             edits = remembered(DriftRecord.parse(resource.status.get("drift"))) or edits
-        put_back = self._claims.put_back(resource.key, now)
+        reverts = self._claims.uncounted_reverts(resource.key, now)
         if claim.mode is DriftMode.CORRECT or not claim.in_git or self._claims.live_hash(resource, claim) == claim.hash:
-            return GitDrift(edits, put_back)
+            return GitDrift(edits, reverts)
         by = editor(edits) or author(resource.metadata.get("managedFields") or (), "/spec") or Author("somebody")
-        return GitDrift(edits, put_back, by, claim.wanted.written if claim.wanted else None)
+        return GitDrift(edits, reverts, by, claim.wanted.written if claim.wanted else None)
 
     def _wait(self, resource: Resource, git: GitDrift, policy: Policy) -> timedelta | None:
         now = self._clock.monotonic()

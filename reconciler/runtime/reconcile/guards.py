@@ -144,16 +144,6 @@ def unreadable_status(this: Pass) -> TerminalError | None:
     return TerminalError(message, "StatusUnreadable")
 
 
-def _partition_mismatch(this: Pass) -> TerminalError | None:
-    """ARNs that cannot be used where the spec wants them: SageMaker need not be asked. A spec that moves what exists to another
-    region is refused for that.
-    """
-    if this.resource.deleting or this.region != this.spec.get("region"):
-        return None
-    found = next(foreign_arns(this.partition.name, this.spec), None)
-    return TerminalError(f"{found.path}: {found.message}", found.reason) if found else None
-
-
 @dataclass(frozen=True)
 class Restriction:
     """Why nothing may be changed in AWS in this pass, and how that is shown."""
@@ -162,15 +152,43 @@ class Restriction:
     phase: Phase
 
 
-def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
-    """In this order: another role than the remote objects were made under, ARNs of another partition, an edit that Git does not hold.
+RestrictionRule = Callable[[Pass, Place, GitVerdict], Restriction | None]
 
-    Raises TerminalError for a mismatch where nothing exists yet that could be observed.
+
+def made_under_another_role(this: Pass, place: Place, _git: GitVerdict) -> Restriction | None:
+    """The namespace's role changed since the remote objects were made. Deletion goes on under the role of then."""
+    return Restriction(place.conflict, Phase.STALLED) if place.conflict and not this.resource.deleting else None
+
+
+def arns_of_another_partition(this: Pass, _place: Place, _git: GitVerdict) -> Restriction | None:
+    """ARNs that cannot be used where the spec wants them: SageMaker need not be asked. A spec that moves what exists to another
+    region is refused for that.
+
+    Raises TerminalError where nothing exists yet that could be observed.
     """
-    if place.conflict and not this.resource.deleting:
-        return Restriction(place.conflict, Phase.STALLED)
-    if mismatch := _partition_mismatch(this):
-        if this.kind.untouched(this.resource.status):
-            raise mismatch
-        return Restriction(Refusal(mismatch.reason, str(mismatch)), Phase.STALLED)
+    if this.resource.deleting or this.region != this.spec.get("region"):
+        return None
+    found = next(foreign_arns(this.partition.name, this.spec), None)
+    if found is None:
+        return None
+    message = f"{found.path}: {found.message}"
+    if this.kind.untouched(this.resource.status):
+        raise TerminalError(message, found.reason)
+    return Restriction(Refusal(found.reason, message), Phase.STALLED)
+
+
+def edited_in_the_cluster(_this: Pass, _place: Place, git: GitVerdict) -> Restriction | None:
+    """The spec is not what Git holds, and stays so for now."""
     return Restriction(git.blocked, Phase.WAITING) if git.blocked else None
+
+
+RESTRICTIONS: Sequence[RestrictionRule] = (
+    made_under_another_role,
+    arns_of_another_partition,
+    edited_in_the_cluster,
+)
+
+
+def restriction(this: Pass, place: Place, git: GitVerdict) -> Restriction | None:
+    """The first that answers."""
+    return next((found for rule in RESTRICTIONS if (found := rule(this, place, git)) is not None), None)

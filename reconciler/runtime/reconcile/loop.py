@@ -40,6 +40,7 @@ class Reconciler:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         meter: PassMeter = UNMETERED,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._monotonic = monotonic
         self._meter = meter
@@ -47,7 +48,7 @@ class Reconciler:
         self._reconcile = reconcile
         self._cache = cache
         self._workers = workers
-        self._pool = Pool("objects", queue, [], DEADLINE_S)
+        self._pool = Pool("objects", queue, [], deadline_s)
 
     def start(self, kinds: frozenset[str]) -> None:
         """Call once the cache is synced: before that, absence means nothing."""

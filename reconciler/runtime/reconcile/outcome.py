@@ -1,16 +1,4 @@
-"""How a pass ends: when to look again, and what each class of error means for the object. One table; pure.
-
-class                phase     who acts next                      next look
-TerminalError        Stalled   whoever writes the spec            10 minutes, or a new spec
-DeniedError          Stalled   the installer grants a right       1 minute
-CredentialsError     Waiting   the installer, for the account     30 seconds
-QuotaError           Waiting   the account's owner                1 minute
-DependencyError      Waiting   nobody: it was made moments ago    the queue's backoff
-PreconditionError    Waiting   whoever owns the role or bucket    1 minute
-UnknownRefusalError  Waiting   nobody knows                       ever later, up to an hour (core/refusals)
-ThrottledError       Waiting   nobody                             as long as it says, else the backoff
-any other            Waiting   nobody                             the queue's backoff
-"""
+"""How a pass ends: when to look again, and what each class of error means for the object. One table (`_MEANINGS`); pure."""
 
 from __future__ import annotations
 
@@ -27,6 +15,7 @@ from reconciler.core.errors import (
     ReconcileError,
     TerminalError,
     ThrottledError,
+    UnknownRefusalError,
 )
 from reconciler.core.kind import Kind, Observed, Pass
 from reconciler.core.status import kept
@@ -54,26 +43,29 @@ class Meaning:
 
     phase: Phase
     after: timedelta | None = None
-    """None: the queue's backoff."""
+    """None: the queue's backoff, or for a throttled call as long as AWS or the limiter says."""
+    acts: str = "nobody"
+    """Who has to do something before it can go on."""
 
 
 _MEANINGS: tuple[tuple[type[ReconcileError], Meaning], ...] = (
     # A subclass stands before its base.
-    (TerminalError, Meaning(Phase.STALLED, TERMINAL_LOOK)),
-    (DeniedError, Meaning(Phase.STALLED, SLOW_LOOK)),
-    (CredentialsError, Meaning(Phase.WAITING, _CREDENTIALS_LOOK)),
-    (QuotaError, Meaning(Phase.WAITING, SLOW_LOOK)),
-    (DependencyError, Meaning(Phase.WAITING)),
-    (PreconditionError, Meaning(Phase.WAITING, SLOW_LOOK)),
+    (TerminalError, Meaning(Phase.STALLED, TERMINAL_LOOK, "whoever writes the spec")),
+    (DeniedError, Meaning(Phase.STALLED, SLOW_LOOK, "the installer, who grants rights")),
+    (CredentialsError, Meaning(Phase.WAITING, _CREDENTIALS_LOOK, "the installer, for the whole account")),
+    (QuotaError, Meaning(Phase.WAITING, SLOW_LOOK, "the owner of the AWS account")),
+    (DependencyError, Meaning(Phase.WAITING)),  # made moments ago, it appears by itself
+    (PreconditionError, Meaning(Phase.WAITING, SLOW_LOOK, "whoever owns the role or bucket")),
+    (UnknownRefusalError, Meaning(Phase.WAITING, acts="nobody knows")),  # ever later, up to an hour: core/refusals
     (ReconcileError, Meaning(Phase.WAITING)),
 )
 
 
 def meaning(error: ReconcileError) -> Meaning:
-    """Who acts next, as a phase, and how soon it is worth another look."""
+    """How it is shown, how soon it is worth another look, and who acts next."""
     found = next(means for kind, means in _MEANINGS if isinstance(error, kind))
     if isinstance(error, ThrottledError) and error.retry_after_s is not None:
-        return Meaning(found.phase, timedelta(seconds=error.retry_after_s))
+        return replace(found, after=timedelta(seconds=error.retry_after_s))
     return found
 
 

@@ -66,7 +66,7 @@ def still_refused(this: Pass, *, decided: bool) -> RefusedRequest | None:
     return None if found.retry_at and answered and decided else found
 
 
-class HeldBack(NamedTuple):
+class RefusedBefore(NamedTuple):
     """Why a decision's calls may not go out: one of them was refused already."""
 
     refusal: Refusal
@@ -79,16 +79,16 @@ class HeldBack(NamedTuple):
         return replace(shown, phase=Phase.WAITING) if self.passing else shown
 
 
-def refused_before(decision: Decision, this: Pass) -> HeldBack | None:
+def refused_before(decision: Decision, this: Pass) -> RefusedBefore | None:
     """What keeps the decision's calls back."""
     known = still_refused(this, decided=True)
     if known is None or not any(call.identity == known.call for call in decision.calls):
         return None
     refusal = Refusal(known.reason, known.message)
     if not known.retry_at:
-        return HeldBack(refusal, TERMINAL_LOOK)
+        return RefusedBefore(refusal, TERMINAL_LOOK)
     left = due_in(known, this.now)
-    return HeldBack(refusal, left, passing=True) if left > timedelta(0) else None
+    return RefusedBefore(refusal, left, passing=True) if left > timedelta(0) else None
 
 
 def as_before(past: Status) -> Decision:

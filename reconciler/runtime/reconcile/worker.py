@@ -162,8 +162,8 @@ class Worker:
         for _ in range(_ROUNDS):
             found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
             decision = deciding.decide(kind, this, found)
-            if held_back := refused_before(decision, this):
-                decision = held_back.shown(decision)
+            if refusal := refused_before(decision, this):
+                decision = refusal.shown(decision)
             self._ports.observer.watch(this.resource.key, tenant, decision.watches)
             if unread and decision.calls and not this.resource.deleting:
                 self._git.await_read(this.resource.key)
@@ -175,7 +175,7 @@ class Worker:
                 self._ports.aws.admit(tenant, decision.calls[0])
             this = self._recorder.record(this, decision, decided=True, verified=self._verified(tenant, decision))
             if not decision.calls:
-                again = held_back.look if held_back else decision.look_again
+                again = refusal.look if refusal else decision.look_again
                 return Next(sooner(again, drift_look(this.resource, this.now)))
             replies, failure = execute(
                 decision, tenant, self._ports.aws, self._ports.observer, self._ports.leader.is_leader

@@ -94,7 +94,7 @@ class Hands:
         """Edits are reverted first, then changes, then what is new; prune when all of that is through."""
         done = Done()
         tasks: list[Callable[[], None]] = [
-            *(lambda edit=edit: self._put_back(edit, orders, done) for edit in plan.to_revert),
+            *(lambda edit=edit: self._revert(edit, orders, done) for edit in plan.to_revert),
             *(lambda want=want: self._apply(want, orders, done) for want in plan.to_apply),
         ]
         self._run(tasks)
@@ -133,7 +133,7 @@ class Hands:
             self._live.wrote(answer)
             done.applied.append(want.key)
 
-    def _put_back(self, edit: Edited, orders: Orders, done: Done) -> None:
+    def _revert(self, edit: Edited, orders: Orders, done: Done) -> None:
         want, live = edit.wanted, edit.live
         with _judged(want.key, want, done):
             notes = orders.notes(want, live)

@@ -84,10 +84,10 @@ class SyncClaims:
         self._lock = threading.Lock()
         self._syncs: dict[Key, _Sync] = {}
         self._claimants: dict[Key, tuple[Key, ...]] = {}
-        self._put_back: dict[Key, tuple[Reverted, ...]] = {}
+        self._reverts: dict[Key, tuple[Reverted, ...]] = {}
         self._waiting: set[Key] = set()
         self._on_edit: Callable[[Key], None] = lambda _sync: None
-        self._on_news: Callable[[Key], None] = lambda _key: None
+        self._wake: Callable[[Key], None] = lambda _key: None
 
     def claim(self, key: Key) -> SyncClaim | None:
         """None: no GitSync cares about this object."""
@@ -135,25 +135,25 @@ class SyncClaims:
             self._on_edit(sync)
 
     def reverted(self, key: Key, put: Reverted) -> None:
-        """The sync has put an edit back."""
+        """The sync has reverted an edit."""
         with self._lock:
-            self._put_back[key] = (*self._put_back.get(key, ()), put)[-_KEPT:]
-        self._on_news(key)
+            self._reverts[key] = (*self._reverts.get(key, ()), put)[-_KEPT:]
+        self._wake(key)
 
-    def put_back(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
+    def uncounted_reverts(self, key: Key, now: datetime) -> tuple[Reverted, ...]:
         """What the status of this object does not show yet."""
         live = self._live.get(key)
         recent = DriftRecord.parse(live.status.get("drift")).recent if live else ()
         with self._lock:
-            known = self._put_back.pop(key, ())
+            known = self._reverts.pop(key, ())
             left = tuple(put for put in known if live and not put.counted_in(recent) and now - put.at < SHOWN_FOR)
             if left:
-                self._put_back[key] = left
+                self._reverts[key] = left
             return left
 
-    def on_news(self, wake: Callable[[Key], None]) -> None:
+    def wake_with(self, wake: Callable[[Key], None]) -> None:
         """Who shall be woken for objects about which something else is to be said or done now, though they did not move."""
-        self._on_news = wake
+        self._wake = wake
 
     def claimants(self, key: Key) -> tuple[Key, ...]:
         with self._lock:
@@ -175,7 +175,7 @@ class SyncClaims:
             known.spec = spec
             self._take(sync.key, known, entries)
         for key in turned:
-            self._on_news(key)
+            self._wake(key)
 
     def _take(self, sync: Key, known: _Sync, entries: list[str]) -> None:
         if known.entries != entries:
@@ -196,7 +196,7 @@ class SyncClaims:
             first, known.wanted = not known.wanted, {want.key: want for want in wanted}
             known.known = True
         for key in edited if first else ():
-            self._on_news(key)
+            self._wake(key)
 
     def finish(self, sync: Key, leftovers: Iterable[Key]) -> None:
         """A pass of this sync has ended; these objects stay although Git does not name them."""
@@ -215,7 +215,7 @@ class SyncClaims:
             known.read, waiting = True, [key for key in self._waiting if sync in self._claimants.get(key, ())]
             self._waiting.difference_update(waiting)
         for key in waiting:
-            self._on_news(key)
+            self._wake(key)
 
     def await_read(self, key: Key) -> None:
         """Wake this object once Git was read: something waits to be sent for it."""

@@ -126,7 +126,7 @@ class ClusterPass:
             live=lambda key: self._live.live(key, ignored.get(key, ())),
             sync_exists=lambda owner: self._cache.get(owner_key(owner)) is not None,
             written=self._live.written,
-            reverted=lambda key: self._claims.put_back(key, now),
+            reverted=lambda key: self._claims.uncounted_reverts(key, now),
             now=now,
         )
         steps = plan(
@@ -183,7 +183,7 @@ class ClusterPass:
             self._claims.reverted(put.after.key, reverted)
         hashes = {want.key: want.hash for want in (*steps.to_apply, *(edit.wanted for edit in steps.to_revert))}
         memory.refused.update({key: (hashes.get(key, ""), fault) for key, fault in done.refused.items()})
-        self._tally.add(SyncCounts(applied=len(done.applied), put_back=len(done.reverted), pruned=len(done.pruned)))
+        self._tally.add(SyncCounts(applied=len(done.applied), reverted=len(done.reverted), pruned=len(done.pruned)))
         return done
 
     def _settle(self, memory: Memory, sync: Resource, this: _Pass) -> Result:
@@ -214,10 +214,10 @@ class ClusterPass:
             unpruned=[kept.key for kept in steps.kept if kept.reason == NEEDS_APPROVAL],
             approved=approval if done.pruned and approves(approval, found.revision) else None,
             drift=Drift(
-                edited=tuple(_told(edit) for edit in steps.reported),
-                fought=tuple(_told(edit) for edit in steps.fought),
+                edited=tuple(_edit_shown(edit) for edit in steps.reported),
+                fought=tuple(_edit_shown(edit) for edit in steps.fought),
                 elsewhere=tuple(self._elsewhere(after)),
-                corrected=tuple(_told(put.edit) for put in done.reverted),
+                corrected=tuple(_edit_shown(put.edit) for put in done.reverted),
             ),
             work=work,
         )
@@ -260,7 +260,7 @@ class ClusterPass:
         left = []
         for edit in fought:
             drift = DriftRecord.parse(edit.live.resource.status.get("drift"))
-            if rests := policy.rests(drift, now, self._claims.put_back(edit.wanted.key, now)):
+            if rests := policy.rests(drift, now, self._claims.uncounted_reverts(edit.wanted.key, now)):
                 left.append(max(rests[path] for path in edit.paths if path in rests))
         return min(left).total_seconds() if left else None
 
@@ -356,7 +356,7 @@ def _judge(this: _Pass, faults: Sequence[Rejection], rejected: int, *, denied: b
     return SyncOutcome(SyncVerdict.SUCCEEDED, "ReconciliationSucceeded", message)
 
 
-def _told(edit: Edited) -> str:
+def _edit_shown(edit: Edited) -> str:
     """Paths and who, no values."""
     by = f" (by {edit.author})" if edit.author else ""
     return f"{edit.wanted.key.kind}/{edit.wanted.key.name} {edits.shown(edit.paths)}{by}"

@@ -54,6 +54,6 @@ class SyncCounts(NamedTuple):
     resolves: int = 0
     passes: int = 0
     applied: int = 0
-    put_back: int = 0
+    reverted: int = 0
     pruned: int = 0
     status_writes: int = 0

@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.core.errors import TransientError
 from reconciler.core.git.webhooks import BODY_LIMIT, path_of
-from reconciler.core.resource import Key
+from reconciler.core.resource import Key, Resource
 from reconciler.runtime.forge.hooks import BURST, SEEN, SEEN_S, Hooks
 from reconciler.runtime.web import Answer, CannotListenError, Request, Web
 from tests.support.small_cluster import SetClock, SmallCluster
@@ -423,11 +423,15 @@ def test_a_replica_that_does_not_lead_says_so(forge: WebhookSender) -> None:
     assert [forge.send()[0], forge.send(path="/hook/x")[0]] == [503, 503]
 
 
-def test_an_api_server_that_is_away_is_503(forge: WebhookSender) -> None:
-    def away(_: Key) -> None:
-        raise TransientError("away")
+def test_an_api_server_that_is_away_is_503(forge: WebhookSender, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = forge.cluster.get
 
-    forge.hooks._objects = type("Away", (), {"get": staticmethod(away)})()
+    def away(key: Key) -> Resource | None:
+        if key.kind == "Secret":  # read from the API server; all else is in the cache
+            raise TransientError("away")
+        return cached(key)
+
+    monkeypatch.setattr(forge.cluster, "get", away)
 
     assert forge.send()[0] == 503
 

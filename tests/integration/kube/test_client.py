@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from reconciler.adapters.kube.client import KubeClient
+from reconciler.adapters.kube.connection import Connection
 from reconciler.adapters.kube.objects import KubeApplier
 from reconciler.core.errors import (
     CredentialsError,
@@ -52,16 +53,13 @@ def test_a_context_is_chosen_by_name(kubeconfig: Path, tmp_path: Path) -> None:
         KubeClient(str(tmp_path / "config"))
 
 
-def test_a_token_that_changed_on_disk_is_read_again(
-    kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reconciler.adapters.kube.connection._RELOAD_EVERY_S", 0.0)
+def test_a_token_that_changed_on_disk_is_read_again(kubeconfig: Path, tmp_path: Path) -> None:
     config = yaml.safe_load(kubeconfig.read_text())
     token = config["users"][0]["user"]["token"]
     config["users"][0]["user"] = {"tokenFile": str(tmp_path / "token")}
     (tmp_path / "config").write_text(yaml.safe_dump(config))
     (tmp_path / "token").write_text("expired")
-    client = KubeClient(str(tmp_path / "config"))
+    client = KubeClient(connection=Connection(str(tmp_path / "config"), reload_every_s=0.0))
     with pytest.raises(CredentialsError):
         client.request("GET", "/api")
     (tmp_path / "token").write_text(token)

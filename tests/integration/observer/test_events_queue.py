@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -62,6 +62,18 @@ class Watching:
         except Empty:
             return True
         return False
+
+
+class AskedQueue(EventsQueue):
+    """The queue, and when it was asked."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(LOADER, url)
+        self.times: list[float] = []
+
+    def receive(self) -> Sequence[Any]:
+        self.times.append(time.monotonic())
+        return super().receive()
 
 
 def template() -> dict[str, Any]:
@@ -193,11 +205,13 @@ def test_a_queue_that_cannot_be_read_costs_one_warning_and_backs_off(
         watching.simulator.rules({"match": {"service": "sqs", "op": "ReceiveMessage"}, "action": denied})
     if trouble == "away":
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
-    listener = EventsListener(EventsQueue(LOADER, url), CATALOG.remotes, watching.observer.hint)
+    asked = AskedQueue(url)
+    listener = EventsListener(asked, CATALOG.remotes, watching.observer.hint)
     with caplog.at_level(logging.WARNING, "reconciler"):
         listener.start()
-        eventually(lambda: listener._failures >= 2, 10, "it was tried again")
+        eventually(lambda: len(asked.times) >= 2, 10, "it was tried again")
         began = time.monotonic()
         listener.stop()
     assert time.monotonic() - began < 1.0
+    assert asked.times[1] - asked.times[0] >= 0.5, "not at once"
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1

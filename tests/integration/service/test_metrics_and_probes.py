@@ -78,7 +78,7 @@ def start(
                 cluster_name="metrics", kubeconfig=str(control_plane.kubeconfig), namespaces=(namespace,),
                 controller_namespace=namespace, leader_election=True, endpoints={"*": simulator.url},
                 allow_file_remotes=True, cache_dir=tmp_path / name, paces=Paces(0.3, 1.0), port=0,
-                kubectl=str(binaries.kubectl()),
+                kubectl=str(binaries.kubectl()), pass_deadline_s=5.0,
             )  # fmt: skip
             # By host and process: two in one process would take each other's Lease for their own.
             monkeypatch.setattr("socket.gethostname", lambda: name)
@@ -153,7 +153,7 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     assert (poor.get("/readyz")[0], poor.get("/healthz")[0]) == (503, 200)
 
     # Everything that was started for good is watched.
-    watched = {watch.name for describe in replica.service._vitals._watched for watch in describe()}
+    watched = {loop.name for loop in replica.service.vitals.loops()}
     informers = {f"informer-{schema.kind}-{namespace}" for schema in CATALOG.schemas}
     assert watched == informers | {
         *("events", "leader-sagemaker-gitops", "schedule", "observer"),
@@ -161,8 +161,6 @@ def test_a_push_shows_in_the_metrics_and_a_stuck_pass_in_the_probe(
     }
 
     # AWS away is no illness; a pass that does not end is one, until it ends.
-    reconciler = replica.service._reconciler
-    monkeypatch.setattr(reconciler, "_pool", reconciler._pool._replace(deadline_s=1.0))
     simulator.rules({"match": {"service": "*"}, "action": {"type": "drop_before"}})
     eventually(lambda: replica.value("aws_calls_total", result="TransientError") >= 3)
     assert [replica.get(path)[0] for path in ("/healthz", "/readyz")] == [200, 200]

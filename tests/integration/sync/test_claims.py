@@ -87,7 +87,7 @@ def test_git_counts_as_read_once_a_pass_is_over_and_who_waits_is_woken(
     first.stop()
     key = team.model_key("a")
     second, woken = start(workers=0), list[Key]()
-    second.claims.on_news(woken.append)
+    second.claims.wake_with(woken.append)
     claim = second.claims.claim(key)
     assert claim
     assert (claim.read, claim.in_git) == (False, True)

@@ -57,7 +57,7 @@ def test_an_edit_by_kubectl_is_put_back(
     if edit.get(path.split("/")[2]):  # of a field that is gone nobody is the owner
         assert message.startswith("Edited in the cluster by kubectl-patch at 2")
         assert f"{path} (by kubectl-patch at 2" in drifted["message"]
-    (put,) = engine.claims.put_back(team.model_key("a"), engine.clock.now())
+    (put,) = engine.claims.uncounted_reverts(team.model_key("a"), engine.clock.now())
     assert put.paths == (path,)
     assert team.condition()["status"] == "True"
 
@@ -139,7 +139,7 @@ def test_an_ignored_path_belongs_to_others(engine: Engine, team: Team, bare_repo
 
     found = team.model("a")["spec"]
     assert (found["primaryContainer"]["image"], found["enableNetworkIsolation"]) == ("tuner:7", True)
-    assert engine.stats.put_back == 0
+    assert engine.stats.reverted == 0
 
 
 def test_ignored_labels_and_annotations_belong_to_others(
@@ -173,7 +173,7 @@ def test_ignored_labels_and_annotations_belong_to_others(
     team.wait_applied(bare_repository.commit({"prod/a.yaml": model("a", metadata, enableNetworkIsolation=True)}))
     assert team.model("a")["spec"]["enableNetworkIsolation"] is True
     assert shown() == kept
-    assert engine.stats.put_back == 1
+    assert engine.stats.reverted == 1
 
 
 @pytest.mark.holds("D-7.10")
@@ -188,7 +188,7 @@ def test_nothing_is_put_back_while_suspended(engine: Engine, team: Team, bare_re
     claim = engine.claim(team.model_key("a"))
     assert claim.frozen == f"GitSync {team.namespace}/team is suspended"
     assert team.models() == {"a"}
-    assert engine.stats.put_back == 0
+    assert engine.stats.reverted == 0
 
     team.sync(suspend=False)
     team.wait_applied(bare_repository.resolve())
@@ -222,14 +222,14 @@ def test_a_fight_over_an_object_ends_in_a_hold(start: Start, team: Team, bare_re
         return team.condition("Drifted").get("status") == "True"
 
     eventually(edited)
-    assert engine.stats.put_back == 3
+    assert engine.stats.reverted == 3
     assert team.condition("Drifted")["reason"] == "DriftFlapping"
     assert team.status()["objects"]["drifted"] == 1
 
     # A restart does not forget, for the object remembers; when the hour is over it is put back again.
     recent = [
         {"path": path, "at": stamp(put.at), "edit": put.edit}
-        for put in engine.claims.put_back(team.model_key("a"), engine.clock.now())
+        for put in engine.claims.uncounted_reverts(team.model_key("a"), engine.clock.now())
         for path in put.paths
     ]
     status = {"drift": {"corrected": {"recent": recent}}}
@@ -237,7 +237,7 @@ def test_a_fight_over_an_object_ends_in_a_hold(start: Start, team: Team, bare_re
     engine.stop()
     other = start()
     eventually(lambda: other.claim(team.model_key("a")).settled)
-    assert other.stats.put_back == 0
+    assert other.stats.reverted == 0
     assert team.model("a")["spec"]["primaryContainer"]["image"] == "rival:1"
     other.clock.ahead = timedelta(hours=1)
     other.claims.report_edit(team.model_key("a"))

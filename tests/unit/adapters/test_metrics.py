@@ -35,7 +35,7 @@ def used() -> Metrics:
     metrics.healthy(SYNC, 20)
     metrics.rollout_ended("RolledBack", 300)
     metrics.aws_called("sagemaker", "ListModels", "Throttled", 0.1)
-    metrics.aws_held_back("sagemaker", "ListModels")
+    metrics.aws_delayed("sagemaker", "ListModels")
     metrics.git_called("fetch", "ok", 1.5)
     metrics.kube_called("WATCH", "200", 0.01)
     cluster = SmallCluster()

@@ -48,7 +48,7 @@ def test_a_step_that_is_not_seen_ends_the_demo_with_1(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("printed", "news"),
     [
-        pytest.param([HEAD, "churn   Creating   9s"], [], id="ages are no news"),
+        pytest.param([HEAD, "churn   Creating   9s"], [], id="ages are no change"),
         pytest.param([], [], id="nor is that it is gone"),
         pytest.param(
             ["NAME    STATUS      AGE", "churn   InService   9s"],
@@ -68,5 +68,5 @@ def test_a_step_that_is_not_seen_ends_the_demo_with_1(monkeypatch: pytest.Monkey
 def test_a_growing_table(printed: list[Any], news: list[str]) -> None:
     table = DemoTable()
     first = [HEAD, "churn   Creating   1s"]
-    assert table.news(first) == first
-    assert table.news(printed) == news
+    assert table.changed(first) == first
+    assert table.changed(printed) == news

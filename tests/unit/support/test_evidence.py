@@ -17,6 +17,70 @@ def top(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _with_decisions(top: Path) -> None:
+    (top / "docs" / "adr").mkdir()
+    (top / "docs" / "adr" / "0001-why.md").write_text("# 1. Why\n\nAccepted, 2026-11-23.\n")
+    (top / "docs" / "adr" / "README.md").write_text("| 1 | [Why](0001-why.md) | 2026-11-23 | accepted |\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        pytest.param("a.py", '"""See docs/design.md."""', [], id="a page"),
+        pytest.param(
+            "a.py", "# see docs/gone.md", ["docs/gone.md is not there"], id="a page that is gone, in a comment"
+        ),
+        pytest.param("a.py", 'x = "docs/gone.md"', [], id="what code itself says is not read"),
+        pytest.param("a.md", "[here](docs/design.md#names), [there](https://example.com)", [], id="a link"),
+        pytest.param("a.md", "[here](design.md)", ["design.md is not there"], id="a link that leads nowhere"),
+        pytest.param("a.py", "# why (docs/adr, 1; ADR 0001)", [], id="a decision"),
+        pytest.param("a.py", "# why (docs/adr, 7)", ["there is no decision 7"], id="a decision that was never made"),
+        pytest.param("a.py", "# (ADR 0007)", ["there is no decision 7"], id="a decision by its file's number"),
+        pytest.param("a.py", "# `core/naming.py`, core/naming, `core.naming`", [], id="a module, in each spelling"),
+        pytest.param("a.py", "# `core/naming.Name.short`", [], id="a member of a class in a module"),
+        pytest.param("a.py", '"""\nIn\n`core/gone`."""', [":3: core/gone is not there"], id="a module that is gone"),
+        pytest.param("a.py", "# `core/naming.gone`", ["core/naming.gone is not there"], id="a name that is gone"),
+        pytest.param(
+            "a.md", "`core.gone.Name`", ["core/gone/Name is not there"], id="a module that is gone, in a page"
+        ),
+        pytest.param("a.py", "from reconciler.core import x  # /dev/null, score/board", [], id="what looks alike"),
+    ],
+)
+def test_pages_decisions_and_modules_are_there(top: Path, file: str, text: str, found: list[str]) -> None:
+    _with_decisions(top)
+    (top / "reconciler" / "core" / "naming.py").write_text("class Name:\n    short = 1\n")
+    (top / ("reconciler" if file.endswith(".py") else "") / file).write_text(text)
+    problem = [f"{file}:{line}: {what}" for file, line, what in problems(top)]
+    assert len(problem) == len(found)
+    assert all(part in said for part, said in zip(found, problem, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("page", "index", "wrong"),
+    [
+        pytest.param(
+            "# 1. Why\n\nAccepted, 2026-11-23.\n",
+            "| 1 | [Why](0001-why.md) | 2026-11-23 | accepted |",
+            0,
+            id="the same",
+        ),
+        pytest.param("# 1. Why\n\nAccepted, 2026-11-23.\n", "", 1, id="a decision without a row"),
+        pytest.param("# 1. Why\n", "| 1 | [Why](0001-why.md) | 2026-11-23 | accepted |", 1, id="a page without a date"),
+        pytest.param(
+            "# 1. Why\n\nReplaced by 2, 2026-11-24.\n",
+            "| 1 | [Why](0001-why.md) | 2026-11-23 | accepted |",
+            1,
+            id="replaced",
+        ),
+    ],
+)
+def test_the_index_is_the_directory(top: Path, page: str, index: str, wrong: int) -> None:
+    _with_decisions(top)
+    (top / "docs" / "adr" / "0001-why.md").write_text(page)
+    (top / "docs" / "adr" / "README.md").write_text(index + "\n")
+    assert len([*problems(top)]) == wrong
+
+
 # The ids that dangle here are ids of the real pages, and the old pointers are put together: this file is checked too.
 @pytest.mark.parametrize(
     ("text", "found"),

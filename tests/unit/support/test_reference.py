@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.schema.declaration import Schema
+from reconciler.kinds import CATALOG
 from tests.support.reasons import Found
-from tests.support.reference import annotations_of_people, kind_page, main, shared_status, unexplained
+from tests.support.reference import annotations_of_people, kind_page, main, shared_status, silent, unexplained
 
 DEFINITION: dict[str, Any] = {
     "spec": {
@@ -43,7 +45,7 @@ DEFINITION: dict[str, Any] = {
                             "status": {
                                 "properties": {
                                     "at": {"type": "string", "format": "date-time"},
-                                    "drift": {"type": "object", "properties": {}},
+                                    "drift": {"type": "object", "properties": {"at": {"type": "string"}}},
                                 }
                             },
                         },
@@ -63,18 +65,19 @@ DEFINITION: dict[str, Any] = {
         pytest.param("| `labels` | map of string |  |  |  |", id="a map"),
         pytest.param("| `count` | integer |  | 1 to 1,000 |  |", id="limits"),
         pytest.param("| `at` | time |  |  |  |", id="a time in status"),
+        pytest.param("| `drift.at` | string |  |  | When. |", id="a member of status that the CRD does not describe"),
         pytest.param("| READY | `status.ready` |  |", id="a column"),
         pytest.param("- one of a and b", id="a rule"),
         pytest.param("| `Made` | It was made. |", id="a reason"),
     ],
 )
 def test_a_page_has(line: str) -> None:
-    assert line in kind_page(DEFINITION, [("Made", "It was made.")], {})
+    assert line in kind_page(DEFINITION, [("Made", "It was made.")], {}, {"drift.at": "When."})
 
 
 def test_what_all_kinds_have_in_status_is_not_said_again() -> None:
     shared = shared_status([DEFINITION, DEFINITION])
-    assert not any("`drift`" in line for line in kind_page(DEFINITION, [], {"drift": shared["drift"]}))
+    assert not any("`drift`" in line for line in kind_page(DEFINITION, [], {"drift": shared["drift"]}, {}))
 
 
 def test_annotations_with_a_docstring_are_peoples() -> None:
@@ -107,3 +110,8 @@ def test_reasons_and_sentences_agree(given: set[str], sentences: dict[str, Any],
 
 def test_the_committed_pages_are_what_would_be_written_now() -> None:
     assert main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("schema", CATALOG.schemas, ids=lambda schema: schema.kind)
+def test_every_member_of_status_has_a_meaning(schema: Schema) -> None:
+    assert [*silent(schema.status)] == []
