@@ -20,13 +20,13 @@ from reconciler.core.resource import Annotation
 from reconciler.core.rollout import CHANGING, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer
 from reconciler.kinds.hosting.desired import VARIANT_LISTS
+from reconciler.kinds.hosting.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.observed.scaling import DEREGISTER, ScaledVariant
 from reconciler.kinds.hosting.records import garbage, history_limit
 from reconciler.kinds.hosting.rendered import WITHOUT_ALARMS, ready, refused, status_of, waiting
-from reconciler.kinds.hosting.situation.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.situation.situation import Situation
 
 _ALARMS = "AutoRollbackConfiguration"

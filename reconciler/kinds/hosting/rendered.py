@@ -18,13 +18,13 @@ from reconciler.core.resource import Annotation, Resource
 from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer, Json, Spec, Status
 from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
+from reconciler.kinds.hosting.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.endpoint_status import KEPT, described
 from reconciler.kinds.hosting.legacy import serving_names
 from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
 from reconciler.kinds.hosting.observed.parts import young_for
 from reconciler.kinds.hosting.observed.scaling import instances_of
 from reconciler.kinds.hosting.observed.stage import stage_of
-from reconciler.kinds.hosting.situation.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 
 WITHOUT_ALARMS = "without its alarms: one that fires for the content it replaces would stop the rollback"

@@ -31,9 +31,9 @@ from reconciler.core.records.rollout import RolloutRecord
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import SENDS_MAX, UPDATABLE, Outcome
 from reconciler.kinds.hosting import actions, rendered
+from reconciler.kinds.hosting.drift import elsewhere
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
-from reconciler.kinds.hosting.situation.drift import elsewhere
 from reconciler.kinds.hosting.situation.situation import Situation
 from reconciler.kinds.shared import FOREIGN_LOOK, unchangeable
 

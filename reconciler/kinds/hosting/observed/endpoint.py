@@ -17,7 +17,7 @@ from reconciler.core.records.remote_object import Part
 from reconciler.core.records.rollout import Attempt
 from reconciler.core.rollout import ACCEPTED, EVIDENCE_WAIT, UPDATABLE, LiveEndpoint
 from reconciler.core.values import Answer
-from reconciler.kinds.hosting import legacy
+from reconciler.kinds.hosting import drift, legacy
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     desired_by_git,
@@ -36,7 +36,6 @@ from reconciler.kinds.hosting.records import (
     is_new_to_us,
     recorded,
 )
-from reconciler.kinds.hosting.situation import drift
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
 REBALANCE = "UpdateEndpointWeightsAndCapacities"

@@ -19,11 +19,11 @@ from reconciler.core.ownership import Owner, judge, may_adopt
 from reconciler.core.records.drift import DriftRecord
 from reconciler.core.records.remote_object import Part, read_lag
 from reconciler.core.values import Answer
+from reconciler.kinds.hosting import drift
 from reconciler.kinds.hosting.desired import DesiredHosting
+from reconciler.kinds.hosting.drift import ServedPart
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.records import HostingRecords
-from reconciler.kinds.hosting.situation import drift
-from reconciler.kinds.hosting.situation.drift import ServedPart
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from reconciler.core.records.rollout import Attempt
 from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import CHANGING
+from reconciler.kinds.hosting import drift
 from reconciler.kinds.hosting.desired import (
     DesiredHosting,
     RollbackRequest,
@@ -31,6 +32,7 @@ from reconciler.kinds.hosting.desired import (
     hold_verdict,
     under_hold,
 )
+from reconciler.kinds.hosting.drift import HostingDrift
 from reconciler.kinds.hosting.legacy import known_configs, legacy_configs, legacy_models
 from reconciler.kinds.hosting.observed.endpoint import HostingObserved
 from reconciler.kinds.hosting.records import (
@@ -42,9 +44,7 @@ from reconciler.kinds.hosting.records import (
     is_new_to_us,
     recorded,
 )
-from reconciler.kinds.hosting.situation import drift
 from reconciler.kinds.hosting.situation.attempt import settled
-from reconciler.kinds.hosting.situation.drift import HostingDrift
 from reconciler.kinds.hosting.situation.situation import Situation
 
 __all__ = ["concluded", "situation"]

@@ -20,9 +20,9 @@ from reconciler.core.records.source import SourceRecord
 from reconciler.core.rollout import LiveEndpoint, Outcome
 from reconciler.core.values import Json
 from reconciler.kinds.hosting.desired import DesiredHosting, RollbackRequest, desired_by_git
+from reconciler.kinds.hosting.drift import HostingDrift
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
 from reconciler.kinds.hosting.records import HostingRecords, commit_of
-from reconciler.kinds.hosting.situation.drift import HostingDrift
 
 __all__ = ["Situation"]
 

@@ -15,9 +15,9 @@ from reconciler.core.kind import Failure
 from reconciler.core.rollout import LiveEndpoint
 from reconciler.kinds.hosting.decide import decide
 from reconciler.kinds.hosting.desired import desired_by_git
+from reconciler.kinds.hosting.drift import capture, unbalanced
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE, HostingObserved
 from reconciler.kinds.hosting.observed.parts import PartsObserved
-from reconciler.kinds.hosting.situation.drift import capture, unbalanced
 from reconciler.kinds.hosting_deployment import KIND
 from tests.support.lab import hosting
 from tests.support.passes import NOW, a_pass, verbs
