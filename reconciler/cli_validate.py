@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from reconciler.app.checks import STDIN, Asked, check
+from reconciler.app.checks import STDIN, CheckRequest, check
 from reconciler.core.sync.checking import ERROR, CheckReport, Finding
 from reconciler.core.sync.spec import OtherKinds
 
@@ -30,13 +30,13 @@ from reconciler.core.sync.spec import OtherKinds
 def validate(
     paths: tuple[str, ...], *, namespace: str, other_kinds: str | None, kubectl: str, output: str, verbose: bool
 ) -> None:
-    """Check manifests offline: files, directories with all below them as a GitSync reads them, or - for standard input.
+    """ManifestCheck manifests offline: files, directories with all below them as a GitSync reads them, or - for standard input.
 
     Exit 0 when everything is valid, 1 when something is not, 2 when the command itself is wrong. A warning makes nothing
     invalid.
     """
     program = shutil.which(kubectl)
-    asked = Asked(
+    asked = CheckRequest(
         paths,
         sys.stdin.buffer.read() if STDIN in paths else b"",
         namespace,

@@ -30,14 +30,14 @@ from reconciler.core.sync.checking import WARNING, Checked, Checker, CheckReport
 from reconciler.core.sync.spec import KIND as SYNC
 from reconciler.core.sync.spec import GitSyncSpec
 
-__all__ = ["Asked", "Check", "check"]
+__all__ = ["CheckRequest", "ManifestCheck", "check"]
 
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckRequest:
     """What the command line says."""
 
     paths: Sequence[str]
@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sync:
+class _CheckedSync:
     """A GitSync among the files."""
 
     spec: GitSyncSpec
@@ -85,16 +85,16 @@ class _Area:
         return str(Path(self.name) / inside)
 
 
-def check(asked: Asked) -> CheckReport:
+def check(asked: CheckRequest) -> CheckReport:
     """Read and judge. Raises OSError for a file that cannot be read."""
     loader = Loader()
-    return Check(asked, LoadedKinds.load(loader), loader).report()
+    return ManifestCheck(asked, LoadedKinds.load(loader), loader).report()
 
 
-class Check:
+class ManifestCheck:
     """One run of `reconciler validate`."""
 
-    def __init__(self, asked: Asked, kinds: LoadedKinds, loader: Loader) -> None:
+    def __init__(self, asked: CheckRequest, kinds: LoadedKinds, loader: Loader) -> None:
         self._asked = asked
         self._kinds = kinds
         self._checker = Checker(kinds.catalog, kinds.shapes, Known(load_partitions(loader), load_regions(loader)))
@@ -102,8 +102,8 @@ class Check:
         self._read: set[Path] = set()
         self._findings: list[Finding] = []
         self._notes: list[str] = []
-        self._syncs: list[_Sync] = []
-        self._loose: list[_Sync] = []
+        self._syncs: list[_CheckedSync] = []
+        self._loose: list[_CheckedSync] = []
         """Whose path is below none of the directories: one alone is taken to read them all."""
 
     def report(self) -> CheckReport:
@@ -183,7 +183,7 @@ class Check:
         if not found:
             self._nothing(area.name)
 
-    def _rest(self, area: _Area, taken: Sequence[str], sync: _Sync | None) -> Iterator[Checked]:
+    def _rest(self, area: _Area, taken: Sequence[str], sync: _CheckedSync | None) -> Iterator[Checked]:
         """What no GitSync of the files reads: plain files, and kustomizations that none other uses."""
         if _has_kustomization(area, area.path):
             yield self._rendered(area, area.path, sync, own=True)
@@ -204,7 +204,7 @@ class Check:
         yield one
 
     def _rendered(
-        self, area: _Area, path: str, sync: _Sync | None, *, own: bool = False, without: Iterable[str] = ()
+        self, area: _Area, path: str, sync: _CheckedSync | None, *, own: bool = False, without: Iterable[str] = ()
     ) -> Checked:
         """`own`: no GitSync is known to read this path, so one may stand in it. `without` are paths to leave out."""
         ignore = "\n".join((sync.spec.ignore if sync and not own else "", *map(_exactly, without)))
@@ -231,7 +231,7 @@ class Check:
 
     # --- both -------------------------------------------------------------------------------------------------------------
 
-    def _options(self, sync: _Sync | None, *, own: bool) -> ParseOptions:
+    def _options(self, sync: _CheckedSync | None, *, own: bool) -> ParseOptions:
         kinds = {schema.kind: schema.api_version for schema in self._kinds.schemas} if own else self._kinds.versions
         ignore = self._asked.ignore_others
         return ParseOptions(
@@ -241,19 +241,19 @@ class Check:
             ignore_others=ignore if ignore is not None else bool(sync and sync.spec.ignores_others),
         )
 
-    def _variables(self, sync: _Sync | None) -> dict[str, str]:
+    def _variables(self, sync: _CheckedSync | None) -> dict[str, str]:
         """Without a GitSync of its own, a path may use what any of them declares."""
         syncs = [sync] if sync else self._syncs
         return {name: text for one in syncs for name, text in one.spec.substitute.items()}
 
-    def _only(self, syncs: Sequence[_Sync]) -> _Sync | None:
+    def _only(self, syncs: Sequence[_CheckedSync]) -> _CheckedSync | None:
         return syncs[0] if len(syncs) == 1 else None
 
     def _nothing(self, name: str) -> None:
         message = "no object of this controller is here: a sync of it would apply nothing and prune nothing"
         self._findings.append(Finding(name, 1, "", "", "", "EmptyRender", message))
 
-    def _syncs_below(self, area: _Area) -> Iterator[_Sync]:
+    def _syncs_below(self, area: _Area) -> Iterator[_CheckedSync]:
         for file in area.snapshot.files(area.path):
             if _is_manifest(file.path) and file.regular and file.size <= DEFAULT.size_bytes:
                 for _, data in area.snapshot.read([file.blob]):
@@ -267,7 +267,7 @@ def _area(name: str) -> _Area:
     return _Area(name, DirectorySnapshot(root), root, "" if path == "." else path)
 
 
-def _syncs_in(data: bytes) -> list[_Sync]:
+def _syncs_in(data: bytes) -> list[_CheckedSync]:
     """Whatever is wrong with a file is said when it is judged."""
     if SYNC.encode() not in data:
         return []
@@ -277,13 +277,13 @@ def _syncs_in(data: bytes) -> list[_Sync]:
             value = document.value
             if isinstance(value, dict) and value.get("kind") == SYNC and group(value) in OUR_GROUPS:
                 namespace = str((value.get("metadata") or {}).get("namespace") or "")
-                found.append(_Sync(GitSyncSpec.parse(value.get("spec") or {}, namespace), namespace))
+                found.append(_CheckedSync(GitSyncSpec.parse(value.get("spec") or {}, namespace), namespace))
     except (YamlError, TerminalError, AttributeError):
         pass
     return found
 
 
-def _place(area: _Area, sync: _Sync) -> str | None:
+def _place(area: _Area, sync: _CheckedSync) -> str | None:
     """Where the path of a GitSync is: below the directory that was named, else below the root of the work tree."""
     try:
         path = clean_path(sync.spec.path)

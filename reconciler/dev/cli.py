@@ -212,7 +212,7 @@ def simulator(port: int, speed: float, iam_policy: Path | None, world: Path | No
 def conformance(
     *, profile: str, region: str, role: str, bucket: str, image: str, only: tuple[str, ...], yes: bool, record: Path
 ) -> None:
-    """Check what is believed of SageMaker (docs/sagemaker-facts.md), against the simulator or an account.
+    """BeliefCheck what is believed of SageMaker (docs/sagemaker-facts.md), against the simulator or an account.
 
     Says first what it will make and what that costs at most; takes it away at the end, also after Ctrl-C. Exit code 1 when
     a row does not hold.
@@ -224,7 +224,7 @@ def conformance(
     """
     from reconciler.dev.conformance import command  # noqa: PLC0415 # boto3, which no other command needs
 
-    sys.exit(command.examine(command.Asked(profile, region, role, bucket, image), only, record, yes=yes))
+    sys.exit(command.examine(command.AskedChecks(profile, region, role, bucket, image), only, record, yes=yes))
 
 
 @dev.command()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import reconciler
-from reconciler.app.checks import Asked, Check
+from reconciler.app.checks import CheckRequest, ManifestCheck
 from reconciler.app.kinds import LoadedKinds
 from reconciler.core.naming import OWNER_TAG
 from reconciler.core.resource import Key, Resource
@@ -116,7 +116,7 @@ spec:
 
 
 def test_its_mistakes_are_found_where_they_stand() -> None:
-    report = Check(Asked(["-"], MISTAKES.encode()), LoadedKinds.load(LOADER, WITH_IT), LOADER).report()
+    report = ManifestCheck(CheckRequest(["-"], MISTAKES.encode()), LoadedKinds.load(LOADER, WITH_IT), LOADER).report()
     assert [(one.file, one.line, one.path, one.reason) for one in report.findings] == [
         ("-", 7, "/spec/studioLifecycleConfigContent", "NotBase64"),
         ("-", 15, "/spec/studioLifecycleConfigContentRef", "MissingTarget"),

@@ -12,7 +12,7 @@ Answer = dict[str, Any]
 _LONGEST_S = 3600
 
 
-class Refusal(Exception):  # noqa: N818 -- an answer like another
+class ServiceRefusal(Exception):  # noqa: N818 -- an answer like another
     """An error answer of the service."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
@@ -24,11 +24,11 @@ class NotAsBelievedError(AssertionError):
     """A row does not hold here."""
 
 
-class Place(Protocol):
+class AccountPlace(Protocol):
     """Where the calls go: an account, the simulator, or a transcript."""
 
     def send(self, service: str, operation: str, params: Mapping[str, Any]) -> Answer:
-        """Raises Refusal."""
+        """Raises ServiceRefusal."""
 
     def pause(self, seconds: float) -> None:
         """Let so much of the account's time go by."""
@@ -39,7 +39,7 @@ class Place(Protocol):
 
 @dataclass
 class Account:
-    place: Place
+    place: AccountPlace
     id: str
     region: str
     role: str
@@ -57,15 +57,17 @@ class Account:
     def call(self, operation: str, service: str = "sagemaker", /, **params: Any) -> Answer:
         return self.place.send(service, operation, params)
 
-    def refused(self, operation: str, service: str = "sagemaker", /, **params: Any) -> Refusal:
+    def refused(self, operation: str, service: str = "sagemaker", /, **params: Any) -> ServiceRefusal:
         """The refusal; that there is one is believed."""
         try:
             answer = self.place.send(service, operation, params)
-        except Refusal as refusal:
+        except ServiceRefusal as refusal:
             return refusal
         raise NotAsBelievedError(f"{operation} was taken and answered {answer}")
 
-    def expect(self, operation: str, code: str, *texts: str, service: str = "sagemaker", **params: Any) -> Refusal:
+    def expect(
+        self, operation: str, code: str, *texts: str, service: str = "sagemaker", **params: Any
+    ) -> ServiceRefusal:
         """A refusal with this code and each of these texts in its message."""
         refusal = self.refused(operation, service, **params)
         believe(refusal.code == code, f"{operation}: the code is {refusal.code}, not {code} ({refusal.message})")

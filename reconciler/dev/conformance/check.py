@@ -12,7 +12,7 @@ Act = Callable[[Account], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class BeliefCheck:
     rows: tuple[str, ...]
     family: str
     title: str
@@ -28,7 +28,7 @@ class Check:
         return f"{self.family}.{self.act.__name__}"
 
 
-CHECKS: list[Check] = []
+CHECKS: list[BeliefCheck] = []
 
 
 def check(*rows: str, makes: tuple[str, ...] = (), cost_usd: float = 0.0) -> Callable[[Act], Act]:
@@ -37,7 +37,7 @@ def check(*rows: str, makes: tuple[str, ...] = (), cost_usd: float = 0.0) -> Cal
     def register(act: Act) -> Act:
         family = act.__module__.rpartition(".")[2]
         title = (act.__doc__ or "").strip().splitlines()[0]
-        CHECKS.append(Check(rows=rows, family=family, title=title, act=act, makes=makes, cost_usd=cost_usd))
+        CHECKS.append(BeliefCheck(rows=rows, family=family, title=title, act=act, makes=makes, cost_usd=cost_usd))
         return act
 
     return register

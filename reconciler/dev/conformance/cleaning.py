@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.dev.conformance.account import Account, Answer, NotAsBelievedError, Refusal
+from reconciler.dev.conformance.account import Account, Answer, NotAsBelievedError, ServiceRefusal
 from reconciler.dev.conformance.recording import Made
 
 _RUNNING = ("InProgress", "Stopping")
@@ -19,7 +19,7 @@ def clean(account: Account, made: Sequence[Made]) -> Iterator[str]:
     for each in reversed(made):
         try:
             _remove(account, each)
-        except Refusal as refusal:
+        except ServiceRefusal as refusal:
             if not _says_gone(refusal):
                 yield f"{each.operation} {_name(each)}: {refusal}"
         except NotAsBelievedError as problem:
@@ -36,7 +36,7 @@ def _empty(account: Account) -> Iterator[str]:
         ):
             keys = [{"Key": row["Key"]} for row in rows]
             account.call("DeleteObjects", "s3", Bucket=account.bucket, Delete={"Objects": keys})
-    except Refusal as refusal:
+    except ServiceRefusal as refusal:
         yield f"s3://{account.bucket}/{account.prefix}/: {refusal}"
 
 
@@ -93,6 +93,6 @@ def _name(made: Made) -> str:
     return str(params.get(f"{kind}Name") or params.get("ResourceId") or params.get("Key") or params.get("AlarmName"))
 
 
-def _says_gone(refusal: Refusal) -> bool:
+def _says_gone(refusal: ServiceRefusal) -> bool:
     text = refusal.message.lower()
     return refusal.code in _GONE or "could not find" in text or "not found" in text

@@ -39,7 +39,7 @@ _REGISTRIES = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedChecks:
     """All empty: the simulator."""
 
     profile: str = ""
@@ -49,13 +49,13 @@ class Asked:
     image: str = ""
 
 
-def examine(asked: Asked, rows: Sequence[str], directory: Path, *, yes: bool) -> int:
+def examine(asked: AskedChecks, rows: Sequence[str], directory: Path, *, yes: bool) -> int:
     """Run the checks and say what they find; 0 when all rows hold, 1 when one differs."""
     try:
         checks = runner.chosen(rows)
     except ValueError as problem:
         raise DevError(str(problem)) from None
-    simulated = asked == Asked()
+    simulated = asked == AskedChecks()
     with _simulator() if simulated else _account(asked) as account:
         click.echo(runner.forecast(account, checks))
         if runner.cost_usd(checks) > MOST_USD:
@@ -84,7 +84,7 @@ def _simulator() -> Iterator[Account]:
 
 
 @contextlib.contextmanager
-def _account(asked: Asked) -> Iterator[Account]:
+def _account(asked: AskedChecks) -> Iterator[Account]:
     if not (asked.region and asked.role and asked.bucket):
         raise DevError("an account needs --region, --role and --bucket")
     image = asked.image or _image(asked.region)

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from reconciler.dev.conformance.account import Answer, NotAsBelievedError, Refusal
+from reconciler.dev.conformance.account import Answer, NotAsBelievedError, ServiceRefusal
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, parameter_validation=False)
 
@@ -35,7 +35,7 @@ class AwsPlace:
         except ClientError as error:
             refusal = error.response["Error"]
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            raise Refusal(refusal.get("Code", ""), refusal.get("Message", ""), status) from None
+            raise ServiceRefusal(refusal.get("Code", ""), refusal.get("Message", ""), status) from None
         answer.pop("ResponseMetadata", None)
         plain: Answer = json.loads(json.dumps(answer, default=_plain))
         return plain
@@ -90,7 +90,7 @@ class TranscriptPlace:
         if entry is None or (entry["service"], entry["operation"]) != (service, operation):
             raise NotAsBelievedError(f"the transcript has no {operation} here, but {entry and entry['operation']}")
         if error := entry.get("error"):
-            raise Refusal(error["code"], error["message"], error["status"])
+            raise ServiceRefusal(error["code"], error["message"], error["status"])
         answer: Answer = entry["answer"]
         return answer
 

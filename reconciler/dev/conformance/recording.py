@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reconciler.dev.conformance.account import Account, Answer, Place, Refusal
-from reconciler.dev.conformance.check import Check
+from reconciler.dev.conformance.account import Account, AccountPlace, Answer, ServiceRefusal
+from reconciler.dev.conformance.check import BeliefCheck
 
 _MADE = ("Create", "RegisterScalableTarget", "PutObject", "PutMetricAlarm")
 _NOBODY = "123456789012"
@@ -22,7 +22,7 @@ class Made(NamedTuple):
 class RecordingPlace:
     """Another place, and what was said there."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: AccountPlace) -> None:
         self._place = place
         self.calls: list[Answer] = []
         self.made: list[Made] = []
@@ -35,7 +35,7 @@ class RecordingPlace:
             self.made.append(Made(operation, params))
         try:
             entry["answer"] = self._place.send(service, operation, params)
-        except Refusal as refusal:
+        except ServiceRefusal as refusal:
             entry["error"] = {"code": refusal.code, "message": refusal.message, "status": refusal.status}
             raise
         answer: Answer = entry["answer"]
@@ -49,7 +49,7 @@ class RecordingPlace:
 
 
 def write(
-    directory: Path, account: Account, check: Check, result: str, *, calls: list[Answer], kept: Mapping[str, str]
+    directory: Path, account: Account, check: BeliefCheck, result: str, *, calls: list[Answer], kept: Mapping[str, str]
 ) -> Path:
     """One transcript; `kept` is what the check began with. The account's number is replaced, as it says whose it was."""
     where = {name: getattr(account, name) for name in ("id", "region", "role", "bucket", "image", "prefix")}

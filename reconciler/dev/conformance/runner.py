@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.dev.conformance import families as _families  # noqa: F401 -- registers the checks
 from reconciler.dev.conformance.account import Account
-from reconciler.dev.conformance.check import CHECKS, Check
+from reconciler.dev.conformance.check import CHECKS, BeliefCheck
 from reconciler.dev.conformance.cleaning import clean
 from reconciler.dev.conformance.recording import RecordingPlace, write
 
@@ -19,14 +19,14 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    check: Check
+class CheckOutcome:
+    check: BeliefCheck
     differs: str
     """Empty where the rows hold."""
     learned: tuple[str, ...]
 
 
-def chosen(rows: Sequence[str]) -> list[Check]:
+def chosen(rows: Sequence[str]) -> list[BeliefCheck]:
     """The checks of these rows, or families, or all; raises ValueError for what none has."""
     known = {row for each in CHECKS for row in (*each.rows, each.family)}
     if unknown := set(rows) - known:
@@ -45,12 +45,12 @@ _NEEDS = {
 """Checks that make what others of a family use."""
 
 
-def cost_usd(checks: Sequence[Check]) -> float:
+def cost_usd(checks: Sequence[BeliefCheck]) -> float:
     """An upper bound."""
     return round(sum(each.cost_usd for each in checks), 2)
 
 
-def forecast(account: Account, checks: Sequence[Check]) -> str:
+def forecast(account: Account, checks: Sequence[BeliefCheck]) -> str:
     made = [f"  {each.name}: {', '.join(each.makes)}" for each in checks if each.makes]
     return "\n".join(
         [
@@ -63,7 +63,7 @@ def forecast(account: Account, checks: Sequence[Check]) -> str:
     )
 
 
-def run(account: Account, checks: Sequence[Check], directory: Path, say: Say) -> list[Outcome]:
+def run(account: Account, checks: Sequence[BeliefCheck], directory: Path, say: Say) -> list[CheckOutcome]:
     """Run the checks; a transcript of each is in the directory. What could not be cleaned up is said."""
     recording = RecordingPlace(account.place)
     account.place = recording
@@ -87,7 +87,7 @@ def run(account: Account, checks: Sequence[Check], directory: Path, say: Say) ->
     return outcomes
 
 
-def _run(account: Account, recording: RecordingPlace, check: Check, directory: Path) -> Outcome:
+def _run(account: Account, recording: RecordingPlace, check: BeliefCheck, directory: Path) -> CheckOutcome:
     began, account.learned, kept = len(recording.calls), [], dict(account.kept)
     differs = ""
     try:
@@ -96,7 +96,7 @@ def _run(account: Account, recording: RecordingPlace, check: Check, directory: P
         differs = f"{type(problem).__name__}: {problem}"
     account.place.missing()
     write(directory, account, check, differs or "holds", calls=recording.calls[began:], kept=kept)
-    return Outcome(check, differs, tuple(account.learned))
+    return CheckOutcome(check, differs, tuple(account.learned))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from reconciler.dev.cli import dev
 from reconciler.dev.conformance import runner
-from reconciler.dev.conformance.account import Account, Answer, NotAsBelievedError, Place
+from reconciler.dev.conformance.account import Account, AccountPlace, Answer, NotAsBelievedError
 from reconciler.dev.conformance.check import CHECKS
 from reconciler.dev.conformance.command import MOST_USD, _image
 from reconciler.dev.conformance.places import SimulatorPlace, TranscriptPlace
@@ -26,7 +26,7 @@ ROLE = "arn:aws:iam::123456789012:role/sagemaker"
 TRANSCRIPTS = Path(__file__).parents[2] / "data" / "conformance"
 
 
-def account(place: Place) -> Account:
+def account(place: AccountPlace) -> Account:
     return Account(place, "123456789012", REGION, ROLE, "bucket", _image(REGION), "conf-12345678")
 
 
