@@ -198,7 +198,18 @@ class _Member:
             return dict(value) if isinstance(value, Mapping) else None
         return value if isinstance(value, self.type) else None
 
+    def _fits(self, value: object) -> bool:
+        if self.type is float:
+            return value is None or _is_number(value)
+        if self.type is int:
+            return value is None or (_is_number(value) and isinstance(value, int))
+        return value is None or isinstance(value, self.record or self.type)
+
     def write(self, value: Json) -> JsonObject:
+        """Raises TypeError for a value of another type than the field's: what no reader could read is not written."""
+        listed = value if self.many else (value,)
+        if not isinstance(listed, (list, tuple)) or not all(map(self._fits, listed)):
+            raise TypeError(f"{self.field}: {value!r} is not of the field's type")
         if self.inlined:
             return value.record() if value is not None else {}
         if self.many:

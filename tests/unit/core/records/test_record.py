@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,3 +96,13 @@ def test_what_cannot_be_read_is_named(changed: dict[str, Any], said: list[str]) 
 @pytest.mark.parametrize("token", ["9" * 5000, "-1", "x", "²"])
 def test_a_token_that_no_service_wrote_counts_as_none(token: str) -> None:
     assert ReleasedTarget("t", token).number == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"phase": 3}, {"resize": "v"}, {"resize": (3,)}, {"collecting": "yes"}, {"attempt": {}}, {"scaling": ({},)}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_value_of_another_type_is_not_written(changes: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="is not of the field's type"):
+        replace(RolloutRecord.parse(OPEN), **changes).record()
