@@ -5,7 +5,8 @@
                                       └──────── with the replies ──────────┘
 
 Status is written, conditional on the version that was decided on, before any call goes out: it is the record of the
-intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls.
+intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls, or when it cannot
+look again: then what the calls came to is written by the look before.
 
 What may end a pass before it begins is the list in `guards`; what an error means is the table in `outcome`; what is written
 is in `recorder`, rendered in `core.status`; passes and ends of passes that send nothing are in `reporter`.
