@@ -117,7 +117,9 @@ def _error(code: str) -> bytes:
     ("status", "body", "rises"),
     [
         pytest.param(200, b"{}", True, id="an answer"),
-        pytest.param(400, b'{"__type": "ValidationException", "message": "Could not find model"}', True, id="not found"),
+        pytest.param(
+            400, b'{"__type": "ValidationException", "message": "Could not find model"}', True, id="not found"
+        ),
         pytest.param(400, _error("ValidationException"), True, id="a refusal of which nothing is known"),
         pytest.param(400, _error("AccessDeniedException"), True, id="a missing right"),
         pytest.param(400, _error("ThrottlingException"), False, id="a throttle"),
