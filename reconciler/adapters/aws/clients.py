@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
-from reconciler.adapters.aws.errors import incomplete, is_mutating, translate
+from reconciler.adapters.aws.errors import incomplete, is_answer, is_mutating, translate
 from reconciler.adapters.aws.limiter import Bucket
 from reconciler.adapters.aws.metering import metered
 from reconciler.adapters.aws.sessions import Sessions
@@ -118,6 +118,8 @@ class AwsClients:
                 _log_answer(operation, getattr(error, "response", None) or {}, f"was refused: {translated}")
             if isinstance(translated, ThrottledError):
                 translated.retry_after_s = bucket.throttled(request)
+            elif is_answer(error, translated):
+                bucket.succeeded()
             if isinstance(translated, CredentialsError):
                 self._pause(tenant, translated)
             else:  # "not found" is an answer too; whoever asks first may never get another

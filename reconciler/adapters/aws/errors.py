@@ -81,6 +81,13 @@ def translate(error: Exception, operation: str, params: Mapping[str, Any] | None
     raise error
 
 
+def is_answer(error: Exception, translated: errors.ReconcileError) -> bool:
+    """Whether the service let the request pass its quota and answered it, if only with "not found" or a refusal. A throttle, a
+    fault, bad credentials and a lost connection say nothing of how many requests it takes.
+    """
+    return isinstance(error, boto.ClientError) and not isinstance(translated, errors.TransientError)
+
+
 def incomplete(operation: str, missing: str) -> errors.ReconcileError:
     """Of an answer without a member that its operation always has: it may be no answer of the service's at all."""
     return _nobody_knows(f"{operation}: an answer without {missing}", mutating=is_mutating(operation))

@@ -1,7 +1,7 @@
 """One token bucket per account, region and operation: starts high, learns down from throttling, creeps up again.
 
 SageMaker's quotas are per API and unpublished (SM-98), so the rate is learned: halved on a throttle,
-a little more on each success (additive increase, multiplicative decrease).
+a little more on each answer (additive increase, multiplicative decrease).
 
 Nobody sleeps here. A request that cannot go now gets a place in the line and learns when to ask again; who asks later
 stands behind it, so none starves, however many there are. A request that the service itself throttled goes to the front.
@@ -66,6 +66,7 @@ class Bucket:
                 self._take(who, self.monotonic())
 
     def succeeded(self) -> None:
+        """The service let a request pass, whatever it answered."""
         with self._lock:
             self.rate_per_s = min(_START_PER_S, self.rate_per_s + min(_STEP_PER_S, _STEP_SHARE * self.rate_per_s))
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.core import deciding
+from reconciler.core.conditions import READY, find
 from reconciler.core.deciding import Look
-from reconciler.core.decision import Phase, Refusal, sooner
+from reconciler.core.decision import Decision, Phase, Refusal, sooner
 from reconciler.core.errors import (
     OldLookError,
     RateLimitedError,
@@ -89,14 +90,18 @@ class Reporter:
 
     def failed(self, kind: Kind[Observed], this: Pass, error: ReconcileError) -> Next:
         """Nothing could be decided: say what is in the way, and when to try again."""
-        if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_SHOWING_S:
-            return Next(after=timedelta(seconds=error.retry_after_s))
-        if isinstance(error, OldLookError) and self._is_soon(this.resource.key):
-            return Next(after=_OLD_LOOK)
+        if (wait := self._unshown_for(this.resource.key, error)) is not None:
+            return Next(after=wait)
         known = refused(this, error)
         error = error.saying(known.message) if known else error
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past), refused=known)
         return Next(after=due_in(known, this.now)) if known else after_error(error)
+
+    def _unshown_for(self, key: Key, error: ReconcileError) -> timedelta | None:
+        """When to ask again after what is over too soon to be shown; None for what is shown."""
+        if isinstance(error, RateLimitedError) and error.retry_after_s < _WORTH_SHOWING_S:
+            return timedelta(seconds=error.retry_after_s)
+        return _OLD_LOOK if isinstance(error, OldLookError) and self._is_soon(key) else None
 
     def _is_soon(self, key: Key) -> bool:
         """Whether old reads of it began so lately that nothing need be shown of them."""
@@ -121,14 +126,42 @@ class Reporter:
         error = failure.error
         if isinstance(error, NotLeadingError):
             return Next()
-        refusal = Refusal(error.reason, str(error))
-        folded = deciding.decide(kind, this, found).without_calls(refusal)
+        folded = self._folded(kind, this, tenant, found, error)
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
-        self._ports.observer.watch(this.resource.key, tenant, folded.watches)
         known = refused(this, error, failure.call.identity)
         error = error.saying(known.message) if known else error
         self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=known)
         if known and known.retry_at:
             return Next(sooner(due_in(known, this.now), folded.look_again))
         return after_error(error, sooner=folded.look_again)
+
+    def look_failed(
+        self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], error: ReconcileError
+    ) -> Next:
+        """Calls were carried out, and the look after them was not: what they came to is remembered by the look before (`found`), or
+        the next pass would send them again. Whether the object is let go is for the next look.
+        """
+        folded = self._folded(kind, this, tenant, found, error)
+        before = replace(as_before(this.past), healthy=folded.healthy)
+        wait, known = self._unshown_for(this.resource.key, error), refused(this, error)
+        if wait is None:
+            error = error.saying(known.message) if known else error
+            said = shown(kind, this, error, before, folded.status)
+        else:
+            ready = find(this.past.get("conditions") or (), READY) or {}
+            reason, message = str(ready.get("reason", "")), str(ready.get("message", ""))
+            said = replace(before, reason=reason, message=message, status=kept(folded.status))
+        said = replace(said, notices=(*folded.notices, *said.notices))
+        self._recorder.record(this, said, decided=True, refused=known)
+        if wait is None:
+            wait = due_in(known, this.now) if known else None
+        return after_error(error, sooner=folded.look_again) if wait is None else Next(after=wait)
+
+    def _folded(
+        self, kind: Kind[Observed], this: Pass, tenant: Tenant, found: Look[Json], error: ReconcileError
+    ) -> Decision:
+        """What the look before and the replies since come to, without further calls; what it waits for is watched."""
+        folded = deciding.decide(kind, this, found).without_calls(Refusal(error.reason, str(error)))
+        self._ports.observer.watch(this.resource.key, tenant, folded.watches)
+        return folded

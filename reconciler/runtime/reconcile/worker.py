@@ -5,7 +5,8 @@
                                       └──────── with the replies ──────────┘
 
 Status is written, conditional on the version that was decided on, before any call goes out: it is the record of the
-intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls.
+intent and the fence against a second replica or an old look. A pass ends when a decision has no more calls, or when it cannot
+look again: then what the calls came to is written by the look before.
 
 What may end a pass before it begins is the list in `guards`; what an error means is the table in `outcome`; what is written
 is in `recorder`, rendered in `core.status`; passes and ends of passes that send nothing are in `reporter`.
@@ -76,6 +77,8 @@ class Worker:
         self._recorder = Recorder(ports, self._freshness, replica)
         self._reporter = Reporter(ports, self._recorder, place_of)
         self._endings = Endings(ports, self._recorder, self._freshness)
+        self._in_doubt: set[Key] = set()
+        """Whose close look was begun and did not come: it is the first of the next pass."""
 
     def reconcile(self, key: Key) -> Next:
         """One pass over the object, from the newest version of it that is known."""
@@ -95,6 +98,7 @@ class Worker:
     def _forget(self, key: Key) -> Next:
         self._freshness.forget(key)
         self._git.forget(key)
+        self._in_doubt.discard(key)
         self._ports.observer.unwatch(key)
         return Next()
 
@@ -157,16 +161,26 @@ class Worker:
         """Observe, decide, record, act; again with the replies, until nothing is left to send."""
         doubted: set[str] = set()
         found: Look[Json] | None = None
+        key = this.resource.key
+        this = replace(this, doubt=key in self._in_doubt)
         if tags.asked(this):
-            self._ports.observer.look_soon(this.resource.key)
+            self._ports.observer.look_soon(key)
         for _ in range(_ROUNDS):
-            found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
+            try:
+                found = deciding.look(kind, self._ports.observer.view(tenant), this, found)
+            except ReconcileError as error:
+                if found is None:
+                    raise
+                if this.doubt:
+                    self._in_doubt.add(key)
+                return self._reporter.look_failed(kind, this, tenant, found, error)
+            self._in_doubt.discard(key)
             decision = deciding.decide(kind, this, found)
             if refusal := refused_before(decision, this):
                 decision = refusal.shown(decision)
-            self._ports.observer.watch(this.resource.key, tenant, decision.watches)
+            self._ports.observer.watch(key, tenant, decision.watches)
             if unread and decision.calls and not this.resource.deleting:
-                self._git.await_read(this.resource.key)
+                self._git.await_read(key)
                 return self._reporter.unread(this, unread)
             if decision.phase is Phase.RELEASED:
                 return self._endings.release(this.resource, decision.notices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from reconciler.adapters.aws.sessions import Sessions
 from reconciler.core.decision import Call
 from reconciler.core.errors import LostReplyError, ReconcileError, TransientError, UnknownRefusalError
 from reconciler.core.tenancy import Tenant
+from tests.support.clock import LabClock
 
 MODEL = Call("CreateModel", {"ModelName": "m", "ExecutionRoleArn": "arn:aws:iam::123456789012:role/lab"})
 PAGE = b"<html><body>Forbidden</body></html>"
@@ -104,3 +106,42 @@ def test_garbage_that_a_read_is_answered_is_a_passing_fault(aws: AwsClients, pro
     proxy.body = body
     with pytest.raises(TransientError):
         aws.read(proxy.tenant, "ListTrainingJobs", {})
+
+
+def _error(code: str) -> bytes:
+    return b'{"__type": "%s", "message": "x"}' % code.encode()
+
+
+@pytest.mark.holds("D-15.8")
+@pytest.mark.parametrize(
+    ("status", "body", "rises"),
+    [
+        pytest.param(200, b"{}", True, id="an answer"),
+        pytest.param(
+            400, b'{"__type": "ValidationException", "message": "Could not find model"}', True, id="not found"
+        ),
+        pytest.param(400, _error("ValidationException"), True, id="a refusal of which nothing is known"),
+        pytest.param(400, _error("AccessDeniedException"), True, id="a missing right"),
+        pytest.param(400, _error("ThrottlingException"), False, id="a throttle"),
+        pytest.param(500, _error("InternalFailure"), False, id="a fault of the service"),
+        pytest.param(400, _error("ExpiredTokenException"), False, id="expired credentials"),
+        pytest.param(502, PAGE, False, id="a proxy's page"),
+    ],
+)
+def test_every_answer_that_is_no_throttle_raises_the_rate_that_a_throttle_halved(
+    aws: AwsClients, proxy: Proxy, status: int, body: bytes, rises: bool
+) -> None:
+    del aws  # its credentials are used
+    clock = LabClock()
+    clients = AwsClients(Sessions(Loader()), clock.monotonic)
+
+    def rate_after(status: int, body: bytes) -> float:
+        clock.elapsed_s += 60
+        proxy.status, proxy.body = status, body
+        with contextlib.suppress(ReconcileError):
+            clients.read(proxy.tenant, "DescribeModel", {"ModelName": "m"})
+        return clients.rate(proxy.tenant, "DescribeModel")
+
+    full, halved = clients.rate(proxy.tenant, "DescribeModel"), rate_after(400, _error("ThrottlingException"))
+    assert halved == full / 2
+    assert (rate_after(status, body) > halved) is rises
