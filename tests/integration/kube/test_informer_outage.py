@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.integration.kube.kit import (
     unique,
     wired,
 )
+from tests.support import backup
 from tests.support.waiting import eventually
 
 
@@ -141,9 +141,7 @@ def test_an_older_database_that_was_put_back_is_believed(
     namespace = make_namespace(direct, unique("restored"))
     applier = KubeApplier(direct, KINDS)
     stays, goes = applied(applier, namespace, "stays", "goes")
-    plane.stop()
-    backup = shutil.copytree(plane.directory / "etcd", tmp_path / "etcd")
-    plane.repair()
+    kept = backup.taken(plane, tmp_path / "etcd")
     with wired(plane.kubeconfig, tmp_path) as wire:
         diary = Diary(wire.kubeconfig)
         cache = KubeCache(diary, KINDS, namespaces=[namespace], backoff=lambda: Backoff(0.05, 0.5))
@@ -156,10 +154,7 @@ def test_an_older_database_that_was_put_back_is_believed(
         eventually(lambda: heard.of(newest.name) == ["new"])
         if overtaken:
             wire.cut()
-        plane.stop()
-        shutil.rmtree(plane.directory / "etcd")
-        shutil.copytree(backup, plane.directory / "etcd")
-        plane.repair()
+        backup.put_back(plane, kept)
         if overtaken:
             while int(applied(applier, namespace, unique("meanwhile"))[0].resource_version) <= int(newest.resource_version):
                 pass
