@@ -239,9 +239,13 @@ class SyncController:
             self._forget(key)
         restored = went_back(old, new)
         if restored:
-            log.warning("%s is older than before, restored from a backup it seems: looking at Git and all objects again", key)
+            log.warning(
+                "%s is older than before, restored from a backup it seems: looking at Git and all objects again", key
+            )
             with self._memories_lock:
-                self._memories.pop(key, None)  # it tells of writes that are undone; the claims hold what they knew of Git
+                self._memories.pop(
+                    key, None
+                )  # it tells of writes that are undone; the claims hold what they knew of Git
         self._claims.hold(new)
         if self._watcher and new.spec.get("repo"):
             url = str((new.spec["repo"] or {}).get("url") or "")

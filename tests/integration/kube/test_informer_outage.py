@@ -156,7 +156,9 @@ def test_an_older_database_that_was_put_back_is_believed(
             wire.cut()
         backup.put_back(plane, kept)
         if overtaken:
-            while int(applied(applier, namespace, unique("meanwhile"))[0].resource_version) <= int(newest.resource_version):
+            while int(applied(applier, namespace, unique("meanwhile"))[0].resource_version) <= int(
+                newest.resource_version
+            ):
                 pass
             wire.mend()
         eventually(lambda: heard.versions.get(key(namespace, "stays")) == stays.resource_version)
