@@ -212,3 +212,14 @@ class Resource:
     def with_spec(self, spec: Spec) -> Resource:
         """Another resource; this one is not changed."""
         return Resource({**self.body, "spec": dict(spec)})
+
+
+def went_back(old: Resource | None, new: Resource | None) -> bool:
+    """Whether an object is older than it was seen before: etcd was restored from a backup, and what was written since is undone.
+
+    Versions are opaque by contract and ordered numbers in fact; what are none are not compared.
+    """
+    if old is None or new is None:
+        return False
+    before, now = old.resource_version, new.resource_version
+    return before.isdecimal() and now.isdecimal() and int(now) < int(before)

@@ -111,10 +111,10 @@ class KubeEvents:
 
     def emit(self, about: Resource, kind: Kind, reason: str, message: str) -> None:
         # Failed syncs, rejections and refusals are Events, and so they are in the log.
-        said = {"object": str(about.key), "reason": reason}
         level = logging.WARNING if kind == "Warning" else logging.INFO
-        log.log(level, "%s: %s: %s", about.key, reason, message, extra=said)
         try:
+            said = {"object": str(about.key), "reason": reason}
+            log.log(level, "%s: %s: %s", about.key, reason, message, extra=said)
             self._enqueue(about, kind, reason, _note(message))
         except Exception:
             log.exception("an Event could not be taken down")

@@ -12,9 +12,14 @@ Why not `kubernetes.informer.SharedInformer` (looked at in 37.0):
   "modified" for every object whether it changed or not, and has no way to tell that it has synced.
 * `stop` joins a thread that may be blocked in a read that nothing wakes.
 
-Here: pages of 500, bookmarks, resume at the last resourceVersion, a full list after 410 whose difference is reported as
-adds, changes and deletes, and one pause that doubles from 0.2 to 30 seconds for whatever goes wrong. The pause shrinks
+Here: pages of 500, bookmarks, resume at the last resourceVersion where the watch before ran its time, a full list otherwise
+whose difference is reported as adds, changes and deletes, and one pause that doubles from 0.2 to 30 seconds for whatever goes wrong. The pause shrinks
 back only after a watch that delivered or lasted, so a server that accepts and hangs up is not hammered either.
+
+Why not resume after a watch that broke off, as client-go does: behind the gap etcd may have been restored from a backup. Its
+versions count from an earlier number then; a watch from one of the future is accepted and says nothing, without an error and
+without bookmarks, until the count is there (seen on 1.37), and is silent for good about what went back if the count was there
+before. Only a list tells. A restore needs every API server stopped, so no watch outlives one.
 
 What the objects mean is not known here. `cache.KubeCache` owns the informers.
 """
@@ -36,7 +41,7 @@ from reconciler.adapters.kube.backoff import Backoff
 from reconciler.adapters.kube.client import KubeClient, Query, Stream
 from reconciler.adapters.kube.refusals import ExpiredError, refusal
 from reconciler.adapters.kube.store import KubeStore
-from reconciler.core.errors import NotFoundError, ReconcileError, TransientError
+from reconciler.core.errors import NotFoundError, ReconcileError, ThrottledError, TransientError
 from reconciler.core.health import Loop
 from reconciler.core.resource import Resource
 
@@ -53,6 +58,9 @@ _SLOW_S = 300.0
 """Room for a page of a list, for handlers that take a thousand changes and for the longest pause, many times over."""
 
 _LASTING_S = 5.0
+_WHOLE = 0.8
+"""The part of its time after which a watch ended because of that."""
+
 _PATIENCE_S = 2.0
 """How long a throttled list is waited for before the informer's own pause, which `stop` can end."""
 
@@ -98,7 +106,7 @@ class Informer:
         self._guard = threading.Lock()
         self._stream: Stream | None = None
         self._version: str | None = None
-        """Where the next watch resumes; None asks for a list."""
+        """Where the next watch resumes; None asks for a list, as after any watch that ended before its time."""
         self._synced = False
         self._problem: str | None = None
         self._beaten_at = 0.0
@@ -156,7 +164,10 @@ class Informer:
             # What is cached stays: objects vanish by a list that says so, not by a server that knows no such kind.
             self._version = None
             return f"{self._title}: not installed, waiting for the CustomResourceDefinition"
+        except ThrottledError as error:
+            return f"{self._title}: {error}"  # it is there, and a list is more work for it than a watch
         except ReconcileError as error:
+            self._version = None
             return f"{self._title}: {error}"
         except Exception as error:
             log.exception("bug in the informer of %s", self._title)
@@ -207,11 +218,14 @@ class Informer:
         finally:
             with self._guard:
                 self._stream = None
-            if time.monotonic() - opened >= min(_LASTING_S, 0.8 * asked_s):
+            lasted_s = time.monotonic() - opened
+            if lasted_s >= min(_LASTING_S, _WHOLE * asked_s):
                 self._backoff.reset()
                 delivered = True
         if not delivered:
             raise TransientError("the server ended a watch as soon as it was opened")
+        if lasted_s < _WHOLE * asked_s:
+            self._version = None  # a server that shuts down ends its watches in good order
 
     def _take(self, line: bytes) -> None:
         try:

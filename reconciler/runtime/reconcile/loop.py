@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reconciler.core.meters import UNMETERED, PassMeter
 from reconciler.core.ports import Cache
-from reconciler.core.resource import Key, Resource
+from reconciler.core.resource import Key, Resource, went_back
 from reconciler.runtime.liveness import Pool
 from reconciler.runtime.queue import WorkQueue
 from reconciler.runtime.reconcile.outcome import Next
@@ -22,9 +22,9 @@ DEADLINE_S = 900.0
 def is_our_status(old: Resource | None, new: Resource | None) -> bool:
     """Whether a change is a status that this service wrote: a pass for each would end the backoff of what keeps failing.
 
-    A status that somebody wiped has no conditions: that one is worth a pass.
+    A status that somebody wiped has no conditions: that one is worth a pass, and so is one out of a backup.
     """
-    if old is None or new is None or not new.status.get("conditions"):
+    if old is None or new is None or not new.status.get("conditions") or went_back(old, new):
         return False
     said = ("generation", "annotations", "labels", "finalizers", "deletionTimestamp", "uid")
     return all(old.metadata.get(member) == new.metadata.get(member) for member in said)

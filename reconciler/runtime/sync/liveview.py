@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.git.inventory import written_hash
 from reconciler.core.ports import Cache
-from reconciler.core.resource import Key, Resource
+from reconciler.core.resource import Key, Resource, went_back
 from reconciler.core.sync.plan import LiveObject
 
 AsWritten = Callable[[Resource], Mapping[str, Any]]
@@ -76,7 +76,7 @@ class LiveView:
             ahead, _ = self._ahead.get(key, (None, 0.0))
             if ahead is not None:
                 caught_up = newer(new, ahead) if new is not None else (old is None or old.uid == ahead.uid)
-                if caught_up:
+                if caught_up or went_back(old, new):
                     del self._ahead[key]
         if new is None:
             self._hashes.pop(key, None)

@@ -20,7 +20,7 @@ from reconciler.core.errors import ReconcileError, StaleError, TerminalError, Tr
 from reconciler.core.git.source import CommitSnapshot, GitRemote, Revision, SourceError
 from reconciler.core.manifests.render import RenderCache
 from reconciler.core.meters import UNMETERED, LagMeter
-from reconciler.core.resource import Annotation, Key, Resource
+from reconciler.core.resource import Annotation, Key, Resource, went_back
 from reconciler.core.sync.spec import KIND, GitSyncSpec, approves, requested
 from reconciler.core.sync.status import SyncOutcome, SyncReport, SyncVerdict
 from reconciler.runtime.liveness import Pool
@@ -237,11 +237,20 @@ class SyncController:
             return
         if old is not None and old.uid != new.uid:
             self._forget(key)
+        restored = went_back(old, new)
+        if restored:
+            log.warning(
+                "%s is older than before, restored from a backup it seems: looking at Git and all objects again", key
+            )
+            with self._memories_lock:
+                self._memories.pop(
+                    key, None
+                )  # it tells of writes that are undone; the claims hold what they knew of Git
         self._claims.hold(new)
         if self._watcher and new.spec.get("repo"):
             url = str((new.spec["repo"] or {}).get("url") or "")
             self._watcher.follow(str(key), url, lambda: self.wake(key))
-        if old is None or old.generation != new.generation or old.annotations != new.annotations:
+        if restored or old is None or old.generation != new.generation or old.annotations != new.annotations:
             self._sources.forget(key)
             self._sources.add(key)
 

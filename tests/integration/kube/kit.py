@@ -89,17 +89,19 @@ class WallClock:
 
 
 class Diary(KubeClient):
-    """A client that remembers its requests and what was refused."""
+    """A client that remembers what it asked for."""
 
     def __init__(self, kubeconfig: str) -> None:
         super().__init__(kubeconfig)
         self.lists: list[Query] = []
+        """Pages that were answered."""
         self.watches: list[Query] = []
 
     def request(self, verb: Any, path: str, query: Query | None = None, *rest: Any, **more: Any) -> Any:
+        answer = super().request(verb, path, query, *rest, **more)
         if verb == "GET" and query and "limit" in query:
             self.lists.append(query)
-        return super().request(verb, path, query, *rest, **more)
+        return answer
 
     def watch(self, path: str, query: Query, silence_s: float) -> Stream:
         self.watches.append(query)

@@ -89,9 +89,7 @@ def test_a_long_note_is_cut_by_bytes(events: KubeEvents, written: Written, about
 
 
 def test_what_cannot_be_written_stops_nothing(events: KubeEvents, written: Written, about: Resource) -> None:
-    events.emit(
-        Resource({"kind": "Model", "metadata": {"name": "x"}}), "Normal", "Broken", "of no version and no namespace"
-    )
+    events.emit(Resource({"metadata": {"name": "x"}}), "Normal", "Broken", "of no kind: not even taken down")
     events.emit(Resource(model("not-there", "lost")), "Normal", "Lost", "its namespace is gone")
     events.emit(about, "Normal", "Kept", "goes on")
     eventually(lambda: counts(written) == {"Kept": 1})

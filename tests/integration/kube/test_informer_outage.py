@@ -22,8 +22,11 @@ from tests.integration.kube.kit import (
     applied,
     edit,
     key,
+    make_namespace,
+    unique,
     wired,
 )
+from tests.support import backup
 from tests.support.waiting import eventually
 
 
@@ -47,7 +50,7 @@ def test_a_server_that_is_away_is_asked_less_and_less(wire: Wire, namespace: str
     cache.stop()
 
 
-def test_an_outage_of_the_wire_loses_no_change_and_lists_nothing_again(
+def test_an_outage_of_the_wire_loses_no_change_and_costs_one_list(
     wire: Wire, applier: KubeApplier, client: KubeClient, namespace: str
 ) -> None:
     stays, goes = applied(applier, namespace, "stays", "goes")
@@ -65,7 +68,8 @@ def test_an_outage_of_the_wire_loses_no_change_and_lists_nothing_again(
     wire.mend()
     eventually(lambda: heard.of("comes") == ["new"])
     assert (heard.of("stays"), heard.of("goes")) == (["new", "changed"], ["new", "gone"])
-    assert (len(diary.lists), heard.torn) == (1, [])
+    eventually(lambda: cache.problems() == [])
+    assert (len(diary.lists), heard.torn) == (2, [])
     cache.stop()
 
 
@@ -124,6 +128,45 @@ def test_a_restarted_server_that_forgot_the_past_is_listed_anew(
         assert live is not None
         assert live.spec["region"] == "eu-west-1"
         eventually(lambda: cache.problems() == [])
+        cache.stop()
+
+
+@pytest.mark.parametrize("overtaken", [False, True], ids=["its count is behind ours", "its count has passed ours"])
+def test_an_older_database_that_was_put_back_is_believed(
+    own_control_plane: ControlPlane, tmp_path: Path, *, overtaken: bool
+) -> None:
+    """A watch from a version of the future is accepted and silent, and one from a version of another history misses changes."""
+    plane = own_control_plane
+    direct, heard = KubeClient(str(plane.kubeconfig)), Heard()
+    namespace = make_namespace(direct, unique("restored"))
+    applier = KubeApplier(direct, KINDS)
+    stays, goes = applied(applier, namespace, "stays", "goes")
+    kept = backup.taken(plane, tmp_path / "etcd")
+    with wired(plane.kubeconfig, tmp_path) as wire:
+        diary = Diary(wire.kubeconfig)
+        cache = KubeCache(diary, KINDS, namespaces=[namespace], backoff=lambda: Backoff(0.05, 0.5))
+        cache.subscribe(heard)
+        cache.start()
+        eventually(cache.synced)
+        edit(direct, stays, "kubectl-edit", region="eu-west-1")
+        applier.delete(goes)
+        newest = applied(applier, namespace, *(f"later-{number}" for number in range(20)))[-1]
+        eventually(lambda: heard.of(newest.name) == ["new"])
+        if overtaken:
+            wire.cut()
+        backup.put_back(plane, kept)
+        if overtaken:
+            while int(applied(applier, namespace, unique("meanwhile"))[0].resource_version) <= int(
+                newest.resource_version
+            ):
+                pass
+            wire.mend()
+        eventually(lambda: heard.versions.get(key(namespace, "stays")) == stays.resource_version)
+        assert heard.of("goes") == ["new", "gone", "new"]
+        assert heard.of(newest.name) == ["new", "gone"]
+        applied(applier, namespace, "after")
+        eventually(lambda: heard.of("after") == ["new"])
+        assert heard.torn == []
         cache.stop()
 
 
