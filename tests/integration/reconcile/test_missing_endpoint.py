@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.resource import Key
-from tests.integration.reconcile.test_rollouts import in_service, rolled_back
+from tests.integration.reconcile.test_rollouts import NO_CAPACITY, in_service, rolled_back
 from tests.support.lab import IMAGE, Lab, annotated, hosting
 
 
@@ -74,3 +74,43 @@ def test_what_served_last_comes_back_while_git_is_quarantined(lab: Lab, mode: st
     lab.cluster.apply(annotated(hosting(image=IMAGE), drift_mode=mode))
     lab.run(until=lambda: lab.is_ready(key), step_s=10)
     assert lab.effects(mark).keys() <= {"AddTags"}
+
+
+BAD_IMAGE = "bad image"
+
+
+def not_made_anew(lab: Lab, reason: str) -> Key:
+    """Served, was deleted, and its re-creation in mode Correct fails."""
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct", revision="main@sha1:600d"))
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": reason}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 3}, "action": outcome})
+    delete_endpoint(lab, key)
+    lab.run(7200, until=lambda: "Stalled" in lab.types(key) and lab.reason(key) != "ExternallyDeleted", step_s=20)
+    return key
+
+
+@pytest.mark.parametrize("reason", [NO_CAPACITY, BAD_IMAGE], ids=["no capacity", "a reason of the content's"])
+def test_a_correction_that_came_to_nothing_is_told_as_no_correction_and_condemns_nothing(lab: Lab, reason: str) -> None:
+    key = not_made_anew(lab, reason)
+    lab.run(7200, step_s=300)
+    assert (lab.reason(key), lab.effects()["CreateEndpoint"]) == ("EndpointFailed", 1 + 3)
+    assert "quarantine" not in lab.status(key), "it served: that it cannot be made anew now is no verdict on it"
+    told = [line["event"] for line in lab.around.noted.values()]
+    emitted = [event for _, event, _ in lab.around.emitted]
+    assert "DriftCorrected" not in (*told, *emitted)
+    assert "corrected" not in lab.status(key)["drift"]
+    lab.cluster.annotate(key, retry="capacity again")
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["history"][0]["result"] == "Succeeded"
+
+
+def test_a_correction_that_serves_at_the_second_try_is_told_then(lab: Lab) -> None:
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct", revision="main@sha1:600d"))
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": NO_CAPACITY}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": outcome})
+    delete_endpoint(lab, key)
+    lab.run(7200, until=lambda: lab.status(key)["endpointStatus"] == "Failed", step_s=20)
+    assert "DriftCorrected" not in [event for _, event, _ in lab.around.emitted]
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["drift"]["corrected"]["count"] == 1
+    assert "DriftCorrected" in [event for _, event, _ in lab.around.emitted]

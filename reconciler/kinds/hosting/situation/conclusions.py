@@ -45,6 +45,7 @@ from reconciler.kinds.hosting.records import (
 from reconciler.kinds.hosting.situation import drift
 from reconciler.kinds.hosting.situation.attempt import settled
 from reconciler.kinds.hosting.situation.drift import HostingDrift
+from reconciler.kinds.hosting.situation.recalled import recalled
 from reconciler.kinds.hosting.situation.situation import Situation
 
 __all__ = ["concluded", "situation"]
@@ -81,14 +82,16 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         models = found | dict(models)
         configs = {seen.serving.name: seen.serving} | dict(configs)
     configs = _still_named(seen, configs) | _parts_seen(this, seen, configs, arns)
-    quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
+    history = records.history.remembered(this.past_rollouts, history_limit(this))
+    quarantine = recalled(this, records.quarantine, records.history, history)
+    quarantine = quarantine.remembered(_tagged_quarantine(this, seen, configs))
     marked = {reply.call.params["ResourceArn"] for reply in this.replies if is_quarantine_mark(reply.call)}
     return replace(
         records,
         endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
         models=_parts_seen(this, seen, models, arns),
         configs=configs,
-        history=records.history.remembered(this.past_rollouts, history_limit(this)),
+        history=history,
         quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
     )
 
