@@ -22,8 +22,8 @@ def recalled(this: Pass, quarantine: Quarantine, before: History, after: History
     if not come:
         return quarantine
     # Where history began with them, also of those that it has no room for.
-    told = come if before.entries else History.parse(this.past_rollouts).entries
-    for entry in reversed(tuple(_last_verdicts(told))):
+    every = come if before.entries else History.parse(this.past_rollouts).entries
+    for entry in reversed(tuple(_last_verdicts(every))):
         known = quarantine.of(entry.content)
         if entry.succeeded:
             older = known is not None and known.since <= entry.finished_at
