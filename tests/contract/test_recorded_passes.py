@@ -34,12 +34,6 @@ STORIES = _stories()
 SENT_OTHERWISE = {
     (
         "HostingDeployment decides RevisionQuarantined",
-        34,
-    ): "what served could not be made anew after somebody deleted the endpoint: no verdict on it any more (issue 10), it is tried "
-    "again, bounded",
-} | {
-    (
-        "HostingDeployment decides RevisionQuarantined",
         number,
     ): "the endpoint is UpdateRollbackFailed and its LastModifiedTime "
     "moved, but nothing names what was asked for: that alone is no evidence any more (D-5.6), it is sent again"

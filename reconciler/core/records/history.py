@@ -104,10 +104,6 @@ class History:
         """The newest entry about a content, whatever became of it."""
         return next((entry for entry in self.entries if entry.hash == content_hash), None)
 
-    def served(self, content_hash: str) -> bool:
-        """Whether a content ever came into service, as far as is known."""
-        return any(entry.hash == content_hash for entry in self.succeeded)
-
     def served_by(self, config: str) -> HistoryEntry | None:
         """The newest success of a configuration."""
         return next((entry for entry in self.succeeded if entry.config == config), None)

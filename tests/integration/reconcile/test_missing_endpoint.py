@@ -76,30 +76,25 @@ def test_what_served_last_comes_back_while_git_is_quarantined(lab: Lab, mode: st
     assert lab.effects(mark).keys() <= {"AddTags"}
 
 
-BAD_IMAGE = "bad image"
-
-
-def not_made_anew(lab: Lab, reason: str) -> Key:
-    """Served, was deleted, and its re-creation in mode Correct fails."""
+@pytest.mark.parametrize(
+    ("why", "ends", "tries"),
+    [(NO_CAPACITY, "EndpointFailed", 3), ("bad image", "RevisionQuarantined", 1)],
+    ids=["no capacity, which condemns nothing", "a reason of the content's"],
+)
+def test_a_correction_that_came_to_nothing_is_reported_as_none(lab: Lab, why: str, ends: str, tries: int) -> None:
     key = in_service(lab, annotated(hosting(), drift_mode="Correct", revision="main@sha1:600d"))
-    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": reason}
-    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 3}, "action": outcome})
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": why}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": tries}, "action": outcome})
     delete_endpoint(lab, key)
-    lab.run(7200, until=lambda: "Stalled" in lab.types(key) and lab.reason(key) != "ExternallyDeleted", step_s=20)
-    return key
-
-
-@pytest.mark.parametrize("reason", [NO_CAPACITY, BAD_IMAGE], ids=["no capacity", "a reason of the content's"])
-def test_a_correction_that_came_to_nothing_is_told_as_no_correction_and_condemns_nothing(lab: Lab, reason: str) -> None:
-    key = not_made_anew(lab, reason)
+    lab.run(7200, until=lambda: lab.reason(key) == ends, step_s=20)
     lab.run(7200, step_s=300)
-    assert (lab.reason(key), lab.effects()["CreateEndpoint"]) == ("EndpointFailed", 1 + 3)
-    assert "quarantine" not in lab.status(key), "it served: that it cannot be made anew now is no verdict on it"
-    told = [line["event"] for line in lab.around.noted.values()]
-    emitted = [event for _, event, _ in lab.around.emitted]
-    assert "DriftCorrected" not in (*told, *emitted)
+    assert (lab.reason(key), lab.effects()["CreateEndpoint"]) == (ends, 1 + tries)
+    assert ("quarantine" in lab.status(key)) == (ends == "RevisionQuarantined")
+    lines = [line["event"] for line in lab.around.noted.values()]
+    assert "DriftCorrected" not in (*lines, *(event for _, event, _ in lab.around.emitted))
     assert "corrected" not in lab.status(key)["drift"]
-    lab.cluster.annotate(key, retry="capacity again")
+    quarantined = lab.status(key).get("quarantine") or [{"hash": "capacity again"}]
+    lab.cluster.annotate(key, retry=quarantined[0]["hash"])
     lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
     assert lab.status(key)["history"][0]["result"] == "Succeeded"
 

@@ -41,8 +41,6 @@ def settled(s: Situation) -> Situation:
     if attempt.previous is None and s.adopting:
         return _unsent(s)  # the create never was: what is there was made by others, and is taken over now
     outcome, attempt = judge(s.live, attempt, s.this.now)
-    if outcome is Outcome.FAILED and attempt.previous is None and s.records.history.served(attempt.requested.hash):
-        outcome = Outcome.FAULTED  # it served before: that it cannot be made anew now is no verdict on it
     s = s.with_rollout(attempt=attempt, foreign="")
     return _over(replace(s, outcome=outcome, status=s.live.status if s.live else "Creating"), attempt)
 

@@ -37,14 +37,10 @@ def recalled(this: Pass, quarantine: Quarantine, before: History, after: History
 
 
 def _last_verdicts(entries: Iterable[HistoryEntry]) -> Iterable[HistoryEntry]:
-    """Of each content the newest entry that says something of it, newest first. What failed for the service, or though it had
-    served before, says nothing.
-    """
-    listed = sorted(entries, key=lambda entry: entry.id, reverse=True)
+    """Of each content the newest entry that says something of it, newest first. What failed for no fault of its own says nothing."""
     seen: set[str] = set()
-    for entry in listed:
-        served = any(one.succeeded and one.hash == entry.hash and one.id < entry.id for one in listed)
-        failed = entry.result == "RolledBack" or (entry.result == "Failed" and not served)
+    for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
+        failed = entry.result in ("RolledBack", "Failed")
         if entry.hash not in seen and (entry.succeeded or (failed and not is_passing(entry.reason))):
             seen.add(entry.hash)
             yield entry
