@@ -83,7 +83,7 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         configs = {seen.serving.name: seen.serving} | dict(configs)
     configs = _still_named(seen, configs) | _parts_seen(this, seen, configs, arns)
     history = records.history.remembered(this.past_rollouts, history_limit(this))
-    quarantine = recalled(this, records.quarantine, records.history, history)
+    quarantine = recalled(records.quarantine, records.history, history, this.past_rollouts)
     quarantine = quarantine.remembered(_tagged_quarantine(this, seen, configs))
     marked = {reply.call.params["ResourceArn"] for reply in this.replies if is_quarantine_mark(reply.call)}
     return replace(

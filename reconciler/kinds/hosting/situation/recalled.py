@@ -9,20 +9,20 @@ from collections.abc import Iterable
 
 from reconciler.core.aws.evidence import is_passing
 from reconciler.core.conditions import moment
-from reconciler.core.kind import Pass
 from reconciler.core.records.history import History, HistoryEntry
 from reconciler.core.records.quarantine import Quarantine
+from reconciler.core.values import JsonObject
 
 __all__ = ["recalled"]
 
 
-def recalled(this: Pass, quarantine: Quarantine, before: History, after: History) -> Quarantine:
+def recalled(quarantine: Quarantine, before: History, after: History, notes: Iterable[JsonObject]) -> Quarantine:
     """The quarantine with the last verdict of the notes on each content. `before` and `after`: history without them and with."""
     come = tuple(entry for entry in after.entries if entry not in before.entries)
     if not come:
         return quarantine
     # Where history began with them, also of those that it has no room for.
-    every = come if before.entries else History.parse(this.past_rollouts).entries
+    every = come if before.entries else History.parse(tuple(notes)).entries
     for entry in reversed(tuple(_last_verdicts(every))):
         known = quarantine.of(entry.content)
         if entry.succeeded:
