@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from enum import Enum
 
 from reconciler.core.kind import Pass
-from reconciler.core.naming import COMMIT_TAG, NAME_LIMIT, OWNER_TAG, TAG_PREFIX, owner_tag
+from reconciler.core.naming import (
+    COMMIT_TAG,
+    NAME_LIMIT,
+    OWNER_TAG,
+    ROLLOUT_TAG,
+    TAG_PREFIX,
+    USER_TAGS_MAX,
+    owner_tag,
+)
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation, Resource
 
 
@@ -68,6 +77,16 @@ def tags_for(this: Pass, **more: str) -> list[dict[str, str]]:
         tags[COMMIT_TAG] = commit
     tags |= {f"{TAG_PREFIX}{name}": value for name, value in more.items()}
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tags_as_made(this: Pass, source: SourceRecord, rollout: int | None) -> list[dict[str, str]]:
+    """For what is made again: with the commit and the rollout that it was made for, not those of now, as far as they are known."""
+    tags = [tag for tag in tags_for(this) if tag["Key"] != COMMIT_TAG]
+    known = {COMMIT_TAG: source.commit, ROLLOUT_TAG: str(rollout or "")}
+    room = len(this.spec.get("tags") or ()) < USER_TAGS_MAX
+    return tags + [
+        {"Key": key, "Value": value} for key, value in known.items() if value and (room or key == COMMIT_TAG)
+    ]
 
 
 def adoption_refusal(this: Pass, name: str, owner: Owner) -> tuple[str, str]:

@@ -39,8 +39,11 @@ _TAGS_SINCE = {"sagemaker-gitops.dev/rollout": "D-5.12: by it ids of history go 
 """Tags that a create carries since, and why."""
 
 CORPUS = Path(__file__).parent.parent / "data" / "passes.jsonl.xz"
-_WRITTEN_LATER = frozenset({"lastCheckTime"})
-"""Since issue 10 no decision has it: `core.status.last_checked` writes it for every kind for which the archived operator did."""
+_WRITTEN_LATER = frozenset({"lastCheckTime", "parameters"})
+"""Members of status that decisions of then and of now do not share. `lastCheckTime`: since issue 10 no decision has it,
+`core.status.last_checked` writes it for every kind for which the archived operator did. `parameters` of a configuration: since
+issue 10 it is noted what it was made of, so that it can be made again.
+"""
 _TEXTS = frozenset({"message", "additional", "reason", "stuck"})
 """Members that hold sentences for people: that there is one is compared, not how it is worded."""
 

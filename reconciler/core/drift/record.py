@@ -70,7 +70,8 @@ def record(
     or was: what was never made is not in sync with anything, and has no state.
 
     A decision that waits or acts and found nothing says nothing about drift in SageMaker: what was known stands until
-    something settles. What differs from Git is known in every pass.
+    something settles. What differs from Git is known in every pass. A correction counts once what it brought is in place: where
+    the object is stalled and nothing of it serves, it came to nothing.
     """
     listed = _listed(past, decision, git.edits, policy, shape=shape, now=now)
     corrected = _corrected(past, listed.fixed, git.reverted, now)
@@ -115,7 +116,8 @@ def _listed(
     kept = tuple(one for one in before if one.path not in seen and _stands_unseen(one, decision, policy))
     paths = {one.path for one in (*found, *kept)}
     going_on = tuple(path for path in past.correcting if path in {one.path for one in kept})
-    fixed = tuple(path for path in past.correcting if path not in paths)
+    in_vain = decision.phase is Phase.STALLED and not decision.healthy
+    fixed = () if in_vain else tuple(path for path in past.correcting if path not in paths)
     return _Listing((*edited, *found, *kept), (*decision.corrects, *going_on), fixed)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.core.conditions import moment
 from reconciler.core.records.record import Record, Time
 from reconciler.core.schema.rules import AtLeastOne
-from reconciler.core.values import JsonObject
+from reconciler.core.values import Json, JsonObject
 
 __all__ = ["READ_LAG", "EndpointRecord", "ImmutableObject", "Part", "RemoteObject", "by_name", "read_lag"]
 
@@ -84,6 +84,10 @@ class Part(RemoteObject):
     """Digest of the content it was made for."""
     models: tuple[str, ...] = ()
     """Of a configuration: the models that its variants name."""
+    parameters: Mapping[str, Json] = field(default_factory=dict, hash=False)
+    """Of a configuration that was made here: those of CreateEndpointConfig, less name and tags. By them it is made again when it is
+    gone and the spec says other content already.
+    """
     requested_at: Time = ""
     """When its create went out last."""
     taken: bool = False

@@ -13,12 +13,15 @@ from datetime import timedelta
 from reconciler.core.conditions import moment, stamp
 from reconciler.core.decision import Call, Decision, Notice, Pace, Phase, Watch
 from reconciler.core.naming import QUARANTINE_TAG
+from reconciler.core.ownership import tags_as_made
 from reconciler.core.records.history import History
 from reconciler.core.records.remote_object import EndpointRecord, Part
 from reconciler.core.records.rollout import Attempt, Rebalance, ReleasedTarget
+from reconciler.core.records.source import SourceRecord
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import CHANGING, EVIDENCE_WAIT, SENDS_MAX
 from reconciler.core.values import Answer
+from reconciler.kinds.hosting import rendered
 from reconciler.kinds.hosting.desired import VARIANT_LISTS
 from reconciler.kinds.hosting.drift import COUNT, VariantDrift
 from reconciler.kinds.hosting.legacy import is_legacy
@@ -61,7 +64,8 @@ def make_parts(s: Situation) -> Decision | None:
     if not config.exists:
         calls.append(want.create_config(s.this, s.records.history.id_for(want.content)))
         names, (hash_, name) = tuple(model.name for model in want.models), (want.content.hash, want.content.config)
-        configs[name] = Part(name, hash=hash_, models=names, requested_at=since)
+        parameters = dict(want.config_params)
+        configs[name] = Part(name, hash=hash_, models=names, parameters=parameters, requested_at=since)
     intended = s.having(replace(s.records, models=models, configs=configs))
     decision = waiting(intended, "Preparing", f"making {len(calls)} of {len(want.models) + 1} parts")
     return _acting(s, decision, calls)
@@ -80,6 +84,25 @@ def make_again(s: Situation) -> Decision | None:
         return None
     shown = decision.each(lambda one: replace(one, differences=s.drift.stands))
     return replace(shown, corrects=tuple(part.path for part in going))
+
+
+def make_serving_again(s: Situation) -> Decision:
+    """The configuration that the endpoint still names was deleted, and SageMaker moves no endpoint without it (SM-96): it is made
+    again as it was, under its name, whatever is wanted by now. Where nobody knows how it was, a person has to.
+    """
+    assert s.live is not None  # noqa: S101 - asked before an update
+    name = s.live.config
+    config = s.records.configs.get(name, Part(name))
+    gone = [model for model in config.models if not s.records.models.get(model, Part()).exists]
+    if gone or not config.parameters:
+        return rendered.serving_config_gone(s, f"of its models {', '.join(gone)} are gone" if gone else "")
+    made = replace(_unmade(config), requested_at=stamp(s.this.now))
+    intended = s.having(replace(s.records, configs={**s.records.configs, name: made}))
+    entry = s.records.history.served_by(name)
+    tags = tags_as_made(s.this, entry.source if entry else SourceRecord(), entry.id if entry else None)
+    call = Call("CreateEndpointConfig", {"EndpointConfigName": name, **config.parameters, "Tags": tags})
+    message = f"{name}, which serves, was deleted: it is made again, for no update is possible without it"
+    return _acting(s, waiting(intended, "Preparing", message), (call,))
 
 
 def _unmade(part: Part) -> Part:

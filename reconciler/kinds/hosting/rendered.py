@@ -21,13 +21,14 @@ from reconciler.kinds.hosting.desired import DesiredHosting, hold_message
 from reconciler.kinds.hosting.drift import CONFIG_PATH, elsewhere
 from reconciler.kinds.hosting.endpoint_status import KEPT, described
 from reconciler.kinds.hosting.legacy import serving_names
-from reconciler.kinds.hosting.observed.endpoint import STAGE_LOOK
+from reconciler.kinds.hosting.observed.endpoint import CONFIG_GONE, STAGE_LOOK
 from reconciler.kinds.hosting.observed.parts import young_for
 from reconciler.kinds.hosting.observed.scaling import instances_of
 from reconciler.kinds.hosting.observed.stage import stage_of
 from reconciler.kinds.hosting.situation.situation import Situation
 
 WITHOUT_ALARMS = "without its alarms: one that fires for the content it replaces would stop the rollback"
+_GONE_LOOK = timedelta(minutes=10)
 _SERVING = frozenset({"InService", "Updating", "RollingBack", "SystemUpdating"})
 """The old fleet serves until the new one took over."""
 
@@ -142,6 +143,16 @@ def _what_serves(s: Situation) -> str:
     commit = entry.source.short if entry else ""
     known = (f"#{entry.id}" if entry else "", f"({commit})" if commit else "", live.config)
     return f"{' '.join(filter(None, known))} serves"
+
+
+def serving_config_gone(s: Situation, why: str) -> Decision:
+    """It was deleted and cannot be made again from here: nothing is sent, for every update would be refused (SM-96)."""
+    name = s.live.config if s.live else ""
+    message = (
+        f"{name}, which {s.name} serves from, was deleted, and no update is possible without it: create it, or delete the endpoint, "
+        f"which is then made anew; {why or 'what it was made of is not known'}"
+    )
+    return replace(stalled(s, CONFIG_GONE, message), look_again=_GONE_LOOK)
 
 
 def changed_outside(s: Situation) -> Decision:

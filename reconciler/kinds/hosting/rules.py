@@ -300,9 +300,11 @@ def _roll_out(s: Situation, initiated_by: str) -> Decision:
 
 
 def _move(s: Situation, initiated_by: str = "", sends: int = 1) -> Decision:
-    """Scaling steps aside first, in a round of its own, where SageMaker would refuse the update for it. Targets of anybody else
+    """The configuration that serves has to be there. Scaling steps aside first, in a round of its own, where SageMaker would refuse the update for it. Targets of anybody else
     are not ours to take off.
     """
+    if s.seen.serving_gone:
+        return actions.make_serving_again(s)
     going = scaling.in_the_way(s.this, s.seen.scaled, s.want.config_params) if s.live else ()
     if going and scaling.foreign(s.this, s.name, going):
         names = ", ".join(one.at.variant for one in going)

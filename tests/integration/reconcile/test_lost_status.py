@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.notes.past import of_cluster, rollouts
 from reconciler.core.resource import Key
 from tests.integration.reconcile.test_quarantine import wipe
-from tests.integration.reconcile.test_rollouts import in_service, rolled_back, updates
+from tests.integration.reconcile.test_rollouts import SILENT, in_service, rolled_back, updates
 from tests.support.lab import Lab, annotated, hosting
 
 MADE, LATER = "1" * 40, "2" * 40
@@ -110,13 +110,62 @@ def test_a_rebuilt_cluster_has_the_history_that_notes_tell_and_goes_on_counting(
     lab.cluster.apply(pushed(LATER, "lab:2"))
     lab.run(until=lambda: lab.is_ready(key) and updates(lab) == 1, step_s=20)
     before = [(one["id"], one["hash"], one["result"]) for one in lab.status(key)["history"]]
-    noted, mark = dict(lab.around.noted), lab.simulator.mark()
-    lab.around.past_rollouts = rollouts(of_cluster((json.dumps(line) for line in noted.values()), "lab"))[key]
+    told, mark = dict(lab.around.noted), lab.simulator.mark()
+    lab.around.past_rollouts = noted(lab, key)
     rebuilt(lab, key, pushed(LATER, "lab:2"))
     lab.run(until=lambda: lab.is_ready(key), step_s=20)
     after = lab.status(key)["history"]
     assert [(one["id"], one["hash"], one["result"]) for one in after if one.get("recalled")] == before
     assert [one["id"] for one in after] == sorted({one["id"] for one in after}, reverse=True)
     assert lab.effects(mark).keys() <= {"AddTags"}
-    told_again = [line for id_, line in lab.around.noted.items() if id_ not in noted and line["rollout"] <= len(before)]
+    told_again = [line for id_, line in lab.around.noted.items() if id_ not in told and line["rollout"] <= len(before)]
     assert told_again == []
+
+
+def noted(lab: Lab, key: Key) -> tuple[Mapping[str, Any], ...]:
+    """What the notes tell of the object's rollouts."""
+    return rollouts(of_cluster((json.dumps(line) for line in lab.around.noted.values()), "lab")).get(key, ())
+
+
+def rolled_back_by_notes(lab: Lab) -> Key:
+    """lab:1 serves and lab:2 was rolled back, both told on their commits."""
+    key = in_service(lab, pushed(MADE))
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint", "count": 1}, "action": SILENT})
+    lab.cluster.apply(pushed(LATER, "lab:2"))
+    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
+    return key
+
+
+def made_anew(lab: Lab, key: Key, manifest: Mapping[str, Any]) -> None:
+    """The object was deleted with all that it had in SageMaker, and came again."""
+    lab.around.past_rollouts = noted(lab, key)
+    lab.cluster.delete(key)
+    lab.run(until=lambda: key not in lab.cluster.objects, step_s=20)
+    lab.begin()
+    lab.cluster.apply(manifest)
+
+
+def test_content_that_notes_tell_was_rolled_back_stays_away_from_an_object_that_is_made_anew(lab: Lab) -> None:
+    key = rolled_back_by_notes(lab)
+    [condemned] = lab.status(key)["quarantine"]
+    mark = lab.simulator.mark()
+    made_anew(lab, key, pushed(LATER, "lab:2"))
+    lab.run(1800, step_s=120)
+    assert (lab.reason(key), lab.effects(mark)["CreateEndpoint"]) == ("RevisionQuarantined", 0)
+    [entry] = lab.status(key)["quarantine"]
+    assert (entry["hash"], entry["revision"]) == (condemned["hash"], f"main@sha1:{LATER}")
+    assert "the note of #2 (2222222) tells RolledBack" in entry["reason"]
+    lab.cluster.annotate(key, retry=entry["hash"])
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    lab.begin()
+    lab.run(600, step_s=60)
+    assert (lab.effects(mark)["CreateEndpoint"], "quarantine" in lab.status(key)) == (1, False)
+
+
+def test_content_that_notes_tell_served_after_all_is_sent_as_any_other(lab: Lab) -> None:
+    key = rolled_back_by_notes(lab)
+    lab.cluster.annotate(key, retry=lab.status(key)["quarantine"][0]["hash"])
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    made_anew(lab, key, pushed(LATER, "lab:2"))
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert "quarantine" not in lab.status(key)

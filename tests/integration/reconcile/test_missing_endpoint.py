@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.resource import Key
-from tests.integration.reconcile.test_rollouts import in_service, rolled_back
+from tests.integration.reconcile.test_rollouts import NO_CAPACITY, in_service, rolled_back
 from tests.support.lab import IMAGE, Lab, annotated, hosting
 
 
@@ -74,3 +74,38 @@ def test_what_served_last_comes_back_while_git_is_quarantined(lab: Lab, mode: st
     lab.cluster.apply(annotated(hosting(image=IMAGE), drift_mode=mode))
     lab.run(until=lambda: lab.is_ready(key), step_s=10)
     assert lab.effects(mark).keys() <= {"AddTags"}
+
+
+@pytest.mark.parametrize(
+    ("why", "ends", "tries"),
+    [(NO_CAPACITY, "EndpointFailed", 3), ("bad image", "RevisionQuarantined", 1)],
+    ids=["no capacity, which condemns nothing", "a reason of the content's"],
+)
+def test_a_correction_that_came_to_nothing_is_reported_as_none(lab: Lab, why: str, ends: str, tries: int) -> None:
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct", revision="main@sha1:600d"))
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": why}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": tries}, "action": outcome})
+    delete_endpoint(lab, key)
+    lab.run(7200, until=lambda: lab.reason(key) == ends, step_s=20)
+    lab.run(7200, step_s=300)
+    assert (lab.reason(key), lab.effects()["CreateEndpoint"]) == (ends, 1 + tries)
+    assert ("quarantine" in lab.status(key)) == (ends == "RevisionQuarantined")
+    lines = [line["event"] for line in lab.around.noted.values()]
+    assert "DriftCorrected" not in (*lines, *(event for _, event, _ in lab.around.emitted))
+    assert "corrected" not in lab.status(key)["drift"]
+    quarantined = lab.status(key).get("quarantine") or [{"hash": "capacity again"}]
+    lab.cluster.annotate(key, retry=quarantined[0]["hash"])
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["history"][0]["result"] == "Succeeded"
+
+
+def test_a_correction_that_serves_at_the_second_try_is_told_then(lab: Lab) -> None:
+    key = in_service(lab, annotated(hosting(), drift_mode="Correct", revision="main@sha1:600d"))
+    outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": NO_CAPACITY}
+    lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 1}, "action": outcome})
+    delete_endpoint(lab, key)
+    lab.run(7200, until=lambda: lab.status(key)["endpointStatus"] == "Failed", step_s=20)
+    assert "DriftCorrected" not in [event for _, event, _ in lab.around.emitted]
+    lab.run(7200, until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.status(key)["drift"]["corrected"]["count"] == 1
+    assert "DriftCorrected" in [event for _, event, _ in lab.around.emitted]

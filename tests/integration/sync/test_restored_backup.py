@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 def serves(team: Team) -> bool:
     """An API server that is ready may not know yet what its CRDs define."""
     with suppress(ApiStatusError):
-        return bool(team.seen())
+        return bool(team.seen()) and team.models() is not None
     return False
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from reconciler.core.conditions import stamp
-from reconciler.core.errors import DeniedError, OldLookError, TerminalError
+from reconciler.core.conditions import READY, find, stamp
+from reconciler.core.errors import DeniedError, DependencyError, OldLookError, TerminalError
 from reconciler.core.kind import Pass, View
 from reconciler.core.naming import COMMIT_TAG, QUARANTINE_TAG, ROLLOUT_TAG, remote_name
 from reconciler.core.ownership import Owner, may_adopt
@@ -38,6 +38,8 @@ from reconciler.kinds.hosting.records import (
 )
 
 SENDS = ("CreateEndpoint", "UpdateEndpoint")
+CONFIG_GONE = "EndpointConfigDeleted"
+"""Reason: what serves cannot be made again from here."""
 REBALANCE = "UpdateEndpointWeightsAndCapacities"
 STAGE_LOOK = timedelta(minutes=2)
 """No List shows the stage of a rollout, and nobody says that LastModifiedTime moves with each: it is shown this late at most."""
@@ -68,6 +70,8 @@ class HostingObserved:
     """Only when the endpoint may be moved in this pass."""
     config: Answer | None = None
     """The configuration of a hold, as described: where it serves, or is to and variants are scaled."""
+    serving_gone: bool = False
+    """The endpoint may be moved, and names a configuration that is not there: no update would be taken (SM-96)."""
     parts: PartsObserved | None = None
     """Only while what is wanted serves and nothing changes."""
 
@@ -278,12 +282,30 @@ def _before_a_move(
     endpoint, bad = seen.endpoint or {}, records.quarantine.of(want.content) is not None
     if endpoint["EndpointStatus"] not in UPDATABLE or (bad and "retry" not in this.tokens):
         return seen
-    seen = replace(seen, scaled=scaling.look(view, this, endpoint))
+    seen = replace(
+        seen,
+        scaled=scaling.look(view, this, endpoint),
+        serving_gone=_is_gone(view, this, records, seen, str(endpoint.get("EndpointConfigName") or "")),
+    )
     if not (seen.scaled and want.hold):
         return seen
     config = view.describe("EndpointConfig", want.content.config)
     absent = seen.absent | ({want.content.config} if config is None else set())
     return replace(seen, config=config, absent=absent)
+
+
+def _is_gone(view: View, this: Pass, records: HostingRecords, seen: HostingObserved, name: str) -> bool:
+    """Whether the configuration of the endpoint is known to be gone: asked where a refusal, or status, says that it may be."""
+    made = any(reply.call.params.get("EndpointConfigName") == name for reply in this.replies)
+    if made or name in seen.arns:
+        return False
+    if name in seen.absent:
+        return True
+    part, failure = records.configs.get(name), this.failure
+    refused = failure and failure.call.operation == "UpdateEndpoint" and isinstance(failure.error, DependencyError)
+    stalled = (find(this.past.get("conditions") or (), READY) or {}).get("reason") == CONFIG_GONE
+    suspected = not part.exists if part else refused or stalled
+    return bool(suspected) and view.describe("EndpointConfig", name, fresh=True) is None
 
 
 def _settled(

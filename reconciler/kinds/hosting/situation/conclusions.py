@@ -45,6 +45,7 @@ from reconciler.kinds.hosting.records import (
     recorded,
 )
 from reconciler.kinds.hosting.situation.attempt import settled
+from reconciler.kinds.hosting.situation.recalled import recalled
 from reconciler.kinds.hosting.situation.situation import Situation
 
 __all__ = ["concluded", "situation"]
@@ -80,15 +81,17 @@ def looked_at(this: Pass, seen: HostingObserved, name: str, records: HostingReco
         found = {one: Part(one, hash=one.rpartition("-")[2], taken=taken) for one in seen.serving.models}
         models = found | dict(models)
         configs = {seen.serving.name: seen.serving} | dict(configs)
-    configs = _parts_seen(this, seen, configs, arns)
-    quarantine = records.quarantine.remembered(_tagged_quarantine(this, seen, configs))
+    configs = _still_named(seen, configs) | _parts_seen(this, seen, configs, arns)
+    history = records.history.remembered(this.past_rollouts, history_limit(this))
+    quarantine = recalled(records.quarantine, records.history, history, this.past_rollouts)
+    quarantine = quarantine.remembered(_tagged_quarantine(this, seen, configs))
     marked = {reply.call.params["ResourceArn"] for reply in this.replies if is_quarantine_mark(reply.call)}
     return replace(
         records,
         endpoint=_endpoint_seen(seen, name, records.endpoint, arns),
         models=_parts_seen(this, seen, models, arns),
         configs=configs,
-        history=records.history.remembered(this.past_rollouts, history_limit(this)),
+        history=history,
         quarantine=quarantine.mirrored({config.name for config in configs.values() if config.arn in marked}),
     )
 
@@ -116,6 +119,16 @@ def _parts_seen(
     there = {name: replace(part, arn=arns.get(name, part.arn)) for name, part in there.items()}
     looks = seen.parts.parts if seen.parts else {}
     return {name: looks[name].seen_of(part) if name in looks else part for name, part in there.items()}
+
+
+def _still_named(seen: HostingObserved, configs: Mapping[str, Part]) -> dict[str, Part]:
+    """The configuration that the endpoint names, as one that is to be made: deleted, it is forgotten only where nobody knows how it
+    was.
+    """
+    config = configs.get(seen.live.config) if seen.live else None
+    if config is None or not config.parameters or config.name not in seen.absent:
+        return {}
+    return {config.name: replace(config, arn="", creation_time="", replaced=False)}
 
 
 def _tagged_quarantine(this: Pass, seen: HostingObserved, configs: Mapping[str, Part]) -> Iterator[QuarantineEntry]:
@@ -297,8 +310,19 @@ def compared(s: Situation) -> Situation:
         applied=content,
         collecting=False,
     )
-    s = s.having(replace(s.records, history=_with_serving(s, s.records.history, content)))
+    history = _with_serving(s, s.records.history, content)
+    s = s.having(replace(s.records, history=history, configs=_with_parameters(s)))
     return replace(s, drift=differences(s), garbage_found=garbage_found)
+
+
+def _with_parameters(s: Situation) -> Mapping[str, Part]:
+    """The configurations, with what the one that serves was made of where an earlier version did not note it."""
+    want, configs = s.want, s.records.configs
+    config = configs.get(want.content.config)
+    known = config is None or config.parameters or s.want.hold or config.hash != want.content.hash
+    if known or config is None or set(config.models) != {model.name for model in want.models}:
+        return configs
+    return {**configs, config.name: replace(config, parameters=dict(want.config_params))}
 
 
 def _with_serving(s: Situation, history: History, serving: Content) -> History:
