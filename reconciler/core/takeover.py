@@ -20,7 +20,7 @@ from reconciler.core.records.taken_over import TakenOver
 from reconciler.core.resource import Annotation
 from reconciler.core.schema.shapes import Shape, canonical
 from reconciler.core.status import RENDERED
-from reconciler.core.values import Json, Spec
+from reconciler.core.values import Json, JsonObject, Spec
 
 __all__ = ["LAST_APPLIED", "begun", "content_of", "left_by_it", "remembering", "would_be"]
 
@@ -38,21 +38,27 @@ def begun(this: Pass) -> Pass:
     taken = TakenOver.parse(this.past[_MEMBER]) if this.past.get(_MEMBER) else _first(this)
     if taken is None:
         return this
-    as_taken = _says(this, taken)
-    if as_taken and not taken.written and _is_from_git(this):
-        taken = replace(taken, written=digest([archived.meant(this.shape, this.spec)]))
+    said = _said(this, taken)
+    as_taken = said is not None
+    if said is not None and not taken.written and _is_from_git(this):
+        taken = replace(taken, written=digest([archived.meant(this.shape, said)]))
     spec = archived.known(this.shape, this.spec) if as_taken and not this.kind.is_job else this.spec
     return replace(this, spec=spec, taken=taken, as_taken=as_taken)
 
 
-def would_be(this: Pass) -> Pass:
-    """As if what the spec says had been taken over: so a job that was is found again when its object was made anew."""
+def would_be(this: Pass) -> tuple[Pass, ...]:
+    """As if what the spec says had been taken over, in each of its wordings: so a job that was is found again when its object
+    was made anew.
+    """
     archived = this.kind.archived
     if archived is None or this.taken:
-        return this
-    meant = archived.meant(this.shape, this.spec)
-    taken = TakenOver(digest([archived.carried_out(this.shape, this.spec)]), digest([meant]))
-    return replace(this, taken=taken, as_taken=True)
+        return (this,)
+    return tuple(
+        replace(
+            this, taken=_taken(archived.carried_out(this.shape, spec), archived.meant(this.shape, spec)), as_taken=True
+        )
+        for spec in _wordings(this)
+    )
 
 
 def remembering(decision: Decision, this: Pass) -> Decision:
@@ -83,24 +89,42 @@ def _first(this: Pass) -> TakenOver | None:
         return None
     archived, shape = this.kind.archived, this.shape
     assert archived is not None  # noqa: S101 - `left_by_it` says so
-    carried_out, author = archived.carried_out(shape, this.spec), _author(this)
+    spec, author = _nameless(this, this.spec), _author(this)
+    carried_out = archived.carried_out(shape, spec)
     if author is not None and archived.carried_out(shape, author) == carried_out:
-        written = archived.meant(shape, author)
-    else:
-        written = archived.meant(shape, this.spec)
-        if written == carried_out and not _is_from_git(this):
-            return TakenOver(digest([carried_out]))
+        return _taken(carried_out, archived.meant(shape, author))
+    written = archived.meant(shape, spec)
+    if written == carried_out and not _is_from_git(this):
+        return TakenOver(digest([carried_out]))
+    return _taken(carried_out, written)
+
+
+def _taken(carried_out: JsonObject, written: JsonObject) -> TakenOver:
     return TakenOver(digest([carried_out]), digest([written]))
 
 
-def _says(this: Pass, taken: TakenOver) -> bool:
-    """Whether the spec is what was carried out: with the author's further keys, or with none."""
+def _said(this: Pass, taken: TakenOver) -> Spec | None:
+    """The wording of the spec that says what was carried out: with the author's further keys, or with none."""
     archived = this.kind.archived
     assert archived is not None  # noqa: S101 - nothing else is taken over
-    carried_out, meant = archived.carried_out(this.shape, this.spec), archived.meant(this.shape, this.spec)
-    if digest([carried_out]) != taken.content:
-        return False
-    return carried_out == meant or taken.written in ("", digest([meant]))
+    for spec in _wordings(this):
+        carried_out, meant = archived.carried_out(this.shape, spec), archived.meant(this.shape, spec)
+        if digest([carried_out]) == taken.content and (carried_out == meant or taken.written in ("", digest([meant]))):
+            return spec
+    return None
+
+
+def _wordings(this: Pass) -> tuple[Spec, ...]:
+    """The spec without a job's own name, and, where it has one, as it stands: earlier versions took that for content."""
+    nameless = _nameless(this, this.spec)
+    return (nameless,) if nameless == this.spec else (nameless, this.spec)
+
+
+def _nameless(this: Pass, spec: Spec) -> Spec:
+    """Of a job without its name. The archived operator wrote one that ends in the object's UID: an object that was made anew
+    from what was exported has another UID, and nothing else tells that name from one that an author chose.
+    """
+    return {key: value for key, value in spec.items() if key != this.kind.keys.spec_name} if this.kind.is_job else spec
 
 
 def _author(this: Pass) -> Spec | None:
@@ -110,7 +134,9 @@ def _author(this: Pass) -> Spec | None:
     except ValueError:
         return None
     spec = applied.get("spec") if isinstance(applied, Mapping) else None
-    return this.kind.as_written(this.resource.with_spec(spec)) if isinstance(spec, Mapping) else None
+    if not isinstance(spec, Mapping):
+        return None
+    return _nameless(this, this.kind.as_written(this.resource.with_spec(spec)))
 
 
 def _is_from_git(this: Pass) -> bool:

@@ -25,17 +25,25 @@ __all__ = ["decide", "followed", "job_kind"]
 
 
 def decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:
-    found = _found_again(this, seen)
+    found = _found_again(job, this, seen)
     return remembering(_decide(job, found, seen), found)
 
 
-def _found_again(this: Pass, seen: JobObserved) -> Pass:
-    """An object that was made anew, of a job that was taken over under the one before: its tag says so, or a note."""
+def _found_again(job: JobType, this: Pass, seen: JobObserved) -> Pass:
+    """An object that was made anew, of a job that was taken over under the one before: its tag says so, or a note. A name in
+    the spec is that job's: under another one the same content is somebody's wish for another job.
+    """
     if this.taken:
         return this
-    taken, digest = was_taken_over(this)
-    noted = this.past_runs is not None and digest in this.past_runs
-    return taken if noted or digest in seen.digests.values() else this
+    name = str(this.spec.get(job.spec_name) or "")
+    for taken, digest in was_taken_over(this):
+        noted = (this.past_runs or {}).get(digest)
+        names = {found for found, tagged in seen.digests.items() if tagged == digest} | (
+            {noted.job} if noted else set()
+        )
+        if name in names or (names and not name):
+            return taken
+    return this
 
 
 def _decide(job: JobType, this: Pass, seen: JobObserved) -> Decision:

@@ -94,10 +94,10 @@ def _taken_identity(this: Pass, taken: TakenOver, token: str) -> str:
     return digest([this.identity.cluster, key.namespace, key.kind, key.name, {"takenOver": taken.content}, token])
 
 
-def was_taken_over(this: Pass) -> tuple[Pass, str]:
+def was_taken_over(this: Pass) -> Iterator[tuple[Pass, str]]:
     """The pass as if what its spec says had been taken over, and the digest that its job's run would have."""
-    this = would_be(this)
-    return this, _identity(this, this.resource.annotations.get(Annotation.RUN, ""))
+    for one in would_be(this):
+        yield one, _identity(one, this.resource.annotations.get(Annotation.RUN, ""))
 
 
 def as_written(job: JobType, resource: Resource) -> JsonObject:

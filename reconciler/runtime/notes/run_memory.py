@@ -2,8 +2,8 @@
 
 Read once in the life of a process for each note ref, by the sync right after its first fetch and before it applies
 anything: what is recorded later is heard when it is recorded, for an object whose status is lost under a living process. Notes are
-never in the way: a ref that cannot be read says nothing, and is tried again at the next fetch; an object that was there
-before its sync (a restored backup) waits a bounded time for it.
+never in the way: what waits to know, of a ref that cannot be read or for a sync that has not looked (a restored backup), waits a
+bounded time. The ref is tried again soon meanwhile, and at every later look of the sync.
 """
 
 from __future__ import annotations
@@ -58,20 +58,37 @@ class RunMemory:
         self._past: dict[Key, _Past] = {}
         self._asked_at: dict[Key, float] = {}
 
-    def read(self, sync: Key) -> None:
-        """Never raises; no request when this process has read the ref before."""
+    def read(self, sync: Key) -> bool:
+        """Never raises; no request when this process has read the ref before. False: it failed and is to be tried again soon,
+        for nobody knows what ran until that succeeds or patience is over.
+        """
         found = _Past({}, {})
         try:
             target = self._targets.target(sync) if self._targets.wanted(sync) else None
             if target is not None:
                 if self._read.get(sync) == target.digest:
-                    return
+                    return True
                 found.add(self._notes.find(target, *NEEDLES), self._cluster)
                 self._read[sync] = target.digest
         except (SourceError, ReconcileError) as error:
-            log.warning("the notes of %s cannot be read, so they say nothing of what ran: %s", sync, error)
+            return self._failed(sync, error)
         with self._lock:
             self._past[sync] = found
+        return True
+
+    def _failed(self, sync: Key, error: Exception) -> bool:
+        with self._lock:
+            if sync not in self._past and not self._is_late(sync):
+                log.warning("the notes of %s cannot be read yet: %s", sync, error)
+                return False
+            self._past.setdefault(sync, _Past({}, {}))
+        log.warning("the notes of %s cannot be read, so they say nothing more of what ran: %s", sync, error)
+        return True
+
+    def _is_late(self, sync: Key) -> bool:
+        """Whether patience is over, which begins with the first question or the first failure. Called with the lock held."""
+        now = self._monotonic()
+        return now - self._asked_at.setdefault(sync, now) >= PATIENCE_S
 
     def hear(self, sync: Key, lines: Iterable[NoteLine]) -> None:
         """What is recorded from now on; before the notes are read nothing is, or it would pass for all that there is."""
@@ -96,8 +113,7 @@ class RunMemory:
             past = self._past.get(sync)
             if past is not None:
                 return past.jobs.get(resource.key, {})
-            asked_at = self._asked_at.setdefault(sync, self._monotonic())
+            late = self._is_late(sync)
         found = self._syncs(sync)
         suspended = found is None or bool(found.spec.get("suspend"))
-        late = self._monotonic() - asked_at >= PATIENCE_S
         return {} if suspended or late or not self._targets.wanted(sync) else None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from reconciler.core.errors import ReconcileError, StaleError, TerminalError, TransientError
@@ -41,6 +42,8 @@ COUNTS_DELAY_S = 2.0
 DEADLINE_S = 3600.0
 """Of one pass: a fetch may wait for another's, each of five minutes, and then thousands of objects are applied."""
 _BUSY_S = 0.1
+_RECALL_S = 10.0
+"""Well within the patience of whoever waits for the notes."""
 _SOURCES, _CLUSTERS = "sync-sources", "sync-clusters"
 
 
@@ -148,7 +151,7 @@ class SyncController:
             self._tally.add(SyncCounts(resolves=1))
             looked_at = _looked_at(sync, revision)
             if handled is None and memory.settled == looked_at:
-                return Result()
+                return _recalled(Result(), self._recall(memory.key))
             found = self._found(memory, sync, spec, remote, revision)
         except SourceError as error:
             stalls = error.reason in ONLY_A_HUMAN_CAN_HELP
@@ -158,13 +161,13 @@ class SyncController:
         if isinstance(found, SyncOutcome):
             self._claims.read(memory.key)
             return self._problem(memory, sync, found, handled, revision)
-        self._recall(memory.key)
+        known = self._recall(memory.key)
         with memory.lock:
             memory.spec, memory.generation, memory.found, memory.problem = spec, sync.generation, found, None
             result = self._pass.converge(memory, retry_refused=True, handled=handled)
         memory.tokens = frozenset(requested(sync))
         memory.settled = looked_at if result.complete else None
-        return result
+        return _recalled(result, known)
 
     def _found(
         self, memory: Memory, sync: Resource, spec: GitSyncSpec, remote: GitRemote, revision: Revision
@@ -292,6 +295,11 @@ class SyncController:
             queue.forget(key)
         if result.again_s is not None:
             queue.add(key, result.again_s)
+
+
+def _recalled(result: Result, known: bool) -> Result:
+    """What ran is asked for again soon where that failed: objects wait for it."""
+    return result if known else replace(result, again_s=min(result.again_s or _RECALL_S, _RECALL_S))
 
 
 def _looked_at(sync: Resource, revision: Revision) -> tuple[object, ...]:

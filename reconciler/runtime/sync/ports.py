@@ -26,8 +26,8 @@ class CommitNotes(Protocol):
     def put(self, sync: Key, commit: str, /, *lines: NoteLine) -> bool: ...
 
 
-Recall = Callable[[Key], None]
-"""Asked after a fetch of a GitSync, before anything is applied. Never raises."""
+Recall = Callable[[Key], bool]
+"""Asked at every look of a GitSync, before anything is applied. Never raises. False: it failed and is to be tried again soon."""
 
 
 class Schedule(Protocol):

@@ -138,6 +138,7 @@ class Engine:
         self.cache = KubeCache(self.informing, APIS, namespaces=namespaces)
         self.events, self.leader, self.clock = ToldEvents(), Switch(), WallClock()
         self.record = ToldNotes()
+        self.notes_are_read = True
         self.recalled: list[tuple[Key, int]] = []
         """Of which sync the notes were to be read, and how many objects had been applied by then."""
         self.repositories = GitRepositories(directory / "git", UrlPolicy(allow_file=True))
@@ -154,8 +155,9 @@ class Engine:
         )
         self._closed = threading.Event()
 
-    def _recall(self, sync: Key) -> None:
+    def _recall(self, sync: Key) -> bool:
         self.recalled.append((sync, self.stats.applied))
+        return self.notes_are_read
 
     def _applier(self, namespace: str, account: str) -> Applier:
         return KubeApplier(self.client.as_service_account(namespace, account) if account else self.client, APIS)

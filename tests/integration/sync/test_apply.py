@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.sync.conftest import Start
 from tests.integration.sync.kit import Engine, Team, files, model
 from tests.support.git_repository import BareRepository
 from tests.support.waiting import eventually
@@ -39,6 +40,23 @@ def test_objects_appear_with_their_provenance(engine: Engine, team: Team, bare_r
     assert status["history"][0]["result"] == "Succeeded"
     assert [condition["type"] for condition in status["conditions"]] == ["Ready"]
     assert engine.recalled[0] == (team.key, 0)  # what notes tell of jobs that ran is known before anything is applied
+
+
+def test_notes_that_cannot_be_read_are_asked_for_again_soon_though_git_stands_still(
+    start: Start, team: Team, bare_repository: BareRepository
+) -> None:
+    engine = start(workers=0)
+    team.sync()
+    bare_repository.commit(files("a"))
+    engine.notes_are_read = False
+    eventually(lambda: engine.cache.get(team.key))
+    first = engine.controller.look(team.key)
+    assert first.again_s is not None
+    assert team.model("a")  # what Git says is applied all the same
+    again = [engine.controller.look(team.key).again_s for _ in range(3)]
+    assert (set(again), len(engine.recalled)) == ({first.again_s}, 4)
+    engine.notes_are_read = True
+    assert (engine.controller.look(team.key).again_s, len(engine.recalled)) == (None, 5)
 
 
 def test_a_commit_touches_only_the_objects_it_changed(

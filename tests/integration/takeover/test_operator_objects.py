@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from reconciler.core.naming import OWNER_TAG, RUN_TAG
-from reconciler.core.notes.past import Started
+from reconciler.core.notes.past import Started, of_cluster, started
 from reconciler.core.resource import Key, Resource
 from reconciler.core.schema.shapes import to_request
 from reconciler.core.takeover import LAST_APPLIED
@@ -198,6 +198,86 @@ def test_an_object_that_is_made_anew_finds_the_job_that_notes_tell_of(lab: Lab, 
     lab.run(600, step_s=60)
     assert lab.effects(mark).keys() <= {"AddTags"}
     assert lab.status(key)["run"]["name"] == name
+
+
+def _left(lab: Lab, kind: str) -> Key:
+    left = Legacy(lab)
+    makes: Mapping[str, Callable[[], Key]] = {
+        "TrainingJob": lambda: left.training("job"),
+        "ProcessingJob": lambda: left.processing("job"),
+        "HyperparameterTuningJob": lambda: left.tuning("job"),
+        "BatchTransformJob": lambda: left.transform("job", left.name_of(left.model("net"), "sageMakerModelName")),
+    }
+    key = makes[kind]()
+    lab.simulator.advance(7200)
+    left.finish()
+    return key
+
+
+def _remember(lab: Lab, key: Key) -> None:
+    """What a new process reads in the notes of the GitSync."""
+    lines = [json.dumps(line) for line in lab.around.noted.values()]
+    lab.around.past_runs = started(of_cluster(lines, "lab"))[key]
+
+
+@pytest.mark.holds("D-3.6")
+@pytest.mark.parametrize(
+    ("kind", "noted"),
+    [
+        pytest.param(kind, noted, id=f"{kind}, {'by its note' if noted else 'by its tags'}")
+        for kind in sorted(NAME)
+        for noted in (True, False)
+        if noted or kind != "ProcessingJob"  # whose name is in no spec
+    ],
+)
+@pytest.mark.parametrize("suffix_is_own", [False, True], ids=["with another UID", "with the UID of before"])
+def test_an_exported_object_that_is_applied_again_starts_nothing(
+    lab: Lab, kind: str, noted: bool, suffix_is_own: bool
+) -> None:
+    """The live spec has the name that the archived operator wrote back, and no field of status."""
+    key = _left(lab, kind)
+    lab.begin()
+    lab.run(300, step_s=30)
+    exported, name = copy.deepcopy(lab.cluster.objects[key]), lab.status(key)["run"]["name"]
+    mark = lab.simulator.mark()
+    lab.cluster.delete(key)
+    lab.run(60, step_s=10)
+    lab.begin()
+    if noted:
+        _remember(lab, key)
+    manifest = {part: exported[part] for part in ("apiVersion", "kind", "spec")}
+    lab.cluster.apply({**manifest, "metadata": {"name": key.name, "namespace": key.namespace}})
+    if suffix_is_own:
+        lab.cluster.objects[key]["metadata"]["uid"] = exported["metadata"]["uid"]
+    lab.run(600, step_s=30)
+    assert set(lab.effects(mark)) <= {"AddTags"}
+    assert lab.status(key)["run"]["name"] == name
+    own = lab.catalog.by_name[kind].keys.spec_name
+    as_author = {member: value for member, value in exported["spec"].items() if member != own}
+    for spec in (as_author, exported["spec"]):  # without the name it is the same content, and with it again
+        live = lab.cluster.objects[key]
+        metadata = {**live["metadata"], "generation": live["metadata"]["generation"] + 1}
+        lab.cluster._store(key, {**live, "metadata": metadata, "spec": copy.deepcopy(spec)})
+        lab.run(300, step_s=30)
+        assert (lab.reason(key), set(lab.effects(mark)) <= {"AddTags"}) == ("Completed", True)
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["with notes", "without notes"])
+def test_the_same_content_under_another_name_is_another_job(lab: Lab, noted: bool) -> None:
+    key = _left(lab, "TrainingJob")
+    lab.begin()
+    lab.run(300, step_s=30)
+    spec = {**lab.cluster.objects[key]["spec"], "trainingJobName": "one-more"}
+    mark = lab.simulator.mark()
+    lab.cluster.delete(key)
+    lab.run(60, step_s=10)
+    lab.begin()
+    if noted:
+        _remember(lab, key)
+    manifest = {"apiVersion": "sagemaker.aws.amazon.com/v1", "kind": key.kind, "spec": spec}
+    lab.cluster.apply({**manifest, "metadata": {"name": key.name, "namespace": key.namespace}})
+    lab.run(7200, step_s=300)
+    assert (lab.effects(mark)["CreateTrainingJob"], lab.status(key)["run"]["name"]) == (1, "one-more")
 
 
 def test_artefacts_are_where_describe_says(lab: Lab) -> None:

@@ -30,6 +30,8 @@ OTHER: dict[str, Any] = {"string": "y", "int64": 8, "bool": False}
 
 
 NO_CONTENT = ("tags", "sageMakerEndpoint", "retainAllVariantProperties", "excludeRetainedVariantProperties")
+JOB_NAMES = tuple(kind.keys.spec_name for kind in KINDS if kind.is_job and kind.keys.spec_name)
+"""What a job is called says nothing of what it does."""
 
 
 def full(of: Mapping[str, Any]) -> Any:
@@ -182,13 +184,34 @@ def test_a_key_that_it_did_not_know_is_no_other_content_in_both_orders(
 
 @pytest.mark.parametrize(
     ("kind", "path", "field"),
-    [row for row in EVERY if row.values[2]["type"] in OTHER and row.values[1][0] not in NO_CONTENT],  # type: ignore[index]
+    [
+        row
+        for row in EVERY
+        if row.values[2]["type"] in OTHER and row.values[1][0] not in (*NO_CONTENT, *JOB_NAMES)  # type: ignore[index]
+    ],
 )
 def test_another_value_is_another_content(kind: str, path: tuple[str, ...], field: Any) -> None:
     author = written(kind, path, to=FULL[field["type"]])
     first = takeover.begun(left(kind, through_its_types(TYPES[kind], author), author))
     other = later(first, written(kind, path, to=OTHER[field["type"]]), **FROM_GIT)
     assert other.as_taken is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind.name, kind.keys.spec_name) for kind in KINDS if kind.keys.spec_name in JOB_NAMES]
+)
+def test_the_name_of_a_job_is_no_content_and_a_record_that_has_it_still_counts(kind: str, name: str) -> None:
+    author = full({"type": "object", "fields": TYPES[kind]})
+    first = takeover.begun(left(kind, through_its_types(TYPES[kind], author), author))
+    archived = first.kind.archived
+    assert first.taken is not None
+    assert archived is not None
+    for to in ({}, {"to": "of-another-uid"}):
+        assert later(first, written(kind, (name,), **to)).as_taken is True
+    with_name = digest([archived.carried_out(first.shape, author)])
+    earlier = replace(first, taken=replace(first.taken, content=with_name, written=with_name))
+    assert later(earlier, author).as_taken is True
+    assert later(earlier, written(kind, (name,), to="of-another-uid")).as_taken is False
 
 
 @pytest.mark.parametrize("kind", sorted(TYPES))

@@ -111,14 +111,44 @@ def test_another_ref_is_read_too() -> None:
     assert (world.reads, memory.runs(OWNED)) == (2, {})
 
 
+@pytest.mark.parametrize("asked_first", [True, False], ids=["asked before", "asked after"])
 @pytest.mark.parametrize("fails", [refused, unreachable])
-def test_what_cannot_be_read_tells_nothing_and_is_tried_at_the_next_fetch(fails: Callable[[], Sequence[str]]) -> None:
+def test_what_cannot_be_read_is_not_known_until_it_is_read_or_patience_ends(
+    fails: Callable[[], Sequence[str]], asked_first: bool
+) -> None:
+    world = World(answer=fails)
+    memory = world.begin()
+    if asked_first:
+        assert memory.runs(OWNED) is None
+    assert (memory.read(SYNC), memory.runs(OWNED)) == (False, None)
+    world.now = PATIENCE_S - 1
+    assert (memory.read(SYNC), memory.runs(OWNED)) == (False, None)
+    world.answer = lambda: [LINE]
+    assert memory.read(SYNC)
+    assert (memory.runs(OWNED) or {}).keys() == {"abc"}
+
+
+@pytest.mark.parametrize("fails", [refused, unreachable])
+def test_after_its_patience_what_cannot_be_read_tells_nothing_and_is_tried_at_the_next_look(
+    fails: Callable[[], Sequence[str]],
+) -> None:
     world = World(answer=fails)
     memory = world.begin()
     memory.read(SYNC)
+    world.now = PATIENCE_S
     assert memory.runs(OWNED) == {}
+    assert (memory.read(SYNC), memory.runs(OWNED)) == (True, {})
     world.answer = lambda: [LINE]
+    assert memory.read(SYNC)
+    assert (memory.runs(OWNED) or {}).keys() == {"abc"}
+
+
+def test_a_failure_takes_nothing_away_that_is_known() -> None:
+    world = World()
+    memory = world.begin()
     memory.read(SYNC)
+    world.ref, world.answer = "refs/notes/other/prod", unreachable
+    assert memory.read(SYNC)
     assert (memory.runs(OWNED) or {}).keys() == {"abc"}
 
 
