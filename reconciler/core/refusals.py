@@ -31,7 +31,8 @@ def way_out(resource: Resource) -> str:
 
 def delay(attempts: int) -> timedelta:
     """How long after so many attempts the next one goes out."""
-    return min(_FIRST_DELAY * 2 ** min(attempts - 1, 10), _LONGEST_DELAY)
+    doubled: int = 2 ** min(attempts - 1, 10)
+    return min(_FIRST_DELAY * doubled, _LONGEST_DELAY)
 
 
 def refused(this: Pass, error: ReconcileError, call: str = "") -> RefusedRequest | None:

@@ -125,7 +125,8 @@ def rolled_back_in_vain(s: Situation, why: str, at: str) -> Decision:
     s = s.having(replace(s.records, history=history)).with_rollout(phase="RolledBack")
     tries, config = (s.attempt.sends, s.attempt.requested.config) if s.attempt else (0, "")
     message = f"{config} was rolled back {tries} times for no fault of its content"
-    later, why = f"tried again at {at}, or now by: {way_out(s.this.resource)}", f" ({why or 'no reason is given by now'})"
+    later = f"tried again at {at}, or now by: {way_out(s.this.resource)}"
+    why = f" ({why or 'no reason is given by now'})"
     decision = stalled(s, "RolloutRolledBack", f"{message}; {later}{why}")
     if opened and opened.open:
         decision = replace(decision, notices=(Notice("Warning", "RolloutRolledBack", message + why),))
