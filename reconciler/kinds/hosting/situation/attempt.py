@@ -69,7 +69,7 @@ def _over(s: Situation, attempt: Attempt) -> Situation:
             return _given_up(s, attempt, SUPERSEDED, "newer content was asked for")
         case Outcome.NOT_RECEIVED if not more and s.this.tokens.get("retry"):
             return _unsent(s)
-        case Outcome.FAULTED if not same and _told(s):
+        case Outcome.FAULTED if not same and _entry_closed(s):
             return _unsent(s)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
@@ -85,7 +85,7 @@ def _over(s: Situation, attempt: Attempt) -> Situation:
     return s
 
 
-def _told(s: Situation) -> bool:
+def _entry_closed(s: Situation) -> bool:
     """Whether history has its end already: it was only to be tried again."""
     newest = s.records.history.newest
     return newest is not None and not newest.open
