@@ -16,7 +16,7 @@ from reconciler.core.kind import Pass
 from reconciler.core.records.request import RefusedRequest
 from reconciler.core.resource import Resource
 
-__all__ = ["due_in", "refused", "way_out"]
+__all__ = ["delay", "due_in", "refused", "way_out"]
 
 _FIRST_DELAY = timedelta(seconds=15)
 _LONGEST_DELAY = timedelta(hours=1)
@@ -27,6 +27,12 @@ _TEXT_MAX = 700
 def way_out(resource: Resource) -> str:
     """The command that has a refused request sent once more, as it is."""
     return f"kubectl sagemaker retry {resource.kind.lower()}/{resource.name}"
+
+
+def delay(attempts: int) -> timedelta:
+    """How long after so many attempts the next one goes out."""
+    doubled: int = 2 ** min(attempts - 1, 10)
+    return min(_FIRST_DELAY * doubled, _LONGEST_DELAY)
 
 
 def refused(this: Pass, error: ReconcileError, call: str = "") -> RefusedRequest | None:
@@ -47,7 +53,7 @@ def refused(this: Pass, error: ReconcileError, call: str = "") -> RefusedRequest
     if again and due_in(before, this.now) > timedelta(0):
         return before  # something else woke the object
     attempts = before.attempts + 1 if again else 1
-    at = this.now + min(_FIRST_DELAY * 2 ** min(attempts - 1, 10), _LONGEST_DELAY)
+    at = this.now + delay(attempts)
     now = f", or now by: {way_out(this.resource)}" if call else ""
     message = f"{text}; what is meant by it is not known: tried {attempts} times, again at {stamp(at)}{now}"
     return RefusedRequest(call, error.reason, message, generation, attempts, stamp(at))

@@ -33,7 +33,7 @@ UPDATABLE = frozenset({"InService", "UpdateRollbackFailed"})
 EVIDENCE_WAIT = timedelta(seconds=60)
 """How long an update may leave no trace before it counts as never received."""
 SENDS_MAX = 3
-"""Sends of one content without a trace, and tries after faults of SageMaker's own."""
+"""Quick sends of one content without a trace, and quick tries after faults of SageMaker's own; then they go on slowly."""
 
 ACCEPTED = "Accepted"
 """Evidence: SageMaker answered the request. How it went on was not seen."""
@@ -111,7 +111,8 @@ def judge(live: LiveEndpoint | None, attempt: Attempt, now: datetime) -> tuple[O
 def _fault_or(verdict: Outcome, attempt: Attempt, live: LiveEndpoint) -> Outcome:
     """No verdict on the content where the reason speaks of something else. A rollback that failed is broken either way."""
     curable = verdict is Outcome.ROLLED_BACK or attempt.previous is None
-    return Outcome.FAULTED if curable and is_passing(live.failure) else verdict
+    # Once it was a fault it stays one: a patch or a change of counts takes the FailureReason away.
+    return Outcome.FAULTED if curable and (attempt.faulted_at or is_passing(live.failure)) else verdict
 
 
 def _with_evidence(attempt: Attempt, live: LiveEndpoint) -> Attempt:

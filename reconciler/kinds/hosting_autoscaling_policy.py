@@ -200,4 +200,5 @@ KIND = Kind(
     findings=_findings,
     archived=ArchivedSpec(archived_operator.SCALING_POLICY, "targets"),
     exclusive=_exclusive,
+    protected=True,
 )

@@ -62,6 +62,10 @@ CHANGED = {
         "HostingDeployment decides RolloutInProgress",
         269,
     ): "D-2.7: annotated late, the create that never was is no Superseded rollout",
+    (
+        "HostingDeployment decides UpdateNotReceived",
+        0,
+    ): "D-5.7: what left no trace three times is sent again, later: the pass names when",
 }
 """Lines that are decided otherwise on purpose, by story and number: why."""
 

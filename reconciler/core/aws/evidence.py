@@ -58,6 +58,9 @@ _PASSING = (
     Evidence("SM-89", errors.PreconditionError, text=r"Could not (find|access) model data"),
     Evidence("SM-90", errors.PreconditionError, text=r"\bRole .{1,300} cannot pull "),
     Evidence("SM-90", errors.PreconditionError, text=r"does not grant ecr:"),
+    Evidence("SM-171", errors.PreconditionError, text=r"\AFailed to download model data for container "),
+    Evidence("SM-172", errors.PreconditionError, text=r"make sure all images included in the model for .{1,300} exist"),
+    Evidence("SM-173", errors.PreconditionError, text=r"\AThe image .{1,600} does not exist"),
     Evidence("SM-142", errors.PreconditionError, text=r"\AUnable to assume IAM role", of="RegisterScalableTarget"),
     Evidence("SM-154", errors.PreconditionError, codes=_codes("FailedResourceAccessException")),
     Evidence(

@@ -182,6 +182,14 @@ class History:
         ended = replace(newest, result=result, reason=clip(reason, _REASON_LIMIT), finished_at=stamp(now))
         return replace(self, entries=(ended, *self.entries[1:]))
 
+    def reopened(self) -> Self:
+        """With the newest entry under way again, when it did not come into service."""
+        newest = self.newest
+        if newest is None or newest.succeeded:
+            return self
+        again = replace(newest, result="", reason="", finished_at="")
+        return replace(self, entries=(again, *self.entries[1:]))
+
     def as_recalled(self) -> Self:
         """With the newest entry marked as one that is in the notes in Git since it happened."""
         return replace(self, entries=(replace(self.entries[0], recalled=True), *self.entries[1:]))

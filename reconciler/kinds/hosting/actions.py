@@ -146,7 +146,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     """Move the endpoint. Status holds what is asked for and what served before; then the call goes out."""
     this, live, want, rollout = s.this, s.live, s.want, s.records.rollout
     previous = s.records.serving(live.config) if live else None
-    history = _opened(s, initiated_by) if sends == 1 else s.records.history
+    history = _opened(s, initiated_by) if sends == 1 else s.records.history.reopened()
     call, without_alarms = want.create_endpoint(this), False
     if previous:
         call = _retaining(s, want.update_endpoint(this))
@@ -182,7 +182,8 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
         endpoint = EndpointRecord(s.name, region=str(this.spec.get("region") or ""))
         intended = intended.having(replace(intended.records, endpoint=endpoint)).with_rollout(applied=None)
     decision = waiting(intended, "RolloutInProgress", f"asking for {want.content.config}")
-    again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
+    again = f", attempt {sends}" if sends > 1 else ""
+    again += f" of {SENDS_MAX}" if 1 < sends <= SENDS_MAX else ""
     again += f", {WITHOUT_ALARMS}" if without_alarms else ""
     again += f", edited in the cluster by {s.edited_by}" if s.edited_by else ""
     notice = Notice("Normal", "RolloutStarted", f"{s.name}: {want.content.config}{again}")

@@ -279,6 +279,9 @@ def _asked_for(request: RollbackRequest, records: HostingRecords, git: str, now:
         return f"#{entry.id} never served ({entry.result or 'it is under way'})"
     if why := _unfit(entry.content, records):
         return f"#{entry.id}: {why}"
+    rollout = records.rollout
+    if git == entry.hash and rollout.attempt is None and rollout.applied == entry.content:
+        return f"#{entry.id} serves already, and Git wants it"
     if request.until and until is None:
         return f"{Annotation.ROLLBACK_UNTIL} must be a time with a zone (RFC 3339), not {request.until}"
     if until is not None and until <= now:

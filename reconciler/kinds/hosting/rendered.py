@@ -119,6 +119,21 @@ def creates_in_vain(s: Situation, why: str) -> Decision:
     return decision
 
 
+def rolled_back_in_vain(s: Situation, why: str, at: str) -> Decision:
+    """Every quick try was rolled back, for no fault of the content's: what served before serves, and it is tried again later."""
+    opened = s.records.history.newest
+    history = s.records.history.closed(s.this.now, "RolledBack", why)
+    s = s.having(replace(s.records, history=history)).with_rollout(phase="RolledBack")
+    tries, config = (s.attempt.sends, s.attempt.requested.config) if s.attempt else (0, "")
+    message = f"{config} was rolled back {tries} times for no fault of its content"
+    later = f"tried again at {at}, or now by: {way_out(s.this.resource)}"
+    why = f" ({why or 'no reason is given by now'})"
+    decision = stalled(s, "RolloutRolledBack", f"{message}; {later}{why}")
+    if opened and opened.open:
+        decision = replace(decision, notices=(Notice("Warning", "RolloutRolledBack", message + why),))
+    return decision
+
+
 def quarantined(s: Situation, entry: QuarantineEntry) -> Decision:
     what = s.want.content.hash
     release = f"annotate {Annotation.RETRY}: {what} (kubectl sagemaker retry) to try it again"

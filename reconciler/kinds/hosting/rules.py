@@ -28,6 +28,7 @@ from reconciler.core.drift.policy import DriftVerdict
 from reconciler.core.ownership import adoption_refusal
 from reconciler.core.records.remote_object import EndpointRecord
 from reconciler.core.records.rollout import RolloutRecord
+from reconciler.core.refusals import delay
 from reconciler.core.resource import Annotation
 from reconciler.core.rollout import SENDS_MAX, UPDATABLE, Outcome
 from reconciler.kinds.hosting import actions, rendered
@@ -105,32 +106,39 @@ def rollout_under_way(s: Situation) -> Decision | None:
 
 
 def request_not_received(s: Situation) -> Decision | None:
-    """No trace of the request for so long that it was never received: sent again, a bounded number of times."""
+    """No trace of the request for so long that it was never received: sent again, after some quick tries ever more slowly."""
     if s.attempt is None or s.outcome is not Outcome.NOT_RECEIVED:
         return None
-    if s.attempt.sends < SENDS_MAX:
+    left = delay(s.attempt.sends + 1) - s.attempt.age(s.this.now)
+    if s.attempt.sends < SENDS_MAX or left <= timedelta(0):
         return _move(s, sends=s.attempt.sends + 1)
-    again = f"annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry) to send it again"
-    message = f"SageMaker shows no trace of {s.attempt.sends} requests; {again}"
-    return rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
+    again = f"annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry) to send it at once"
+    at = stamp(s.this.now + left)
+    message = f"SageMaker shows no trace of {s.attempt.sends} requests; sent again at {at}; {again}"
+    decision = rendered.stalled(s.with_rollout(phase="Failed"), "UpdateNotReceived", message)
+    return replace(decision, look_again=left)
 
 
 def service_faulted(s: Situation) -> Decision | None:
-    """Rolled back, or a first create that failed, for no fault of the content's: the same again, later, a bounded number of times.
-    A failed endpoint is deleted first.
+    """Rolled back, or a first create that failed, for no fault of the content's: the same again, later. A failed endpoint is
+    deleted first, a bounded number of times; an update goes on ever more slowly, for what served before serves.
     """
     attempt = s.attempt
     if attempt is None or s.outcome is not Outcome.FAULTED:
         return None
     attempt = replace(attempt, faulted_at=attempt.faulted_at or stamp(s.this.now))
     s, why = s.with_rollout(attempt=attempt), s.live.failure if s.live else ""
-    if attempt.sends >= SENDS_MAX:
+    slow = attempt.sends >= SENDS_MAX
+    if slow and attempt.previous is None:
         return rendered.creates_in_vain(s, why)
-    left = timedelta(minutes=2 ** (attempt.sends - 1)) - (s.this.now - moment(attempt.faulted_at))
+    pause = delay(attempt.sends + 1) if slow else timedelta(minutes=2 ** (attempt.sends - 1))
+    left = pause - (s.this.now - moment(attempt.faulted_at))
     if left <= timedelta(0):
         if attempt.previous is None and s.live is not None:
             return actions.replace_failed(s)
         return _move(s, sends=attempt.sends + 1)
+    if slow:
+        return replace(rendered.rolled_back_in_vain(s, why, stamp(s.this.now + left)), look_again=left)
     message = f"attempt {attempt.sends} of {SENDS_MAX}: {why or 'the endpoint that failed is gone'}"
     return replace(rendered.waiting(s, "ProgressingWithRetry", message), look_again=left)
 

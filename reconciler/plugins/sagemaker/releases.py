@@ -58,7 +58,7 @@ def retry(resource: Resource, wanted: str, fresh: str) -> Release:
         return Release(token, f"sends the refused request once more ({plain(refused.message)})")
     if reason == "EndpointFailed" and RolloutRecord.parse(resource.status.get("rollout")).attempt:
         return Release(fresh, "deletes the failed endpoint and creates it once more")
-    if reason == "UpdateNotReceived":
+    if reason in ("UpdateNotReceived", "RolloutRolledBack"):
         return Release(fresh, "sends the update once more")
     if resource.kind == HOSTING and reason in _CHANGED_OUTSIDE:
         return Release(fresh, "brings what is wanted back into service, whatever the drift mode is")

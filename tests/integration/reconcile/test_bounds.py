@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -85,12 +86,42 @@ def test_a_finished_job_that_is_gone_is_no_drift(lab: Lab) -> None:
     assert lab.effects()["CreateTrainingJob"] == 1
 
 
-def test_an_update_that_never_arrives_is_not_sent_for_ever(lab: Lab) -> None:
+@pytest.mark.holds("D-5.7")
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param({"type": "drop_before"}, id="the connection breaks"),
+        pytest.param({"type": "error", "code": "InternalFailure", "message": "x", "status": 503}, id="InternalFailure"),
+        pytest.param({"type": "error", "code": "RequestTimeout", "message": "x", "status": 503}, id="RequestTimeout"),
+    ],
+)
+def test_an_update_that_never_arrives_is_sent_ever_more_slowly_until_it_does(lab: Lab, action: dict[str, Any]) -> None:
+    key = lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=60)
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": action})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(until=lambda: lab.reason(key) == "UpdateNotReceived", step_s=10)
+    assert lab.simulator.counts()["UpdateEndpoint"] == 3
+    lab.run(6 * 3600, step_s=60)
+    assert 8 <= lab.simulator.counts()["UpdateEndpoint"] <= 13
+    lab.run(600, until=lambda: lab.reason(key) == "UpdateNotReceived", step_s=30)
+    assert lab.types(key) == {"Healthy", "Stalled"}
+    assert re.search(r"sent again at 20\d\d-.*kubectl sagemaker retry", lab.condition(key, "Ready")["message"])
+    assert "quarantine" not in lab.status(key)
+    lab.simulator.clear_rules()
+    lab.run(2 * 3600, until=lambda: lab.is_ready(key), step_s=60)
+    assert [entry["result"] for entry in lab.status(key)["history"]] == ["Succeeded", "Succeeded"]
+
+
+def test_a_retry_sends_at_once_what_is_sent_ever_more_slowly(lab: Lab) -> None:
     key = lab.cluster.apply(hosting())
     lab.run(until=lambda: lab.is_ready(key), step_s=60)
     lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": {"type": "drop_before"}})
     lab.cluster.apply(hosting(image="lab:2"))
-    lab.run(6 * 3600, step_s=60)
-    assert lab.simulator.counts()["UpdateEndpoint"] == 3
-    assert (lab.reason(key), lab.types(key)) == ("UpdateNotReceived", {"Healthy", "Stalled"})
-    assert "quarantine" not in lab.status(key)
+    lab.run(3 * 3600, step_s=60)
+    lab.run(600, until=lambda: lab.reason(key) == "UpdateNotReceived", step_s=10)
+    lab.simulator.clear_rules()
+    sent = lab.simulator.counts()["UpdateEndpoint"]
+    lab.cluster.annotate(key, retry="now")
+    lab.settle()
+    assert lab.simulator.counts()["UpdateEndpoint"] == sent + 1

@@ -10,6 +10,7 @@ import pytest
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, annotated, hosting, job
 from tests.support.lab_git import LabGit
+from tests.support.lab_scaling import SERVICE, Console, scaling
 
 THROTTLED = {"type": "error", "code": "ThrottlingException", "message": "Rate exceeded"}
 
@@ -260,6 +261,31 @@ def test_a_deletion_that_is_meant_is_carried_out(
     delete(lab, served, annotated_at)
     lab.run(900, step_s=30)
     assert (lab.exists()["Endpoint"] == 0) is goes
+
+
+@pytest.mark.holds("D-9.9")
+@pytest.mark.parametrize("left_git", [False, True], ids=["Git still holds it", "it left Git"])
+def test_scaling_that_git_still_holds_goes_on(lab: Lab, left_git: bool) -> None:
+    key = lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    git = LabGit(lab, scaling(lab.status(key)["endpointName"]))
+    lab.run(until=lambda: lab.is_ready(git.key), step_s=20)
+    mark, before = lab.simulator.mark(), Console(lab.simulator).policies()
+    if left_git:
+        lab.claims.want(Key("GitSync", "team", git.name), [], [])
+    delete(lab, git)
+    lab.run(60, step_s=10)
+    sent = {row["op"] for row in lab.simulator.requests(mark, service=SERVICE)}
+    if left_git:
+        assert (Console(lab.simulator).targets(), "DeregisterScalableTarget" in sent) == ({}, True)
+        return
+    assert git.key not in lab.cluster.objects
+    applied_again(lab, git)
+    lab.run(600, step_s=30)
+    assert lab.is_ready(git.key)
+    sent = {row["op"] for row in lab.simulator.requests(mark, service=SERVICE)}
+    assert [op for op in sent if not op.startswith(("Describe", "List"))] == []
+    assert Console(lab.simulator).policies() == before
 
 
 @pytest.mark.parametrize("why", ["suspended", "unread"])

@@ -63,6 +63,16 @@ def test_a_hold_is_one_call_and_reads_as_one(lab: Lab) -> None:
     assert len(told(lab, "RollbackHeld")) == 1
 
 
+def test_what_git_wants_and_what_serves_already_cannot_be_held(lab: Lab) -> None:
+    key = two(lab)
+    mark = lab.simulator.mark()
+    lab.cluster.annotate(key, rollback_to="2")
+    lab.run(300, step_s=30)
+    assert (lab.reason(key), lab.simulator.mutations(mark)) == ("InService", [])
+    assert "#2 serves already" in lab.condition(key, "Ready")["message"]
+    assert (len(told(lab, "RollbackRefused")), told(lab, "RollbackHeld")) == (1, [])
+
+
 def ringing(lab: Lab, **guards: Any) -> Key:
     """As `two`, guarded by an alarm that rings since #2 serves."""
     watch = alarm(lab)

@@ -458,16 +458,6 @@ def test_no_right_to_tag_does_not_hide_a_quarantine(lab: Lab) -> None:
     assert lab.simulator.counts()["AddTags"] == 1
 
 
-@pytest.mark.holds("D-5.8")
-def test_faults_of_the_service_are_tried_again_a_bounded_number_of_times(lab: Lab) -> None:
-    key = in_service(lab, hosting())
-    fault = {**SILENT, "reason": "Request to service failed. Please try again."}
-    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": fault})
-    lab.cluster.apply(hosting(image="lab:2"))
-    lab.run(until=lambda: lab.reason(key) == "RevisionQuarantined", step_s=20)
-    assert updates(lab) == 3
-
-
 def test_other_content_after_a_rollback_goes_out(lab: Lab) -> None:
     key = rolled_back(lab)
     in_service(lab, hosting(image="lab:3"))
@@ -521,7 +511,71 @@ NO_ROLE = (
 )
 
 
-@pytest.mark.parametrize("reason", [NO_CAPACITY, NO_ROLE, "Request to service failed. Please try again."])
+NO_ARTEFACT = (
+    'Failed to download model data for container "container_1" from URL: "s3://b/model.tar.gz". Please ensure that there is '
+    "an object located at the URL and that the role passed to CreateModel has permissions to download the model."
+)
+NO_IMAGES = (
+    "The primary container for production variant v did not start. Please make sure all images included in the model for "
+    "the production variant v exist, and that the execution role used to create the model has permissions to access them."
+)
+NO_IMAGE = "The image '123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1' does not exist."
+FAULT = "Request to service failed. Please try again."
+PASSING = [
+    pytest.param(NO_CAPACITY, id="no capacity"),
+    pytest.param(NO_ROLE, id="no role"),
+    pytest.param(FAULT, id="a fault of the service"),
+    pytest.param(NO_ARTEFACT, id="no artefact or no right to it"),
+    pytest.param(NO_IMAGES, id="an image of several that is not there"),
+    pytest.param(NO_IMAGE, id="no image"),
+]
+
+
+@pytest.mark.holds("D-5.8")
+@pytest.mark.parametrize("reason", PASSING)
+def test_an_update_rolled_back_for_no_fault_of_its_content_is_tried_ever_more_slowly(lab: Lab, reason: str) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": {**SILENT, "reason": reason}})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(until=lambda: lab.reason(key) == "RolloutRolledBack", step_s=20)
+    assert updates(lab) == 3
+    assert (lab.types(key), lab.status(key)["rollout"]["phase"]) == ({"Healthy", "Stalled"}, "RolledBack")
+    assert re.search(r"tried again at 20\d\d-.*kubectl sagemaker retry", lab.condition(key, "Ready")["message"])
+    assert results(lab, key) == ["RolledBack", "Succeeded"]
+    lab.run(6 * 3600, step_s=60)
+    assert 7 <= updates(lab) <= 12
+    assert "quarantine" not in lab.status(key)
+    lab.simulator.clear_rules()
+    lab.run(2 * 3600, until=lambda: lab.is_ready(key), step_s=60)
+    assert results(lab, key) == ["Succeeded", "Succeeded"]
+
+
+def test_a_retry_tries_at_once_what_was_rolled_back_for_no_fault_of_its_content(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": {**SILENT, "reason": FAULT}})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(until=lambda: lab.reason(key) == "RolloutRolledBack", step_s=20)
+    lab.simulator.clear_rules()
+    lab.cluster.annotate(key, retry="now")
+    lab.settle()
+    assert updates(lab) == 4
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert results(lab, key) == ["Succeeded", "RolledBack", "Succeeded"]
+
+
+def test_a_revert_ends_the_tries_of_what_was_rolled_back(lab: Lab) -> None:
+    key = in_service(lab, hosting())
+    lab.simulator.rules({"match": {"op": "UpdateEndpoint"}, "action": {**SILENT, "reason": FAULT}})
+    lab.cluster.apply(hosting(image="lab:2"))
+    lab.run(until=lambda: lab.reason(key) == "RolloutRolledBack", step_s=20)
+    lab.cluster.apply(hosting())
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    lab.run(3 * 3600, step_s=600)
+    assert (updates(lab), results(lab, key)) == (3, ["RolledBack", "Succeeded"])
+    assert [reason for _, reason, _ in lab.around.emitted].count("RolloutRolledBack") == 1
+
+
+@pytest.mark.parametrize("reason", PASSING)
 def test_a_first_create_that_failed_for_no_fault_of_its_content_is_made_anew(lab: Lab, reason: str) -> None:
     outcome = {"type": "endpoint_outcome", "outcome": "fail", "reason": reason}
     lab.simulator.rules({"match": {"op": "CreateEndpoint", "count": 2}, "action": outcome})

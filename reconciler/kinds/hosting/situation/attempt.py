@@ -69,20 +69,26 @@ def _over(s: Situation, attempt: Attempt) -> Situation:
             return _given_up(s, attempt, SUPERSEDED, "newer content was asked for")
         case Outcome.NOT_RECEIVED if not more and s.this.tokens.get("retry"):
             return _unsent(s)
+        case Outcome.FAULTED if not same and _entry_closed(s):
+            return _unsent(s)
         case Outcome.FAULTED if not same:
             # A fault of the service is no verdict on the content.
             return _given_up(s, attempt, "RolledBack" if attempt.previous else "Failed", why)
         case Outcome.OVERTAKEN | Outcome.VANISHED:
             return _given_up(s, attempt, SUPERSEDED, "the endpoint was changed from outside meanwhile")
-        case Outcome.FAULTED if attempt.previous is None and not more and s.this.tokens.get("retry"):
+        case Outcome.FAULTED if not more and s.this.tokens.get("retry"):
             return _unsent(s)
-        case Outcome.FAULTED if more or attempt.previous is None:
-            return s
-        case Outcome.ROLLED_BACK | Outcome.FAULTED:
+        case Outcome.ROLLED_BACK:
             return _condemned(s, attempt, "RolledBack", why)
         case Outcome.FAILED:
             return _condemned(s, attempt, "Failed", why)
     return s
+
+
+def _entry_closed(s: Situation) -> bool:
+    """Whether history has its end already: it was only to be tried again."""
+    newest = s.records.history.newest
+    return newest is not None and not newest.open
 
 
 def _succeeded(s: Situation, attempt: Attempt) -> Situation:

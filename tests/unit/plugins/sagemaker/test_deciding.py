@@ -246,6 +246,7 @@ def test_a_rollback_that_makes_no_sense(seen: Resource, wanted: str, says: str) 
             resource(stalled="Rejected", refused={"call": "d"}, handled={"retry": "d"}), "", "new", id="refused twice"
         ),
         pytest.param(resource(stalled="UpdateNotReceived"), "", "new", id="an update that left no trace"),
+        pytest.param(resource(stalled="RolloutRolledBack"), "", "new", id="an update that is tried ever more slowly"),
     ],
 )
 def test_the_token_of_a_retry(seen: Resource, wanted: str, token: str) -> None:
