@@ -33,6 +33,7 @@ _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
 ALL_AT_ONCE = "AllAtOnce"
 """Value of the annotation `rollback-strategy`."""
+_UNREAD = "without the right application-autoscaling:DescribeScalableTargets nobody can say what is scaled"
 _PAUSE = timedelta(hours=1)
 """After so many tries in vain to correct weights or a count."""
 
@@ -162,6 +163,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     again = f", attempt {sends} of {SENDS_MAX}" if sends > 1 else ""
     again += f", {WITHOUT_ALARMS}" if without_alarms else ""
     again += f", edited in the cluster by {s.edited_by}" if s.edited_by else ""
+    again += f", counts kept: {_UNREAD} ({denied})" if (denied := _denied(s)) else ""
     notice = Notice("Normal", "RolloutStarted", f"{s.name}: {want.content.config}{again}")
     call = replace(call, params={**call.params, "EndpointName": s.name})
     return replace(_acting(s, decision, (call,)), notices=(notice,))
@@ -255,7 +257,12 @@ def _to_resize(s: Situation) -> tuple[str, ...]:
 
 def _retains(s: Situation) -> bool:
     unsaid = s.this.spec.get("retainAllVariantProperties") is None
-    return unsaid and bool(s.seen.scaled or scaling.owned(s.this, s.name))
+    return unsaid and bool(s.seen.scaled or s.seen.scaling_denied or scaling.owned(s.this, s.name))
+
+
+def _denied(s: Situation) -> str:
+    """Why every count is kept though nothing is known to scale one."""
+    return s.seen.scaling_denied if s.live and _retains(s) else ""
 
 
 # --- weights and counts -----------------------------------------------------------------------------------------------

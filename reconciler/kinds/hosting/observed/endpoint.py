@@ -66,6 +66,8 @@ class HostingObserved:
     """
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
+    scaling_denied: str = ""
+    """Why nobody can say what is scaled, where a right is missing: the update keeps every count then."""
     config: Answer | None = None
     """The configuration of a hold, as described: where it serves, or is to and variants are scaled."""
     parts: PartsObserved | None = None
@@ -278,7 +280,12 @@ def _before_a_move(
     endpoint, bad = seen.endpoint or {}, records.quarantine.of(want.content) is not None
     if endpoint["EndpointStatus"] not in UPDATABLE or (bad and "retry" not in this.tokens):
         return seen
-    seen = replace(seen, scaled=scaling.look(view, this, endpoint))
+    try:
+        seen = replace(seen, scaled=scaling.look(view, endpoint))
+    except DeniedError as error:
+        if scaling.owned(this, str(endpoint["EndpointName"])):
+            raise
+        return replace(seen, scaling_denied=str(error))
     if not (seen.scaled and want.hold):
         return seen
     config = view.describe("EndpointConfig", want.content.config)
