@@ -24,7 +24,7 @@ from reconciler.kinds.hosting.desired import (
     hold_may_change,
     hold_verdict,
 )
-from reconciler.kinds.hosting.observed import adopted, scaling
+from reconciler.kinds.hosting.observed import adopted, scaling, users
 from reconciler.kinds.hosting.observed import parts as served_parts
 from reconciler.kinds.hosting.observed.parts import PartsObserved
 from reconciler.kinds.hosting.observed.scaling import ScaledVariant
@@ -70,6 +70,8 @@ class HostingObserved:
     """Why nobody can say what is scaled, where a right is missing: the update keeps every count then."""
     config: Answer | None = None
     """The configuration of a hold, as described: where it serves, or is to and variants are scaled."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Who else uses a part, by its name: only where something is about to be deleted."""
     parts: PartsObserved | None = None
     """Only while what is wanted serves and nothing changes."""
 
@@ -131,6 +133,8 @@ def observe(view: View, this: Pass) -> HostingObserved:
         serving=serving,
     )
     want = _desired(this, records) if endpoint is not None and not this.resource.deleting else None
+    if endpoint is None and this.resource.deleting:
+        return replace(seen, users=users.look(view, _there(this, records, seen), name, ""))
     if endpoint is None or want is None:
         return seen
     if not _serves_from(records, want, endpoint):
@@ -208,6 +212,15 @@ def _parts_made(view: View, this: Pass, records: HostingRecords) -> _Found:
             owner = judge_owner(this, part.name, tags, identity=part.hash)
             found = replace(found.added(part.name, arn, owner), tags={**found.tags, part.name: tags or {}})
     return found
+
+
+def _there(this: Pass, records: HostingRecords, seen: HostingObserved) -> HostingRecords:
+    """With the parts alone that are there and ours."""
+    configs, models = (
+        {name: part for name, part in parts.items() if part.exists or seen.owned(this, name)}
+        for parts in (records.configs, records.models)
+    )
+    return replace(records, configs=configs, models=models)
 
 
 def _is_late(this: Pass, attempt: Attempt | None) -> bool:
@@ -309,4 +322,5 @@ def _settled(
     resize = any(drift.is_resize(this.drift, off, records.rollout.resize) for off in offs)
     if resize or this.drift.sift(off.difference for off in offs).correct:
         endpoint = view.describe("Endpoint", identity(this, records), fresh=True) or endpoint
-    return replace(seen, endpoint=endpoint, config=config, parts=parts)
+    used = users.look(view, records, str(endpoint["EndpointName"]), live) if records.rollout.collecting else {}
+    return replace(seen, endpoint=endpoint, config=config, parts=parts, users=used)
