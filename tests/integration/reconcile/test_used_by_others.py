@@ -19,7 +19,8 @@ def test_garbage_that_another_endpoint_serves_from_is_kept_and_goes_afterwards(l
         in_service(lab, hosting(image=f"lab:{number}", revisionHistoryLimit=2))
         lab.run(120, step_s=30)
     gone = deleted(lab, mark)
-    assert gone and not gone & {config, model}
+    assert gone, "garbage that nobody uses goes"
+    assert not gone & {config, model}
     assert f"{config} is kept while clone uses it" in lab.condition(key, "Ready")["message"]
     mark = lab.simulator.mark()
     lab.run(1200, step_s=60)
