@@ -46,6 +46,10 @@ class GitDrift:
     """Who edited the spec in the cluster, where that is acted on though Git holds another (mode Warn or Ignore)."""
     held: Spec | None = None
     """The spec that Git holds then, where it is known, in the form in which it is compared."""
+    read: bool = False
+    """Whether a GitSync that is not suspended read Git since the start, and its spec is what Git holds."""
+    awaited: bool = False
+    """Whether one did not yet, and nothing is sent before it did."""
 
 
 def edits_of(want: Wanted, live: Resource, written: Spec) -> tuple[Difference, ...]:

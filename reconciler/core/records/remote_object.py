@@ -94,6 +94,10 @@ class Part(RemoteObject):
     """Made by the archived operator for resources of its own: used, never deleted from here."""
     replaced: bool = False
     """Deleted, and recreated under its name by somebody else: used, never deleted from here."""
+    used_by: str = ""
+    """Who else uses it, though this object needs it no more: it is kept."""
+    used_at: Time = ""
+    """When that was asked last."""
 
     @property
     def requested(self) -> bool:

@@ -196,6 +196,8 @@ class RolloutRecord(Record):
     """Scalable targets that were taken off for an update and are not registered again yet."""
     resize: tuple[str, ...] = ()
     """Variants whose counts the last update kept and that are still to be set."""
+    outdated: int | None = None
+    """Generation of the spec when status turned out to be older than SageMaker: nobody knows yet whether it is still wanted."""
     rebalance: Rebalance | None = None
     hold: HoldRecord | None = None
     """The earlier rollout that people hold against Git."""

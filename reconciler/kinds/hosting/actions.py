@@ -28,7 +28,7 @@ from reconciler.kinds.hosting.legacy import is_legacy
 from reconciler.kinds.hosting.observed import scaling
 from reconciler.kinds.hosting.observed.endpoint import REBALANCE
 from reconciler.kinds.hosting.observed.scaling import DEREGISTER, ScaledVariant
-from reconciler.kinds.hosting.records import garbage, history_limit
+from reconciler.kinds.hosting.records import HostingRecords, garbage, history_limit
 from reconciler.kinds.hosting.rendered import WITHOUT_ALARMS, ready, refused, status_of, waiting
 from reconciler.kinds.hosting.situation.situation import Situation
 
@@ -36,6 +36,9 @@ _ALARMS = "AutoRollbackConfiguration"
 _KEPT_FROM_SPEC = ({"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"})
 ALL_AT_ONCE = "AllAtOnce"
 """Value of the annotation `rollback-strategy`."""
+_UNREAD = "without the right application-autoscaling:DescribeScalableTargets nobody can say what is scaled"
+USED_LOOK = timedelta(hours=1)
+"""Until it is asked again who else uses what is not needed here any more."""
 _PAUSE = timedelta(hours=1)
 """After so many tries in vain to correct weights or a count."""
 
@@ -114,12 +117,44 @@ def collect_garbage(s: Situation) -> Decision | None:
     deleting it.
     """
     configs, models = garbage(s.records, s.want.content)
-    calls = _delete_parts(configs, models)
-    if not calls:
-        return None
+    kept = [part for part in (*configs, *models) if part.used_at and s.this.now - moment(part.used_at) < USED_LOOK]
+    if len(kept) == len(configs) + len(models):
+        return _while_used(at_rest(s), kept) if kept else None
     if not s.garbage_found:
         return replace(at_rest(s.with_rollout(collecting=True)), look_again=timedelta(seconds=1))
-    return replace(at_rest(s), calls=calls)
+    used = [part for part in (*configs, *models) if s.seen.users.get(part.name)]
+    s = s.having(_with_users(s, configs, models))
+    calls = _delete_parts([one for one in configs if one not in used], [one for one in models if one not in used])
+    named = [replace(part, used_by=s.seen.users[part.name]) for part in used]
+    return replace(_while_used(at_rest(s), named), calls=calls)
+
+
+def _with_users(s: Situation, configs: Sequence[Part], models: Sequence[Part]) -> HostingRecords:
+    """What is to go, with who else uses it by the look of this pass."""
+    now, users, records = stamp(s.this.now), s.seen.users, s.records
+    asked = {
+        part.name: replace(part, used_by=user, used_at=now) if (user := users.get(part.name)) else part
+        for part in (*configs, *models)
+    }
+    return replace(
+        records,
+        configs={name: asked.get(name, part) for name, part in records.configs.items()},
+        models={name: asked.get(name, part) for name, part in records.models.items()},
+    )
+
+
+def _while_used(decision: Decision, kept: Sequence[Part]) -> Decision:
+    if not kept:
+        return decision
+    return replace(
+        decision,
+        message=f"{decision.message}; {_kept(kept)}",
+        look_again=min(decision.look_again or USED_LOOK, USED_LOOK),
+    )
+
+
+def _kept(parts: Sequence[Part]) -> str:
+    return "; ".join(f"{part.name} is kept while {part.used_by} uses it" for part in parts)
 
 
 def at_rest(s: Situation) -> Decision:
@@ -186,6 +221,7 @@ def send(s: Situation, *, initiated_by: str = "", sends: int = 1) -> Decision:
     again += f" of {SENDS_MAX}" if 1 < sends <= SENDS_MAX else ""
     again += f", {WITHOUT_ALARMS}" if without_alarms else ""
     again += f", edited in the cluster by {s.edited_by}" if s.edited_by else ""
+    again += f", counts kept: {_UNREAD} ({denied})" if (denied := _denied(s)) else ""
     notice = Notice("Normal", "RolloutStarted", f"{s.name}: {want.content.config}{again}")
     call = replace(call, params={**call.params, "EndpointName": s.name})
     return replace(_acting(s, decision, (call,)), notices=(notice,))
@@ -279,7 +315,12 @@ def _to_resize(s: Situation) -> tuple[str, ...]:
 
 def _retains(s: Situation) -> bool:
     unsaid = s.this.spec.get("retainAllVariantProperties") is None
-    return unsaid and bool(s.seen.scaled or scaling.owned(s.this, s.name))
+    return unsaid and bool(s.seen.scaled or s.seen.scaling_denied or scaling.owned(s.this, s.name))
+
+
+def _denied(s: Situation) -> str:
+    """Why every count is kept though nothing is known to scale one."""
+    return s.seen.scaling_denied if s.live and _retains(s) else ""
 
 
 # --- weights and counts -----------------------------------------------------------------------------------------------
@@ -364,8 +405,13 @@ def end(s: Situation) -> Decision:
         return _ending(s, (), f"making sure that {s.name} was not created", left)
     configs = [config for config in s.records.configs.values() if _is_to_delete(s, config)]
     models = [model for model in s.records.models.values() if _is_to_delete(s, model)]
-    if calls := _delete_parts(configs, models):
+    users = s.seen.users
+    unused = [[part for part in parts if part.name not in users] for parts in (configs, models)]
+    kept = [replace(part, used_by=users[part.name]) for part in (*configs, *models) if part.name in users]
+    if calls := _delete_parts(*unused):
         return _ending(s, calls, "deleting configurations and models")
+    if kept:
+        return replace(_ending(s, (), _kept(kept), timedelta(minutes=1)), reason="InUse")
     return Decision(Phase.RELEASED, "Deleted", "", status=status_of(s, "Deleting"))
 
 

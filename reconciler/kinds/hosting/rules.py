@@ -209,6 +209,19 @@ def in_quarantine(s: Situation) -> Decision | None:
     return rendered.quarantined(s, entry) if entry else None
 
 
+def outdated(s: Situation) -> Decision | None:
+    """Status and spec are from before what serves: what they ask for may be long over. Git, another generation of the spec or a
+    person says whether it is not.
+    """
+    if s.records.rollout.outdated is None or s.this.git.awaited:
+        return None
+    message = (
+        f"status was older than SageMaker, and the spec may be: {s.want.content.config} is not sent before Git was read or the spec "
+        f"changes; annotate {Annotation.RETRY}: <a new token> (kubectl sagemaker retry) to send it all the same"
+    )
+    return rendered.stalled(s, "StatusOutdated", message)
+
+
 def never_made(s: Situation) -> Decision | None:
     """There is no endpoint, and there was none: parts, then the endpoint."""
     existed = s.records.endpoint.exists and not s.records.rollout.replacing
@@ -269,6 +282,7 @@ RULES: tuple[HostingRule, ...] = (
     weights_or_counts_off,
     garbage_left,
     serves,
+    outdated,
     last_good_comes_back,
     in_quarantine,
     never_made,

@@ -11,7 +11,7 @@ Answered from memory alone: claims, the informers' cache and the object's own st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -135,6 +135,8 @@ class GitSide(Generic[ClaimT]):
     def verdict(self, resource: Resource, now: datetime) -> GitVerdict:
         claim = self._claims.claim(resource.key)
         git = self._plane(resource, claim, now)
+        if claim is not None and not claim.frozen:
+            git = replace(git, read=claim.read, awaited=not claim.read)
         policy = _policy(resource, claim, git, now)
         on_change = claim.on_change if claim else resource.annotations.get(Annotation.ON_CHANGE, "Reject")
         unread = self._unread_by(resource.key, claim)

@@ -154,3 +154,42 @@ def test_a_persons_word_waits_for_git_and_is_not_lost(lab: Lab) -> None:
     story.read()
     lab.run(until=lambda: lab.status(story.key)["endpointConfigName"] == first, step_s=20)
     assert lab.effects(mark) == {"UpdateEndpoint": 1}
+
+
+@pytest.mark.parametrize(
+    ("synced", "end"),
+    [
+        pytest.param(True, "retry", id="a suspended sync, until a person says retry"),
+        pytest.param(False, "retry", id="no sync, until a person says retry"),
+        pytest.param(False, "generation", id="no sync, until the spec changes"),
+    ],
+)
+def test_older_content_is_not_sent_after_a_restore(lab: Lab, synced: bool, end: str) -> None:
+    if synced:
+        story = Story(lab, suspend=True)
+        key, backup = story.key, story.backup
+        story.push(2)
+        mark = story.restore(git=False)
+    else:
+        key = in_service(lab, content(1))
+        lab.run(120, step_s=30)
+        backup = copy.deepcopy(lab.cluster.objects[key])
+        in_service(lab, content(2))
+        lab.cluster._store(key, copy.deepcopy(backup))
+        lab.begin()
+        mark = lab.simulator.mark()
+    lab.run(1800, step_s=60)
+    lab.begin()
+    if synced:
+        story.git.manifest["spec"] = copy.deepcopy(backup["spec"])
+        story.git.begin(read=False)
+    lab.run(600, step_s=60)
+    assert lab.effects(mark) == {}
+    assert lab.reason(key) == "StatusOutdated"
+    if end == "retry":
+        lab.cluster.annotate(key, retry="now")
+    else:
+        live = copy.deepcopy(lab.cluster.objects[key])
+        lab.cluster.apply({**live, "spec": content(3)["spec"]})
+    lab.run(until=lambda: lab.is_ready(key), step_s=20)
+    assert lab.effects(mark)["UpdateEndpoint"] == 1

@@ -24,7 +24,7 @@ from reconciler.kinds.hosting.desired import (
     hold_may_change,
     hold_verdict,
 )
-from reconciler.kinds.hosting.observed import adopted, scaling
+from reconciler.kinds.hosting.observed import adopted, scaling, users
 from reconciler.kinds.hosting.observed import parts as served_parts
 from reconciler.kinds.hosting.observed.parts import PartsObserved
 from reconciler.kinds.hosting.observed.scaling import ScaledVariant
@@ -68,10 +68,14 @@ class HostingObserved:
     """
     scaled: tuple[ScaledVariant, ...] = ()
     """Only when the endpoint may be moved in this pass."""
+    scaling_denied: str = ""
+    """Why nobody can say what is scaled, where a right is missing: the update keeps every count then."""
     config: Answer | None = None
     """The configuration of a hold, as described: where it serves, or is to and variants are scaled."""
     serving_gone: bool = False
     """The endpoint may be moved, and names a configuration that is not there: no update would be taken (SM-96)."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Who else uses a part, by its name: only where something is about to be deleted."""
     parts: PartsObserved | None = None
     """Only while what is wanted serves and nothing changes."""
 
@@ -133,6 +137,8 @@ def observe(view: View, this: Pass) -> HostingObserved:
         serving=serving,
     )
     want = _desired(this, records) if endpoint is not None and not this.resource.deleting else None
+    if endpoint is None and this.resource.deleting:
+        return replace(seen, users=users.look(view, _there(this, records, seen), name, ""))
     if endpoint is None or want is None:
         return seen
     if not _serves_from(records, want, endpoint):
@@ -212,6 +218,15 @@ def _parts_made(view: View, this: Pass, records: HostingRecords) -> _Found:
     return found
 
 
+def _there(this: Pass, records: HostingRecords, seen: HostingObserved) -> HostingRecords:
+    """With the parts alone that are there and ours."""
+    configs, models = (
+        {name: part for name, part in parts.items() if part.exists or seen.owned(this, name)}
+        for parts in (records.configs, records.models)
+    )
+    return replace(records, configs=configs, models=models)
+
+
 def _is_late(this: Pass, attempt: Attempt | None) -> bool:
     """Whether an attempt without evidence is to be concluded upon."""
     return attempt is not None and attempt.age(this.now) >= EVIDENCE_WAIT and attempt.evidence in ("", ACCEPTED)
@@ -282,11 +297,14 @@ def _before_a_move(
     endpoint, bad = seen.endpoint or {}, records.quarantine.of(want.content) is not None
     if endpoint["EndpointStatus"] not in UPDATABLE or (bad and "retry" not in this.tokens):
         return seen
-    seen = replace(
-        seen,
-        scaled=scaling.look(view, this, endpoint),
-        serving_gone=_is_gone(view, this, records, seen, str(endpoint.get("EndpointConfigName") or "")),
-    )
+    gone = _is_gone(view, this, records, seen, str(endpoint.get("EndpointConfigName") or ""))
+    seen = replace(seen, serving_gone=gone)
+    try:
+        seen = replace(seen, scaled=scaling.look(view, endpoint))
+    except DeniedError as error:
+        if scaling.owned(this, str(endpoint["EndpointName"])):
+            raise
+        return replace(seen, scaling_denied=str(error))
     if not (seen.scaled and want.hold):
         return seen
     config = view.describe("EndpointConfig", want.content.config)
@@ -324,4 +342,5 @@ def _settled(
     resize = any(drift.is_resize(this.drift, off, records.rollout.resize) for off in offs)
     if resize or this.drift.sift(off.difference for off in offs).correct:
         endpoint = view.describe("Endpoint", identity(this, records), fresh=True) or endpoint
-    return replace(seen, endpoint=endpoint, config=config, parts=parts)
+    used = users.look(view, records, str(endpoint["EndpointName"]), live) if records.rollout.collecting else {}
+    return replace(seen, endpoint=endpoint, config=config, parts=parts, users=used)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.errors import CredentialsError, DeniedError, ThrottledError, TransientError
 from reconciler.core.kind import Pass, View
 from reconciler.core.values import Answer
 from reconciler.kinds.scaling.content import INSTANCES, VariantTarget
@@ -26,22 +25,15 @@ class ScaledVariant:
     """As its endpoint's configuration has it; empty when that is unknown."""
 
 
-def look(view: View, this: Pass, endpoint: Answer) -> tuple[ScaledVariant, ...]:
-    """Which variants are scalable targets, read now: one request, and one more where there are any.
-
-    An account that may not be asked, or a network without Application Auto Scaling, keeps no rollout back unless one of our
-    policies is about this endpoint.
+def look(view: View, endpoint: Answer) -> tuple[ScaledVariant, ...]:
+    """Which variants are scalable targets, read now: one request, and one more where there are any. Unknown is not none: every
+    error is the caller's.
     """
     name = str(endpoint["EndpointName"])
     resources = [
         f"endpoint/{name}/variant/{variant['VariantName']}" for variant in endpoint.get("ProductionVariants") or ()
     ]
-    try:
-        targets = view.listing("ScalableTarget", {"ResourceIds": resources}) if resources else ()
-    except (DeniedError, TransientError) as error:
-        if isinstance(error, (ThrottledError, CredentialsError)) or owned(this, name):
-            raise
-        return ()
+    targets = view.listing("ScalableTarget", {"ResourceIds": resources}) if resources else ()
     config = view.describe("EndpointConfig", str(endpoint["EndpointConfigName"])) if targets else None
     types = _types((config or {}).get("ProductionVariants") or ())
     found = [VariantTarget(str(target["ResourceId"]), str(target["ScalableDimension"])) for target in targets]

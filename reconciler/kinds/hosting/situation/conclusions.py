@@ -262,6 +262,8 @@ def newer_than_status(s: Situation) -> Situation:
     """The endpoint serves content of this object that status never knew: status is older than SageMaker, as after a restore from a
     backup. What serves is believed: it is what was applied last, under the id that its configuration remembers.
     """
+    if s.this.git.read or s.asked_for or s.records.rollout.outdated != s.this.resource.generation:
+        s = s.with_rollout(outdated=None)
     serving, live = s.seen.serving, s.live
     if not (s.undisputed and s.attempt is None and s.records.rollout.applied) or serving is None or live is None:
         return s
@@ -276,6 +278,8 @@ def newer_than_status(s: Situation) -> Situation:
         f"status is older than SageMaker: #{number} serves, {live.config}, which status did not know; it is believed"
     )
     s = s.having(replace(s.records, history=history)).with_rollout(applied=content)
+    if not (s.this.git.read or s.asked_for or s.this.past.get("observedGeneration") != s.this.resource.generation):
+        s = s.with_rollout(outdated=s.this.resource.generation)
     return s.noticed(Notice("Warning", "StatusOutdated", message))
 
 
@@ -309,6 +313,7 @@ def compared(s: Situation) -> Situation:
         desired_hash=content.hash,
         applied=content,
         collecting=False,
+        outdated=None,
     )
     history = _with_serving(s, s.records.history, content)
     s = s.having(replace(s.records, history=history, configs=_with_parameters(s)))
