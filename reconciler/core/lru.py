@@ -30,3 +30,7 @@ class Lru(Generic[_Key, _Value]):
         while len(self._entries) > self._bound:
             del self._entries[next(iter(self._entries))]
         return value
+
+    def drop(self, key: _Key) -> None:
+        """Whether it is known or not."""
+        self._entries.pop(key, None)

@@ -130,8 +130,9 @@ def told_again(line: Mapping[str, Any]) -> Decision | None:
     left = "run" not in line["past"] and "conditions" not in line["past"]
     name = str(line["past"].get(kind.keys.name) or "") if kind.is_job and left else ""
     made = [past.get(member) for member in ("models", "configs", "endpointArn")]
-    nothing_made = kind.name == "HostingDeployment" and not any(made)
-    view: Any = recorded.RecordedView(line["view"], unknown=name, nothing_made=nothing_made)
+    hosting = kind.name == "HostingDeployment"
+    nothing_made = hosting and not any(made)
+    view: Any = recorded.RecordedView(line["view"], unknown=name, nothing_made=nothing_made, hosting=hosting)
     if line["mode"] == "follow":
         this = recorded.the_pass(kind, line, shape, PARTITIONS)
         refusal = recorded.refusal(line)

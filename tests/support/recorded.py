@@ -36,7 +36,7 @@ _ASKED_SINCE = {
     ("listing", "Endpoint"): "before a configuration is deleted: whether another endpoint serves from it",
     ("listing", "EndpointConfig"): "before a model is deleted: whether another configuration names it",
 }
-"""By method and kind: why. The answer is that nothing is there, with which all is decided as it was."""
+"""Of a HostingDeployment, by method and remote kind: why. The answer is that nothing is there, with which all is decided as it was."""
 _TAGS_SINCE = {"sagemaker-gitops.dev/rollout": "D-5.12: by it ids of history go on when status is older than SageMaker"}
 """Tags that a create carries since, and why."""
 
@@ -176,6 +176,8 @@ class RecordedView:
     """A name that may be described though it was not then: SageMaker knows nothing by it."""
     nothing_made: bool = False
     """Of a HostingDeployment of which status records nothing."""
+    hosting: bool = False
+    """Of a HostingDeployment."""
     asked: list[str] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
@@ -196,7 +198,7 @@ class RecordedView:
                 return (
                     None  # asked since then: whether somebody else's endpoint goes by the name, before anything is made
                 )
-            if (name, *args[:1]) in _ASKED_SINCE and not keywords:
+            if self.hosting and (name, *args[:1]) in _ASKED_SINCE and not keywords:
                 return () if name == "listing" else None
             raise AssertionError(f"a question that was not asked then: {said}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 
 from reconciler.core.decision import Notice
@@ -31,10 +32,15 @@ class Endings:
         self._recorder = recorder
         self._freshness = freshness
         self._deleted: Lru[Key, Resource] = Lru(_DELETED_KEPT)
+        self._lock = threading.Lock()
         """Protected objects that were let go, for those that come back in their place."""
 
     def release(self, resource: Resource, notices: tuple[Notice, ...] = ()) -> Next:
-        """Nothing of the object's is left to do in AWS: its children go, and the finalizer."""
+        """Nothing of the object's is left to do in AWS: its children go, and the finalizer. What an earlier one of its name knew is
+        over with it.
+        """
+        with self._lock:
+            self._deleted.drop(resource.key)
         self.ports.observer.unwatch(resource.key)
         self._recorder.emit(resource, notices)
         self.ports.children.delete(resource)
@@ -57,12 +63,18 @@ class Endings:
         if status != resource.status:
             resource = self._freshness.wrote(self.ports.objects.replace_status(resource, status))
             self.ports.events.emit(resource, "Warning", _REFUSED, message)
-        self._deleted.put(resource.key, resource)
-        return Next(_FROZEN_LOOK) if frozen else self.release(resource)
+        if frozen:
+            return Next(_FROZEN_LOOK)
+        # Only now: to let go of an object forgets what an earlier one of its name knew.
+        let_go = self.release(resource)
+        with self._lock:
+            self._deleted.put(resource.key, resource)
+        return let_go
 
     def hand_on(self, resource: Resource) -> Next | None:
         """What the deleted object knew, and what people had annotated it with, for the one that came back in its place."""
-        before = self._deleted.get(resource.key)
+        with self._lock:
+            before = self._deleted.get(resource.key)
         owner = resource.annotations.get(Annotation.OWNER)
         if before is None or before.uid == resource.uid or before.annotations.get(Annotation.OWNER) != owner:
             return None
@@ -71,6 +83,8 @@ class Endings:
             annotated = resource.with_metadata(annotations={**said, **resource.annotations})
             resource = self._freshness.wrote(self.ports.objects.replace(annotated, FINALIZER_MANAGER))
         self._freshness.wrote(self.ports.objects.replace_status(resource, handed_on(before.status)))
+        with self._lock:
+            self._deleted.drop(resource.key)
         return Next(timedelta(0))
 
     def suspend(self, resource: Resource, git: GitVerdict, shape: Structure, now: datetime) -> Next:

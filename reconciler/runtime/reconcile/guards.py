@@ -137,7 +137,7 @@ def unreadable_status(this: Pass) -> TerminalError | None:
     if found is None:
         return None
     name = f"{this.kind.name.lower()} {this.resource.key.name} -n {this.resource.key.namespace}"
-    way_out = f"correct it with `kubectl edit {name} --subresource=status`"
+    way_out = f"correct it (`kubectl edit {name} --subresource=status`), then `kubectl sagemaker sync {name}`"
     if this.resource.deleting:
         way_out += f", or annotate {Annotation.DELETION_POLICY}=retain to let go of it"
     message = f"{found.path}: {found.message}; nothing is sent to SageMaker while status cannot be read: {way_out}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.conditions import stamp
 from reconciler.core.resource import Key
 from tests.support.lab import Lab, annotated, hosting, job
 from tests.support.lab_git import LabGit
@@ -261,6 +262,21 @@ def test_a_deletion_that_is_meant_is_carried_out(
     delete(lab, served, annotated_at)
     lab.run(900, step_s=30)
     assert (lab.exists()["Endpoint"] == 0) is goes
+
+
+@pytest.mark.holds("D-9.9")
+def test_what_a_refused_deletion_kept_is_forgotten_once_a_deletion_is_carried_out(lab: Lab, served: LabGit) -> None:
+    delete(lab, served)
+    applied_again(lab, served)
+    lab.run(until=lambda: lab.reason(served.key) == "RollbackHeld", step_s=20)
+    delete(lab, served, stamp(lab.clock.now()))
+    lab.run(until=lambda: served.key not in lab.cluster.objects, step_s=30)
+    assert lab.exists()["Endpoint"] == 0
+    before = len(lab.around.emitted)
+    applied_again(lab, served)
+    lab.run(until=lambda: lab.is_ready(served.key), step_s=30)
+    assert "ExternallyDeleted" not in {reason for _, reason, _ in lab.around.emitted[before:]}
+    assert len(lab.status(served.key)["history"]) == 1
 
 
 @pytest.mark.holds("D-9.9")
