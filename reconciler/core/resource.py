@@ -68,7 +68,7 @@ class Annotation:
     ON_CHANGE = _PREFIX + "on-change"
     """On a job: `Run` or `Reject`, what a changed spec means, instead of its GitSync's `spec.jobs.onChange`."""
     DELETION_POLICY = _PREFIX + "deletion-policy"
-    """`retain`: deleting this object leaves everything in SageMaker as it is. Default `delete`. Written on a live HostingDeployment
+    """`retain`, or any word but `delete`: deleting this object leaves everything in SageMaker as it is. Default `delete`. Written on a live HostingDeployment
     that Git holds, `delete` has a deletion within the hour carried out, which is refused otherwise.
     """
     ADOPT = _PREFIX + "adopt"

@@ -75,7 +75,8 @@ def retained(case: Case, endings: Endings) -> Next | None:
     resource = case.resource
     if not resource.deleting:
         return None
-    if resource.annotations.get(Annotation.DELETION_POLICY) == "retain":
+    # What nobody can have meant by "delete" keeps everything: a mistyped `retain` must not take an endpoint with it.
+    if resource.annotations.get(Annotation.DELETION_POLICY) not in (None, "", "delete"):
         return endings.release(resource)
     if not endings.ports.definitions.terminating(resource.kind):
         return None

@@ -148,9 +148,10 @@ def test_what_a_lost_reply_made_is_not_left_behind(
     ends(lab, key)
 
 
+@pytest.mark.parametrize("policy", ["retain", "Retian"])
 @pytest.mark.parametrize(("manifest", "kind"), [(job(), "TrainingJob"), (hosting(), "HostingDeployment")])
-def test_everything_is_kept_when_the_object_says_so(lab: Lab, manifest: dict[str, Any], kind: str) -> None:
-    key = lab.cluster.apply(annotated(manifest, deletion_policy="retain"))
+def test_everything_is_kept_when_the_object_says_so(lab: Lab, manifest: dict[str, Any], kind: str, policy: str) -> None:
+    key = lab.cluster.apply(annotated(manifest, deletion_policy=policy))
     lab.run(600, step_s=60)
     before, mark = lab.exists(), lab.simulator.mark()
     lab.cluster.delete(key)
