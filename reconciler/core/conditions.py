@@ -50,6 +50,14 @@ def moment(text: str) -> datetime:
     return found
 
 
+def is_time(value: Json) -> bool:
+    """Whether `moment` can read it."""
+    try:
+        return isinstance(value, str) and bool(moment(value))
+    except ValueError:
+        return False
+
+
 def clip(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Text for a condition or an Event: control characters gone, cut by code points."""
     clean = "".join(c if c.isprintable() else " " for c in text).strip()
@@ -70,19 +78,12 @@ def settle(
                 "type": condition.type,
                 "status": condition.status,
                 "observedGeneration": generation,
-                "lastTransitionTime": since if _is_time(since) else stamp(now),
+                "lastTransitionTime": since if is_time(since) else stamp(now),
                 "reason": condition.reason,
                 "message": clip(condition.message),
             }
         )
     return rendered
-
-
-def _is_time(text: Json) -> bool:
-    try:
-        return isinstance(text, str) and bool(moment(text))
-    except ValueError:
-        return False
 
 
 def find(conditions: Iterable[JsonObject], kind: str) -> JsonObject | None:

@@ -15,7 +15,16 @@ from reconciler.core.values import Answer, Json
 from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, SYNCHRONIZING, TAGS
+from reconciler.kinds.shared import (
+    ADDED_COLUMNS,
+    ADDITIONAL,
+    CREATION_TIME,
+    JOB_STATUS,
+    LAST_CHECK_TIME,
+    ROOT,
+    SYNCHRONIZING,
+    TAGS,
+)
 
 SCHEMA = Schema(
     kind="BatchTransformJob",
@@ -39,10 +48,7 @@ SCHEMA = Schema(
     added=ROOT,
     status=status(
         record(
-            transformJobStatus=(
-                string(),
-                "SageMaker's status of the job, or how far this service is before there is one.",
-            ),
+            transformJobStatus=JOB_STATUS,
             additional=ADDITIONAL,
             lastCheckTime=LAST_CHECK_TIME,
             sageMakerTransformJobName=(string(), "SageMaker's name of the job."),

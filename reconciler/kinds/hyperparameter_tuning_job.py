@@ -25,7 +25,7 @@ from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, NO_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, JOB_STATUS, NO_CHECK_TIME, ROOT, TAGS
 from reconciler.kinds.training_job import definition_findings
 
 _COUNTERS = ".status.trainingJobStatusCounters"
@@ -79,10 +79,7 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            hyperParameterTuningJobStatus=(
-                string(),
-                "SageMaker's status of the job, or how far this service is before there is one.",
-            ),
+            hyperParameterTuningJobStatus=JOB_STATUS,
             additional=ADDITIONAL,
             lastCheckTime=NO_CHECK_TIME,
             sageMakerHyperParameterTuningJobName=(string(), "SageMaker's name of the job."),

@@ -21,7 +21,7 @@ from reconciler.kinds import archived_operator
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.runs import ran_out
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, LAST_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, JOB_STATUS, LAST_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="ProcessingJob",
@@ -51,10 +51,7 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            processingJobStatus=(
-                string(),
-                "SageMaker's status of the job, or how far this service is before there is one.",
-            ),
+            processingJobStatus=JOB_STATUS,
             additional=ADDITIONAL,
             lastCheckTime=LAST_CHECK_TIME,
             cloudWatchLogUrl=(string(), "Page of the job's logs in the CloudWatch console."),

@@ -41,6 +41,7 @@ ADDITIONAL = (
     string(),
     "Why it failed or does not go on: SageMaker's words or an error's; unset while there is nothing to say.",
 )
+JOB_STATUS = (string(), "SageMaker's status of the job, or how far this service is before there is one.")
 LAST_CHECK_TIME = (time(), "When anything else in status changed last.")
 LAST_UPDATE_TIME = (time(), "When one of the archived operator's members changed last.")
 NO_CHECK_TIME = (time(), "Declared because the archived operator declared it; not written.")

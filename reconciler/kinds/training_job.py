@@ -24,7 +24,7 @@ from reconciler.kinds.jobs import deciding, observed, spawned
 from reconciler.kinds.jobs.deciding import job_kind
 from reconciler.kinds.jobs.job_type import JobType
 from reconciler.kinds.jobs.observed import JobObserved
-from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, NO_CHECK_TIME, ROOT, TAGS
+from reconciler.kinds.shared import ADDED_COLUMNS, ADDITIONAL, CREATION_TIME, JOB_STATUS, NO_CHECK_TIME, ROOT, TAGS
 
 SCHEMA = Schema(
     kind="TrainingJob",
@@ -59,10 +59,7 @@ SCHEMA = Schema(
     ),
     status=status(
         record(
-            trainingJobStatus=(
-                string(),
-                "SageMaker's status of the job, or how far this service is before there is one.",
-            ),
+            trainingJobStatus=JOB_STATUS,
             secondaryStatus=(string(), "SageMaker's secondary status; empty while the job is being stopped."),
             additional=ADDITIONAL,
             lastCheckTime=NO_CHECK_TIME,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
 
-from reconciler.core.conditions import moment
+from reconciler.core.conditions import is_time
 from reconciler.core.schema import shapes
 from reconciler.core.schema.problems import UNKNOWN, Problem, problems
 from reconciler.core.schema.rules import Rule
@@ -187,7 +187,7 @@ class _Member:
             holds = isinstance(value, Mapping) and self.record.present(value)
             return self.record.parse(value) if holds else None
         if self.time:
-            return value if _is_time(value) else None
+            return value if is_time(value) else None
         if self.type is str:
             return str(value) if isinstance(value, (str, int, float)) else None
         if self.type is float:
@@ -220,13 +220,6 @@ class _Member:
             value = dict(value)
         empty = value is None or value is False or value in ("", [], {})
         return {} if empty else {self.name: value}
-
-
-def _is_time(value: Json) -> bool:
-    try:
-        return isinstance(value, str) and bool(moment(value))
-    except ValueError:
-        return False
 
 
 def _is_number(value: Json) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from reconciler.core.aws.remote import JOB_OVER
@@ -15,7 +16,7 @@ from reconciler.core.schema.shapes import List
 from reconciler.core.values import Answer, Json
 from reconciler.kinds.immutable.immutable_type import ImmutableType
 
-__all__ = ["models_of", "user_of"]
+__all__ = ["may_use_any", "models_of", "possible_users", "user_of"]
 
 
 def models_of(config: Answer) -> frozenset[str]:
@@ -58,17 +59,29 @@ def _user_in_sagemaker(kind: ImmutableType, view: View, made: ImmutableObject) -
         and _uses(kind, known, made)
     ):
         return made.used_by
+    return next((name for name, one in possible_users(kind, view, [made.creation_time]) if _uses(kind, one, made)), "")
+
+
+def possible_users(
+    kind: ImmutableType, view: View, made_at: Collection[str], but: Collection[str] = ()
+) -> Iterator[tuple[str, Answer]]:
+    """Name and description of what is young enough to use objects made at these times; `but` are not asked about."""
+    user = kind.user
     # Whole seconds were recorded, and a user is never older than what it uses.
-    since = moment(made.creation_time) - timedelta(seconds=1) if made.creation_time else None
+    since = moment(min(made_at)) - timedelta(seconds=1) if all(made_at) else None
     for summary in view.listing(user.name, {kind.user_filter: since} if since else {}):
         name = str(summary[user.name_key])
+        if name in but:
+            continue
         described = view.describe(user.name, name, fresh=bool(user.status_key))
-        if described is not None and _uses(kind, described, made):
-            return name
-    return ""
+        if described is not None:
+            yield name, described
 
 
 def _uses(kind: ImmutableType, user: Answer, made: ImmutableObject) -> bool:
+    return made.name in kind.used(user) or may_use_any(kind, user)
+
+
+def may_use_any(kind: ImmutableType, user: Answer) -> bool:
     """While an endpoint changes, it may still go back to what its description does not mention."""
-    status = user.get(kind.user.status_key or " ")
-    return made.name in kind.used(user) or status in CHANGING - {"Creating", "Deleting"}
+    return user.get(kind.user.status_key or " ") in CHANGING - {"Creating", "Deleting"}

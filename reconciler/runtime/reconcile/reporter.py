@@ -18,6 +18,7 @@ from reconciler.core.errors import (
     TerminalError,
 )
 from reconciler.core.kind import Failure, Kind, Observed, Pass
+from reconciler.core.records.request import RefusedRequest
 from reconciler.core.refusals import due_in, refused
 from reconciler.core.resource import Key, Resource
 from reconciler.core.status import kept
@@ -92,8 +93,7 @@ class Reporter:
         """Nothing could be decided: say what is in the way, and when to try again."""
         if (wait := self._unshown_for(this.resource.key, error)) is not None:
             return Next(after=wait)
-        known = refused(this, error)
-        error = error.saying(known.message) if known else error
+        known, error = _remembered(this, error)
         self._recorder.record(this, shown(kind, this, error, as_before(this.past), this.past), refused=known)
         return Next(after=due_in(known, this.now)) if known else after_error(error)
 
@@ -115,8 +115,8 @@ class Reporter:
         """Status cannot be read: nothing was decided, and what stands there stays to the letter."""
         try:
             self._recorder.undecided(this, shown(kind, this, error, as_before(this.past), this.past))
-        except TerminalError as refused:
-            log.warning("%s: %s; the API server stores no such status: %s", this.resource.key, error, refused)
+        except TerminalError as why:
+            log.warning("%s: %s; the API server stores no such status: %s", this.resource.key, error, why)
         return Next(SLOW_LOOK)
 
     def call_failed(
@@ -129,8 +129,7 @@ class Reporter:
         folded = self._folded(kind, this, tenant, found, error)
         status = this.past if folded.phase is Phase.RELEASED else folded.status
         before = replace(as_before(this.past), healthy=folded.healthy)
-        known = refused(this, error, failure.call.identity)
-        error = error.saying(known.message) if known else error
+        known, error = _remembered(this, error, failure.call.identity)
         self._recorder.record(this, shown(kind, this, error, before, status), decided=True, refused=known)
         if known and known.retry_at:
             return Next(sooner(due_in(known, this.now), folded.look_again))
@@ -144,9 +143,9 @@ class Reporter:
         """
         folded = self._folded(kind, this, tenant, found, error)
         before = replace(as_before(this.past), healthy=folded.healthy)
-        wait, known = self._unshown_for(this.resource.key, error), refused(this, error)
+        wait = self._unshown_for(this.resource.key, error)
+        known, error = _remembered(this, error)
         if wait is None:
-            error = error.saying(known.message) if known else error
             said = shown(kind, this, error, before, folded.status)
         else:
             ready = find(this.past.get("conditions") or (), READY) or {}
@@ -165,3 +164,9 @@ class Reporter:
         folded = deciding.decide(kind, this, found).without_calls(Refusal(error.reason, str(error)))
         self._ports.observer.watch(this.resource.key, tenant, folded.watches)
         return folded
+
+
+def _remembered(this: Pass, error: ReconcileError, call: str = "") -> tuple[RefusedRequest | None, ReconcileError]:
+    """What is remembered of a refusal, and the error in its words."""
+    known = refused(this, error, call)
+    return known, error.saying(known.message) if known else error

@@ -6,18 +6,15 @@ young enough to use it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from datetime import timedelta
+from collections.abc import Collection
 
-from reconciler.core.conditions import moment
 from reconciler.core.errors import DeniedError
 from reconciler.core.kind import View
 from reconciler.core.records.remote_object import Part
-from reconciler.core.rollout import CHANGING
-from reconciler.core.values import Answer
 from reconciler.kinds.endpoint_config import ENDPOINT_CONFIG
 from reconciler.kinds.hosting.records import HostingRecords
 from reconciler.kinds.immutable.immutable_type import ImmutableType
+from reconciler.kinds.immutable.users import may_use_any, possible_users
 from reconciler.kinds.model import MODEL
 
 __all__ = ["look"]
@@ -40,21 +37,9 @@ def look(view: View, parts: HostingRecords, own: str, serving: str) -> dict[str,
 def _users(view: View, kind: ImmutableType, parts: dict[str, Part], but: Collection[str]) -> dict[str, str]:
     """Users that `but` does not name, by what they use."""
     found: dict[str, str] = {}
-    for name, described in _described(view, kind, list(parts.values()), but) if parts else ():
-        changing = described.get(kind.user.status_key or " ") in CHANGING - {"Creating", "Deleting"}
-        # While an endpoint changes, it may still go back to what its description does not mention.
-        for used in parts if changing else parts.keys() & kind.used(described):
+    if not parts:
+        return found
+    for name, described in possible_users(kind, view, [part.creation_time for part in parts.values()], but):
+        for used in parts if may_use_any(kind, described) else parts.keys() & kind.used(described):
             found.setdefault(used, name)
     return found
-
-
-def _described(
-    view: View, kind: ImmutableType, parts: list[Part], but: Collection[str]
-) -> Iterator[tuple[str, Answer]]:
-    # Whole seconds were recorded, and a user is never older than what it uses.
-    made = [part.creation_time for part in parts]
-    since = moment(min(made)) - timedelta(seconds=1) if all(made) else None
-    for summary in view.listing(kind.user.name, {kind.user_filter: since} if since else {}):
-        name = str(summary[kind.user.name_key])
-        if name not in but and (described := view.describe(kind.user.name, name, fresh=bool(kind.user.status_key))):
-            yield name, described
