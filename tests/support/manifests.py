@@ -15,6 +15,21 @@ PREFIX = f"{GITOPS_GROUP}/"
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab:1"
 
 
+def canary(alarm: str, wait_s: int) -> dict[str, Any]:
+    """A `deploymentConfig` that moves one instance first and waits for so long, while an alarm may roll it back."""
+    return {
+        "blueGreenUpdatePolicy": {
+            "trafficRoutingConfiguration": {
+                "type": "CANARY",
+                "canarySize": {"type": "INSTANCE_COUNT", "value": 1},
+                "waitIntervalInSeconds": wait_s,
+            },
+            "maximumExecutionTimeoutInSeconds": 3600,
+        },
+        "autoRollbackConfiguration": {"alarms": [{"alarmName": alarm}]},
+    }
+
+
 def job(name: str = "train", namespace: str = "team", **spec: Any) -> dict[str, Any]:
     """The smallest TrainingJob, with `spec` on top."""
     least = {

@@ -19,22 +19,13 @@ from reconciler.core.conditions import stamp
 from reconciler.core.resource import Key
 from reconciler.runtime.observe.sweep import Paces
 from tests.support.lab import PREFIX, CrashError, Lab, hosting, job
+from tests.support.manifests import canary
 
 OURS, CONSOLE = "testing", "console"
 """Access keys: the simulator's record tells by them who called."""
 
 _ALARM = "walk-5xx"
-_GUARDED = {
-    "blueGreenUpdatePolicy": {
-        "trafficRoutingConfiguration": {
-            "type": "CANARY",
-            "canarySize": {"type": "INSTANCE_COUNT", "value": 1},
-            "waitIntervalInSeconds": 120,
-        },
-        "maximumExecutionTimeoutInSeconds": 3600,
-    },
-    "autoRollbackConfiguration": {"alarms": [{"alarmName": _ALARM}]},
-}
+_GUARDED = canary(_ALARM, 120)
 _INTERNAL = "Request to service failed. Please try again."
 _SENDS = ("CreateModel", "CreateEndpointConfig", "UpdateEndpoint", "CreateTrainingJob", "AddTags")
 _READS = ("Describe*", "List*", "DescribeEndpoint")

@@ -8,22 +8,13 @@ from typing import Any
 import yaml
 
 from tests.support.git_repository import BareRepository
+from tests.support.manifests import canary
 
 V1 = "sagemaker.aws.amazon.com/v1"
 ALARM = "walk-5xx"
 _ROLE = "arn:aws:iam::123456789012:role/walk"
 _REGION = "us-east-1"
-_GUARDED = {
-    "blueGreenUpdatePolicy": {
-        "trafficRoutingConfiguration": {
-            "type": "CANARY",
-            "canarySize": {"type": "INSTANCE_COUNT", "value": 1},
-            "waitIntervalInSeconds": 120,
-        },
-        "maximumExecutionTimeoutInSeconds": 3600,
-    },
-    "autoRollbackConfiguration": {"alarms": [{"alarmName": ALARM}]},
-}
+_GUARDED = canary(ALARM, 120)
 OBJECTS = {
     "guarded": "HostingDeployment",
     "plain": "HostingDeployment",

@@ -10,19 +10,10 @@ import pytest
 
 from reconciler.core.resource import Key
 from tests.support.lab import PREFIX, Lab, annotated, hosting
+from tests.support.manifests import canary
 
 ALARM = "lab-5xx"
-CANARY = {
-    "blueGreenUpdatePolicy": {
-        "trafficRoutingConfiguration": {
-            "type": "CANARY",
-            "canarySize": {"type": "INSTANCE_COUNT", "value": 1},
-            "waitIntervalInSeconds": 600,
-        },
-        "maximumExecutionTimeoutInSeconds": 3600,
-    },
-    "autoRollbackConfiguration": {"alarms": [{"alarmName": ALARM}]},
-}
+CANARY = canary(ALARM, 600)
 SILENT = {"type": "endpoint_outcome", "outcome": "rollback", "reason": "", "after": 60}
 
 

@@ -220,6 +220,18 @@ def _remember(lab: Lab, key: Key) -> None:
     lab.around.past_runs = started(of_cluster(lines, "lab"))[key]
 
 
+def _made_anew(lab: Lab, key: Key, spec: Mapping[str, Any], *, noted: bool) -> None:
+    """The object is deleted, the process starts again, with or without the notes, and somebody applies this spec."""
+    version = lab.cluster.objects[key]["apiVersion"]
+    lab.cluster.delete(key)
+    lab.run(60, step_s=10)
+    lab.begin()
+    if noted:
+        _remember(lab, key)
+    metadata = {"name": key.name, "namespace": key.namespace}
+    lab.cluster.apply({"apiVersion": version, "kind": key.kind, "metadata": metadata, "spec": spec})
+
+
 @pytest.mark.holds("D-3.6")
 @pytest.mark.parametrize(
     ("kind", "noted"),
@@ -240,13 +252,7 @@ def test_an_exported_object_that_is_applied_again_starts_nothing(
     lab.run(300, step_s=30)
     exported, name = copy.deepcopy(lab.cluster.objects[key]), lab.status(key)["run"]["name"]
     mark = lab.simulator.mark()
-    lab.cluster.delete(key)
-    lab.run(60, step_s=10)
-    lab.begin()
-    if noted:
-        _remember(lab, key)
-    manifest = {part: exported[part] for part in ("apiVersion", "kind", "spec")}
-    lab.cluster.apply({**manifest, "metadata": {"name": key.name, "namespace": key.namespace}})
+    _made_anew(lab, key, exported["spec"], noted=noted)
     if suffix_is_own:
         lab.cluster.objects[key]["metadata"]["uid"] = exported["metadata"]["uid"]
     lab.run(600, step_s=30)
@@ -269,13 +275,7 @@ def test_the_same_content_under_another_name_is_another_job(lab: Lab, noted: boo
     lab.run(300, step_s=30)
     spec = {**lab.cluster.objects[key]["spec"], "trainingJobName": "one-more"}
     mark = lab.simulator.mark()
-    lab.cluster.delete(key)
-    lab.run(60, step_s=10)
-    lab.begin()
-    if noted:
-        _remember(lab, key)
-    manifest = {"apiVersion": "sagemaker.aws.amazon.com/v1", "kind": key.kind, "spec": spec}
-    lab.cluster.apply({**manifest, "metadata": {"name": key.name, "namespace": key.namespace}})
+    _made_anew(lab, key, spec, noted=noted)
     lab.run(7200, step_s=300)
     assert (lab.effects(mark)["CreateTrainingJob"], lab.status(key)["run"]["name"]) == (1, "one-more")
 
